@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Modbus TCP and RTU through libmodbus, driven from the event loop: raw request, wait on the socket, receive
+ * confirmation. One connection per (host, port) or serial line, one request in flight on it, writes before reads but at
+ * most 4 in a row. Only function codes 3, 4 (and 1, 2 parsed by ourselves) read, only 16 writes. A failed poll yields a
+ * bad-quality sample for each of its points. Exceptions 02/03 in a merged block: bisect, quarantine the point
+ * (QR_BAD_ADDR), retry it every 10 min. A silent device costs one time-out per back-off (1 s doubling to 60 s, ±20 %
+ * jitter, real time); the others keep their scan. Never uses libmodbus's link recovery nor modbus_read_bits.
+ */
+#ifndef COOLPLANE_DRIVERS_MODBUS_H
+#define COOLPLANE_DRIVERS_MODBUS_H
+
+#include "agent/base/loop.h"
+#include "agent/drivers/driver.h"
+
+struct modbus_driver;
+
+struct modbus_args {
+        const struct site *site; /* borrowed */
+        struct loop *loop;       /* borrowed */
+        const struct clk *clk;   /* borrowed */
+        struct sample_sink samples;
+        bool writable; /* false: no write path is opened at all (ret_act->write stays NULL) */
+        struct write_sink writes;
+        uint64_t seed; /* jitter */
+};
+
+int modbus_driver_create(const struct modbus_args *a, struct modbus_driver **ret, struct actuator *ret_act);
+struct modbus_driver *modbus_driver_free(struct modbus_driver *d);
+
+/* Ask for a scan of every device now (start-up, after a gap). */
+void modbus_driver_scan_now(struct modbus_driver *d);
+
+enum device_state { DEVICE_UP, DEVICE_DEGRADED, DEVICE_DOWN };
+struct device_stats {
+        enum device_state state;
+        uint64_t reads, read_errors, writes, write_errors, timeouts;
+        uint64_t exceptions[12]; /* by Modbus exception code */
+        size_t quarantined;
+        int64_t last_good_t_ms;
+        double scan_period_s, scan_jitter_s; /* plant time: mean period, max deviation since start */
+        char last_error[128];                /* device, unit id, address range, cause */
+};
+void modbus_driver_stats(const struct modbus_driver *d, int device, struct device_stats *ret);
+
+#endif

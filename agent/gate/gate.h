@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The gate: the one path from sample to decision, used unchanged by live, shadow, replay and in-process simulation.
+ * Samples come in by gate_samples, a control step happens at gate_step, writes leave through the actuator. The wiring
+ * (wire.h, replay, sim) owns clock, drivers and sockets; the gate owns point table, window, model, safety and store.
+ */
+#ifndef COOLPLANE_GATE_GATE_H
+#define COOLPLANE_GATE_GATE_H
+
+#include "agent/base/clock.h"
+#include "agent/drivers/driver.h"
+#include "agent/gate/ipc.h"
+#include "agent/points/layout.h"
+#include "agent/store/store.h"
+
+struct gate;
+
+/* The ladder. The worst active condition wins; down at once, up after clean steps. */
+enum gate_mode { GATE_ACTIVE, GATE_HOLD, GATE_FALLBACK, GATE_RELEASE, GATE_SHADOW };
+const char *gate_mode_str(enum gate_mode m);
+
+struct gate_args {
+        const struct site *site;  /* borrowed */
+        const struct clk *clk;    /* borrowed */
+        struct store *store;      /* borrowed; NULL = nothing is stored (unit tests) */
+        struct actuator actuator; /* .write NULL = the plant cannot be written */
+        const char *run_mode;     /* "live", "shadow", "replay", "sim": a label in the run row */
+        bool acting;              /* writes go out (live, sim); false: decisions are recorded only */
+        int64_t explore_ms;       /* identification phase after start when no trained model is in the store */
+        void (*publish_move)(void *ctx, const char *json); /* VM move requests; NULL = none */
+        void *publish_ctx;
+};
+
+int gate_create(const struct gate_args *a, struct gate **ret);
+struct gate *gate_free(struct gate *g);
+
+void gate_samples(struct gate *g, const struct sample *s, size_t n); /* sample_sink */
+void gate_write_done(struct gate *g, const struct write_outcome *o); /* write_sink */
+void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len);
+
+/* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
+int gate_flush(struct gate *g);
+
+/* Begins control step `seq`: builds the snapshot and fills what the planner gets. */
+void gate_step_begin(struct gate *g, struct ipc_step *ret_msg);
+/* Ends it with the planner's answer (NULL = none in time; malformed = garbage arrived): decide, store, act. */
+void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed);
+
+/* Heartbeats to every device that has them; call each heartbeat period (10 s plant time). */
+void gate_heartbeat(struct gate *g);
+
+/* Leaving live: fallback setpoints, then remote enable off. True when nothing is left to wait for. */
+void gate_handback_begin(struct gate *g);
+bool gate_handback_done(const struct gate *g);
+
+struct gate_status {
+        enum gate_mode mode;
+        enum decision_kind kind;
+        enum decision_reason reason;
+        char binding[POINT_NAME_MAX];
+        uint64_t step, steps_by_kind[4], late_proposals, malformed_proposals;
+        int64_t last_cycle_t_ms;
+        double max_inlet_c, margin_k, total_power_w, predicted_w;
+        int64_t samples_committed, samples_bad;
+        double last_commit_s, last_solve_s;
+        bool exploring;
+        size_t model_rows_fitted, model_rows;
+        double model_rmse_c; /* median one-step of inlet rows */
+};
+void gate_status(const struct gate *g, struct gate_status *ret);
+
+/* SHA-256 over every decision made (t_ms, step, kind, reason, action), hex, 65 bytes: replay's identity. */
+void gate_decision_sha256(const struct gate *g, char *ret_hex);
+
+#endif

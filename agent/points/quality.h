@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The point table: the current sample of every point, and the checks that need history (rate, stuck, stale).
+ * A sample's quality is decided here and nowhere else; nothing is repaired. One thread. Allocates at create only.
+ */
+#ifndef COOLPLANE_POINTS_QUALITY_H
+#define COOLPLANE_POINTS_QUALITY_H
+
+#include "agent/points/point.h"
+
+struct ptable;
+
+int ptable_create(const struct point *points, size_t n, struct ptable **ret);
+struct ptable *ptable_free(struct ptable *t);
+
+/* Applies rate, stuck and stale-source rules to *s (quality may get worse, never better), then makes it current.
+ * now_ms: the caller's clock (same base as sample t_ms). */
+void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms);
+
+/* The current sample; when its age exceeds stale_after_ms it is returned as BAD/QR_STALE. Never NULL. */
+struct sample ptable_get(const struct ptable *t, size_t point, int64_t now_ms);
+
+/* Last GOOD sample, however old; false when there is none. */
+bool ptable_last_good(const struct ptable *t, size_t point, struct sample *ret);
+
+#endif

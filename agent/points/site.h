@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * A site: everything coolplane knows about a plant, from two kinds of file: site.yaml (devices, equipment, zones,
+ * limits, paths) and point-map CSVs (one per device model, or one for the site). No other source, no code per site.
+ *
+ * site_load reads, validates and reports every error at once. The result is immutable.
+ */
+#ifndef COOLPLANE_POINTS_SITE_H
+#define COOLPLANE_POINTS_SITE_H
+
+#include <stdio.h>
+
+#include "agent/points/point.h"
+
+#define SITE_NAME_MAX 64
+#define SITE_PATH_MAX 256
+
+enum device_protocol { DEVICE_MODBUS_TCP, DEVICE_MODBUS_RTU, DEVICE_MQTT };
+
+/* Names as in Telegraf's workarounds where it has them. Times in ms of real time. */
+struct device_quirks {
+        int pause_after_connect_ms;
+        int pause_between_requests_ms;
+        bool close_connection_after_gather;
+        bool one_request_per_field;
+        int max_word_registers_per_request; /* ≤ 125 */
+        int max_bit_registers_per_request;  /* ≤ 2000 */
+        int max_gap;                        /* registers of a hole a merged read may cover */
+        int busy_retries;
+};
+
+struct device {
+        char name[SITE_NAME_MAX];
+        enum device_protocol protocol;
+        char host[SITE_NAME_MAX]; /* TCP host, or serial device path for RTU */
+        int port;
+        int baud;      /* RTU */
+        char parity;   /* RTU: N E O */
+        int stop_bits; /* RTU */
+        uint8_t unit_id;
+        int64_t period_ms; /* scan period, plant time */
+        int timeout_ms;    /* response time-out, real time */
+        char topic[128];   /* MQTT: topic of the JSON messages of this device */
+        struct device_quirks quirks;
+        int64_t watchdog_ms; /* after this long without a changing heartbeat the device goes local; 0 = none */
+        int line;
+};
+
+struct equipment {
+        char name[SITE_NAME_MAX];
+        enum equipment_class cls;
+        int zone; /* −1 = none (plant) */
+        /* From the equipment's data sheet; NaN = not given. The prior of the safety model (±50 %) comes from these. */
+        double capacity_w;                            /* cooling at design */
+        double airflow_m3s;                           /* at full fan speed */
+        double fan_power_w;                           /* at full fan speed */
+        double power_w;                               /* rated electrical */
+        double min_on_s, min_off_s, max_starts_per_h; /* chillers */
+        double min_plr;
+        int line;
+};
+
+struct zone {
+        char name[SITE_NAME_MAX];
+        int line;
+};
+
+/* Hard limits the safety layer keeps (°C unless named). Defaults: ARCHITECTURE.md, "Limits". */
+struct site_limits {
+        double inlet_max_c;  /* certified worst case stays below this (ASHRAE recommended, 27) */
+        double inlet_trip_c; /* allowable maximum; above it: full cooling at once (A1: 32) */
+        double inlet_min_c;  /* 18 recommended; soft */
+        double chwst_min_c, chwst_max_c;
+        double chwst_ramp_k_per_min; /* upward only */
+        double dewpoint_margin_k;
+        double valve_max_ratio;  /* above it no chilled-water raise */
+        double tower_approach_k; /* least approach to wet bulb that can be asked for */
+        double it_fan_knee_c;    /* inlet above which server fans speed up (planner's penalty) */
+};
+
+struct site_vm { /* VM orchestrator over MQTT; enabled = topics given */
+        bool enabled;
+        char topic[128]; /* <topic>/inventory, <topic>/event, <topic>/move/request, <topic>/move/result */
+        int max_moves_per_hour;
+        int max_concurrent;
+};
+
+struct site_mqtt {
+        bool enabled;
+        char host[SITE_NAME_MAX];
+        int port;
+        char client_id[SITE_NAME_MAX];
+        char username[SITE_NAME_MAX]; /* password: $CREDENTIALS_DIRECTORY/mqtt_password */
+        char tls_ca_file[SITE_PATH_MAX], tls_cert_file[SITE_PATH_MAX], tls_key_file[SITE_PATH_MAX];
+        int64_t silence_ms; /* connected but silent this long (real time) → rebuild the client */
+};
+
+struct site {
+        char name[SITE_NAME_MAX];
+        double latitude_deg, longitude_deg, elevation_m;
+        int64_t fast_step_ms, slow_step_ms; /* control steps, plant time (30 s, 5 min) */
+        char database[SITE_PATH_MAX];
+        char run_dir[SITE_PATH_MAX]; /* planner.sock and status.sock live here */
+        char web_bind[SITE_NAME_MAX];
+        int web_port;
+        uint64_t seed; /* exploration and planner */
+        struct site_limits limits;
+        struct site_mqtt mqtt;
+        struct site_vm vm;
+
+        struct device *device;
+        size_t ndevice;
+        struct equipment *equipment;
+        size_t nequipment;
+        struct zone *zone;
+        size_t nzone;
+        struct point *point;
+        size_t npoint;
+        char (*file)[SITE_PATH_MAX]; /* files read, for messages */
+        size_t nfile;
+
+        uint8_t hash[32]; /* SHA-256 over the bytes of every file read, in order: the configuration hash */
+};
+
+/* Collected configuration errors; printed as file:line:column: message. */
+struct site_errors;
+size_t site_errors_count(const struct site_errors *e);
+void site_errors_print(const struct site_errors *e, FILE *out);      /* text, one a line */
+void site_errors_print_json(const struct site_errors *e, FILE *out); /* a JSON array */
+struct site_errors *site_errors_free(struct site_errors *e);
+
+/* 0, -EINVAL with *ret_errors filled (all of them), -ENOENT/-EIO when the file cannot be read (also in *ret_errors).
+ * *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site file's folder. */
+int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors);
+struct site *site_free(struct site *s);
+
+/* Index by name, −1 if none. */
+int site_find_point(const struct site *s, const char *name);
+int site_find_device(const struct site *s, const char *name);
+/* The single point of this role on this equipment, −1 if none. */
+int site_point_of(const struct site *s, int equipment, enum role role);
+
+#endif

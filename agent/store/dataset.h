@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * A stretch of history resampled to the control step in the site's layout: rows at t0 + k·step, each value the mean of
+ * the good samples of that step (setpoints and on/off: the last), else held for at most `hold` steps, else NaN.
+ * Gaps between separate days stay gaps (NaN rows are not created for gaps longer than 10 steps: a new segment starts).
+ */
+#ifndef COOLPLANE_STORE_DATASET_H
+#define COOLPLANE_STORE_DATASET_H
+
+#include "agent/points/layout.h"
+#include "agent/store/store.h"
+
+struct dataset {
+        size_t n, nu, ny, nd;
+        double *y, *u, *d;      /* [n × ny], [n × nu], [n × nd] row-major */
+        int64_t *t_ms;          /* [n] start of the step */
+        uint8_t *segment_start; /* [n] 1 = no continuity with the row before */
+};
+
+int dataset_load(struct store *s, const struct layout *l, int64_t from_ms, int64_t to_ms, size_t hold,
+                 struct dataset **ret);
+struct dataset *dataset_free(struct dataset *d);
+
+/* Streaming form used by the gate and replay: push samples, take a row at each control step. */
+struct resampler;
+int resampler_create(const struct layout *l, size_t hold, struct resampler **ret);
+struct resampler *resampler_free(struct resampler *r);
+void resampler_push(struct resampler *r, const struct sample *s);
+/* Closes the step that ends at t_ms: y [ny], u [nu], d [nd]; NaN where nothing valid. age_steps [ny] (or NULL): steps
+ * since the output's last good sample. */
+void resampler_row(struct resampler *r, int64_t t_ms, double *ret_y, double *ret_u, double *ret_d, uint32_t *ret_age);
+
+#endif

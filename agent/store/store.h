@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The database: SQLite, WAL, exactly one connection that writes and checkpoints (the gate's); readers open read-only.
+ * synchronous=FULL: when a call that writes returns 0, the data survive kill -9 and power loss. Samples are appended in
+ * time order (key: t_ms, point). Schema by numbered migrations; a database that is dirty or newer is refused.
+ * sqlite3.h is included by store/ alone. Not thread-safe.
+ */
+#ifndef COOLPLANE_STORE_STORE_H
+#define COOLPLANE_STORE_STORE_H
+
+#include "agent/drivers/driver.h"
+#include "agent/points/site.h"
+#include "safety/safety.h"
+
+struct store;
+
+enum store_access { STORE_READ, STORE_WRITE };
+
+/* 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
+ * says what), -EPROTO (newer schema), -EIO. reterr: ≥ 256 bytes, a sentence naming the file. */
+int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
+struct store *store_close(struct store *s);
+
+/* A run of the agent: one row with mode, start, build, configuration hash and a copy of the configuration text. */
+struct store_run {
+        const char *mode; /* "live", "shadow", "replay", "import", "sim" */
+        int64_t t_ms;
+        const char *version;
+        const uint8_t *config_hash; /* 32 bytes */
+};
+int store_begin_run(struct store *s, const struct store_run *run, int64_t *ret_run_id);
+int store_end_run(struct store *s, int64_t run_id, int64_t t_ms, const char *reason);
+
+/* Gives every point of the site an id in the database (by name; metadata updated, ids never reused). Needed before
+ * store_append_samples; sample.point is the site index. */
+int store_bind_site(struct store *s, const struct site *site);
+
+/* One transaction. Two samples with the same (t_ms, point): the second replaces nothing; it is counted as duplicate. */
+int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates);
+
+/* --- decisions --------------------------------------------------------------------------------------------------- */
+
+struct store_decision {
+        int64_t t_ms;
+        uint64_t step;    /* control step counter of the run */
+        const char *mode; /* ladder state: ACTIVE, HOLD, FALLBACK, RELEASE; with "SHADOW" in shadow */
+        enum decision_kind kind;
+        enum decision_reason reason;
+        const char *binding; /* point name or "" */
+        const struct safety_certificate *cert;
+        const double *proposal;  /* [nu] raw, NaN allowed; NULL = none */
+        const double *action;    /* [nu] */
+        const double *confirmed; /* [nu] before the action */
+        size_t nu;
+        double predicted_w, predicted_std_w; /* planner's; NaN = none */
+        const char *move;                    /* planner's name for the slow move, "" = none */
+        double worst_inlet_c;                /* measured hottest inlet; NaN = unknown */
+        double solve_s;
+};
+/* Inserts decision and its per-variable rows in one durable transaction. */
+int store_put_decision(struct store *s, int64_t run_id, const struct store_decision *d, int64_t *ret_decision_id);
+
+struct store_action {
+        int64_t decision_id; /* −1 for heartbeat/hand-back writes outside a decision: not stored per heartbeat */
+        int64_t t_ms;
+        uint32_t point;
+        double value;
+        const char *why; /* "decision", "refresh", "handback" */
+};
+int store_put_actions(struct store *s, int64_t run_id, const struct store_action *a, size_t n, int64_t *ret_ids);
+int store_put_outcomes(struct store *s, const int64_t *action_ids, const struct write_outcome *o, size_t n);
+
+/* Events: mode changes, alarms, foreign writes, device up/down. severity as log_level. */
+int store_put_event(struct store *s, int64_t run_id, int64_t t_ms, int severity, const char *component,
+                    const char *text);
+
+/* --- VM inventory ------------------------------------------------------------------------------------------------ */
+int store_put_vm_message(struct store *s, int64_t t_ms, const char *subtopic, const char *json);
+/* Latest message of a subtopic; *ret_json malloc'ed. -ENOENT. */
+int store_latest_vm_message(struct store *s, const char *subtopic, int64_t *ret_t_ms, char **ret_json);
+
+/* --- models ------------------------------------------------------------------------------------------------------ */
+struct store_model {
+        const char *kind; /* "arx-planner", "arx-safety", "energy" */
+        int64_t t_ms, train_from_ms, train_to_ms;
+        uint64_t hash;
+        const void *blob;
+        size_t len;
+        const char *report_json; /* hold-out errors and sizes */
+};
+int store_put_model(struct store *s, const struct store_model *m, int64_t *ret_id);
+/* Latest of a kind; *ret_blob malloc'ed. -ENOENT. */
+int store_latest_model(struct store *s, const char *kind, struct store_model *ret, void **ret_blob, char **ret_report);
+
+/* Small state that must survive a restart (equipment timers, u_confirmed …): name → blob. */
+int store_put_state(struct store *s, const char *name, int64_t t_ms, const void *blob, size_t len);
+int store_get_state(struct store *s, const char *name, int64_t *ret_t_ms, void *blob, size_t cap, size_t *ret_len);
+
+/* --- reading ----------------------------------------------------------------------------------------------------- */
+struct store_counts {
+        int64_t samples, good, bad, decisions, actions, events;
+        int64_t first_t_ms, last_t_ms; /* of samples; 0 when none */
+        int64_t bytes;                 /* file size */
+};
+/* Cheap (kept in a counters table; no COUNT over samples). */
+int store_counts(struct store *s, struct store_counts *ret);
+
+/* Samples with from ≤ t_ms < to in time order, as site indices of the bound site (points unknown to it are skipped).
+ * The callback returns 0 to go on, else the walk stops and returns that value. */
+typedef int (*store_sample_fn)(void *ctx, const struct sample *v, size_t n); /* batches */
+int store_read_samples(struct store *s, int64_t from_ms, int64_t to_ms, store_sample_fn fn, void *ctx);
+
+/* Rows of a query as JSON objects appended to a growing text; for status, why and the web pages. Parameters bind to
+ * ?1…?n as int64 or text. Read-only statements only (-EACCES otherwise). *ret_json malloc'ed array text. */
+struct store_param {
+        bool is_text;
+        int64_t i;
+        const char *text;
+};
+int store_query_json(struct store *s, const char *sql, const struct store_param *p, size_t np, char **ret_json);
+
+/* Database text of the last error on this handle. */
+const char *store_errmsg(const struct store *s);
+
+#endif

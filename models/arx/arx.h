@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * ARX models with masks, priors and an interval uncertainty set.
+ *
+ * Row i (one per output):   y_i[t+1] = Σ_k θ_ik φ_ik[t] + w_i,   |w_i| ≤ w̄_i
+ * φ_ik is one lagged value of an output, an input or a disturbance, or the constant 1 (struct arx_term).
+ * Inputs and disturbances with lag 1 are the values in force from t to t+1.
+ *
+ * Sum-to-one group: terms marked sum1 are temperatures whose coefficients add to 1 (the room has no preferred
+ * temperature: raise every temperature by 1 K at equal heat and the answer is 1 K higher). Enforced in the fit and used
+ * by the worst case.
+ *
+ * Fit: ridge least squares under sign and box priors, from accumulated normal equations, so that data can be added for
+ * ever in constant memory, with forgetting. Set: per coefficient θ̂ ± β √(s² (G⁻¹)_kk) ∩ prior (self-normalised least
+ * squares confidence, Abbasi-Yadkori et al. 2011, mapped to intervals); w̄ from a residual quantile.
+ * After Lazic et al., "Data center cooling using model-predictive control", NeurIPS 2018 (5 lags, 30 s, masks).
+ *
+ * Pure: caller's memory, no I/O, no clock, no allocation after create. One thread per object.
+ */
+#ifndef COOLPLANE_ARX_ARX_H
+#define COOLPLANE_ARX_ARX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARX_TERMS_MAX 96 /* regressors of one row */
+
+enum arx_src { ARX_SRC_Y, ARX_SRC_U, ARX_SRC_D, ARX_SRC_ONE };
+
+struct arx_term {
+        uint8_t src;    /* enum arx_src */
+        uint8_t lag;    /* ≥ 1 */
+        uint8_t sum1;   /* 1 = member of the row's sum-to-one group */
+        int8_t sign;    /* +1: θ ≥ 0, −1: θ ≤ 0, 0: free */
+        uint16_t index; /* of the output, input or disturbance */
+};
+
+/* Flattened rows: terms of row i are term[row_start[i] … row_start[i+1]). */
+struct arx_structure {
+        size_t ny, nu, nd;
+        unsigned lag_max;
+        size_t nterm;
+        const size_t *row_start;     /* [ny + 1] */
+        const struct arx_term *term; /* [nterm] */
+        const double *scale;         /* [nterm] typical size of the regressor, > 0; conditions the fit */
+};
+
+/* History window, newest last: y [(n) × ny], u [n × nu], d [n × nd], row-major; NaN = invalid. Row r of u and d holds
+ * the values in force from row r to r+1. */
+struct arx_window {
+        size_t n;
+        const double *y, *u, *d;
+};
+
+struct arx_args {
+        double ridge;      /* relative to the scaled regressor, > 0 */
+        double forget;     /* per added sample, (0, 1] */
+        double delta;      /* 1 − confidence of the parameter set, e.g. 0.05 */
+        double w_quantile; /* residual quantile for w̄, e.g. 0.995 */
+        double w_min;      /* floor of w̄ (sensor noise and quantisation), unit of y */
+};
+void arx_args_default(struct arx_args *ret);
+
+struct arx;
+
+size_t arx_memsize(const struct arx_structure *st);
+/* mem: arx_memsize() bytes, aligned to 16, borrowed for the life of the object. prior_lo/hi [nterm] or NULL = sign
+ * priors only (±INFINITY otherwise). The structure's arrays are copied. -EINVAL on bad arguments. */
+int arx_create(void *mem, size_t size, const struct arx_structure *st, const struct arx_args *args,
+               const double *prior_lo, const double *prior_hi, struct arx **ret);
+
+const struct arx_structure *arx_structure(const struct arx *m);
+
+/* Regressor of row i at the window's last row into phi [terms of row i]; false when any needed value is not finite. */
+bool arx_regressor(const struct arx *m, size_t i, const struct arx_window *w, double *phi);
+
+/* Adds the one-step pair (window → y_next [ny]); rows with a missing value are skipped. Also feeds the residual
+ * statistics of the current fit. Returns the number of rows that took the sample. */
+size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next);
+
+/* Re-solves every row with at least min_samples samples; other rows keep θ. Returns rows fitted. */
+size_t arx_fit(struct arx *m, size_t min_samples);
+
+/* Per-row state. */
+struct arx_row_info {
+        size_t samples;
+        bool fitted;
+        double rmse;  /* one-step, over the samples since the last fit (exponentially weighted) */
+        double w_bar; /* noise bound in force */
+        double width; /* Σ (hi − lo)·scale: how wide the set still is */
+};
+void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret);
+
+/* Coefficients and interval of row i (arrays borrowed until the next arx_fit). */
+void arx_row(const struct arx *m, size_t i, const double **ret_theta, const double **ret_lo, const double **ret_hi);
+
+/* Nominal N-step prediction of all outputs. u_future [N × nu], d_future [N × nd]: values in force during each step
+ * (row 0 replaces the window's last row). ret_y [N × ny]. work [arx_predict_work(m, n) doubles]. Rows not fitted
+ * predict persistence. */
+size_t arx_predict_work(const struct arx *m, size_t n_steps);
+void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
+                 const double *d_future, double *work, double *ret_y);
+
+/* Worst case of all outputs over every model in the set and every |w| ≤ w̄: an upper (dir > 0) or lower (dir < 0)
+ * bound of y at every step, exact at each step for the box ∩ sum-to-one set when the outputs' own and cross
+ * coefficients are ≥ 0 (cooperative rows). All values may be negative. Same shapes as arx_predict. Rows for which
+ * `active` [ny] is 0 are held at the nominal prediction. */
+void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
+               const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y);
+
+/* Hash of structure, θ, intervals and w̄ (FNV-1a 64 over the little-endian bytes): names the model set in decisions. */
+uint64_t arx_hash(const struct arx *m);
+
+/* Serialised form (versioned, little-endian, CRC-32). save: returns bytes needed; writes when cap suffices.
+ * load: -EINVAL (wrong version, shape differs from m's structure, CRC, non-finite). Output untouched on failure. */
+size_t arx_save(const struct arx *m, void *buf, size_t cap);
+int arx_load(struct arx *m, const void *buf, size_t len);
+
+#endif

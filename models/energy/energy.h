@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Plant power as a function of what we set and what we measure: residual ridge ensemble over physically shaped features
+ * (fan cubes, load × lift, part load), so that extrapolation degrades to physics. Members differ by bootstrap; the
+ * spread says how far to trust it. Pure: caller's memory, no I/O.
+ */
+#ifndef COOLPLANE_ENERGY_ENERGY_H
+#define COOLPLANE_ENERGY_ENERGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The state of the plant averaged over one slow step. SI. NaN = not measured (the features that need it drop out). */
+struct energy_sample {
+        double fan_ratio_cubed; /* Σ over CRAHs of fan³ × rated power share (dimensionless, 0–1) */
+        double heat_w;          /* load on the chillers: IT + CRAH fan power */
+        double chwst_c, cwst_c, wetbulb_c;
+        double chillers_on; /* number running */
+        double valve_mean_ratio;
+        double power_w[4]; /* measured: fans, chillers, pumps, towers (NaN where not metered) */
+};
+enum energy_part { ENERGY_FANS, ENERGY_CHILLERS, ENERGY_PUMPS, ENERGY_TOWERS, ENERGY_PARTS };
+
+struct energy;
+size_t energy_memsize(void);
+int energy_create(void *mem, size_t size, uint64_t seed, double total_capacity_w, struct energy **ret);
+void energy_add(struct energy *e, const struct energy_sample *s);
+/* Refits all parts with enough data; returns the number of parts fitted. */
+size_t energy_fit(struct energy *e);
+
+struct energy_estimate {
+        double power_w; /* total of all parts */
+        double std_w;   /* ensemble spread */
+        double part_w[ENERGY_PARTS];
+        double distance; /* out-of-distribution score: 0 inside the data, 1 = one data spread away */
+};
+/* false when nothing is fitted yet. power_w[] of s is ignored. */
+bool energy_predict(const struct energy *e, const struct energy_sample *s, struct energy_estimate *ret);
+
+struct energy_info {
+        size_t samples;
+        double cv_rmse_ratio, nmbe_ratio; /* of the total on the last 30 %, chronological, model fitted on the rest */
+};
+void energy_info(const struct energy *e, struct energy_info *ret);
+
+size_t energy_save(const struct energy *e, void *buf, size_t cap);
+int energy_load(struct energy *e, const void *buf, size_t len);
+
+#endif

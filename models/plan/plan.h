@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Receding-horizon proposals. Fast: supply air and fans over N steps of 30 s by projected gradient on the ARX
+ * prediction: power (fan cubes, warmer supply helps the water side, warm inlets speed up server fans) plus soft limits.
+ * Slow: chilled water, condenser water and the set of running chillers by search over a grid of named moves, scored by
+ * the energy ensemble's mean + k·spread, inside the data's neighbourhood.
+ *
+ * Everything here is untrusted: safety/ changes or refuses it. Pure: caller's memory, deterministic by seed.
+ */
+#ifndef COOLPLANE_PLAN_PLAN_H
+#define COOLPLANE_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "models/arx/arx.h"
+#include "models/energy/energy.h"
+
+enum plan_u_kind { PLAN_U_SAT, PLAN_U_FAN, PLAN_U_CHWST, PLAN_U_CWST, PLAN_U_CHILLER };
+
+struct plan_u {
+        enum plan_u_kind kind;
+        double lo, hi, rate; /* rate: per fast step, either direction */
+        double nominal;
+        int zone;       /* −1 = plant */
+        double rated_w; /* fan: power at full speed; chiller: capacity */
+};
+
+struct plan_y {
+        size_t row;          /* arx output */
+        double target_max;   /* soft: stay below */
+        double weight;       /* cost per K² above */
+        double knee;         /* server-fan knee (inlets); NaN = none */
+        double knee_w_per_k; /* extra IT fan power per K above the knee */
+};
+
+struct plan_args {
+        size_t horizon; /* fast steps, 10–30 */
+        size_t iter_max;
+        double explore_k;       /* exploration amplitude as a fraction of the range, 0 = exploit */
+        double spread_k;        /* pessimism: score = mean + spread_k · std */
+        double trust;           /* largest energy distance accepted */
+        double capacity_margin; /* running chiller capacity ≥ load × (1 + margin) */
+        double tower_approach_k;
+        uint64_t seed;
+};
+void plan_args_default(struct plan_args *ret);
+
+struct plan;
+size_t plan_memsize(const struct arx_structure *st, size_t nu, size_t ny, const struct plan_args *a);
+int plan_create(void *mem, size_t size, const struct arx_structure *st, const struct plan_u *u, size_t nu,
+                const struct plan_y *y, size_t ny, const struct plan_args *a, struct plan **ret);
+
+struct plan_input {
+        const struct arx *model;     /* nominal model; may be unfitted (then explores) */
+        const struct energy *energy; /* may be NULL or unfitted */
+        struct arx_window window;    /* last row = now */
+        const double *u_now;         /* [nu] confirmed */
+        const double *d_future;      /* [horizon × nd] forecast */
+        struct energy_sample plant;  /* plant averages now */
+        bool slow_step;
+        uint64_t step; /* counter; randomness is a function of (seed, step) */
+        bool explore;  /* identification phase: random walk u + U(−Δ, Δ) in range and rate */
+};
+
+struct plan_output {
+        double u[512];                       /* [nu] first action */
+        double predicted_w, predicted_std_w; /* plant power of the plan; NaN = no energy model */
+        double predicted_max_inlet_c;
+        bool in_distribution;
+        const char *move; /* static text: name of the slow move chosen, e.g. "chwst +0.5 K" */
+};
+/* Never fails; with no usable model it proposes u_now (or explores when asked). nu ≤ 512. */
+void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The safety filter: takes a proposal from an untrusted planner and returns the only thing that may be written, a
+ * decision. It reasons with hard limits and with an interval model (models/arx) and with nothing else.
+ *
+ *   u₀ = nearest action to the proposal on the segment [backup, proposal] such that, for every model θ ∈ Θ and every
+ *   |w| ≤ w̄: apply u₀ for one step, then the backup policy (more cooling at the equipment's own rates); every certified
+ *   output stays ≤ its limit along the horizon N, and ends where the backup holds it (terminal set: the limit box, when
+ *   invariant under the backup; computed in tighten.c).
+ *
+ * Moves toward more cooling are never limited by rates, intervals or the optimiser; only moves toward less cooling are.
+ * NaN, late, malformed or absent proposals are ordinary: HOLD, then FALLBACK. Guarantee layers: ARCHITECTURE.md.
+ * Pure: caller's memory, no I/O, no clock, no logging, no allocation after create.
+ */
+#ifndef COOLPLANE_SAFETY_SAFETY_H
+#define COOLPLANE_SAFETY_SAFETY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "models/arx/arx.h"
+
+/* Kind of a manipulated variable, as far as safety cares. */
+enum safety_u_kind {
+        SAFETY_U_CONTINUOUS, /* SAT, fan, CHWST, CWST */
+        SAFETY_U_ONOFF,      /* chiller enable: equipment automaton */
+};
+
+/* One manipulated variable. All in SI; lo ≤ hi finite; step ≥ 0 (register resolution, 0 = continuous). */
+struct safety_u {
+        enum safety_u_kind kind;
+        int safe_dir; /* +1: larger = more cooling; −1: smaller = more cooling; 0: neither (both directions limited) */
+        double lo, hi;
+        double step; /* resolution; verified values are multiples of it above `origin` */
+        double origin;
+        double rate;        /* largest change per control step toward less cooling (or any, when safe_dir = 0) */
+        double backup_rate; /* fastest the equipment itself moves toward more cooling per control step */
+        double nominal;     /* what the plant runs on its own: the known safe action */
+        uint8_t fast;       /* 1: may change every step; 0: only on the slow step (toward more cooling: always) */
+        /* ONOFF only */
+        double capacity_w; /* cooling capacity; 0 = unknown */
+        double min_on_s, min_off_s, max_starts_per_h;
+};
+
+/* One certified output: arx row → limit. hi = NaN: not certified upward. */
+struct safety_y {
+        size_t row;    /* output index in the arx structure */
+        double hi, lo; /* hard limits for the worst case; NaN = none */
+        double trip;   /* measured value at which full cooling is ordered at once; NaN = none */
+};
+
+/* The envelope: validated once, then constant. Arrays are copied by safety_create. */
+struct safety_envelope {
+        size_t nu, ny, nd; /* ny = number of arx outputs */
+        size_t ncert;      /* certified outputs */
+        const struct safety_u *u;
+        const struct safety_y *cert; /* [ncert] */
+        const double *d_max;         /* [nd] worst plausible disturbance for the terminal set */
+        double step_s;               /* control step */
+        size_t horizon;              /* steps, e.g. 20 */
+        double capacity_margin;      /* running capacity ≥ load × (1 + margin), e.g. 0.15 */
+        unsigned hold_steps;         /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
+        unsigned required_persist;   /* clean steps needed to leave FALLBACK */
+};
+
+/* -EINVAL and *reterr_what = static text naming the bad field, *reterr_index its index. */
+int safety_envelope_validate(const struct safety_envelope *e, const char **reterr_what, size_t *reterr_index);
+
+/* Four-valued condition (NASA LC). */
+enum safety_cond { COND_FALSE, COND_TRUE, COND_STALE, COND_ERROR };
+
+/* What the gate saw at this step. */
+struct safety_snapshot {
+        int64_t t_ms;              /* label */
+        double mono_s;             /* monotonic or virtual seconds; all timers use it */
+        struct arx_window window;  /* last row = now; u rows are confirmed values */
+        const double *u_confirmed; /* [nu] last read-back; NaN = unknown */
+        const double *d_hi;  /* [nd] worst disturbance over the horizon: forecast upper, VM moves included both ways */
+        const uint8_t *y_ok; /* [ny] enum safety_cond of the reading: FALSE = not usable, TRUE = fresh and GOOD */
+        const uint8_t *onoff_status; /* [nu] running feedback of ONOFF units (0/1), 255 = unknown; may be NULL */
+        double cooling_load_w;       /* measured or estimated load on the chillers; NaN = unknown */
+        bool slow_step;              /* true when slow variables may change this step */
+        bool interlock;              /* an interlock outside this library demands full cooling */
+        bool no_warmer_water;        /* valve or request interlock: water setpoints may not rise */
+};
+
+struct safety_proposal {
+        bool present;         /* false: none in time */
+        bool malformed;       /* transport saw garbage */
+        const double *u;      /* [nu]; may hold NaN or Inf */
+        bool in_distribution; /* the planner's own confidence */
+};
+
+enum decision_kind { DECISION_ACCEPT, DECISION_PROJECT, DECISION_HOLD, DECISION_FALLBACK };
+
+/* Why the decision is what it is. Stored and shown; append only. */
+enum decision_reason {
+        DR_ACCEPTED = 0,
+        DR_LIMIT = 1,       /* box limit of a variable */
+        DR_RATE = 2,        /* rate toward less cooling */
+        DR_EQUIPMENT = 3,   /* minimum on/off, starts per hour, capacity */
+        DR_WORST_CASE = 4,  /* robust constraint: binding names the output */
+        DR_SLOW_STEP = 5,   /* slow variable proposed off the slow step */
+        DR_NO_PROPOSAL = 6, /* absent or late */
+        DR_MALFORMED = 7,
+        DR_NOT_FINITE = 8,       /* NaN or Inf in the proposal */
+        DR_LOW_CONFIDENCE = 9,   /* planner says: outside what it has seen */
+        DR_SENSOR = 10,          /* a required reading is stale or bad: binding names it */
+        DR_NOT_CERTIFIABLE = 11, /* nothing but the backup can be certified from here */
+        DR_TRIP = 12,            /* a measured output is above its trip value */
+        DR_INTERLOCK = 13,
+        DR_VERIFY = 14,     /* the second checker disagreed */
+        DR_RECOVERING = 15, /* clean steps still missing before leaving FALLBACK */
+        DR_WATER = 16,      /* warmer water refused: valves open or requests */
+};
+const char *decision_kind_str(enum decision_kind k);
+const char *decision_reason_str(enum decision_reason r);
+
+struct safety_decision; /* opaque: only safety_filter makes one */
+
+/* What is stored with every decision so that it can be re-checked offline. */
+struct safety_certificate {
+        uint64_t model_hash;
+        double delta; /* 1 − confidence of Θ */
+        size_t horizon;
+        double margin;   /* least (limit − worst case) over certified outputs and steps; NaN = not computed */
+        int binding_y;   /* arx row with the least margin, −1 = none */
+        int binding_u;   /* variable that was cut first, −1 = none */
+        double fraction; /* how far from backup (0) to proposal (1) the action lies */
+        bool terminal;   /* the limit box is invariant under the backup for the present model set */
+        bool verified;   /* the second checker agreed */
+};
+
+const double *decision_u(const struct safety_decision *d, size_t *ret_nu); /* [nu], quantised, verified */
+enum decision_kind decision_kind(const struct safety_decision *d);
+enum decision_reason decision_reason(const struct safety_decision *d);
+const struct safety_certificate *decision_certificate(const struct safety_decision *d);
+int64_t decision_t_ms(const struct safety_decision *d);
+
+struct safety;
+size_t safety_memsize(const struct safety_envelope *e, const struct arx_structure *st);
+/* model is borrowed and read only; it may be refitted between calls. */
+int safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model,
+                  struct safety **ret);
+
+/* Always returns a decision (owned by the safety object, valid until the next call). Never fails: outcomes are in it.
+ */
+const struct safety_decision *safety_filter(struct safety *s, const struct safety_snapshot *snap,
+                                            const struct safety_proposal *prop);
+
+/* VM moves: would the disturbances d_with [nd] (target rack loaded, source rack not yet relieved) still be certified
+ * with the action just decided? Call right after safety_filter. */
+bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, const double *d_with);
+
+/* State that must survive a restart (starts and stop times, as ages in seconds): plain array of doubles.
+ * save returns the count needed. restore tolerates a different count (then starts conservative). */
+size_t safety_state_save(const struct safety *s, double mono_s, double *buf, size_t cap);
+void safety_state_restore(struct safety *s, double mono_s, double elapsed_s, const double *buf, size_t n);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The reference plant: racks with server fans and VMs, CRAHs, chilled and condenser water, chillers, towers, weather,
+ * instruments, and the PLC that runs it all when nobody else does. Test equipment: never linked into the agent, shares
+ * no equations with the models that learn it. Virtual time; deterministic by seed; no allocation in a step; no I/O.
+ *
+ * Physics and sources: ARCHITECTURE.md, "The reference plant".
+ */
+#ifndef COOLPLANE_SIM_PLANT_H
+#define COOLPLANE_SIM_PLANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/weather.h"
+#include "sim/workload.h"
+
+#define PLANT_CRAH_MAX 256
+#define PLANT_RACK_MAX 2048
+#define PLANT_CHILLER_MAX 16
+#define PLANT_ROOM_MAX 64
+
+struct plant;
+
+/* What is built. plant_spec_named fills it for tiny, hall and campus. SI. */
+struct plant_spec {
+        char name[32];
+        size_t nroom, ncrah, nrack, nchiller; /* crah i is in room i·nroom/ncrah; racks alike */
+        double rack_design_w;                 /* IT power of a full rack */
+        double crah_airflow_m3s, crah_fan_w, crah_capacity_w;
+        double chiller_capacity_w;
+        double containment; /* 0 = open, 1 = no recirculation */
+        size_t hosts_per_rack;
+        size_t vms;
+        double loop_volume_m3;
+        uint64_t seed;
+};
+int plant_spec_named(const char *name, struct plant_spec *ret); /* -ENOENT */
+
+int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
+                 struct plant **ret); /* weather, load borrowed */
+struct plant *plant_free(struct plant *p);
+const struct plant_spec *plant_spec(const struct plant *p);
+
+/* Advances by dt (internally in steps ≤ 5 s). Runs PLCs, hosts, physics, instruments. */
+void plant_advance(struct plant *p, double dt_s);
+int64_t plant_t_ms(const struct plant *p);
+
+/* --- what a remote supervisor may command; obeyed only while its lease is alive ----------------------------------- */
+enum plant_dev { PLANT_DEV_CRAH, PLANT_DEV_CHILLER, PLANT_DEV_PLANT }; /* each has its own PLC with a watchdog */
+
+struct plant_crah_cmd {
+        double sat_sp_c, fan_ratio;
+};
+struct plant_chiller_cmd {
+        bool enable;
+};
+struct plant_water_cmd {
+        double chwst_sp_c, cwst_sp_c;
+};
+
+struct plant_crah_cmd *plant_crah_cmd(struct plant *p, size_t i);
+struct plant_chiller_cmd *plant_chiller_cmd(struct plant *p, size_t i);
+struct plant_water_cmd *plant_water_cmd(struct plant *p);
+void plant_remote_enable(struct plant *p, enum plant_dev dev, size_t i, bool on);
+void plant_heartbeat(struct plant *p, enum plant_dev dev, size_t i,
+                     uint16_t counter); /* a changed value renews the lease */
+bool plant_is_remote(const struct plant *p, enum plant_dev dev, size_t i);
+#define PLANT_WATCHDOG_S 60.0
+
+/* The PLC's own strategy when local. B0 and B2 of the yardstick are these, run by the PLC. */
+enum plant_local { PLANT_LOCAL_FIXED, PLANT_LOCAL_TRIM_RESPOND };
+void plant_set_local(struct plant *p, enum plant_local strategy);
+
+/* --- instruments: what the sensors show (noise, bias, quantisation, faults applied at the register) -----------------
+ */
+struct plant_crah_meas {
+        double sat_c, rat_c, sat_sp_c, fan_ratio, fan_cmd_ratio, valve_ratio, power_w, dp_pa, chw_in_c, chw_out_c,
+            airflow_m3s;
+        bool running, alarm;
+};
+struct plant_rack_meas {
+        double inlet_c, inlet_low_c, outlet_c, power_w;
+};
+struct plant_chiller_meas {
+        double chwst_c, chwrt_c, cw_in_c, cw_out_c, power_w, plr, chw_flow_m3s, starts, hours;
+        bool running, enabled, alarm;
+};
+struct plant_water_meas {
+        double chwst_c, chwrt_c, cwst_c, cwrt_c, chw_flow_m3s, cw_flow_m3s, chw_pump_w, cw_pump_w, tower_w,
+            tower_fan_ratio, chwst_sp_c, cwst_sp_c, econ_ratio;
+};
+struct plant_weather_meas {
+        double oat_c, wetbulb_c, rh_ratio;
+};
+void plant_crah_meas(const struct plant *p, size_t i, struct plant_crah_meas *ret);
+void plant_rack_meas(const struct plant *p, size_t i, struct plant_rack_meas *ret);
+void plant_chiller_meas(const struct plant *p, size_t i, struct plant_chiller_meas *ret);
+void plant_water_meas(const struct plant *p, struct plant_water_meas *ret);
+void plant_weather_meas(const struct plant *p, struct plant_weather_meas *ret);
+double plant_dewpoint_c(const struct plant *p, size_t room);
+
+/* --- hosts and VMs: owned by the plant, moved when asked -----------------------------------------------------------
+ */
+struct plant_host {
+        uint32_t id;
+        size_t rack;
+        double cores, mem_gib, idle_w, max_w;
+        bool asleep, reserved;
+};
+struct plant_vm {
+        uint32_t id;
+        size_t host;
+        double cores, mem_gib, cpu_cores;
+        bool movable, moving;
+};
+size_t plant_nhost(const struct plant *p);
+size_t plant_nvm(const struct plant *p);
+void plant_host(const struct plant *p, size_t i, struct plant_host *ret);
+void plant_vm(const struct plant *p, size_t i, struct plant_vm *ret);
+/* Starts a live migration: takes seconds to minutes of plant time, fails sometimes (seeded). 0, -EBUSY, -ENOSPC,
+ * -EINVAL. */
+int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_id);
+struct plant_move_event {
+        uint64_t request_id;
+        size_t vm, from, to;
+        bool done, failed;
+};
+bool plant_next_move_event(struct plant *p, struct plant_move_event *ret);
+
+/* --- truth and accounts: for the yardstick, never for the agent ----------------------------------------------------
+ */
+struct plant_account {
+        double hours;
+        double it_kwh, it_fan_kwh; /* it excludes server fans */
+        double crah_fan_kwh, chiller_kwh, pump_kwh, tower_kwh;
+        double cooling_kwh, total_kwh; /* cooling = the four above; total = it + it_fan + cooling */
+        double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
+        uint64_t hard_violations; /* rack-minutes above 32 °C, freeze, equipment rule broken */
+        uint64_t chiller_starts, migrations;
+        double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
+};
+void plant_account(const struct plant *p, struct plant_account *ret);
+void plant_account_reset(struct plant *p);
+double plant_true_inlet_c(const struct plant *p, size_t rack);
+
+/* Faults by name (first set): "crah-fail:I", "chiller-trip:I", "inlet-stuck:I", "inlet-bias:I:K", "load-step:F".
+ * 0 or -EINVAL. Takes effect now; "clear" ends all. */
+int plant_fault(struct plant *p, const char *name);
+
+#endif
