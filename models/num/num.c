@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "models/num/num.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+double num_dot(size_t n, const double *x, const double *z)
+{
+        double s = 0.0;
+        for (size_t i = 0; i < n; i++)
+                s += x[i] * z[i];
+        return s;
+}
+
+bool num_all_finite(size_t n, const double *x)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!isfinite(x[i]))
+                        return false;
+        return true;
+}
+
+int num_cholesky(size_t n, double *a)
+{
+        for (size_t j = 0; j < n; j++) {
+                double *aj = a + j * n;
+                double d = aj[j] - num_dot(j, aj, aj);
+                /* what is left of the pivot after subtraction must exceed the rounding of the subtraction */
+                if (!(d > DBL_EPSILON * (double)n * fabs(aj[j])) || !isfinite(d))
+                        return -EDOM;
+                d = sqrt(d);
+                aj[j] = d;
+                for (size_t i = j + 1; i < n; i++) {
+                        double *ai = a + i * n;
+                        ai[j] = (ai[j] - num_dot(j, ai, aj)) / d;
+                }
+        }
+        return 0;
+}
+
+void num_cholesky_solve(size_t n, const double *l, double *b)
+{
+        for (size_t i = 0; i < n; i++)
+                b[i] = (b[i] - num_dot(i, l + i * n, b)) / l[i * n + i];
+        for (size_t i = n; i-- > 0;) {
+                double s = b[i];
+                for (size_t k = i + 1; k < n; k++)
+                        s -= l[k * n + i] * b[k];
+                b[i] = s / l[i * n + i];
+        }
+}
+
+void num_cholesky_inverse_diag(size_t n, const double *l, double *work, double *diag)
+{
+        /* (A⁻¹)ₖₖ = ‖L⁻¹ eₖ‖²; L⁻¹ eₖ is zero above k */
+        for (size_t k = 0; k < n; k++) {
+                double s = 0.0;
+                for (size_t i = k; i < n; i++) {
+                        double v = i == k ? 1.0 : -num_dot(i - k, l + i * n + k, work + k);
+                        work[i] = v / l[i * n + i];
+                        s += work[i] * work[i];
+                }
+                diag[k] = s;
+        }
+}
+
+static double clamp(double v, double lo, double hi)
+{
+        if (!(v >= lo))
+                return lo;
+        return v > hi ? hi : v;
+}
+
+size_t num_box_qp(size_t n, const double *h, const double *g, const double *lo, const double *hi, double tol,
+                  size_t iter_max, double *x)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (!isfinite(x[i]))
+                        x[i] = 0.0;
+                x[i] = clamp(x[i], lo[i], hi[i]);
+        }
+        for (size_t it = 0; it < iter_max; it++) {
+                double step_max = 0.0;
+                for (size_t i = 0; i < n; i++) {
+                        const double *hr = h + i * n;
+                        double v = clamp(x[i] + (g[i] - num_dot(n, hr, x)) / hr[i], lo[i], hi[i]);
+                        double step = fabs(v - x[i]);
+                        x[i] = v;
+                        if (step > step_max)
+                                step_max = step;
+                }
+                if (step_max <= tol)
+                        return it + 1;
+        }
+        return iter_max;
+}
+
+static int compare_double(const void *a, const void *b)
+{
+        double x, z;
+        x = *(const double *)a;
+        z = *(const double *)b;
+        return (x > z) - (x < z);
+}
+
+double num_quantile(size_t n, double *v, double q)
+{
+        if (n == 0)
+                return NAN;
+        qsort(v, n, sizeof(*v), compare_double);
+        double pos = clamp(q, 0.0, 1.0) * (double)(n - 1);
+        size_t k = (size_t)pos;
+        if (k + 1 >= n)
+                return v[n - 1];
+        return v[k] + (pos - (double)k) * (v[k + 1] - v[k]);
+}

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+coolplane_unit_test(test_num LINK coolplane_num)
+coolplane_unit_test(test_rng LINK coolplane_num)
