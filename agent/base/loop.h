@@ -27,7 +27,9 @@ int loop_add_fd(struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *ct
 int loop_mod_fd(struct loop *l, int fd, uint32_t events);
 void loop_del_fd(struct loop *l, int fd); /* safe inside callbacks; does not close */
 
-/* A timer object belongs to its creator; armed one-shot. after_ms ≥ 0, in plant time (scaled) or real time. */
+/* A timer object belongs to its creator; armed one-shot (arming again moves it). after_ms ≥ 0, in plant time (scaled)
+ * or real time. -ENOTSUP for a plant-time timer on a virtual clock: its owner moves it, nobody can wait for it. Timers
+ * are freed before their loop. */
 int loop_timer_create(struct loop *l, bool real_time, loop_timer_fn fn, void *ctx, struct loop_timer **ret);
 void loop_timer_arm(struct loop_timer *t, int64_t after_ms);
 void loop_timer_disarm(struct loop_timer *t);
