@@ -13,7 +13,9 @@
  * t_ms is copied. Rate, stuck and stale need history: quality.h. Strings give NaN with QR_PARSE. */
 void codec_decode(const struct point *p, const uint16_t *regs, int64_t t_ms, struct sample *ret_sample);
 
-/* A number in SI that arrived as a number (MQTT, log) in the point's unit: the same checks as codec_decode. */
+/* A number that arrived as a number (MQTT, log) in the point's unit, not SI: converted, then the same checks as
+ * codec_decode. scale and offset apply to points of table mqtt and log; a register point met in a log is taken as
+ * already scaled. */
 void codec_accept(const struct point *p, double wire_value, int64_t t_ms, struct sample *ret_sample);
 
 /* SI value → registers. Returns 0; -ERANGE when value is not finite or not inside p->min..p->max or the type's range;

@@ -9,6 +9,8 @@
 #ifndef COOLPLANE_POINTS_ROLE_H
 #define COOLPLANE_POINTS_ROLE_H
 
+#include <stddef.h>
+
 /* Classes of equipment in the site file. */
 enum equipment_class {
         EQ_NONE = 0,
@@ -83,5 +85,9 @@ const char *equipment_class_str(enum equipment_class c);
  * Returns −1 when the Brick class itself is unknown (a configuration error with did-you-mean). */
 int role_from_brick(const char *brick, enum equipment_class eq);
 const char *role_str(enum role r);
+
+/* Every known class name, for did-you-mean; NULL past the end (names may repeat). */
+const char *equipment_brick_name(size_t i);
+const char *point_brick_name(size_t i);
 
 #endif

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+coolplane_unit_test(test_units LINK coolplane_points)
+coolplane_unit_test(test_role LINK coolplane_points)
+coolplane_unit_test(test_codec LINK coolplane_points coolplane_num)
