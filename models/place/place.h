@@ -35,7 +35,7 @@ struct place_vm {
 struct place_move {
         uint32_t vm, from, to; /* indices into vm[] and host[] */
         double power_w;        /* heat that moves with the VM */
-        double gain_w;         /* estimated facility power saved */
+        double gain_w;         /* estimated facility power saved; of a host's evacuation: its share of the whole */
 };
 
 struct place_problem {

@@ -133,6 +133,12 @@ static void random_bytes_never_pass_unbounded(void **state)
                         proposal.nmove %= IPC_MOVE_MAX + 2;
                         proposal.in_distribution &= 1;
                         proposal.reserved = 0;
+                        if (round % 4 == 1) { /* one in two terminates its names */
+                                proposal.move_name[sizeof proposal.move_name - 1] = '\0';
+                                for (int i = 0; i < IPC_MOVE_MAX; i++)
+                                        proposal.move[i].vm[31] = proposal.move[i].from[31] = proposal.move[i].to[31] =
+                                            '\0';
+                        }
                 }
                 if (!why_of(&proposal, sizeof proposal, IPC_PROPOSAL, hash)) {
                         assert_true(proposal.nu <= IPC_U_MAX && proposal.nmove <= IPC_MOVE_MAX);
