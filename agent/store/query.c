@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Reading for people: counts, and rows of a query as JSON. */
+#include "agent/store/store_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/base/parse.h"
+
+int store_counts(struct store *s, struct store_counts *ret)
+{
+        struct store_counts c = {0};
+        const struct {
+                const char *sql;
+                int64_t *to;
+        } q[] = {
+            {"SELECT value FROM counter WHERE name = 'samples'", &c.samples},
+            {"SELECT value FROM counter WHERE name = 'good'", &c.good},
+            {"SELECT value FROM counter WHERE name = 'decisions'", &c.decisions},
+            {"SELECT value FROM counter WHERE name = 'actions'", &c.actions},
+            {"SELECT value FROM counter WHERE name = 'events'", &c.events},
+            /* both are one seek: t_ms leads the primary key */
+            {"SELECT t_ms FROM sample ORDER BY t_ms LIMIT 1", &c.first_t_ms},
+            {"SELECT t_ms FROM sample ORDER BY t_ms DESC LIMIT 1", &c.last_t_ms},
+        };
+        for (size_t i = 0; i < sizeof q / sizeof q[0]; i++) {
+                int r = store_get_int(s, q[i].sql, 0, q[i].to);
+                if (r < 0)
+                        return r;
+        }
+        c.bad = c.samples - c.good;
+        struct stat sb;
+        if (stat(s->path, &sb) == 0)
+                c.bytes = (int64_t)sb.st_size;
+        size_t len = strlen(s->path) + 5;
+        char *wal = malloc(len);
+        if (wal) {
+                snprintf(wal, len, "%s-wal", s->path);
+                if (stat(wal, &sb) == 0)
+                        c.bytes += (int64_t)sb.st_size;
+                free(wal);
+        }
+        *ret = c;
+        return 0;
+}
+
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
+
+struct text {
+        char *v;
+        size_t n, cap;
+        bool failed;
+};
+
+static void put(struct text *t, const char *v, size_t n)
+{
+        if (t->failed)
+                return;
+        if (t->n + n + 1 > t->cap) {
+                size_t cap = t->cap ? t->cap : 1024;
+                while (cap < t->n + n + 1)
+                        cap *= 2;
+                char *grown = realloc(t->v, cap);
+                if (!grown) {
+                        t->failed = true;
+                        return;
+                }
+                t->v = grown;
+                t->cap = cap;
+        }
+        memcpy(t->v + t->n, v, n);
+        t->n += n;
+        t->v[t->n] = '\0';
+}
+
+static void put_text(struct text *t, const char *v)
+{
+        put(t, v, strlen(v));
+}
+
+/* Length of the UTF-8 sequence at v, 0 if it is not valid. */
+static size_t utf8_len(const unsigned char *v, size_t n)
+{
+        if (v[0] < 0x80)
+                return 1;
+        size_t len = v[0] >= 0xc2 && v[0] < 0xe0   ? 2
+                     : v[0] >= 0xe0 && v[0] < 0xf0 ? 3
+                     : v[0] >= 0xf0 && v[0] < 0xf5 ? 4
+                                                   : 0;
+        if (len == 0 || len > n)
+                return 0;
+        for (size_t i = 1; i < len; i++)
+                if ((v[i] & 0xc0) != 0x80)
+                        return 0;
+        if ((v[0] == 0xe0 && v[1] < 0xa0) || (v[0] == 0xed && v[1] >= 0xa0) || (v[0] == 0xf0 && v[1] < 0x90) ||
+            (v[0] == 0xf4 && v[1] >= 0x90))
+                return 0;
+        return len;
+}
+
+static void put_string(struct text *t, const char *s, size_t n)
+{
+        const unsigned char *v = (const unsigned char *)s;
+        put(t, "\"", 1);
+        for (size_t i = 0; i < n;) {
+                char buf[8];
+                size_t len = utf8_len(v + i, n - i);
+                if (v[i] == '"' || v[i] == '\\') {
+                        buf[0] = '\\';
+                        buf[1] = s[i];
+                        put(t, buf, 2);
+                } else if (v[i] < 0x20) {
+                        snprintf(buf, sizeof buf, "\\u%04x", v[i]);
+                        put(t, buf, 6);
+                } else if (len == 0) {
+                        put_text(t, "\xef\xbf\xbd"); /* U+FFFD: the text must stay valid JSON */
+                } else {
+                        put(t, s + i, len);
+                }
+                i += len ? len : 1;
+        }
+        put(t, "\"", 1);
+}
+
+static void put_value(struct text *t, sqlite3_stmt *st, int i)
+{
+        char buf[40];
+        switch (sqlite3_column_type(st, i)) {
+        case SQLITE_INTEGER:
+                snprintf(buf, sizeof buf, "%lld", sqlite3_column_int64(st, i));
+                put_text(t, buf);
+                break;
+        case SQLITE_FLOAT: {
+                double v = sqlite3_column_double(st, i);
+                put_text(t, isfinite(v) ? format_double(v, buf) : "null");
+                break;
+        }
+        case SQLITE_TEXT:
+                put_string(t, (const char *)sqlite3_column_text(st, i), (size_t)sqlite3_column_bytes(st, i));
+                break;
+        case SQLITE_BLOB: {
+                const unsigned char *b = sqlite3_column_blob(st, i);
+                int n = sqlite3_column_bytes(st, i);
+                put(t, "\"", 1);
+                for (int k = 0; k < n; k++) {
+                        snprintf(buf, sizeof buf, "%02x", b[k]);
+                        put(t, buf, 2);
+                }
+                put(t, "\"", 1);
+                break;
+        }
+        default:
+                put_text(t, "null");
+        }
+}
+
+static void put_row(struct text *t, sqlite3_stmt *st)
+{
+        put(t, "{", 1);
+        for (int i = 0; i < sqlite3_column_count(st); i++) {
+                const char *name = sqlite3_column_name(st, i);
+                if (i > 0)
+                        put(t, ",", 1);
+                put_string(t, name, strlen(name));
+                put(t, ":", 1);
+                put_value(t, st, i);
+        }
+        put(t, "}", 1);
+}
+
+int store_query_json(struct store *s, const char *sql, const struct store_param *p, size_t np, char **ret_json)
+{
+        struct text t = {0};
+        sqlite3_stmt *st = NULL;
+        const char *tail = NULL;
+        int r = 0;
+        int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, &tail);
+        if (rc != SQLITE_OK || !st) {
+                r = rc == SQLITE_OK || (rc & 0xff) == SQLITE_ERROR ? -EINVAL : store_errno(rc);
+                snprintf(s->err, sizeof s->err, "query: %s", sqlite3_errmsg(s->db));
+                goto out;
+        }
+        /* BEGIN, ATTACH and the like count as read-only but return no rows */
+        if (!sqlite3_stmt_readonly(st) || sqlite3_column_count(st) == 0 || tail[strspn(tail, " \t\r\n;")] != '\0') {
+                snprintf(s->err, sizeof s->err, "query: only a single reading statement is allowed");
+                r = -EACCES;
+                goto out;
+        }
+        for (size_t i = 0; i < np; i++) {
+                rc = p[i].is_text ? sqlite3_bind_text(st, (int)i + 1, p[i].text, -1, SQLITE_TRANSIENT)
+                                  : sqlite3_bind_int64(st, (int)i + 1, p[i].i);
+                if (rc != SQLITE_OK) {
+                        r = store_fail(s, rc, "query parameter");
+                        goto out;
+                }
+        }
+        put_text(&t, "[");
+        for (bool first = true; (rc = sqlite3_step(st)) == SQLITE_ROW; first = false) {
+                put_text(&t, first ? "" : ",\n");
+                put_row(&t, st);
+        }
+        put_text(&t, "]");
+        if (rc != SQLITE_DONE)
+                r = store_fail(s, rc, "query");
+        else if (t.failed)
+                r = -ENOMEM;
+out:
+        sqlite3_finalize(st);
+        if (r < 0)
+                free(t.v);
+        else
+                *ret_json = t.v;
+        return r;
+}
