@@ -12,8 +12,13 @@
  * by the worst case.
  *
  * Fit: ridge least squares under sign and box priors, from accumulated normal equations, so that data can be added for
- * ever in constant memory, with forgetting. Set: per coefficient θ̂ ± β √(s² (G⁻¹)_kk) ∩ prior (self-normalised least
- * squares confidence, Abbasi-Yadkori et al. 2011, mapped to intervals); w̄ from a residual quantile.
+ * ever in constant memory, with forgetting. One member of the sum-to-one group (the row's own first lag) is eliminated,
+ * so the sum holds to rounding and the ridge pulls toward persistence. Set: per coefficient
+ *   θ̂ ± (β s + √ridge ‖c − c₀‖) √((G⁻¹)_kk) ∩ prior
+ * with β of self-normalised least squares (Abbasi-Yadkori et al. 2011; holds at all times for sub-Gaussian noise; s is
+ * the estimate of its scale), or the smaller asymptotic one; each row separately with 1 − delta. Constraining the fit
+ * to a convex prior that holds the truth never moves it away from the truth in the norm of G, so the set stays valid.
+ * w̄: quantile of the |one-step residuals| seen before they were learned from.
  * After Lazic et al., "Data center cooling using model-predictive control", NeurIPS 2018 (5 lags, 30 s, masks).
  *
  * Pure: caller's memory, no I/O, no clock, no allocation after create. One thread per object.
@@ -54,12 +59,18 @@ struct arx_window {
         const double *y, *u, *d;
 };
 
+enum arx_set {
+        ARX_SET_SELF_NORMALISED, /* β² = 2 ln(1/δ) + ln det(G)/det(ridge): any stopping time, adaptive inputs */
+        ARX_SET_ASYMPTOTIC,      /* β² = 2 ln(2 n/δ), n coefficients: long records with rich excitation */
+};
+
 struct arx_args {
         double ridge;      /* relative to the scaled regressor, > 0 */
         double forget;     /* per added sample, (0, 1] */
         double delta;      /* 1 − confidence of the parameter set, e.g. 0.05 */
         double w_quantile; /* residual quantile for w̄, e.g. 0.995 */
-        double w_min;      /* floor of w̄ (sensor noise and quantisation), unit of y */
+        double w_min;      /* floor of w̄ (sensor noise and quantisation), unit of y, > 0 */
+        enum arx_set set;
 };
 void arx_args_default(struct arx_args *ret);
 
@@ -87,9 +98,10 @@ size_t arx_fit(struct arx *m, size_t min_samples);
 struct arx_row_info {
         size_t samples;
         bool fitted;
-        double rmse;  /* one-step, over the samples since the last fit (exponentially weighted) */
-        double w_bar; /* noise bound in force */
-        double width; /* Σ (hi − lo)·scale: how wide the set still is */
+        double rmse;          /* one-step, over the samples since the last fit (exponentially weighted) */
+        double w_bar;         /* noise bound in force */
+        double width;         /* Σ (hi − lo)·scale: how wide the set still is */
+        bool sum1_infeasible; /* the intervals cannot add to 1: arx_worst drops the group's constraint */
 };
 void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret);
 
@@ -105,8 +117,10 @@ void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps
 
 /* Worst case of all outputs over every model in the set and every |w| ≤ w̄: an upper (dir > 0) or lower (dir < 0)
  * bound of y at every step, exact at each step for the box ∩ sum-to-one set when the outputs' own and cross
- * coefficients are ≥ 0 (cooperative rows). All values may be negative. Same shapes as arx_predict. Rows for which
- * `active` [ny] is 0 are held at the nominal prediction. */
+ * coefficients are ≥ 0 (cooperative rows); sound, looser, when some may be negative. All values may be negative. Same
+ * shapes as arx_predict. Rows for which `active` [ny] is 0 are held at the nominal prediction. Rows never fitted use
+ * their prior. A bound that cannot be given (a value missing in the window, no prior) is NaN or infinite, never a
+ * number: compare in accepting form. */
 void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
                const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y);
 

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "models/arx/arx.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "models/arx/arx_private.h"
+#include "models/num/num.h"
+
+#define Z_MAX 1e6 /* a scaled regressor beyond this is garbage, not data */
+
+void arx_args_default(struct arx_args *ret)
+{
+        *ret = (struct arx_args){
+            .ridge = 1e-2,
+            .forget = 1.0,
+            .delta = 0.05,
+            .w_quantile = 0.995,
+            .w_min = 0.02,
+            .set = ARX_SET_SELF_NORMALISED,
+        };
+}
+
+static size_t round16(size_t n)
+{
+        return (n + 15) & ~(size_t)15;
+}
+
+/* Cuts the caller's block; with base == NULL it only counts. */
+struct slicer {
+        char *base;
+        size_t used;
+};
+
+static void *slice(struct slicer *s, size_t bytes)
+{
+        void *p = s->base ? s->base + s->used : NULL;
+        s->used += round16(bytes);
+        return p;
+}
+
+static bool structure_valid(const struct arx_structure *st)
+{
+        if (!st->ny || !st->nterm || !st->lag_max || !st->row_start || !st->term || !st->scale)
+                return false;
+        if (st->row_start[0] != 0 || st->row_start[st->ny] != st->nterm)
+                return false;
+        for (size_t i = 0; i < st->ny; i++)
+                if (st->row_start[i + 1] < st->row_start[i] || st->row_start[i + 1] - st->row_start[i] > ARX_TERMS_MAX)
+                        return false;
+        const size_t count[] = {[ARX_SRC_Y] = st->ny, [ARX_SRC_U] = st->nu, [ARX_SRC_D] = st->nd};
+        for (size_t k = 0; k < st->nterm; k++) {
+                const struct arx_term *t = &st->term[k];
+                if (t->src > ARX_SRC_ONE || t->sign < -1 || t->sign > 1 || !(st->scale[k] > 0.0) ||
+                    !isfinite(st->scale[k]))
+                        return false;
+                if (t->src == ARX_SRC_ONE)
+                        continue;
+                if (t->lag < 1 || t->lag > st->lag_max || t->index >= count[t->src])
+                        return false;
+        }
+        return true;
+}
+
+/* The eliminated member: the row's own first lag when it is in the group, else the group's first. */
+static size_t find_ref(const struct arx_structure *st, size_t i)
+{
+        size_t t0 = st->row_start[i], n = st->row_start[i + 1] - t0, first = n;
+        for (size_t k = 0; k < n; k++) {
+                const struct arx_term *t = &st->term[t0 + k];
+                if (!t->sum1)
+                        continue;
+                if (t->src == ARX_SRC_Y && t->index == i && t->lag == 1)
+                        return k;
+                if (first == n)
+                        first = k;
+        }
+        return first;
+}
+
+static struct arx *layout_memory(struct slicer *s, const struct arx_structure *st)
+{
+        struct arx *m = slice(s, sizeof(*m));
+        size_t *row_start = slice(s, sizeof(size_t) * (st->ny + 1));
+        struct arx_term *term = slice(s, sizeof(*term) * st->nterm);
+        double *scale = slice(s, sizeof(double) * st->nterm);
+        double *prior_lo = slice(s, sizeof(double) * st->nterm), *prior_hi = slice(s, sizeof(double) * st->nterm);
+        double *theta = slice(s, sizeof(double) * st->nterm);
+        double *lo = slice(s, sizeof(double) * st->nterm), *hi = slice(s, sizeof(double) * st->nterm);
+        double *scratch = slice(s, sizeof(double) * (3 * ARX_TERMS_MAX * ARX_TERMS_MAX + 8 * ARX_TERMS_MAX));
+        struct arx_row *row = slice(s, sizeof(*row) * st->ny);
+        for (size_t i = 0; i < st->ny; i++) {
+                size_t n = st->row_start[i + 1] - st->row_start[i], ref = find_ref(st, i);
+                size_t reduced = ref < n ? n - 1 : n;
+                double *g = slice(s, sizeof(double) * reduced * reduced), *b = slice(s, sizeof(double) * reduced);
+                double *hist = slice(s, sizeof(double) * ARX_HIST_BINS);
+                if (s->base)
+                        row[i] = (struct arx_row){
+                            .t0 = st->row_start[i], .n = n, .m = reduced, .ref = ref, .g = g, .b = b, .hist = hist};
+        }
+        if (!s->base)
+                return NULL;
+        memcpy(row_start, st->row_start, sizeof(size_t) * (st->ny + 1));
+        memcpy(term, st->term, sizeof(*term) * st->nterm);
+        memcpy(scale, st->scale, sizeof(double) * st->nterm);
+        m->st = *st;
+        m->st.row_start = row_start;
+        m->st.term = term;
+        m->st.scale = scale;
+        m->row = row;
+        m->prior_lo = prior_lo;
+        m->prior_hi = prior_hi;
+        m->theta = theta;
+        m->lo = lo;
+        m->hi = hi;
+        m->scratch = scratch;
+        return m;
+}
+
+size_t arx_memsize(const struct arx_structure *st)
+{
+        struct slicer s = {.base = NULL};
+        (void)layout_memory(&s, st);
+        return s.used;
+}
+
+static double clamp(double v, double lo, double hi)
+{
+        return v < lo ? lo : (v > hi ? hi : v);
+}
+
+static bool priors_valid(const struct arx_structure *st, const double *lo, const double *hi)
+{
+        for (size_t k = 0; k < st->nterm; k++) {
+                double l = lo ? lo[k] : (double)-INFINITY, h = hi ? hi[k] : (double)INFINITY;
+                if (st->term[k].sign > 0 && l < 0.0)
+                        l = 0.0;
+                if (st->term[k].sign < 0 && h > 0.0)
+                        h = 0.0;
+                if (!(l <= h) || l >= (double)INFINITY || h <= (double)-INFINITY)
+                        return false;
+        }
+        return true;
+}
+
+int arx_create(void *mem, size_t size, const struct arx_structure *st, const struct arx_args *args,
+               const double *prior_lo, const double *prior_hi, struct arx **ret)
+{
+        if (!mem || ((uintptr_t)mem & 15u) || !structure_valid(st) || size < arx_memsize(st))
+                return -EINVAL;
+        if (!(args->ridge > 0.0 && args->ridge < 1e9) || !(args->forget > 0.0 && args->forget <= 1.0) ||
+            !(args->delta > 0.0 && args->delta < 1.0) || !(args->w_quantile > 0.0 && args->w_quantile < 1.0) ||
+            !(args->w_min > 0.0 && args->w_min < 1e9) ||
+            (args->set != ARX_SET_SELF_NORMALISED && args->set != ARX_SET_ASYMPTOTIC))
+                return -EINVAL;
+        if (!priors_valid(st, prior_lo, prior_hi))
+                return -EINVAL;
+
+        struct slicer s = {.base = mem};
+        memset(mem, 0, arx_memsize(st));
+        struct arx *m = layout_memory(&s, st);
+        assert(s.used <= size);
+        m->args = *args;
+        for (size_t k = 0; k < st->nterm; k++) {
+                double l = prior_lo ? prior_lo[k] : (double)-INFINITY, h = prior_hi ? prior_hi[k] : (double)INFINITY;
+                if (st->term[k].sign > 0 && l < 0.0)
+                        l = 0.0;
+                if (st->term[k].sign < 0 && h > 0.0)
+                        h = 0.0;
+                m->prior_lo[k] = m->lo[k] = l;
+                m->prior_hi[k] = m->hi[k] = h;
+                m->theta[k] = clamp(0.0, l, h);
+        }
+        for (size_t i = 0; i < st->ny; i++) {
+                struct arx_row *r = &m->row[i];
+                if (r->ref < r->n)
+                        m->theta[r->t0 + r->ref] = clamp(1.0, m->lo[r->t0 + r->ref], m->hi[r->t0 + r->ref]);
+                r->w_bar = args->w_min;
+                arx_row_check_sum1(m, i);
+        }
+        *ret = m;
+        return 0;
+}
+
+void arx_row_check_sum1(struct arx *m, size_t i)
+{
+        struct arx_row *r = &m->row[i];
+        double lo = 0.0, hi = 0.0;
+        for (size_t k = r->t0; k < r->t0 + r->n; k++)
+                if (m->st.term[k].sum1) {
+                        lo += m->lo[k];
+                        hi += m->hi[k];
+                }
+        /* a rounding's width of tolerance: the fitted coefficients themselves add to 1 only to rounding */
+        r->sum1_infeasible = r->ref < r->n && !(lo <= 1.0 + 1e-9 && hi >= 1.0 - 1e-9);
+}
+
+const struct arx_structure *arx_structure(const struct arx *m)
+{
+        return &m->st;
+}
+
+bool arx_regressor(const struct arx *m, size_t i, const struct arx_window *w, double *phi)
+{
+        const struct arx_row *r = &m->row[i];
+        const size_t stride[] = {[ARX_SRC_Y] = m->st.ny, [ARX_SRC_U] = m->st.nu, [ARX_SRC_D] = m->st.nd};
+        const double *base[] = {[ARX_SRC_Y] = w->y, [ARX_SRC_U] = w->u, [ARX_SRC_D] = w->d};
+        for (size_t k = 0; k < r->n; k++) {
+                const struct arx_term *t = &m->st.term[r->t0 + k];
+                if (t->src == ARX_SRC_ONE) {
+                        phi[k] = 1.0;
+                        continue;
+                }
+                if (t->lag > w->n)
+                        return false;
+                phi[k] = base[t->src][(w->n - t->lag) * stride[t->src] + t->index];
+                if (!isfinite(phi[k]))
+                        return false;
+        }
+        return true;
+}
+
+/* Scaled regressor with the group's reference eliminated; false when absurd. */
+static bool reduce(const struct arx *m, const struct arx_row *r, const double *phi, double y, double *z, double *target)
+{
+        double ref = r->ref < r->n ? phi[r->ref] : 0.0;
+        size_t j = 0;
+        for (size_t k = 0; k < r->n; k++) {
+                if (k == r->ref)
+                        continue;
+                z[j] = (phi[k] - (m->st.term[r->t0 + k].sum1 ? ref : 0.0)) / m->st.scale[r->t0 + k];
+                if (!(fabs(z[j]) <= Z_MAX))
+                        return false;
+                j++;
+        }
+        *target = y - ref;
+        return fabs(*target) <= Z_MAX;
+}
+
+static void add_residual(const struct arx *m, struct arx_row *r, double residual)
+{
+        double a = fabs(residual), f = m->args.forget;
+        int bin = a > 0.0 ? (int)floor(clamp(8.0 * (log2(a / m->args.w_min) + 2.0), 0.0, ARX_HIST_BINS - 1.0)) : 0;
+        if (f < 1.0)
+                for (size_t k = 0; k < ARX_HIST_BINS; k++)
+                        r->hist[k] *= f;
+        r->hist[bin] += 1.0;
+        r->hist_weight = f * r->hist_weight + 1.0;
+
+        const double keep = 1.0 - 1.0 / 500.0;
+        r->ew_sq = keep * r->ew_sq + residual * residual;
+        r->ew_weight = keep * r->ew_weight + 1.0;
+}
+
+size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
+{
+        double phi[ARX_TERMS_MAX], z[ARX_TERMS_MAX], target;
+        size_t taken = 0;
+        for (size_t i = 0; i < m->st.ny; i++) {
+                struct arx_row *r = &m->row[i];
+                if (!isfinite(y_next[i]) || !arx_regressor(m, i, w, phi) || !reduce(m, r, phi, y_next[i], z, &target))
+                        continue;
+                taken++;
+                if (r->fitted > 0.0)
+                        add_residual(m, r, y_next[i] - num_dot(r->n, phi, m->theta + r->t0));
+
+                double f = m->args.forget;
+                for (size_t a = 0; a < r->m; a++) {
+                        double *ga = r->g + a * r->m, za = z[a];
+                        if (f < 1.0)
+                                for (size_t b = 0; b <= a; b++)
+                                        ga[b] = f * ga[b] + za * z[b];
+                        else
+                                for (size_t b = 0; b <= a; b++)
+                                        ga[b] += za * z[b];
+                        r->b[a] = f * r->b[a] + za * target;
+                }
+                r->yy = f * r->yy + target * target;
+                r->weight = f * r->weight + 1.0;
+                r->samples += 1.0;
+        }
+        return taken;
+}
+
+void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret)
+{
+        const struct arx_row *r = &m->row[i];
+        double width = 0.0;
+        for (size_t k = r->t0; k < r->t0 + r->n; k++)
+                width += (m->hi[k] - m->lo[k]) * m->st.scale[k];
+        *ret = (struct arx_row_info){
+            .samples = (size_t)r->samples,
+            .fitted = r->fitted > 0.0,
+            .rmse = r->ew_weight > 0.0 ? sqrt(r->ew_sq / r->ew_weight) : (r->fitted > 0.0 ? r->s : (double)NAN),
+            .w_bar = r->w_bar,
+            .width = width,
+            .sum1_infeasible = r->sum1_infeasible,
+        };
+}
+
+void arx_row(const struct arx *m, size_t i, const double **ret_theta, const double **ret_lo, const double **ret_hi)
+{
+        size_t t0 = m->row[i].t0;
+        if (ret_theta)
+                *ret_theta = m->theta + t0;
+        if (ret_lo)
+                *ret_lo = m->lo + t0;
+        if (ret_hi)
+                *ret_hi = m->hi + t0;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Serialised form, little-endian: "CPAR", version, structure hash (u64), row count, term count (u64 each), then per row
+ * the scalars, θ, lo, hi, histogram, b and the lower triangle of G (f64), then CRC-32 of all that. The structure itself
+ * is not stored: it follows from the site, and its hash must agree.
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "models/arx/arx_private.h"
+
+#define VERSION 1u
+#define HEAD_BYTES 32u
+#define ROW_SCALARS 10u
+
+static uint64_t fnv(uint64_t h, uint64_t v)
+{
+        for (int i = 0; i < 8; i++) {
+                h ^= (v >> (8 * i)) & 0xffu;
+                h *= 1099511628211ULL;
+        }
+        return h;
+}
+
+static uint64_t bits(double v)
+{
+        uint64_t u;
+        memcpy(&u, &v, sizeof(u));
+        return u;
+}
+
+static uint64_t structure_hash(const struct arx_structure *st)
+{
+        uint64_t h = 14695981039346656037ULL;
+        h = fnv(fnv(fnv(fnv(h, st->ny), st->nu), st->nd), st->lag_max);
+        for (size_t i = 0; i <= st->ny; i++)
+                h = fnv(h, st->row_start[i]);
+        for (size_t k = 0; k < st->nterm; k++) {
+                const struct arx_term *t = &st->term[k];
+                h = fnv(h, (uint64_t)t->src | (uint64_t)t->lag << 8 | (uint64_t)t->sum1 << 16 |
+                               (uint64_t)(uint8_t)t->sign << 24 | (uint64_t)t->index << 32);
+                h = fnv(h, bits(st->scale[k]));
+        }
+        return h;
+}
+
+uint64_t arx_hash(const struct arx *m)
+{
+        uint64_t h = structure_hash(&m->st);
+        for (size_t k = 0; k < m->st.nterm; k++)
+                h = fnv(fnv(fnv(h, bits(m->theta[k])), bits(m->lo[k])), bits(m->hi[k]));
+        for (size_t i = 0; i < m->st.ny; i++)
+                h = fnv(h, bits(m->row[i].w_bar));
+        return h;
+}
+
+static uint32_t crc32_of(const uint8_t *p, size_t n)
+{
+        static const uint32_t nibble[16] = {
+            0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
+            0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2acu, 0xa00ae278u, 0xbdbdf21cu};
+        uint32_t c = 0xffffffffu;
+        for (size_t i = 0; i < n; i++) {
+                c ^= p[i];
+                c = (c >> 4) ^ nibble[c & 15u];
+                c = (c >> 4) ^ nibble[c & 15u];
+        }
+        return ~c;
+}
+
+static void put_u64(uint8_t *p, uint64_t v, size_t bytes)
+{
+        for (size_t i = 0; i < bytes; i++)
+                p[i] = (uint8_t)(v >> (8 * i));
+}
+
+static uint64_t get_u64(const uint8_t *p, size_t bytes)
+{
+        uint64_t v = 0;
+        for (size_t i = 0; i < bytes; i++)
+                v |= (uint64_t)p[i] << (8 * i);
+        return v;
+}
+
+static size_t row_doubles(const struct arx_row *r)
+{
+        return ROW_SCALARS + 3 * r->n + ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
+}
+
+static size_t total_bytes(const struct arx *m)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < m->st.ny; i++)
+                n += row_doubles(&m->row[i]);
+        return HEAD_BYTES + 8 * n + 4;
+}
+
+static uint8_t *put_doubles(uint8_t *p, const double *v, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                put_u64(p + 8 * i, bits(v[i]), 8);
+        return p + 8 * n;
+}
+
+static const uint8_t *get_doubles(const uint8_t *p, double *v, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                uint64_t u = get_u64(p + 8 * i, 8);
+                memcpy(&v[i], &u, sizeof(u));
+        }
+        return p + 8 * n;
+}
+
+size_t arx_save(const struct arx *m, void *buf, size_t cap)
+{
+        size_t need = total_bytes(m);
+        if (!buf || cap < need)
+                return need;
+        uint8_t *p = buf;
+        memcpy(p, "CPAR", 4);
+        put_u64(p + 4, VERSION, 4);
+        put_u64(p + 8, structure_hash(&m->st), 8);
+        put_u64(p + 16, m->st.ny, 8);
+        put_u64(p + 24, m->st.nterm, 8);
+        p += HEAD_BYTES;
+        for (size_t i = 0; i < m->st.ny; i++) {
+                const struct arx_row *r = &m->row[i];
+                const double scalar[ROW_SCALARS] = {r->yy,     r->weight, r->samples, r->fitted,    r->s,
+                                                    r->s_hist, r->w_bar,  r->ew_sq,   r->ew_weight, r->hist_weight};
+                p = put_doubles(p, scalar, ROW_SCALARS);
+                p = put_doubles(p, m->theta + r->t0, r->n);
+                p = put_doubles(p, m->lo + r->t0, r->n);
+                p = put_doubles(p, m->hi + r->t0, r->n);
+                p = put_doubles(p, r->hist, ARX_HIST_BINS);
+                p = put_doubles(p, r->b, r->m);
+                for (size_t a = 0; a < r->m; a++)
+                        p = put_doubles(p, r->g + a * r->m, a + 1);
+        }
+        put_u64(p, crc32_of(buf, need - 4), 4);
+        return need;
+}
+
+/* Every number finite and in its range, intervals around θ and inside m's own prior. */
+static bool row_acceptable(const struct arx *m, const struct arx_row *r, const uint8_t *p)
+{
+        double v[ROW_SCALARS], theta[ARX_TERMS_MAX], lo[ARX_TERMS_MAX], hi[ARX_TERMS_MAX];
+        p = get_doubles(p, v, ROW_SCALARS);
+        for (size_t k = 0; k < ROW_SCALARS; k++)
+                if (!(v[k] >= 0.0 && v[k] < (double)INFINITY))
+                        return false;
+        if (!(v[3] == 0.0 || v[3] == 1.0) || !(v[6] >= m->args.w_min))
+                return false;
+        p = get_doubles(p, theta, r->n);
+        p = get_doubles(p, lo, r->n);
+        p = get_doubles(p, hi, r->n);
+        for (size_t k = 0; k < r->n; k++)
+                if (!isfinite(theta[k]) || !(lo[k] <= theta[k] && theta[k] <= hi[k]) ||
+                    !(lo[k] >= m->prior_lo[r->t0 + k] && hi[k] <= m->prior_hi[r->t0 + k]))
+                        return false;
+        size_t rest = ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
+        for (size_t k = 0; k < rest; k++) {
+                double x;
+                p = get_doubles(p, &x, 1);
+                if (!isfinite(x) || (k < ARX_HIST_BINS && x < 0.0))
+                        return false;
+        }
+        return true;
+}
+
+int arx_load(struct arx *m, const void *buf, size_t len)
+{
+        const uint8_t *p = buf;
+        if (!buf || len != total_bytes(m) || memcmp(p, "CPAR", 4) != 0 || get_u64(p + 4, 4) != VERSION ||
+            get_u64(p + 8, 8) != structure_hash(&m->st) || get_u64(p + 16, 8) != m->st.ny ||
+            get_u64(p + 24, 8) != m->st.nterm || get_u64(p + len - 4, 4) != crc32_of(buf, len - 4))
+                return -EINVAL;
+        p += HEAD_BYTES;
+        for (size_t i = 0; i < m->st.ny; i++) {
+                if (!row_acceptable(m, &m->row[i], p))
+                        return -EINVAL;
+                p += 8 * row_doubles(&m->row[i]);
+        }
+
+        p = (const uint8_t *)buf + HEAD_BYTES;
+        for (size_t i = 0; i < m->st.ny; i++) {
+                struct arx_row *r = &m->row[i];
+                double *scalar[ROW_SCALARS] = {&r->yy,     &r->weight, &r->samples, &r->fitted,    &r->s,
+                                               &r->s_hist, &r->w_bar,  &r->ew_sq,   &r->ew_weight, &r->hist_weight};
+                for (size_t k = 0; k < ROW_SCALARS; k++)
+                        p = get_doubles(p, scalar[k], 1);
+                p = get_doubles(p, m->theta + r->t0, r->n);
+                p = get_doubles(p, m->lo + r->t0, r->n);
+                p = get_doubles(p, m->hi + r->t0, r->n);
+                p = get_doubles(p, r->hist, ARX_HIST_BINS);
+                p = get_doubles(p, r->b, r->m);
+                for (size_t a = 0; a < r->m; a++)
+                        p = get_doubles(p, r->g + a * r->m, a + 1);
+                arx_row_check_sum1(m, i);
+        }
+        return 0;
+}

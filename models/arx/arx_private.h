@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Inside of struct arx, shared by arx.c, predict.c and arx_io.c only. */
+#ifndef COOLPLANE_ARX_PRIVATE_H
+#define COOLPLANE_ARX_PRIVATE_H
+
+#include "models/arx/arx.h"
+
+#define ARX_HIST_BINS 96 /* eighth octaves of |residual| from w_min/4 to 1024 w_min */
+
+struct arx_row {
+        size_t t0, n; /* terms t0 … t0+n */
+        size_t m;     /* regressors after elimination */
+        size_t ref;   /* eliminated member of the sum-to-one group; == n: the row has no group */
+        double *g;    /* [m × m] Σ z zᵀ, lower triangle, z = reduced scaled regressor */
+        double *b;    /* [m] Σ z r, r = reduced target */
+        double yy, weight;
+        double samples;
+        double fitted; /* 0/1 */
+        double s;      /* residual scale of the last fit */
+        double s_hist; /* residual scale when the histogram was last cleared */
+        double w_bar;
+        double ew_sq, ew_weight; /* one-step error since the last fit */
+        double hist_weight, *hist;
+        bool sum1_infeasible;
+};
+
+struct arx {
+        struct arx_structure st;
+        struct arx_args args;
+        struct arx_row *row;
+        double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
+        double *theta, *lo, *hi;     /* [nterm] */
+        double *scratch;             /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
+};
+
+/* Recomputes row i's sum1_infeasible from lo/hi. */
+void arx_row_check_sum1(struct arx *m, size_t i);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The fit of one row. With the group's reference eliminated and c = θ·scale:
+ *   minimise Σ (target − zᵀc)² + ridge ‖c − c₀‖²  s.t.  lo ≤ c ≤ hi,  lo_ref ≤ 1 − Σ_group θ ≤ hi_ref
+ * Box: block pivoting on the active set with Cholesky (few solves although lags are nearly collinear), then projected
+ * coordinate descent, which ends at once when the pivoting was right. The last constraint is rarely active: augmented
+ * Lagrangian.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "models/arx/arx_private.h"
+#include "models/num/num.h"
+
+struct problem {
+        size_t m;
+        double *h, *chol, *sub;  /* [m × m] */
+        double *g, *c, *lo, *hi; /* [m] */
+        double *c0, *a, *work;   /* [m]; a: ∂(Σ_group θ)/∂c */
+        double *g_try;           /* [m] */
+};
+
+static void build(const struct arx *m, const struct arx_row *r, struct problem *p)
+{
+        double *s = m->scratch;
+        const size_t n2 = ARX_TERMS_MAX * ARX_TERMS_MAX, n1 = ARX_TERMS_MAX;
+        *p = (struct problem){.m = r->m, .h = s, .chol = s + n2, .sub = s + 2 * n2};
+        double **vec[] = {&p->g, &p->c, &p->lo, &p->hi, &p->c0, &p->a, &p->work, &p->g_try};
+        for (size_t k = 0; k < 8; k++)
+                *vec[k] = s + 3 * n2 + k * n1;
+
+        size_t j = 0;
+        for (size_t k = 0; k < r->n; k++) {
+                if (k == r->ref)
+                        continue;
+                size_t t = r->t0 + k;
+                double scale = m->st.scale[t];
+                p->lo[j] = m->prior_lo[t] * scale;
+                p->hi[j] = m->prior_hi[t] * scale;
+                bool group = m->st.term[t].sum1;
+                p->a[j] = group ? 1.0 / scale : 0.0;
+                if (!group && isfinite(p->lo[j]) && isfinite(p->hi[j]))
+                        p->c0[j] = 0.5 * (p->lo[j] + p->hi[j]);
+                else
+                        p->c0[j] = fmin(fmax(0.0, p->lo[j]), p->hi[j]);
+                p->c[j] = r->fitted > 0.0 ? m->theta[t] * scale : p->c0[j];
+                j++;
+        }
+        for (size_t a = 0; a < r->m; a++) {
+                for (size_t b = 0; b <= a; b++)
+                        p->h[a * r->m + b] = p->h[b * r->m + a] = r->g[a * r->m + b];
+                p->h[a * r->m + a] += m->args.ridge;
+                p->g[a] = r->b[a] + m->args.ridge * p->c0[a];
+        }
+}
+
+/* One guess of the active set: solves for the free variables, others at their bounds. false = not definite. */
+static bool solve_free(const struct problem *p, const double *h, const double *g, const signed char *at, double *x)
+{
+        size_t idx[ARX_TERMS_MAX], nf = 0;
+        for (size_t i = 0; i < p->m; i++) {
+                if (at[i] == 0)
+                        idx[nf++] = i;
+                else
+                        x[i] = at[i] < 0 ? p->lo[i] : p->hi[i];
+        }
+        for (size_t i = 0; i < nf; i++) {
+                double v = g[idx[i]];
+                for (size_t k = 0; k < p->m; k++)
+                        if (at[k] != 0)
+                                v -= h[idx[i] * p->m + k] * x[k];
+                p->work[i] = v;
+                for (size_t k = 0; k <= i; k++)
+                        p->sub[i * nf + k] = h[idx[i] * p->m + idx[k]];
+        }
+        if (num_cholesky(nf, p->sub))
+                return false;
+        num_cholesky_solve(nf, p->sub, p->work);
+        for (size_t i = 0; i < nf; i++)
+                x[idx[i]] = p->work[i];
+        return true;
+}
+
+static void box_solve(const struct problem *p, const double *h, const double *g, double *x)
+{
+        signed char at[ARX_TERMS_MAX];
+        for (size_t i = 0; i < p->m; i++)
+                at[i] = p->lo[i] == p->hi[i] ? -1 : 0;
+        for (int it = 0; it < 30; it++) {
+                if (!solve_free(p, h, g, at, x))
+                        break;
+                size_t changed = 0;
+                for (size_t i = 0; i < p->m; i++) {
+                        if (p->lo[i] == p->hi[i])
+                                continue;
+                        if (at[i] == 0) {
+                                if (x[i] < p->lo[i])
+                                        at[i] = -1;
+                                else if (x[i] > p->hi[i])
+                                        at[i] = 1;
+                                else
+                                        continue;
+                                changed++;
+                        } else {
+                                double slope = num_dot(p->m, h + i * p->m, x) - g[i];
+                                if ((at[i] < 0 ? slope : -slope) < -1e-12 * (1.0 + fabs(g[i]))) {
+                                        at[i] = 0;
+                                        changed++;
+                                }
+                        }
+                        if (changed && it >= 15)
+                                break; /* one at a time when blocks cycle */
+                }
+                if (!changed)
+                        break;
+        }
+        (void)num_box_qp(p->m, h, g, p->lo, p->hi, 1e-10, 200, x);
+}
+
+/* Adds the reference's own box. On return p->c is the fit. */
+static void solve(const struct arx *m, const struct arx_row *r, struct problem *p)
+{
+        box_solve(p, p->h, p->g, p->c);
+        if (r->ref == r->n)
+                return;
+        double ref = 1.0 - num_dot(p->m, p->a, p->c);
+        double lo = m->prior_lo[r->t0 + r->ref], hi = m->prior_hi[r->t0 + r->ref];
+        if (ref >= lo && ref <= hi)
+                return;
+        double target = 1.0 - (ref < lo ? lo : hi), nu = 0.0, trace = 0.0;
+        for (size_t i = 0; i < p->m; i++)
+                trace += p->h[i * p->m + i];
+        double rho = 10.0 * trace;
+        for (size_t i = 0; i < p->m; i++)
+                for (size_t k = 0; k < p->m; k++)
+                        p->chol[i * p->m + k] = p->h[i * p->m + k] + rho * p->a[i] * p->a[k];
+        for (int it = 0; it < 12; it++) {
+                for (size_t i = 0; i < p->m; i++)
+                        p->g_try[i] = p->g[i] + (rho * target - nu) * p->a[i];
+                box_solve(p, p->chol, p->g_try, p->c);
+                double violation = num_dot(p->m, p->a, p->c) - target;
+                nu += rho * violation;
+                if (fabs(violation) < 1e-12)
+                        break;
+        }
+}
+
+static double residual_scale(const struct arx *m, const struct arx_row *r, const struct problem *p)
+{
+        double rss = r->yy;
+        for (size_t a = 0; a < p->m; a++) {
+                double hc = num_dot(p->m, p->h + a * p->m, p->c) - m->args.ridge * p->c[a];
+                rss += p->c[a] * (hc - 2.0 * r->b[a]);
+        }
+        double dof = fmax(r->weight - (double)p->m, 1.0);
+        double s = sqrt(fmax(rss, 0.0) / dof) * (1.0 + 1.0 / sqrt(dof));
+        return fmax(s, m->args.w_min / 3.0);
+}
+
+/* The intervals around the fit; p->h is the full matrix. */
+static void intervals(const struct arx *m, struct arx_row *r, const struct problem *p)
+{
+        const double *scale = m->st.scale + r->t0, *prior_lo = m->prior_lo + r->t0, *prior_hi = m->prior_hi + r->t0;
+        double *theta = m->theta + r->t0, *lo = m->lo + r->t0, *hi = m->hi + r->t0;
+        memcpy(p->chol, p->h, sizeof(double) * p->m * p->m);
+        bool known = r->weight > (double)p->m + 2.0 && num_cholesky(p->m, p->chol) == 0;
+        double radius = INFINITY;
+        if (known) {
+                double logdet = 0.0, bias = 0.0;
+                for (size_t a = 0; a < p->m; a++) {
+                        logdet += 2.0 * log(p->chol[a * p->m + a]) - log(m->args.ridge);
+                        double far = fmax(p->hi[a] - p->c0[a], p->c0[a] - p->lo[a]);
+                        double d = isfinite(far) ? far : p->c[a] - p->c0[a];
+                        bias += d * d;
+                }
+                double beta2 = m->args.set == ARX_SET_SELF_NORMALISED
+                                   ? 2.0 * log(1.0 / m->args.delta) + fmax(logdet, 0.0)
+                                   : 2.0 * log(2.0 * (double)r->n / m->args.delta);
+                radius = r->s * sqrt(beta2) + sqrt(m->args.ridge * bias);
+                num_cholesky_inverse_diag(p->m, p->chol, p->work, p->g_try);
+        }
+        size_t j = 0;
+        for (size_t k = 0; k < r->n; k++) {
+                double half = INFINITY;
+                if (k == r->ref) {
+                        if (known) {
+                                memcpy(p->work, p->a, sizeof(double) * p->m);
+                                num_cholesky_solve(p->m, p->chol, p->work);
+                                half = radius * sqrt(fmax(num_dot(p->m, p->a, p->work), 0.0));
+                        }
+                } else {
+                        if (known)
+                                half = radius * sqrt(p->g_try[j]) / scale[k];
+                        j++;
+                }
+                lo[k] = fmax(prior_lo[k], theta[k] - half);
+                hi[k] = fmin(prior_hi[k], theta[k] + half);
+        }
+}
+
+/* Noise bound: conformal rank of the residuals once there are enough of them, else (and until then) the sub-Gaussian
+ * tail bound of the fit's residual scale. */
+static double noise_bound(const struct arx *m, const struct arx_row *r)
+{
+        double q = m->args.w_quantile;
+        double dof = fmax(r->weight - (double)r->m, 1.0);
+        double tail = r->s * sqrt(2.0 * log(2.0 / (1.0 - q))) * (1.0 + 1.0 / sqrt(dof));
+        double rank = q * (r->hist_weight + 1.0), below = 0.0, edge = 0.0;
+        for (size_t k = 0; k < ARX_HIST_BINS; k++) {
+                if (below >= rank)
+                        break;
+                below += r->hist[k];
+                if (r->hist[k] > 1e-9)
+                        edge = m->args.w_min * exp2((double)(k + 1) / 8.0 - 2.0);
+        }
+        double w = r->hist_weight >= 2.0 / (1.0 - q) ? edge : fmax(edge, tail);
+        return fmax(w, m->args.w_min);
+}
+
+static bool fit_row(struct arx *m, size_t i)
+{
+        struct arx_row *r = &m->row[i];
+        struct problem p;
+        build(m, r, &p);
+        if (!num_all_finite(p.m * p.m, p.h) || !num_all_finite(p.m, p.g) || !isfinite(r->yy))
+                return false;
+        solve(m, r, &p);
+        if (!num_all_finite(p.m, p.c))
+                return false;
+
+        size_t j = 0;
+        double group = 0.0;
+        for (size_t k = 0; k < r->n; k++) {
+                if (k == r->ref)
+                        continue;
+                size_t t = r->t0 + k;
+                m->theta[t] = fmin(fmax(p.c[j++] / m->st.scale[t], m->prior_lo[t]), m->prior_hi[t]);
+                if (m->st.term[t].sum1)
+                        group += m->theta[t];
+        }
+        if (r->ref < r->n) {
+                size_t t = r->t0 + r->ref;
+                m->theta[t] = fmin(fmax(1.0 - group, m->prior_lo[t]), m->prior_hi[t]);
+        }
+        r->s = residual_scale(m, r, &p);
+        /* residuals of a much worse fit say nothing about this one */
+        if (!(r->s_hist > 0.0) || r->s < 0.7 * r->s_hist) {
+                memset(r->hist, 0, sizeof(double) * ARX_HIST_BINS);
+                r->hist_weight = 0.0;
+                r->s_hist = r->s;
+        }
+        r->w_bar = noise_bound(m, r);
+        r->ew_sq = r->ew_weight = 0.0;
+        r->fitted = 1.0;
+        intervals(m, r, &p);
+        arx_row_check_sum1(m, i);
+        return true;
+}
+
+size_t arx_fit(struct arx *m, size_t min_samples)
+{
+        size_t fitted = 0;
+        for (size_t i = 0; i < m->st.ny; i++)
+                if (m->row[i].samples >= (double)min_samples && m->row[i].samples > 0.0)
+                        fitted += fit_row(m, i);
+        return fitted;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include <math.h>
+#include <string.h>
+
+#include "models/arx/arx_private.h"
+
+/* Time τ is relative to the window's last row (0 = now). Outputs live in a buffer that holds the last lag_max measured
+ * rows and the n predicted ones; inputs are looked up where they are. */
+struct horizon {
+        const struct arx *m;
+        const struct arx_window *w;
+        size_t n;
+        const double *u, *d;
+};
+
+static size_t y_at(const struct arx *m, size_t t, unsigned lag)
+{
+        return (m->st.lag_max + t - lag) * m->st.ny; /* value at τ = t + 1 − lag */
+}
+
+static double input_at(const struct horizon *hz, const struct arx_term *term, size_t t)
+{
+        bool is_u = term->src == ARX_SRC_U;
+        size_t stride = is_u ? hz->m->st.nu : hz->m->st.nd;
+        if (t + 1 >= term->lag)
+                return (is_u ? hz->u : hz->d)[(t + 1 - term->lag) * stride + term->index];
+        size_t back = term->lag - (t + 1); /* steps before now */
+        if (back + 1 > hz->w->n)
+                return NAN;
+        return (is_u ? hz->w->u : hz->w->d)[(hz->w->n - 1 - back) * stride + term->index];
+}
+
+static void load_history(const struct horizon *hz, double *buf)
+{
+        size_t ny = hz->m->st.ny, lags = hz->m->st.lag_max;
+        for (size_t k = 0; k < lags; k++) {
+                size_t back = lags - 1 - k;
+                for (size_t i = 0; i < ny; i++)
+                        buf[k * ny + i] = back < hz->w->n ? hz->w->y[(hz->w->n - 1 - back) * ny + i] : (double)NAN;
+        }
+}
+
+static double last_finite(const struct arx_window *w, size_t ny, size_t i)
+{
+        for (size_t k = w->n; k-- > 0;)
+                if (isfinite(w->y[k * ny + i]))
+                        return w->y[k * ny + i];
+        return NAN;
+}
+
+size_t arx_predict_work(const struct arx *m, size_t n_steps)
+{
+        return 3 * (m->st.lag_max + n_steps) * m->st.ny;
+}
+
+static void run_nominal(const struct horizon *hz, double *buf)
+{
+        const struct arx *m = hz->m;
+        size_t ny = m->st.ny;
+        load_history(hz, buf);
+        for (size_t t = 0; t < hz->n; t++) {
+                double *now = buf + y_at(m, t, 1), *next = now + ny;
+                for (size_t i = 0; i < ny; i++) {
+                        const struct arx_row *r = &m->row[i];
+                        double y = r->fitted > 0.0 ? 0.0 : (double)NAN;
+                        for (size_t k = 0; k < r->n && !isnan(y); k++) {
+                                const struct arx_term *term = &m->st.term[r->t0 + k];
+                                double phi = term->src == ARX_SRC_ONE ? 1.0
+                                             : term->src == ARX_SRC_Y ? buf[y_at(m, t, term->lag) + term->index]
+                                                                      : input_at(hz, term, t);
+                                y += isfinite(phi) ? m->theta[r->t0 + k] * phi : (double)NAN;
+                        }
+                        if (!isfinite(y))
+                                y = isfinite(now[i]) ? now[i] : last_finite(hz->w, ny, i);
+                        next[i] = y;
+                }
+        }
+}
+
+void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
+                 const double *d_future, double *work, double *ret_y)
+{
+        const struct horizon hz = {.m = m, .w = w, .n = n_steps, .u = u_future, .d = d_future};
+        run_nominal(&hz, work);
+        memcpy(ret_y, work + m->st.lag_max * m->st.ny, sizeof(double) * n_steps * m->st.ny);
+}
+
+/* One member of the sum-to-one group in the knapsack: value per unit of coefficient. */
+struct item {
+        double value, room;
+};
+
+/* max of θ·φ over θ ∈ [lo, hi], φ ∈ [a, b] */
+static double max_product(double lo, double hi, double a, double b)
+{
+        double best = -INFINITY;
+        const double theta[] = {lo, hi}, phi[] = {a, b};
+        for (size_t i = 0; i < 2; i++)
+                for (size_t k = 0; k < 2; k++) {
+                        /* unbounded times exactly zero is zero */
+                        double v = phi[k] == 0.0 || theta[i] == 0.0 ? 0.0 : theta[i] * phi[k];
+                        if (v > best)
+                                best = v;
+                }
+        return best;
+}
+
+/* Fills the remaining mass `mass` into the items of largest value first. */
+static double fill_knapsack(struct item *item, size_t n, double mass)
+{
+        double sum = 0.0;
+        for (size_t taken = 0; taken < n && mass > 0.0; taken++) {
+                size_t best = taken;
+                for (size_t k = taken + 1; k < n; k++)
+                        if (item[k].value > item[best].value)
+                                best = k;
+                struct item t = item[best];
+                item[best] = item[taken];
+                double take = fmin(t.room, mass);
+                sum += take * t.value;
+                mass -= take;
+        }
+        return sum;
+}
+
+/* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
+ * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is. */
+static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, const double *tube_lo,
+                      const double *tube_hi)
+{
+        const struct arx *m = hz->m;
+        const struct arx_row *r = &m->row[i];
+        bool group = r->ref < r->n && !r->sum1_infeasible;
+        struct item item[ARX_TERMS_MAX];
+        size_t nitem = 0;
+        double sum = r->w_bar, mass = 1.0;
+        for (size_t k = 0; k < r->n; k++) {
+                const struct arx_term *term = &m->st.term[r->t0 + k];
+                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], a, b;
+                if (lo == 0.0 && hi == 0.0)
+                        continue;
+                if (term->src == ARX_SRC_Y) {
+                        size_t at = y_at(m, t, term->lag) + term->index;
+                        a = sgn * tube_lo[at];
+                        b = sgn * tube_hi[at];
+                } else {
+                        a = b = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
+                }
+                if (isnan(a) || isnan(b))
+                        return NAN;
+                if (!group || !term->sum1) {
+                        sum += max_product(lo, hi, a, b);
+                        continue;
+                }
+                if (!isfinite(lo) || !isfinite(a) || !isfinite(b))
+                        return (double)INFINITY * sgn; /* no bound can be given */
+                double value = b;
+                if (hi <= 0.0) {
+                        value = a;
+                } else if (lo < 0.0 && a < b) { /* mixed sign on an uncertain value: midpoint and ± half width */
+                        value = 0.5 * (a + b);
+                        sum += fmax(-lo, hi) * 0.5 * (b - a);
+                }
+                sum += lo * value;
+                mass -= lo;
+                item[nitem++] = (struct item){.value = value, .room = hi - lo};
+        }
+        return sgn * (sum + fill_knapsack(item, nitem, mass));
+}
+
+static bool needs_both_tubes(const struct arx *m, const uint8_t *active)
+{
+        for (size_t i = 0; i < m->st.ny; i++) {
+                const struct arx_row *r = &m->row[i];
+                for (size_t k = r->t0; active[i] && k < r->t0 + r->n; k++)
+                        if (m->st.term[k].src == ARX_SRC_Y && m->lo[k] < 0.0 && active[m->st.term[k].index])
+                                return true;
+        }
+        return false;
+}
+
+void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
+               const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y)
+{
+        const struct horizon hz = {.m = m, .w = w, .n = n_steps, .u = u_future, .d = d_future};
+        size_t ny = m->st.ny, block = (m->st.lag_max + n_steps) * ny;
+        double *nominal = work, *far = work + block, *near = work + 2 * block;
+        double sgn = dir > 0 ? 1.0 : -1.0;
+        bool both = needs_both_tubes(m, active);
+
+        bool any_inactive = false;
+        for (size_t i = 0; i < ny; i++)
+                any_inactive |= !active[i];
+        if (any_inactive)
+                run_nominal(&hz, nominal);
+        load_history(&hz, far);
+        if (both)
+                load_history(&hz, near);
+        else
+                near = far; /* never read where it differs: every active coefficient on it is ≥ 0 */
+
+        for (size_t t = 0; t < n_steps; t++) {
+                size_t next = y_at(m, t, 1) + ny;
+                for (size_t i = 0; i < ny; i++) {
+                        if (!active[i]) {
+                                far[next + i] = near[next + i] = nominal[next + i];
+                                continue;
+                        }
+                        /* seen from the bound sought, `near` is the small end and `far` the large one */
+                        double worst = extreme(&hz, i, t, sgn, near, far);
+                        if (both)
+                                near[next + i] = extreme(&hz, i, t, -sgn, far, near);
+                        far[next + i] = worst;
+                }
+        }
+        memcpy(ret_y, far + m->st.lag_max * ny, sizeof(double) * n_steps * ny);
+}

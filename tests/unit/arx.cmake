@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+coolplane_unit_test(test_arx LINK coolplane_arx)
+coolplane_unit_test(test_arx_worst LINK coolplane_arx)
+coolplane_unit_test(test_arx_io LINK coolplane_arx)
