@@ -4,6 +4,10 @@
  * A stretch of history resampled to the control step in the site's layout: rows at t0 + k·step, each value the mean of
  * the good samples of that step (setpoints and on/off: the last), else held for at most `hold` steps, else NaN.
  * Gaps between separate days stay gaps (NaN rows are not created for gaps longer than 10 steps: a new segment starts).
+ * Steps begin at multiples of the step since the epoch. Setpoints are carried without limit inside a segment.
+ *
+ * For an ARX pair the last row is "now" at the end of its step, so the inputs in force from row r to r + 1 (arx_window
+ * wants them in row r) are u and d of row r + 1 here.
  */
 #ifndef COOLPLANE_STORE_DATASET_H
 #define COOLPLANE_STORE_DATASET_H
@@ -27,8 +31,8 @@ struct resampler;
 int resampler_create(const struct layout *l, size_t hold, struct resampler **ret);
 struct resampler *resampler_free(struct resampler *r);
 void resampler_push(struct resampler *r, const struct sample *s);
-/* Closes the step that ends at t_ms: y [ny], u [nu], d [nd]; NaN where nothing valid. age_steps [ny] (or NULL): steps
- * since the output's last good sample. */
+/* Closes the step that ends at t_ms: y [ny], u [nu], d [nd]; NaN where nothing valid. ret_age [ny] (or NULL): steps
+ * since the output's last good sample by its source time, 0 = in this step, UINT32_MAX = never. */
 void resampler_row(struct resampler *r, int64_t t_ms, double *ret_y, double *ret_u, double *ret_d, uint32_t *ret_age);
 
 #endif
