@@ -22,13 +22,16 @@ enum plan_u_kind { PLAN_U_SAT, PLAN_U_FAN, PLAN_U_CHWST, PLAN_U_CWST, PLAN_U_CHI
 
 struct plan_u {
         enum plan_u_kind kind;
-        double lo, hi, rate; /* rate: per fast step, either direction */
+        double lo, hi, rate; /* rate: either direction, per fast step; slow kinds (CHWST, CWST): per slow step */
         double nominal;
         int zone;       /* −1 = plant */
-        double rated_w; /* fan: power at full speed; chiller: capacity */
+        double rated_w; /* fan: power at full speed; chiller: capacity; SAT: the air handler's capacity, 0 = unknown */
 };
 
+enum plan_y_kind { PLAN_Y_INLET, PLAN_Y_VALVE, PLAN_Y_OTHER };
+
 struct plan_y {
+        enum plan_y_kind kind;
         size_t row;          /* arx output */
         double target_max;   /* soft: stay below */
         double weight;       /* cost per K² above */
@@ -44,6 +47,7 @@ struct plan_args {
         double trust;           /* largest energy distance accepted */
         double capacity_margin; /* running chiller capacity ≥ load × (1 + margin) */
         double tower_approach_k;
+        size_t d_chw, nd_chw; /* disturbances that are chilled water temperatures: first and number (0 = none) */
         uint64_t seed;
 };
 void plan_args_default(struct plan_args *ret);
@@ -68,9 +72,9 @@ struct plan_input {
 struct plan_output {
         double u[512];                       /* [nu] first action */
         double predicted_w, predicted_std_w; /* plant power of the plan; NaN = no energy model */
-        double predicted_max_inlet_c;
+        double predicted_max_inlet_c;        /* hottest predicted inlet of the horizon; NaN = no usable model */
         bool in_distribution;
-        const char *move; /* static text: name of the slow move chosen, e.g. "chwst +0.5 K" */
+        const char *move; /* name of the slow move chosen, e.g. "chwst +0.5 K"; valid until the next plan_step */
 };
 /* Never fails; with no usable model it proposes u_now (or explores when asked). nu ≤ 512. */
 void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret);

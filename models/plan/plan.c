@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "models/plan/plan_impl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "models/num/rng.h"
+
+#define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (plant.md: 1–4 %) */
+#define COP_UNKNOWN 5.0
+#define CHAIN_OPEN 0.8    /* part of a warmer supply that ends up as warmer water while the water may still rise */
+#define CHAIN_CLOSED 0.15 /* … once it may not: less flow and less dehumidification remain */
+#define EXPLORE_BIAS 0.15 /* drift of the random walk, part of its amplitude */
+#define VALVE_RAISE_BELOW 0.75
+#define RMSE_UNTRUSTED_K 1.0
+#define JUMP_UNTRUSTED_K 8.0
+
+void plan_args_default(struct plan_args *ret)
+{
+        *ret = (struct plan_args){
+            .horizon = 20,
+            .iter_max = 40,
+            .explore_k = 0.1,
+            .spread_k = 1.0,
+            .trust = 3.0,
+            .capacity_margin = 0.15,
+            .tower_approach_k = 3.0,
+            .seed = 1,
+        };
+}
+
+struct slicer {
+        unsigned char *base; /* NULL: only counting */
+        size_t used;
+};
+
+static void *slice(struct slicer *s, size_t n, size_t size)
+{
+        void *at = s->base ? s->base + s->used : NULL;
+        s->used += (n * size + 15u) / 16u * 16u;
+        return at;
+}
+
+static void lay_out(struct slicer *s, struct plan *p)
+{
+        const size_t rows = p->lag_max + p->args.horizon;
+
+        p->u = slice(s, p->nu, sizeof *p->u);
+        p->y = slice(s, p->npy, sizeof *p->y);
+        p->acts = slice(s, p->nu * p->npy, 1);
+        p->row_ok = slice(s, p->ny, 1);
+        p->free = slice(s, p->nu, 1);
+        p->yh = slice(s, rows * p->ny, sizeof(double));
+        p->uh = slice(s, rows * p->nu, sizeof(double));
+        p->dh = slice(s, rows * p->nd, sizeof(double));
+        p->gy = slice(s, p->args.horizon * p->ny, sizeof(double));
+        double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best};
+        for (size_t i = 0; i < sizeof v / sizeof *v; i++)
+                *v[i] = slice(s, p->nu, sizeof(double));
+}
+
+static struct plan dims(const struct arx_structure *st, size_t nu, size_t ny, const struct plan_args *a)
+{
+        struct plan p = {.args = *a, .nu = nu, .ny = st->ny, .nd = st->nd, .npy = ny, .lag_max = st->lag_max};
+        return p;
+}
+
+size_t plan_memsize(const struct arx_structure *st, size_t nu, size_t ny, const struct plan_args *a)
+{
+        struct slicer s = {NULL, 0};
+        struct plan p = dims(st, nu, ny, a);
+
+        (void)slice(&s, 1, sizeof p);
+        lay_out(&s, &p);
+        return s.used;
+}
+
+static bool args_ok(const struct plan_args *a, const struct arx_structure *st)
+{
+        return a->horizon >= 2 && a->horizon <= 64 && a->iter_max > 0 && a->explore_k >= 0.0 && a->explore_k <= 1.0 &&
+               a->spread_k >= 0.0 && a->trust >= 0.0 && a->capacity_margin >= 0.0 && a->tower_approach_k >= 0.0 &&
+               a->nd_chw <= st->nd && (a->nd_chw == 0 || a->d_chw <= st->nd - a->nd_chw);
+}
+
+static bool u_ok(const struct plan_u *u)
+{
+        return u->lo <= u->hi && isfinite(u->lo) && isfinite(u->hi) && u->rate >= 0.0 && isfinite(u->rate) &&
+               u->nominal >= u->lo && u->nominal <= u->hi && u->rated_w >= 0.0 && isfinite(u->rated_w);
+}
+
+static bool y_ok(const struct plan_y *y, size_t ny)
+{
+        return y->row < ny && isfinite(y->target_max) && y->weight >= 0.0 && isfinite(y->weight) &&
+               (isnan(y->knee) || (y->knee_w_per_k >= 0.0 && isfinite(y->knee_w_per_k)));
+}
+
+/* acts: u is a regressor of the output's row, or of the row of an output that is a regressor of it. */
+static void find_influence(struct plan *p, const struct arx_structure *st)
+{
+        for (size_t a = 0; a < p->npy; a++) {
+                const size_t row = p->y[a].row;
+                for (size_t t = st->row_start[row]; t < st->row_start[row + 1]; t++) {
+                        const struct arx_term *q = &st->term[t];
+                        if (q->src == ARX_SRC_U)
+                                p->acts[q->index * p->npy + a] = 1;
+                        if (q->src != ARX_SRC_Y || q->index == row)
+                                continue;
+                        for (size_t s = st->row_start[q->index]; s < st->row_start[q->index + 1u]; s++)
+                                if (st->term[s].src == ARX_SRC_U)
+                                        p->acts[st->term[s].index * p->npy + a] = 1;
+                }
+        }
+}
+
+int plan_create(void *mem, size_t size, const struct arx_structure *st, const struct plan_u *u, size_t nu,
+                const struct plan_y *y, size_t ny, const struct plan_args *a, struct plan **ret)
+{
+        struct slicer s = {mem, 0};
+
+        if (nu == 0 || nu > 512 || nu != st->nu || st->ny == 0 || st->lag_max == 0 || !args_ok(a, st))
+                return -EINVAL;
+        for (size_t j = 0; j < nu; j++)
+                if (!u_ok(&u[j]))
+                        return -EINVAL;
+        for (size_t i = 0; i < ny; i++)
+                if (!y_ok(&y[i], st->ny))
+                        return -EINVAL;
+        if (size < plan_memsize(st, nu, ny, a))
+                return -EINVAL;
+
+        memset(mem, 0, size);
+        struct plan *p = slice(&s, 1, sizeof *p);
+        *p = dims(st, nu, ny, a);
+        lay_out(&s, p);
+        memcpy(p->u, u, nu * sizeof *u);
+        if (ny)
+                memcpy(p->y, y, ny * sizeof *y);
+        find_influence(p, st);
+        *ret = p;
+        return 0;
+}
+
+/* Copies the last `rows` of one signal, filling holes with the value before them, else after them. */
+static bool fill(const double *src, size_t n, size_t width, size_t col, size_t rows, double *dst)
+{
+        double last = NAN;
+
+        for (size_t r = 0; r < n; r++) {
+                const double v = src[r * width + col];
+                if (isfinite(v))
+                        last = v;
+                if (r + rows >= n)
+                        dst[(r + rows - n) * width + col] = last;
+        }
+        if (!isfinite(last))
+                return false;
+        for (size_t r = rows; r-- > 0;) {
+                double *v = &dst[r * width + col];
+                if (isfinite(*v))
+                        last = *v;
+                else
+                        *v = last;
+        }
+        return true;
+}
+
+static bool term_known(const struct plan *p, const struct arx_term *q)
+{
+        const size_t r = p->lag_max - 1;
+        switch (q->src) {
+        case ARX_SRC_Y:
+                return isfinite(p->yh[r * p->ny + q->index]);
+        case ARX_SRC_D:
+                return isfinite(p->dh[r * p->nd + q->index]);
+        default:
+                return true;
+        }
+}
+
+static void find_usable_rows(struct plan *p, const struct arx *m)
+{
+        const struct arx_structure *st = arx_structure(m);
+
+        for (size_t i = 0; i < p->ny; i++) {
+                struct arx_row_info info;
+                arx_row_info(m, i, &info);
+                p->row_ok[i] = info.fitted && isfinite(p->yh[(p->lag_max - 1) * p->ny + i]);
+                for (size_t t = st->row_start[i]; t < st->row_start[i + 1] && p->row_ok[i]; t++)
+                        p->row_ok[i] = term_known(p, &st->term[t]);
+        }
+}
+
+/* A variable moves only when every output it acts on is modelled: what is not seen must not be driven. */
+static void find_free(struct plan *p, const struct arx *m)
+{
+        const struct arx_structure *st = arx_structure(m);
+
+        for (size_t j = 0; j < p->nu; j++) {
+                bool cools = false;
+                p->free[j] = p->u[j].kind == PLAN_U_SAT || p->u[j].kind == PLAN_U_FAN;
+                for (size_t a = 0; a < p->npy; a++) {
+                        if (!p->acts[j * p->npy + a])
+                                continue;
+                        cools = cools || p->y[a].kind == PLAN_Y_INLET;
+                        if (p->y[a].kind == PLAN_Y_INLET && !p->row_ok[p->y[a].row])
+                                p->free[j] = 0;
+                }
+                if (!cools)
+                        p->free[j] = 0;
+        }
+        for (size_t i = 0; i < p->ny; i++) {
+                if (p->row_ok[i])
+                        continue;
+                bool valve = false;
+                for (size_t a = 0; a < p->npy; a++)
+                        valve = valve || (p->y[a].row == i && p->y[a].kind == PLAN_Y_VALVE);
+                for (size_t t = st->row_start[i]; t < st->row_start[i + 1] && !valve; t++)
+                        if (st->term[t].src == ARX_SRC_U)
+                                p->free[st->term[t].index] = 0;
+        }
+}
+
+bool plan_load_window(struct plan *p, const struct plan_input *in)
+{
+        const struct arx_structure *st = in->model ? arx_structure(in->model) : NULL;
+        const size_t l = p->lag_max, n = in->window.n;
+
+        if (!st || st->ny != p->ny || st->nu != p->nu || st->nd != p->nd || st->lag_max != l || n < l)
+                return false;
+        for (size_t i = 0; i < p->ny; i++)
+                if (!fill(in->window.y, n, p->ny, i, l, p->yh))
+                        p->yh[(l - 1) * p->ny + i] = NAN;
+        for (size_t j = 0; j < p->nu; j++)
+                if (!fill(in->window.u, n, p->nu, j, l, p->uh))
+                        for (size_t r = 0; r < l; r++)
+                                p->uh[r * p->nu + j] = p->now[j];
+        for (size_t i = 0; i < p->nd; i++) {
+                const bool known = fill(in->window.d, n, p->nd, i, l, p->dh);
+                for (size_t k = 0; k < p->args.horizon; k++) {
+                        const double v = in->d_future ? in->d_future[k * p->nd + i] : (double)NAN;
+                        double *at = &p->dh[(l - 1 + k) * p->nd + i];
+                        if (isfinite(v) && known)
+                                *at = v;
+                        else
+                                *at = known && k > 0 ? at[-(ptrdiff_t)p->nd] : known ? *at : (double)NAN;
+                }
+        }
+        for (size_t k = 0; k < p->args.horizon; k++)
+                memcpy(&p->uh[(l - 1 + k) * p->nu], p->now, p->nu * sizeof *p->now);
+        find_usable_rows(p, in->model);
+        find_free(p, in->model);
+        return true;
+}
+
+/* Chiller power saved per K of warmer supply air, shared among the air handlers by capacity. */
+static void value_supply_air(struct plan *p, const struct plan_input *in)
+{
+        double heat = in->plant.heat_w, capacity = 0.0, fans = 0.0, chiller, slope, chain = CHAIN_CLOSED;
+        size_t nsat = 0;
+
+        for (size_t j = 0; j < p->nu; j++) {
+                const struct plan_u *u = &p->u[j];
+                if (u->kind == PLAN_U_SAT) {
+                        nsat++;
+                        capacity += u->rated_w;
+                } else if (u->kind == PLAN_U_FAN) {
+                        fans += u->rated_w;
+                } else if (u->kind == PLAN_U_CHWST && p->now[j] < u->hi - 0.25) {
+                        chain = CHAIN_OPEN;
+                }
+        }
+        if (!(heat > 0.0))
+                heat = capacity > 0.0 ? 0.5 * capacity : 15.0 * fans;
+        chiller = in->plant.power_w[ENERGY_CHILLERS];
+        if (!(chiller > 0.0 && isfinite(chiller)))
+                chiller = heat / COP_UNKNOWN;
+        slope = CHILLER_SLOPE_PER_K * chiller;
+
+        struct energy_sample s = in->plant;
+        struct energy_estimate cold, warm;
+        if (in->energy && energy_predict(in->energy, &s, &cold)) {
+                s.chwst_c += 0.5;
+                if (energy_predict(in->energy, &s, &warm) && isfinite(cold.power_w - warm.power_w))
+                        slope = plan_clamp((cold.power_w - warm.power_w) / 0.5, 0.005 * chiller, 0.04 * chiller);
+        }
+        for (size_t j = 0; j < p->nu; j++) {
+                p->value[j] = 0.0;
+                if (p->u[j].kind == PLAN_U_SAT)
+                        p->value[j] =
+                            chain * slope * (capacity > 0.0 ? p->u[j].rated_w / capacity : 1.0 / (double)nsat);
+        }
+}
+
+/* +1 when every inlet the variable acts on has room (drift warmer), −1 when one is over its target. */
+static double room_of(const struct plan *p, size_t j)
+{
+        double over = -1.0;
+        for (size_t a = 0; a < p->npy; a++) {
+                const double v = p->yh[(p->lag_max - 1) * p->ny + p->y[a].row];
+                if (p->acts[j * p->npy + a] && p->y[a].kind == PLAN_Y_INLET && v - p->y[a].target_max > over)
+                        over = v - p->y[a].target_max;
+        }
+        return plan_clamp(-over, -1.0, 1.0);
+}
+
+static void explore(struct plan *p, const struct plan_input *in, bool window_known, double *u)
+{
+        const double valve = window_known ? plan_valve_now(p) : (double)NAN;
+        struct rng rng;
+
+        rng_seed(&rng, p->args.seed, in->step);
+        for (size_t j = 0; j < p->nu; j++) {
+                const struct plan_u *v = &p->u[j];
+                const double r = rng_range(&rng, -1.0, 1.0); /* drawn for all, so that streams do not depend on kinds */
+                double reach = p->args.explore_k * (v->hi - v->lo), drift = 0.0;
+
+                if (reach > v->rate)
+                        reach = v->rate;
+                switch (v->kind) {
+                case PLAN_U_SAT:
+                        drift = window_known ? EXPLORE_BIAS * room_of(p, j) : 0.0;
+                        break;
+                case PLAN_U_FAN:
+                        drift = window_known ? -EXPLORE_BIAS * room_of(p, j) : 0.0;
+                        break;
+                case PLAN_U_CHWST:
+                        drift = valve < VALVE_RAISE_BELOW ? 0.5 : valve >= VALVE_RAISE_BELOW ? -0.5 : 0.0;
+                        break;
+                case PLAN_U_CWST:
+                        break;
+                case PLAN_U_CHILLER:
+                        continue;
+                }
+                if ((v->kind == PLAN_U_CHWST || v->kind == PLAN_U_CWST) && !in->slow_step)
+                        continue;
+                u[j] = p->now[j] + plan_clamp(r + drift, -1.0, 1.0) * reach;
+                /* a wall reflects, so that the walk does not stick to it */
+                if (u[j] > v->hi)
+                        u[j] = 2.0 * v->hi - u[j];
+                if (u[j] < v->lo)
+                        u[j] = 2.0 * v->lo - u[j];
+                if (v->kind == PLAN_U_CWST && u[j] < in->plant.wetbulb_c + p->args.tower_approach_k)
+                        u[j] = p->now[j];
+        }
+        if (in->slow_step)
+                plan_stage_if_short(p, &in->plant, u);
+        (void)snprintf(p->move, sizeof p->move, "explore");
+}
+
+static void predict_energy(struct plan *p, const struct plan_input *in, struct plan_output *ret)
+{
+        struct energy_sample s = plan_sample_with(p, &in->plant, ret->u);
+        struct energy_estimate e;
+
+        if (!in->energy || !energy_predict(in->energy, &s, &e))
+                return;
+        ret->predicted_w = e.power_w;
+        ret->predicted_std_w = e.std_w;
+        if (!(e.distance <= p->args.trust))
+                ret->in_distribution = false;
+}
+
+/* Believable: the rows that matter have small errors, and nothing is predicted to jump. */
+static bool believable(const struct plan *p, const struct arx *m)
+{
+        for (size_t a = 0; a < p->npy; a++) {
+                const size_t i = p->y[a].row;
+                struct arx_row_info info;
+                if (p->y[a].kind != PLAN_Y_INLET || !p->row_ok[i])
+                        continue;
+                arx_row_info(m, i, &info);
+                if (info.rmse > RMSE_UNTRUSTED_K)
+                        return false;
+                const double now = p->yh[(p->lag_max - 1) * p->ny + i];
+                const double end = p->yh[(p->lag_max + p->args.horizon - 1) * p->ny + i];
+                if (!(fabs(end - now) <= JUMP_UNTRUSTED_K))
+                        return false;
+        }
+        return true;
+}
+
+void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret)
+{
+        bool known = true, usable;
+
+        memset(ret, 0, sizeof *ret);
+        ret->predicted_w = ret->predicted_std_w = ret->predicted_max_inlet_c = NAN;
+        for (size_t j = 0; j < p->nu; j++) {
+                known = known && isfinite(in->u_now[j]);
+                p->now[j] = isfinite(in->u_now[j]) ? plan_clamp(in->u_now[j], p->u[j].lo, p->u[j].hi) : p->u[j].nominal;
+                ret->u[j] = p->now[j];
+        }
+        ret->in_distribution = known;
+        p->move[0] = '\0';
+        ret->move = p->move;
+        p->slow_count += in->slow_step;
+
+        usable = plan_load_window(p, in);
+        if (usable && !in->explore) {
+                value_supply_air(p, in);
+                plan_fast(p, in->model);
+                for (size_t j = 0; j < p->nu; j++)
+                        if (p->free[j])
+                                ret->u[j] = p->now[j] + plan_clamp(p->best[j] - p->now[j], -p->u[j].rate, p->u[j].rate);
+                ret->predicted_max_inlet_c = plan_hottest(p);
+                ret->in_distribution = ret->in_distribution && believable(p, in->model);
+                if (in->slow_step)
+                        plan_slow(p, in, ret->u);
+        } else if (in->explore) {
+                explore(p, in, usable, ret->u);
+                if (usable) {
+                        for (size_t k = 0; k < p->args.horizon; k++)
+                                memcpy(&p->uh[(p->lag_max - 1 + k) * p->nu], ret->u, p->nu * sizeof *ret->u);
+                        plan_simulate(p, in->model);
+                        ret->predicted_max_inlet_c = plan_hottest(p);
+                }
+        }
+        for (size_t j = 0; j < p->nu; j++)
+                ret->u[j] = plan_clamp(ret->u[j], p->u[j].lo, p->u[j].hi);
+        predict_energy(p, in, ret);
+        if (in->explore)
+                ret->in_distribution = known; /* leaving the data is the purpose */
+}

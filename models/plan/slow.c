@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Slow plan: a grid of joint named moves (chilled water × condenser water × one chiller off or on), scored by the
+ * energy ensemble's pessimistic estimate, inside valve headroom, capacity and the data's neighbourhood.
+ */
+#include "models/plan/plan_impl.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VALVE_PER_K 0.15     /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
+#define VALVE_WEIGHT_W 2e5   /* W per (opening above the limit)² */
+#define STAGING_GAP 6        /* slow steps between two staging moves */
+#define GAIN_MIN_RATIO 0.001 /* of plant power: below it a move is noise */
+#define STAGING_GAIN_RATIO 0.015
+#define VALVE_RAISE_BELOW 0.75 /* without an energy model */
+#define VALVE_LOWER_ABOVE 0.9
+
+static const double chw_step_k[] = {0.0, -1.0, -0.5, 0.5, 1.0};
+static const double cw_step_k[] = {0.0, -1.0, 1.0};
+
+double plan_valve_now(const struct plan *p)
+{
+        const size_t n = p->lag_max < 4 ? p->lag_max : 4;
+        double widest = NAN;
+
+        for (size_t a = 0; a < p->npy; a++) {
+                double sum = 0.0;
+                if (p->y[a].kind != PLAN_Y_VALVE)
+                        continue;
+                for (size_t r = p->lag_max - n; r < p->lag_max; r++)
+                        sum += p->yh[r * p->ny + p->y[a].row];
+                if (isfinite(sum) && !(sum / (double)n <= widest))
+                        widest = sum / (double)n;
+        }
+        return widest;
+}
+
+static double valve_limit(const struct plan *p)
+{
+        double limit = 1.0;
+        for (size_t a = 0; a < p->npy; a++)
+                if (p->y[a].kind == PLAN_Y_VALVE && p->y[a].target_max < limit)
+                        limit = p->y[a].target_max;
+        return limit;
+}
+
+/* Widest valve at the end of the horizon with the chilled water dk warmer than the forecast. */
+static double valve_predicted(struct plan *p, const struct arx *m, double dk)
+{
+        const size_t l = p->lag_max, n = p->args.horizon;
+        double widest = NAN;
+
+        for (size_t k = 0; k < n; k++)
+                for (size_t c = 0; c < p->args.nd_chw; c++)
+                        p->dh[(l - 1 + k) * p->nd + p->args.d_chw + c] += dk;
+        plan_simulate(p, m);
+        for (size_t a = 0; a < p->npy; a++) {
+                const double v = p->yh[(l + n - 1) * p->ny + p->y[a].row];
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row] && !(v <= widest))
+                        widest = v;
+        }
+        for (size_t k = 0; k < n; k++)
+                for (size_t c = 0; c < p->args.nd_chw; c++)
+                        p->dh[(l - 1 + k) * p->nd + p->args.d_chw + c] -= dk;
+        return widest;
+}
+
+struct energy_sample plan_sample_with(const struct plan *p, const struct energy_sample *plant, const double *u)
+{
+        struct energy_sample s = *plant;
+        double fan = 0.0, fan_now = 0.0, rated = 0.0, chw = 0.0, cw = 0.0, on = 0.0, on_now = 0.0;
+        size_t nchw = 0, ncw = 0, nchiller = 0;
+
+        for (size_t j = 0; j < p->nu; j++) {
+                switch (p->u[j].kind) {
+                case PLAN_U_FAN:
+                        fan += p->u[j].rated_w * u[j] * u[j] * u[j];
+                        fan_now += p->u[j].rated_w * p->now[j] * p->now[j] * p->now[j];
+                        rated += p->u[j].rated_w;
+                        break;
+                case PLAN_U_CHWST:
+                        chw += u[j] - p->now[j];
+                        nchw++;
+                        break;
+                case PLAN_U_CWST:
+                        cw += u[j] - p->now[j];
+                        ncw++;
+                        break;
+                case PLAN_U_CHILLER:
+                        on += u[j] > 0.5;
+                        on_now += p->now[j] > 0.5;
+                        nchiller++;
+                        break;
+                case PLAN_U_SAT:
+                        break;
+                }
+        }
+        /* What is set moves the measured state by the difference: setpoints and measurements keep their offset. */
+        if (rated > 0.0) {
+                s.fan_ratio_cubed += (fan - fan_now) / rated;
+                s.heat_w += fan - fan_now;
+        }
+        if (nchw)
+                s.chwst_c += chw / (double)nchw;
+        if (ncw)
+                s.cwst_c += cw / (double)ncw;
+        if (nchiller)
+                s.chillers_on += on - on_now;
+        return s;
+}
+
+struct staging {
+        double running_w, heat_w;
+        size_t nrunning;
+        size_t off, on; /* variable to switch; SIZE_MAX = none */
+        bool short_of_capacity;
+};
+
+static struct staging staging_options(const struct plan *p, const struct energy_sample *plant)
+{
+        struct staging s = {.heat_w = plant->heat_w, .off = SIZE_MAX, .on = SIZE_MAX};
+        const double needed = plant->heat_w * (1.0 + p->args.capacity_margin);
+
+        for (size_t j = 0; j < p->nu; j++) {
+                if (p->u[j].kind != PLAN_U_CHILLER)
+                        continue;
+                if (p->now[j] > 0.5) {
+                        s.running_w += p->u[j].rated_w;
+                        s.nrunning++;
+                        /* ties: the later unit goes first, so that the first stays the lead */
+                        if (s.off == SIZE_MAX || p->u[j].rated_w <= p->u[s.off].rated_w)
+                                s.off = j;
+                } else if (s.on == SIZE_MAX || p->u[j].rated_w < p->u[s.on].rated_w) {
+                        s.on = j;
+                }
+        }
+        s.short_of_capacity = s.on != SIZE_MAX && (s.nrunning == 0 || needed > s.running_w);
+        if (s.off != SIZE_MAX && !(s.nrunning > 1 && s.running_w - p->u[s.off].rated_w >= needed))
+                s.off = SIZE_MAX; /* also when the heat is unknown (NaN) */
+        return s;
+}
+
+void plan_stage_if_short(struct plan *p, const struct energy_sample *plant, double *u)
+{
+        const struct staging s = staging_options(p, plant);
+        if (!s.short_of_capacity)
+                return;
+        u[s.on] = 1.0;
+        p->staged_step = p->slow_count;
+}
+
+struct move {
+        double chw_k, cw_k;
+        size_t off, on;
+};
+
+static double cw_floor(const struct plan *p, const struct plan_input *in, size_t j)
+{
+        const double reachable = in->plant.wetbulb_c + p->args.tower_approach_k;
+        return reachable > p->u[j].lo ? reachable : p->u[j].lo;
+}
+
+/* Applies a move; false when nothing of what it names can change. */
+static bool apply(const struct plan *p, const struct plan_input *in, const struct move *m, const double *from,
+                  double *u)
+{
+        bool chw = m->chw_k == 0.0, cw = m->cw_k == 0.0;
+
+        memcpy(u, from, p->nu * sizeof *u);
+        for (size_t j = 0; j < p->nu; j++) {
+                const struct plan_u *v = &p->u[j];
+                if (v->kind == PLAN_U_CHWST && m->chw_k != 0.0) {
+                        u[j] = plan_clamp(from[j] + plan_clamp(m->chw_k, -v->rate, v->rate), v->lo, v->hi);
+                        chw = chw || fabs(u[j] - from[j]) > 0.05;
+                } else if (v->kind == PLAN_U_CWST && m->cw_k != 0.0) {
+                        if (m->cw_k < 0.0 && !isfinite(in->plant.wetbulb_c))
+                                continue;
+                        double next = from[j] + plan_clamp(m->cw_k, -v->rate, v->rate);
+                        if (m->cw_k < 0.0 && next < cw_floor(p, in, j))
+                                next = from[j] < cw_floor(p, in, j) ? from[j] : cw_floor(p, in, j);
+                        u[j] = plan_clamp(next, v->lo, v->hi);
+                        cw = cw || fabs(u[j] - from[j]) > 0.05;
+                }
+        }
+        if (m->off != SIZE_MAX)
+                u[m->off] = 0.0;
+        if (m->on != SIZE_MAX)
+                u[m->on] = 1.0;
+        return chw && cw;
+}
+
+static void name_move(struct plan *p, const struct move *m)
+{
+        size_t n = 0;
+
+        p->move[0] = '\0';
+        if (m->chw_k != 0.0)
+                n += (size_t)snprintf(p->move + n, sizeof p->move - n, "chwst %+.1f K", m->chw_k);
+        if (m->cw_k != 0.0)
+                n += (size_t)snprintf(p->move + n, sizeof p->move - n, "%scwst %+.1f K", n ? ", " : "", m->cw_k);
+        if (m->off != SIZE_MAX)
+                n += (size_t)snprintf(p->move + n, sizeof p->move - n, "%schiller off", n ? ", " : "");
+        if (m->on != SIZE_MAX)
+                n += (size_t)snprintf(p->move + n, sizeof p->move - n, "%schiller on", n ? ", " : "");
+        if (n == 0)
+                (void)snprintf(p->move, sizeof p->move, "hold");
+}
+
+static double valve_penalty(const struct plan *p, double valve)
+{
+        const double over = valve - valve_limit(p);
+        return over > 0.0 ? VALVE_WEIGHT_W * over * over : 0.0;
+}
+
+/* Without an energy model: the direction physics gives. */
+static struct move prior_move(double valve)
+{
+        struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
+        if (valve < VALVE_RAISE_BELOW)
+                m.chw_k = 0.5;
+        else if (valve > VALVE_LOWER_ABOVE)
+                m.chw_k = -0.5;
+        return m;
+}
+
+static struct move best_move(struct plan *p, const struct plan_input *in, const struct staging *st, const double *u,
+                             const struct energy_estimate *hold, const double *valve_at)
+{
+        const bool may_stage = p->slow_count >= p->staged_step + STAGING_GAP;
+        const double hold_score = hold->power_w + p->args.spread_k * hold->std_w + valve_penalty(p, valve_at[0]);
+        struct move best = {.off = SIZE_MAX, .on = SIZE_MAX};
+        double best_gain = GAIN_MIN_RATIO * hold->power_w;
+
+        for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++) {
+                if (chw_step_k[c] > 0.0 && !(valve_at[c] <= valve_limit(p)))
+                        continue; /* also when no valve is known */
+                for (size_t w = 0; w < sizeof cw_step_k / sizeof *cw_step_k; w++) {
+                        for (int g = 0; g < 3; g++) {
+                                struct move m = {chw_step_k[c], cw_step_k[w], SIZE_MAX, SIZE_MAX};
+                                struct energy_estimate e;
+                                double gain;
+                                if (g == 1)
+                                        m.off = st->off;
+                                if (g == 2)
+                                        m.on = st->on;
+                                if (g && (!may_stage || (m.off == SIZE_MAX && m.on == SIZE_MAX)))
+                                        continue;
+                                if (!apply(p, in, &m, u, p->trial))
+                                        continue;
+                                struct energy_sample s = plan_sample_with(p, &in->plant, p->trial);
+                                if (!energy_predict(in->energy, &s, &e))
+                                        continue;
+                                if (!(e.distance <= p->args.trust || e.distance <= hold->distance))
+                                        continue;
+                                gain = hold_score - e.power_w - p->args.spread_k * e.std_w -
+                                       valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0);
+                                if (gain > best_gain) {
+                                        best_gain = gain;
+                                        best = m;
+                                }
+                        }
+                }
+        }
+        return best;
+}
+
+void plan_slow(struct plan *p, const struct plan_input *in, double *u)
+{
+        const struct staging st = staging_options(p, &in->plant);
+        const double valve = plan_valve_now(p);
+        double valve_at[sizeof chw_step_k / sizeof *chw_step_k];
+        struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
+        struct energy_estimate hold;
+
+        const double predicted = valve_predicted(p, in->model, 0.0);
+        for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++) {
+                /* the measured opening plus the wider of prior and model: a model that is wrong must not open valves */
+                const double prior = valve * VALVE_PER_K * chw_step_k[c];
+                const double model = valve_predicted(p, in->model, chw_step_k[c]) - predicted;
+                valve_at[c] = valve + (model > prior ? model : prior);
+        }
+
+        struct energy_sample s = plan_sample_with(p, &in->plant, u);
+        if (in->energy && energy_predict(in->energy, &s, &hold))
+                m = best_move(p, in, &st, u, &hold, valve_at);
+        else
+                m = prior_move(valve);
+        if (st.short_of_capacity) {
+                m.off = SIZE_MAX;
+                m.on = st.on;
+        }
+        if (valve > VALVE_LOWER_ABOVE && m.chw_k > 0.0)
+                m.chw_k = 0.0;
+        if (!apply(p, in, &m, u, p->trial))
+                m = (struct move){.off = SIZE_MAX, .on = m.on};
+        (void)apply(p, in, &m, u, p->trial);
+        memcpy(u, p->trial, p->nu * sizeof *u);
+        if (m.off != SIZE_MAX || m.on != SIZE_MAX)
+                p->staged_step = p->slow_count;
+        name_move(p, &m);
+}
