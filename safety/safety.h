@@ -35,16 +35,21 @@ struct safety_u {
         double lo, hi;
         double step; /* resolution; verified values are multiples of it above `origin` */
         double origin;
-        double rate;        /* largest change per control step toward less cooling (or any, when safe_dir = 0) */
+        double rate; /* largest change per decision toward less cooling (or any, when safe_dir = 0); 0 or ≥ step.
+                      * A slow variable changes once per slow step: give its rate per slow step. */
         double backup_rate; /* fastest the equipment itself moves toward more cooling per control step */
         double nominal;     /* what the plant runs on its own: the known safe action */
-        uint8_t fast;       /* 1: may change every step; 0: only on the slow step (toward more cooling: always) */
-        /* ONOFF only */
-        double capacity_w; /* cooling capacity; 0 = unknown */
-        double min_on_s, min_off_s, max_starts_per_h;
+        uint8_t fast;       /* 1: may change every step; 0: only on the slow step (toward more cooling: always).
+                             * A slow continuous variable with safe_dir ≤ 0 is a water setpoint (no_warmer_water). */
+        /* ONOFF only: lo 0, hi 1, step 1, origin 0, safe_dir +1; rate and backup_rate unused. The equipment's own
+         * minimum off time and starts per hour bind toward more cooling as well: no one may start a chiller against
+         * them. No unit stops unless the others that report running carry the load with the margin. */
+        double capacity_w;                            /* cooling capacity; 0 = unknown */
+        double min_on_s, min_off_s, max_starts_per_h; /* 1 … 16 starts in any sliding hour */
 };
 
-/* One certified output: arx row → limit. hi = NaN: not certified upward. */
+/* One certified output: arx row → limit. hi = NaN: not certified upward. lo is certified only for an output that more
+ * cooling raises (differential pressure); for a temperature the backup itself is what lowers it, and lo is ignored. */
 struct safety_y {
         size_t row;    /* output index in the arx structure */
         double hi, lo; /* hard limits for the worst case; NaN = none */
@@ -63,6 +68,7 @@ struct safety_envelope {
         double capacity_margin;      /* running capacity ≥ load × (1 + margin), e.g. 0.15 */
         unsigned hold_steps;         /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
         unsigned required_persist;   /* clean steps needed to leave FALLBACK */
+        double delta; /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
 };
 
 /* -EINVAL and *reterr_what = static text naming the bad field, *reterr_index its index. */
@@ -93,6 +99,8 @@ struct safety_proposal {
         bool in_distribution; /* the planner's own confidence */
 };
 
+/* ACCEPT: the proposal, only quantised, wholly certified. PROJECT: changed, or let pass without a certificate because
+ * it cools at least as much as the nominal action (reason NOT_CERTIFIABLE) or as the present one (reason SENSOR). */
 enum decision_kind { DECISION_ACCEPT, DECISION_PROJECT, DECISION_HOLD, DECISION_FALLBACK };
 
 /* Why the decision is what it is. Stored and shown; append only. */

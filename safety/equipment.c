@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "safety/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static unsigned starts_in_hour(const struct equipment *q, double mono_s)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++)
+                n += q->start_s[i] > mono_s - 3600;
+        return n;
+}
+
+static void note_start(struct equipment *q, double mono_s)
+{
+        q->start_s[q->head] = mono_s;
+        q->head = (q->head + 1) % SAFETY_STARTS_MAX;
+}
+
+void equipment_reset(struct equipment *q)
+{
+        memset(q, 0, sizeof(*q));
+        for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++)
+                q->start_s[i] = -INFINITY;
+}
+
+void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, bool running, double mono_s)
+{
+        bool on = commanded || running;
+
+        if (!q->seen) {
+                /* Nothing is known of the past: timers start now and one start is left in this hour, so that a
+                 * restart loop cannot wear a chiller out. */
+                q->seen = true;
+                q->on = on;
+                q->since_s = mono_s;
+                for (unsigned i = 1; i < (unsigned)u->max_starts_per_h; i++)
+                        note_start(q, mono_s);
+                return;
+        }
+        if (mono_s < q->since_s) /* the clock contract is broken: start over, conservative */
+                q->since_s = mono_s;
+        if (on == q->on)
+                return;
+        if (on)
+                note_start(q, mono_s);
+        q->on = on;
+        q->since_s = mono_s;
+}
+
+bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s)
+{
+        if (q->on)
+                return true;
+        return mono_s - q->since_s >= u->min_off_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
+}
+
+bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s)
+{
+        if (!q->on)
+                return true;
+        /* without a start left it could not come back */
+        return mono_s - q->since_s >= u->min_on_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
+}
+
+/* Capacity of the units that report running and stay enabled when unit j stops; the units before j are decided. */
+static double capacity_without(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
+                               const double *act, size_t j)
+{
+        double sum_w = 0;
+
+        for (size_t k = 0; k < e->nu; k++) {
+                bool stays = k < j ? act[k] >= 0.5 : base[k] >= 0.5;
+
+                if (e->u[k].kind == SAFETY_U_ONOFF && k != j && stays && snap->onoff_status &&
+                    snap->onoff_status[k] == 1)
+                        sum_w += e->u[k].capacity_w;
+        }
+        return sum_w;
+}
+
+void equipment_move(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
+                    const double *base, const double *want, double *act, enum decision_reason *why, int *binding)
+{
+        for (size_t j = 0; j < e->nu; j++) {
+                const struct safety_u *u = &e->u[j];
+                bool was = base[j] >= 0.5, on;
+                enum decision_reason cut = want[j] >= 0 && want[j] <= 1 ? DR_ACCEPTED : DR_LIMIT;
+
+                if (u->kind != SAFETY_U_ONOFF)
+                        continue;
+                on = want[j] > 0; /* anything but off is on: rounding goes toward more cooling */
+                if (on && !was && !equipment_may_start(&q[j], u, snap->mono_s)) {
+                        on = false;
+                        cut = DR_EQUIPMENT;
+                } else if (!on && was && !u->fast && !snap->slow_step) {
+                        on = true;
+                        cut = DR_SLOW_STEP;
+                } else if (!on && was &&
+                           !(equipment_may_stop(&q[j], u, snap->mono_s) &&
+                             capacity_without(e, snap, base, act, j) >=
+                                 snap->cooling_load_w * (1 + e->capacity_margin))) {
+                        on = true; /* load NaN fails the comparison and keeps it on */
+                        cut = DR_EQUIPMENT;
+                }
+                act[j] = on ? 1 : 0;
+                if (cut != DR_ACCEPTED) {
+                        *why = cut;
+                        if (*binding < 0)
+                                *binding = (int)j;
+                }
+        }
+}
+
+void equipment_save(const struct equipment *q, double mono_s, double *buf)
+{
+        buf[0] = q->seen;
+        buf[1] = q->on;
+        buf[2] = q->seen ? mono_s - q->since_s : 0;
+        for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) /* oldest first; −1 = none */
+        {
+                double t = q->start_s[(q->head + i) % SAFETY_STARTS_MAX];
+
+                buf[3 + i] = t > mono_s - 3600 ? mono_s - t : -1;
+        }
+}
+
+void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, const double *buf)
+{
+        equipment_reset(q);
+        if (buf[0] != 1 || !(buf[2] >= 0))
+                return;
+        q->seen = true;
+        q->on = buf[1] != 0;
+        q->since_s = mono_s - elapsed_s - buf[2];
+        for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) {
+                double age_s = buf[3 + i];
+
+                if (age_s >= 0)
+                        note_start(q, mono_s - elapsed_s - age_s);
+        }
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "safety/internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define BISECT_END (1.0 / 1024) /* of the way from backup to proposal */
+
+/* Bump allocation over the caller's block; with mem NULL it only counts. */
+struct arena {
+        char *mem;
+        size_t used;
+};
+
+static void *take(struct arena *a, size_t n, size_t size)
+{
+        size_t at = a->used;
+
+        a->used += (n * size + 15) / 16 * 16;
+        return a->mem ? a->mem + at : NULL;
+}
+
+static void *copy(struct arena *a, const void *from, size_t n, size_t size)
+{
+        void *p = take(a, n, size);
+
+        if (p && n > 0)
+                memcpy(p, from, n * size);
+        return p;
+}
+
+/* arx_predict_work needs a model, memsize has only its shape: an upper bound, checked against the model in create. */
+static size_t work_max(const struct arx_structure *st, size_t n)
+{
+        return 4 * ((n + st->lag_max + 1) * (st->ny + st->nu + st->nd) + st->nterm + ARX_TERMS_MAX);
+}
+
+static struct safety *carve(struct arena *a, const struct safety_envelope *e, const struct arx_structure *st)
+{
+        struct safety dummy, *s = take(a, 1, sizeof(struct safety));
+        const size_t nu = e->nu, ny = e->ny, n = e->horizon, lag = st->lag_max;
+
+        if (!s)
+                s = &dummy;
+        s->env = *e;
+        s->env.u = copy(a, e->u, nu, sizeof(struct safety_u));
+        s->env.cert = copy(a, e->cert, e->ncert, sizeof(struct safety_y));
+        s->env.d_max = copy(a, e->d_max, e->nd, sizeof(double));
+        s->group = take(a, ny, sizeof(struct group));
+        s->row_group = take(a, ny, sizeof(size_t));
+        s->u_group = take(a, nu, sizeof(size_t));
+        s->row_lo = take(a, e->ncert, sizeof(int8_t));
+        s->equip = take(a, nu, sizeof(struct equipment));
+        s->lock.trip_count = take(a, e->ncert, sizeof(unsigned));
+        s->base = take(a, nu, sizeof(double));
+        s->want = take(a, nu, sizeof(double));
+        s->clip = take(a, nu, sizeof(double));
+        s->start = take(a, nu, sizeof(double));
+        s->act = take(a, nu, sizeof(double));
+        s->last = take(a, nu, sizeof(double));
+        s->decision.u = take(a, nu, sizeof(double));
+        s->u_future = take(a, n * nu, sizeof(double));
+        s->d_future = take(a, n * e->nd, sizeof(double));
+        s->y_up = take(a, n * ny, sizeof(double));
+        s->y_lo = take(a, n * ny, sizeof(double));
+        s->box = take(a, ny, sizeof(double));
+        s->syn_y = take(a, lag * ny, sizeof(double));
+        s->syn_u = take(a, lag * nu, sizeof(double));
+        s->syn_d = take(a, lag * e->nd, sizeof(double));
+        s->active = take(a, ny, sizeof(uint8_t));
+        s->row_bad = take(a, ny, sizeof(uint8_t));
+        s->arx_work = take(a, work_max(st, n), sizeof(double));
+        s->verifier = take(a, 1, verify_memsize(e, st));
+        return a->mem ? s : NULL;
+}
+
+size_t safety_memsize(const struct safety_envelope *e, const struct arx_structure *st)
+{
+        struct arena a = {NULL, 0};
+
+        (void)carve(&a, e, st);
+        return a.used;
+}
+
+int safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model, struct safety **ret)
+{
+        const struct arx_structure *st = arx_structure(model);
+        struct arena a = {mem, 0};
+        struct safety *s;
+        const char *what;
+        size_t index;
+
+        if (safety_envelope_validate(e, &what, &index) < 0 || e->nu != st->nu || e->ny != st->ny || e->nd != st->nd)
+                return -EINVAL;
+        if (!mem || size < safety_memsize(e, st) || arx_predict_work(model, e->horizon) > work_max(st, e->horizon))
+                return -ENOMEM;
+        memset(mem, 0, safety_memsize(e, st));
+        s = carve(&a, e, st);
+        s->model = model;
+        s->lag_max = st->lag_max;
+        s->decision.nu = e->nu;
+        for (size_t j = 0; j < e->nu; j++)
+                equipment_reset(&s->equip[j]);
+        tighten_groups(s);
+        s->verifier = verify_create(s->verifier, e, model);
+        *ret = s;
+        return 0;
+}
+
+/* What the plant has now: read-back, else what was last decided, else the nominal action; inside the box. */
+static void set_base(struct safety *s, const struct safety_snapshot *snap)
+{
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+                double v = snap->u_confirmed ? snap->u_confirmed[j] : (double)NAN;
+
+                if (!isfinite(v))
+                        v = s->have_last ? s->last[j] : u->nominal;
+                s->base[j] = v < u->lo ? u->lo : v > u->hi ? u->hi : v;
+                if (u->kind == SAFETY_U_ONOFF) {
+                        s->base[j] = s->base[j] >= 0.5;
+                        equipment_observe(&s->equip[j], u, s->base[j] > 0,
+                                          snap->onoff_status && snap->onoff_status[j] == 1, snap->mono_s);
+                }
+        }
+}
+
+/* clip ← want inside box, rates, slow step, water, equipment. */
+static void clip_all(struct safety *s, const struct safety_snapshot *snap, enum decision_reason *why, int *binding)
+{
+        for (size_t j = 0; j < s->env.nu; j++) {
+                enum decision_reason cut = DR_ACCEPTED;
+
+                if (s->env.u[j].kind != SAFETY_U_CONTINUOUS)
+                        continue;
+                s->clip[j] =
+                    limits_move(&s->env.u[j], s->base[j], s->want[j], snap->slow_step, snap->no_warmer_water, &cut);
+                if (cut != DR_ACCEPTED && *why == DR_ACCEPTED) {
+                        *why = cut;
+                        *binding = (int)j;
+                }
+        }
+        equipment_move(&s->env, s->equip, snap, s->base, s->want, s->clip, why, binding);
+}
+
+/* In a blind group nothing moves toward less cooling. */
+static void hold_blind(struct safety *s)
+{
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+
+                if (s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].blind)
+                        s->clip[j] = limits_quantise(
+                            u, u->safe_dir == 0 ? s->base[j] : limits_more_of(u, s->clip[j], s->base[j]), s->base[j]);
+        }
+}
+
+/* start ← where the segment of variable j begins, never less cooling than clip: one ramp of the backup, or the nominal
+ * action, which the plant ran on before us. */
+static void segment_start(struct safety *s, const struct safety_snapshot *snap, size_t j, bool nominal)
+{
+        const struct safety_u *u = &s->env.u[j];
+        double to = nominal ? u->nominal : limits_ramp(u, s->base[j]);
+
+        if (u->kind == SAFETY_U_ONOFF)
+                s->start[j] = s->clip[j] > 0 || (nominal ? s->base[j] * u->nominal > 0
+                                                         : equipment_may_start(&s->equip[j], u, snap->mono_s));
+        else if (u->safe_dir == 0)
+                s->start[j] = limits_quantise(u, s->base[j], s->base[j]);
+        else
+                s->start[j] = limits_quantise(u, limits_more_of(u, s->clip[j], to), s->base[j]);
+}
+
+static double between(const struct safety *s, size_t j, double f)
+{
+        const struct safety_u *u = &s->env.u[j];
+
+        if (u->kind == SAFETY_U_ONOFF)
+                return f > 0 ? s->clip[j] : s->start[j];
+        if (f == 0)
+                return s->start[j];
+        return limits_quantise(u, s->start[j] + f * (s->clip[j] - s->start[j]), s->base[j]);
+}
+
+static void settle(struct safety *s, size_t g, double f, bool certified)
+{
+        s->group[g].decided = true;
+        s->group[g].certified = certified && !s->group[g].blind;
+        s->group[g].fraction = f;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                if (s->u_group[j] == g)
+                        s->act[j] = f == 1 ? s->clip[j] : between(s, j, f);
+        }
+}
+
+/* First the proposal itself, then the start of the segment, then bisection; every group at its own fraction, all groups
+ * in one rollout. */
+static void certify(struct safety *s, const struct safety_snapshot *snap)
+{
+        size_t open = s->ngroup;
+
+        memcpy(s->act, s->clip, s->env.nu * sizeof(double));
+        for (unsigned it = 0; it < SAFETY_EVAL_MAX && open > 0; it++) {
+                for (size_t j = 0; j < s->env.nu; j++) {
+                        const struct group *p = s->u_group[j] != SAFETY_NO_GROUP ? &s->group[s->u_group[j]] : NULL;
+
+                        if (!p || p->decided || it == 0)
+                                continue;
+                        if (it == 1)
+                                segment_start(s, snap, j, !p->chained && p->comfortable);
+                        s->act[j] = between(s, j, it == 1 ? 0 : 0.5 * (p->lo + p->hi));
+                }
+                tighten_rollout(s, snap, snap->d_hi, s->act, false);
+                open = 0;
+                for (size_t g = 0; g < s->ngroup; g++) {
+                        struct group *p = &s->group[g];
+                        struct group kept = *p;
+                        bool ok;
+
+                        if (p->decided)
+                                continue;
+                        ok = tighten_judge(s, g);
+                        if (it == 0) {
+                                p->lo = 0;
+                                p->hi = 1;
+                                if (ok)
+                                        settle(s, g, 1, true);
+                        } else if (it == 1 && !ok) {
+                                for (size_t j = 0; j < s->env.nu; j++) {
+                                        if (s->u_group[j] == g)
+                                                segment_start(s, snap, j, p->comfortable);
+                                }
+                                settle(s, g, 0, false);
+                        } else if (it > 1) {
+                                double mid = 0.5 * (p->lo + p->hi);
+
+                                if (ok) {
+                                        p->lo = mid;
+                                } else { /* margin and terminal stay those of the best certified action */
+                                        *p = kept;
+                                        p->hi = mid;
+                                }
+                        }
+                        if (!p->decided && it > 0 && (p->hi - p->lo < BISECT_END || it + 1 == SAFETY_EVAL_MAX))
+                                settle(s, g, p->lo, true);
+                        open += !p->decided;
+                }
+        }
+}
+
+/* True when variable j of the action is the proposal's up to quantisation. */
+static bool unchanged(const struct safety *s, size_t j)
+{
+        const struct safety_u *u = &s->env.u[j];
+
+        return fabs(s->act[j] - s->want[j]) <=
+               (u->step > 0 ? u->step * (1 + SAFETY_SNAP) : 1e-9 * (1 + fabs(s->want[j])));
+}
+
+/* Reads the groups' outcomes into kind, reason and certificate. `cut` is what the simple limits said. */
+static void conclude(struct safety *s, enum decision_reason cut)
+{
+        struct safety_decision *d = &s->decision;
+        bool certified = true, moved = false;
+        enum decision_reason why = cut;
+
+        d->cert.terminal = true;
+        d->cert.margin = INFINITY;
+        for (size_t g = 0; g < s->ngroup; g++) {
+                const struct group *p = &s->group[g];
+
+                if (!p->certified && !p->blind && why != DR_NOT_CERTIFIABLE) {
+                        why = DR_NOT_CERTIFIABLE;
+                        d->cert.binding_y = p->binding;
+                } else if (p->blind && why != DR_NOT_CERTIFIABLE && why != DR_SENSOR) {
+                        why = DR_SENSOR;
+                        d->cert.binding_y = p->blind_row;
+                } else if (p->certified && p->fraction < 1 && (why == cut || why == DR_ACCEPTED) &&
+                           why != DR_WORST_CASE) {
+                        why = DR_WORST_CASE;
+                }
+                certified = certified && p->certified;
+                d->cert.terminal = d->cert.terminal && p->certified && p->terminal;
+                d->cert.fraction = fmin(d->cert.fraction, p->fraction);
+                if (p->margin < d->cert.margin) {
+                        d->cert.margin = p->margin;
+                        if (why != DR_NOT_CERTIFIABLE && why != DR_SENSOR)
+                                d->cert.binding_y = p->binding;
+                }
+        }
+        if (!isfinite(d->cert.margin))
+                d->cert.margin = NAN;
+        for (size_t j = 0; j < s->env.nu; j++)
+                moved = moved || !unchanged(s, j);
+        if (d->kind == DECISION_HOLD) {
+                if (moved && (why == DR_WORST_CASE || why == DR_NOT_CERTIFIABLE)) {
+                        d->kind = DECISION_PROJECT;
+                        d->reason = why;
+                }
+        } else if (!certified || moved || why != DR_ACCEPTED) {
+                d->kind = DECISION_PROJECT;
+                d->reason = why;
+        }
+}
+
+/* The second checker has the last word: the action, else the whole backup, else what is confirmed. */
+static void verify_last(struct safety *s, const struct safety_snapshot *snap)
+{
+        struct safety_decision *d = &s->decision;
+
+        verify_observe(s->verifier, snap);
+#ifdef SAFETY_TEST_SKIP_VERIFY
+        d->cert.verified = true;
+#else
+        d->cert.verified = verify_action(s->verifier, snap, s->act);
+#endif
+        if (!d->cert.verified) {
+                for (size_t j = 0; j < s->env.nu; j++) {
+                        const struct safety_u *u = &s->env.u[j];
+
+                        if (u->kind == SAFETY_U_ONOFF)
+                                s->act[j] = s->base[j] > 0 || equipment_may_start(&s->equip[j], u, snap->mono_s);
+                        else
+                                s->act[j] =
+                                    u->safe_dir == 0 ? limits_quantise(u, s->base[j], s->base[j]) : limits_full(u);
+                }
+                if (!verify_action(s->verifier, snap, s->act)) {
+                        for (size_t j = 0; j < s->env.nu; j++)
+                                s->act[j] = limits_quantise(&s->env.u[j], s->base[j], s->base[j]);
+                }
+                d->kind = d->kind == DECISION_FALLBACK ? DECISION_FALLBACK : DECISION_PROJECT;
+                d->reason = DR_VERIFY;
+                d->cert.terminal = false;
+                d->cert.fraction = 0;
+                d->cert.margin = NAN;
+        }
+        for (size_t g = 0; g < s->ngroup; g++)
+                s->group[g].chained = s->group[g].certified && d->cert.verified;
+        memcpy(d->u, s->act, s->env.nu * sizeof(double));
+        memcpy(s->last, s->act, s->env.nu * sizeof(double));
+        s->have_last = true;
+        verify_decided(s->verifier, s->act);
+}
+
+const struct safety_decision *safety_filter(struct safety *s, const struct safety_snapshot *snap,
+                                            const struct safety_proposal *prop)
+{
+        struct safety_decision *d = &s->decision;
+        struct interlock_result lock;
+        enum decision_reason cut = DR_ACCEPTED;
+        int binding_u = -1;
+
+        set_base(s, snap);
+        tighten_model(s);
+        tighten_observe(s, snap);
+        lock = interlock_step(&s->lock, &s->env, snap, prop);
+        d->t_ms = snap->t_ms;
+        d->reason = lock.reason;
+        d->kind = lock.order == ORDER_NORMAL ? DECISION_ACCEPT
+                  : lock.order == ORDER_HOLD ? DECISION_HOLD
+                                             : DECISION_FALLBACK;
+        d->cert = (struct safety_certificate){.model_hash = s->model_hash,
+                                              .delta = s->env.delta > 0 ? s->env.delta : (double)NAN,
+                                              .horizon = s->env.horizon,
+                                              .margin = NAN,
+                                              .binding_y = lock.binding_y,
+                                              .fraction = lock.order >= ORDER_FALLBACK ? 0 : 1};
+        if (lock.order == ORDER_NORMAL)
+                memcpy(s->want, prop->u, s->env.nu * sizeof(double));
+        else if (lock.order == ORDER_HOLD)
+                memcpy(s->want, s->have_last ? s->last : s->base, s->env.nu * sizeof(double));
+        else
+                fallback_action(s, snap, lock.order == ORDER_FULL, s->want);
+        clip_all(s, snap, &cut, &binding_u);
+        if (lock.order >= ORDER_FALLBACK) {
+                memcpy(s->act, s->clip, s->env.nu * sizeof(double));
+        } else {
+                hold_blind(s);
+                certify(s, snap);
+                conclude(s, cut);
+        }
+#ifdef SAFETY_TEST_SKIP_FILTER /* mutation test: whatever was proposed goes straight to the second checker */
+        if (prop->present && prop->u)
+                memcpy(s->act, prop->u, s->env.nu * sizeof(double));
+#endif
+        d->cert.binding_u = binding_u;
+        verify_last(s, snap);
+        return d;
+}
+
+bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, const double *d_with)
+{
+        bool ok = s->have_last;
+
+        tighten_rollout(s, snap, d_with, s->last, true);
+        for (size_t g = 0; g < s->ngroup; g++) {
+                struct group kept = s->group[g]; /* the certificate of the decision is not touched */
+
+                ok = tighten_judge(s, g) && !s->group[g].blind && ok;
+                s->group[g] = kept;
+        }
+        return ok;
+}
+
+size_t safety_state_save(const struct safety *s, double mono_s, double *buf, size_t cap)
+{
+        size_t n = 1 + s->env.nu * SAFETY_STATE_PER_U;
+
+        if (cap < n)
+                return n;
+        buf[0] = 1; /* version */
+        for (size_t j = 0; j < s->env.nu; j++)
+                equipment_save(&s->equip[j], mono_s, buf + 1 + j * SAFETY_STATE_PER_U);
+        return n;
+}
+
+void safety_state_restore(struct safety *s, double mono_s, double elapsed_s, const double *buf, size_t n)
+{
+        double gap_s = elapsed_s >= 0 && isfinite(elapsed_s) ? elapsed_s : 0;
+
+        verify_restore(s->verifier, mono_s, gap_s, buf, n);
+        if (n != 1 + s->env.nu * SAFETY_STATE_PER_U || buf[0] != 1)
+                return;
+        for (size_t j = 0; j < s->env.nu; j++)
+                equipment_restore(&s->equip[j], mono_s, gap_s, buf + 1 + j * SAFETY_STATE_PER_U);
+}

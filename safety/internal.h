@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * What the files of safety/ share. Not for other rooms. The second checker (verify.c) takes from here only plain
+ * structs and its own three entry points; it calls nothing else declared below.
+ */
+#ifndef COOLPLANE_SAFETY_INTERNAL_H
+#define COOLPLANE_SAFETY_INTERNAL_H
+
+#include "safety/safety.h"
+
+#define SAFETY_STARTS_MAX 16 /* start times kept per unit; bounds max_starts_per_h */
+#define SAFETY_EVAL_MAX 20   /* worst-case evaluations per decision */
+#define SAFETY_NEAR 1.0      /* unit of the output: this close to its limit, FALLBACK responds; twice this, it trims */
+#define SAFETY_COMFORT 0.5   /* unit of the output: at least this far below, the nominal action counts as known safe */
+#define SAFETY_SNAP 1e-3     /* of a step: read-back noise that still counts as on the grid */
+#define SAFETY_BAD_MAX 0.3   /* share of certified outputs without a reading that means FALLBACK at once */
+#define SAFETY_NO_GROUP SIZE_MAX
+#define SAFETY_STATE_PER_U (3 + SAFETY_STARTS_MAX)
+
+struct safety_decision {
+        int64_t t_ms;
+        enum decision_kind kind;
+        enum decision_reason reason;
+        struct safety_certificate cert;
+        double *u;
+        size_t nu;
+};
+
+/* limits.c: one continuous variable. Grid values only; more cooling = larger safe_dir·u. */
+double limits_quantise(const struct safety_u *u, double v, double toward);
+double limits_full(const struct safety_u *u);
+bool limits_less_cooling(const struct safety_u *u, double a, double than);
+double limits_more_of(const struct safety_u *u, double a, double b);
+/* One equipment ramp from `from` toward more cooling (not quantised). */
+double limits_ramp(const struct safety_u *u, double from);
+/* Nearest permitted value to `want`; *why is set to the last bound that cut it, untouched when none did. */
+double limits_move(const struct safety_u *u, double base, double want, bool slow_step, bool no_warmer_water,
+                   enum decision_reason *why);
+
+/* equipment.c: automaton of one ONOFF unit. */
+struct equipment {
+        bool seen; /* observed once since create or restore */
+        bool on;   /* commanded or running */
+        double since_s;
+        double start_s[SAFETY_STARTS_MAX]; /* ring, newest at head − 1 */
+        unsigned head;
+};
+void equipment_reset(struct equipment *q);
+void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, bool running, double mono_s);
+bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s);
+bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s);
+/* act [nu] ← permitted value of each ONOFF unit for want [nu]; *why and *binding as limits_move. */
+void equipment_move(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
+                    const double *base, const double *want, double *act, enum decision_reason *why, int *binding);
+void equipment_save(const struct equipment *q, double mono_s, double *buf);
+void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, const double *buf);
+
+/* interlock.c */
+struct interlock {
+        unsigned *trip_count; /* [ncert] consecutive steps above trip */
+        unsigned hold_count;  /* consecutive HOLD steps */
+        unsigned clean_count; /* clean steps while in FALLBACK */
+        bool fallback;
+};
+enum interlock_order { ORDER_NORMAL, ORDER_HOLD, ORDER_FALLBACK, ORDER_FULL };
+struct interlock_result {
+        enum interlock_order order;
+        enum decision_reason reason;
+        int binding_y;
+};
+/* Usable reading of a certified output: its condition and value. */
+enum safety_cond interlock_reading(const struct safety_envelope *e, const struct safety_snapshot *snap, size_t row,
+                                   double *ret_y);
+struct interlock_result interlock_step(struct interlock *k, const struct safety_envelope *e,
+                                       const struct safety_snapshot *snap, const struct safety_proposal *prop);
+
+/* tighten.c: outputs and variables that no chain of model terms joins cannot influence each other; each such group is
+ * certified on its own. */
+struct group {
+        bool blind;       /* a reading or a lagged value it needs is missing */
+        int blind_row;    /* which, −1 = none */
+        bool comfortable; /* every usable reading is SAFETY_COMFORT below its limit */
+        bool chained;     /* the previous decision was certified: its backup plan is still good */
+        bool invariant;   /* the terminal box exists for the present model set */
+        bool decided, certified, terminal;
+        double lo, hi, fraction; /* bisection: lo certified, hi not */
+        double margin;
+        int binding;
+};
+
+struct verifier;
+
+struct safety {
+        struct safety_envelope env;
+        const struct arx *model;
+        uint64_t model_hash;
+        bool have_hash, have_last;
+        size_t lag_max, ngroup;
+        struct group *group;
+        size_t *row_group, *u_group; /* [ny], [nu]; SAFETY_NO_GROUP = no certified output depends on it */
+        int8_t *row_lo;              /* [ncert] lo is certifiable */
+        struct equipment *equip;     /* [nu] */
+        struct interlock lock;
+        double *base, *want, *clip, *start, *act, *last; /* [nu] */
+        double *u_future, *d_future;                     /* [N × nu], [N × nd] */
+        double *y_up, *y_lo;                             /* [N × ny] */
+        double *box;                                     /* [ny] terminal box, upper */
+        double *syn_y, *syn_u, *syn_d;                   /* [lag_max × …] constant window of the terminal set */
+        uint8_t *active, *row_bad;                       /* [ny] */
+        double *arx_work;
+        struct verifier *verifier;
+        struct safety_decision decision;
+};
+
+void tighten_groups(struct safety *s);
+void tighten_model(struct safety *s); /* terminal boxes, when the model set changed */
+void tighten_observe(struct safety *s, const struct safety_snapshot *snap);
+/* Worst case of act [nu] for one step and the backup after it, for every group that is not decided (all = every one).
+ */
+void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const double *d_hi, const double *act,
+                     bool all);
+/* True when group g of the last rollout is certified; fills its margin, binding and terminal. */
+bool tighten_judge(struct safety *s, size_t g);
+
+/* fallback.c: want [nu] ← trim and respond without the model. */
+void fallback_action(const struct safety *s, const struct safety_snapshot *snap, bool full, double *want);
+
+/* verify.c */
+size_t verify_memsize(const struct safety_envelope *e, const struct arx_structure *st);
+struct verifier *verify_create(void *mem, const struct safety_envelope *e, const struct arx *model);
+/* Sees every snapshot first (timers), then judges candidates. */
+void verify_observe(struct verifier *v, const struct safety_snapshot *snap);
+bool verify_action(struct verifier *v, const struct safety_snapshot *snap, const double *act);
+void verify_decided(struct verifier *v, const double *act);
+void verify_restore(struct verifier *v, double mono_s, double elapsed_s, const double *buf, size_t n);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "safety/internal.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define GRID_MAX 1e9 /* largest step count from origin: keeps the grid exact in a double */
+
+static double grid_of(const struct safety_u *u, double v)
+{
+        double q = (v - u->origin) / u->step;
+        double r = round(q);
+
+        return fabs(q - r) <= SAFETY_SNAP ? r : q;
+}
+
+static double grid_min(const struct safety_u *u)
+{
+        return ceil((u->lo - u->origin) / u->step - 1e-9);
+}
+
+static double grid_max(const struct safety_u *u)
+{
+        return floor((u->hi - u->origin) / u->step + 1e-9);
+}
+
+static const char *check_grid(const struct safety_u *u)
+{
+        if (!(isfinite(u->step) && u->step >= 0))
+                return "u.step";
+        if (!isfinite(u->origin))
+                return "u.origin";
+        if (u->step > 0) {
+                if (!(fabs(u->lo - u->origin) / u->step <= GRID_MAX && fabs(u->hi - u->origin) / u->step <= GRID_MAX))
+                        return "u.step";
+                if (!(grid_min(u) <= grid_max(u)))
+                        return "u.origin";
+        }
+        return NULL;
+}
+
+static const char *check_continuous(const struct safety_u *u)
+{
+        if (!(isfinite(u->rate) && u->rate >= 0))
+                return "u.rate";
+        if (u->rate > 0 && u->rate < u->step * (1 - 1e-9)) /* could never move */
+                return "u.rate";
+        if (u->safe_dir != 0 && !(isfinite(u->backup_rate) && u->backup_rate > 0))
+                return "u.backup_rate";
+        return NULL;
+}
+
+static const char *check_onoff(const struct safety_u *u)
+{
+        if (u->safe_dir != 1)
+                return "u.safe_dir";
+        if (!(u->lo == 0 && u->hi == 1))
+                return "u.lo";
+        if (u->step != 1 || u->origin != 0)
+                return "u.step";
+        if (!(isfinite(u->capacity_w) && u->capacity_w >= 0))
+                return "u.capacity_w";
+        if (!(isfinite(u->min_on_s) && u->min_on_s >= 0))
+                return "u.min_on_s";
+        if (!(isfinite(u->min_off_s) && u->min_off_s >= 0))
+                return "u.min_off_s";
+        if (!(u->max_starts_per_h >= 1 && u->max_starts_per_h <= SAFETY_STARTS_MAX))
+                return "u.max_starts_per_h";
+        return NULL;
+}
+
+static const char *check_u(const struct safety_u *u)
+{
+        const char *what;
+
+        if (u->kind != SAFETY_U_CONTINUOUS && u->kind != SAFETY_U_ONOFF)
+                return "u.kind";
+        if (!(u->safe_dir >= -1 && u->safe_dir <= 1))
+                return "u.safe_dir";
+        if (!(isfinite(u->lo) && isfinite(u->hi) && u->lo <= u->hi))
+                return "u.lo";
+        what = check_grid(u);
+        if (!what && !(u->nominal >= u->lo && u->nominal <= u->hi))
+                what = "u.nominal";
+        if (!what)
+                what = u->kind == SAFETY_U_ONOFF ? check_onoff(u) : check_continuous(u);
+        return what;
+}
+
+static bool nan_or_finite(double v)
+{
+        return isnan(v) || isfinite(v);
+}
+
+static const char *check_cert(const struct safety_envelope *e, size_t i)
+{
+        const struct safety_y *c = &e->cert[i];
+
+        if (c->row >= e->ny)
+                return "cert.row";
+        for (size_t k = 0; k < i; k++) {
+                if (e->cert[k].row == c->row)
+                        return "cert.row";
+        }
+        if (!nan_or_finite(c->hi) || (isnan(c->hi) && isnan(c->lo) && isnan(c->trip)))
+                return "cert.hi";
+        if (!nan_or_finite(c->lo) || c->lo >= c->hi)
+                return "cert.lo";
+        if (!nan_or_finite(c->trip) || c->trip < c->hi)
+                return "cert.trip";
+        return NULL;
+}
+
+static const char *check_scalars(const struct safety_envelope *e)
+{
+        if (e->nu < 1 || !e->u)
+                return "nu";
+        if (e->ny < 1)
+                return "ny";
+        if (e->ncert < 1 || !e->cert)
+                return "ncert";
+        if (e->nd > 0 && !e->d_max)
+                return "d_max";
+        if (!(isfinite(e->step_s) && e->step_s > 0))
+                return "step_s";
+        if (!(e->horizon >= 1 && e->horizon <= 1000))
+                return "horizon";
+        if (!(e->capacity_margin >= 0 && e->capacity_margin <= 10))
+                return "capacity_margin";
+        if (!((double)e->hold_steps * e->step_s <= 300))
+                return "hold_steps";
+        if (!(e->delta >= 0 && e->delta < 1))
+                return "delta";
+        return NULL;
+}
+
+int safety_envelope_validate(const struct safety_envelope *e, const char **reterr_what, size_t *reterr_index)
+{
+        const char *what = check_scalars(e);
+        size_t index = 0;
+
+        for (size_t j = 0; !what && j < e->nu; j++) {
+                what = check_u(&e->u[j]);
+                index = j;
+        }
+        for (size_t i = 0; !what && i < e->ncert; i++) {
+                what = check_cert(e, i);
+                index = i;
+        }
+        for (size_t d = 0; !what && d < e->nd; d++) {
+                what = isfinite(e->d_max[d]) ? NULL : "d_max";
+                index = d;
+        }
+        if (!what)
+                return 0;
+        *reterr_what = what;
+        *reterr_index = index;
+        return -EINVAL;
+}
+
+bool limits_less_cooling(const struct safety_u *u, double a, double than)
+{
+        return u->safe_dir > 0 ? a < than : u->safe_dir < 0 && a > than;
+}
+
+double limits_more_of(const struct safety_u *u, double a, double b)
+{
+        return limits_less_cooling(u, a, b) ? b : a;
+}
+
+double limits_quantise(const struct safety_u *u, double v, double toward)
+{
+        double k;
+
+        if (!(v >= u->lo)) /* NaN too: callers never pass it, and the safe side of a NaN is not lo in general */
+                v = u->lo;
+        if (v > u->hi)
+                v = u->hi;
+        if (u->step == 0)
+                return v;
+        k = grid_of(u, v);
+        if (u->safe_dir > 0 || (u->safe_dir == 0 && v < toward))
+                k = ceil(k);
+        else
+                k = floor(k);
+        if (k < grid_min(u))
+                k = grid_min(u);
+        if (k > grid_max(u))
+                k = grid_max(u);
+        return u->origin + k * u->step;
+}
+
+double limits_full(const struct safety_u *u)
+{
+        double end = u->safe_dir > 0 ? u->hi : u->lo;
+
+        return limits_quantise(u, u->safe_dir == 0 ? u->nominal : end, u->nominal);
+}
+
+double limits_ramp(const struct safety_u *u, double from)
+{
+        double full = limits_full(u);
+        double v = from + u->safe_dir * u->backup_rate;
+
+        return limits_less_cooling(u, v, full) ? v : full;
+}
+
+double limits_move(const struct safety_u *u, double base, double want, bool slow_step, bool no_warmer_water,
+                   enum decision_reason *why)
+{
+        double v = want;
+        bool back;
+
+        if (!(v >= u->lo && v <= u->hi)) {
+                v = v > u->hi ? u->hi : u->lo;
+                *why = DR_LIMIT;
+        }
+        if (no_warmer_water && !u->fast && u->safe_dir <= 0 && v > base) {
+                v = base;
+                *why = DR_WATER;
+        }
+        back = u->safe_dir == 0 ? v != base : limits_less_cooling(u, v, base);
+        if (back && !u->fast && !slow_step) {
+                v = base;
+                *why = DR_SLOW_STEP;
+        } else if (back && fabs(v - base) > u->rate * (1 + 1e-9)) {
+                v = v > base ? base + u->rate : base - u->rate;
+                *why = DR_RATE;
+        }
+        return limits_quantise(u, v, base);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Groups, the worst-case rollout "this action for one step, then the backup", and the terminal box.
+ *
+ * Terminal box b of a group: b_i = limit for certified rows; for the other rows the group's model reads (supply air
+ * temperatures) the largest value found by iterating downwards from above. It is kept only if one worst-case step from
+ * b, with every lag at b, the backup in force and the worst disturbance d_max, stays in b. Then, all own and cross
+ * coefficients being ≥ 0, every state in the box stays in it for ever under the backup.
+ */
+#include "safety/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CERT_TOL 1e-9    /* rounding, unit of the output */
+#define BOX_START 10.0   /* above the highest limit: where free rows start */
+#define BOX_ITER_MAX 100 /* one-step evaluations per model set */
+
+/* active[row] = 1 for certified rows and every row they read, directly or through others. */
+static void closure(struct safety *s, const struct arx_structure *st)
+{
+        bool grew = true;
+
+        memset(s->active, 0, s->env.ny);
+        for (size_t i = 0; i < s->env.ncert; i++)
+                s->active[s->env.cert[i].row] = 1;
+        while (grew) {
+                grew = false;
+                for (size_t i = 0; i < st->ny; i++) {
+                        for (size_t k = st->row_start[i]; s->active[i] && k < st->row_start[i + 1]; k++) {
+                                const struct arx_term *t = &st->term[k];
+
+                                if (t->src == ARX_SRC_Y && !s->active[t->index]) {
+                                        s->active[t->index] = 1;
+                                        grew = true;
+                                }
+                        }
+                }
+        }
+}
+
+/* A lower limit can be held by the backup only when more cooling raises the output. */
+static bool lo_certifiable(const struct safety *s, const struct arx_structure *st, size_t i)
+{
+        bool raises = false;
+
+        if (isnan(s->env.cert[i].lo))
+                return false;
+        for (size_t k = st->row_start[s->env.cert[i].row]; k < st->row_start[s->env.cert[i].row + 1]; k++) {
+                const struct arx_term *t = &st->term[k];
+                int dir = t->src == ARX_SRC_U ? s->env.u[t->index].safe_dir : 0;
+
+                if (dir != 0 && t->sign * dir <= 0)
+                        return false;
+                raises = raises || dir != 0;
+        }
+        return raises;
+}
+
+/* Gives both ends of a term the smaller label; true when one changed. */
+static bool join(size_t *a, size_t *b)
+{
+        bool differ = *a != *b;
+
+        if (*a < *b)
+                *b = *a;
+        else
+                *a = *b;
+        return differ;
+}
+
+void tighten_groups(struct safety *s)
+{
+        const struct arx_structure *st = arx_structure(s->model);
+        bool changed = true;
+
+        closure(s, st);
+        for (size_t i = 0; i < s->env.ny; i++)
+                s->row_group[i] = s->active[i] ? i : SAFETY_NO_GROUP;
+        for (size_t j = 0; j < s->env.nu; j++)
+                s->u_group[j] = SAFETY_NO_GROUP;
+        while (changed) {
+                changed = false;
+                for (size_t i = 0; i < s->env.ny; i++) {
+                        for (size_t k = st->row_start[i]; s->active[i] && k < st->row_start[i + 1]; k++) {
+                                const struct arx_term *t = &st->term[k];
+
+                                if (t->src == ARX_SRC_Y)
+                                        changed = join(&s->row_group[i], &s->row_group[t->index]) || changed;
+                                else if (t->src == ARX_SRC_U)
+                                        changed = join(&s->row_group[i], &s->u_group[t->index]) || changed;
+                        }
+                }
+        }
+        /* each label is the lowest row of its group: number the groups in that order */
+        s->ngroup = 0;
+        for (size_t i = 0; i < s->env.ny; i++) {
+                if (s->row_group[i] != i)
+                        continue;
+                for (size_t r = i; r < s->env.ny; r++)
+                        s->row_group[r] = s->row_group[r] == i ? s->ngroup : s->row_group[r];
+                for (size_t j = 0; j < s->env.nu; j++)
+                        s->u_group[j] = s->u_group[j] == i ? s->ngroup : s->u_group[j];
+                s->ngroup++;
+        }
+        for (size_t i = 0; i < s->env.ncert; i++)
+                s->row_lo[i] = lo_certifiable(s, st, i);
+}
+
+/* Synthetic window: every row the backup in force, hot corners for variables it does not move, d_max. */
+static void terminal_window(struct safety *s, const struct arx_structure *st)
+{
+        const size_t nu = s->env.nu, nd = s->env.nd;
+
+        for (size_t j = 0; j < nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+
+                s->syn_u[j] = u->kind == SAFETY_U_ONOFF ? u->lo : limits_full(u);
+        }
+        for (size_t k = 0; k < st->nterm; k++) {
+                const struct arx_term *t = &st->term[k];
+
+                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0)
+                        s->syn_u[t->index] = t->sign > 0 ? s->env.u[t->index].hi : s->env.u[t->index].lo;
+        }
+        for (size_t l = 1; l < s->lag_max; l++)
+                memcpy(s->syn_u + l * nu, s->syn_u, nu * sizeof(double));
+        for (size_t l = 0; l < s->lag_max && nd > 0; l++)
+                memcpy(s->syn_d + l * nd, s->env.d_max, nd * sizeof(double));
+}
+
+/* The argument needs coefficients ≥ 0 between outputs, and one sign for a variable the backup leaves where it is. */
+static bool box_possible(struct safety *s, const struct arx_structure *st, size_t i)
+{
+        const double *theta, *lo, *hi;
+
+        arx_row(s->model, i, &theta, &lo, &hi);
+        for (size_t k = st->row_start[i]; k < st->row_start[i + 1]; k++) {
+                const struct arx_term *t = &st->term[k];
+                size_t o = k - st->row_start[i];
+
+                if (t->src == ARX_SRC_Y && !(lo[o] >= 0))
+                        return false;
+                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0 &&
+                    s->syn_u[t->index] != (t->sign > 0 ? s->env.u[t->index].hi : s->env.u[t->index].lo))
+                        return false;
+                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0 && t->sign == 0)
+                        return false;
+        }
+        return true;
+}
+
+/* One worst-case step from the constant state box; fills y_up row 0. */
+static void one_step(struct safety *s)
+{
+        struct arx_window w = {s->lag_max, s->syn_y, s->syn_u, s->syn_d};
+
+        for (size_t l = 0; l < s->lag_max; l++)
+                memcpy(s->syn_y + l * s->env.ny, s->box, s->env.ny * sizeof(double));
+        arx_worst(s->model, &w, 1, s->syn_u, s->syn_d, 1, s->active, s->arx_work, s->y_up);
+}
+
+/* Upper limit of a certified row, NaN = free. */
+static double limit_of(const struct safety *s, size_t row)
+{
+        for (size_t i = 0; i < s->env.ncert; i++) {
+                if (s->env.cert[i].row == row)
+                        return s->env.cert[i].hi;
+        }
+        return NAN;
+}
+
+static void box_upper(struct safety *s)
+{
+        double top = -INFINITY;
+        bool open = true;
+
+        for (size_t i = 0; i < s->env.ncert; i++)
+                top = fmax(top, s->env.cert[i].hi); /* fmax ignores NaN */
+        for (size_t i = 0; i < s->env.ny; i++) {
+                double hi = s->active[i] ? limit_of(s, i) : 0;
+
+                s->box[i] = isnan(hi) ? top + BOX_START : hi;
+        }
+        for (size_t g = 0; g < s->ngroup; g++)
+                s->group[g].decided = !s->group[g].invariant || !isfinite(top);
+        for (unsigned it = 0; open && it < BOX_ITER_MAX; it++) {
+                const double *y = s->y_up;
+
+                one_step(s);
+                open = false;
+                for (size_t g = 0; g < s->ngroup; g++)
+                        s->group[g].certified = true;
+                for (size_t i = 0; i < s->env.ny; i++) {
+                        struct group *g = s->active[i] ? &s->group[s->row_group[i]] : NULL;
+
+                        if (!g || g->decided || y[i] <= s->box[i])
+                                continue;
+                        g->certified = false;
+                        if (it == 0 && isnan(limit_of(s, i))) { /* not even from above */
+                                g->decided = true;
+                                g->invariant = false;
+                        }
+                }
+                for (size_t g = 0; g < s->ngroup; g++) {
+                        s->group[g].decided = s->group[g].decided || s->group[g].certified;
+                        open = open || !s->group[g].decided;
+                }
+                for (size_t i = 0; i < s->env.ny; i++) {
+                        if (s->active[i] && !s->group[s->row_group[i]].decided && isnan(limit_of(s, i)))
+                                s->box[i] = fmin(s->box[i], y[i]);
+                }
+        }
+        for (size_t g = 0; g < s->ngroup; g++)
+                s->group[g].invariant = s->group[g].invariant && s->group[g].decided;
+}
+
+void tighten_model(struct safety *s)
+{
+        const struct arx_structure *st = arx_structure(s->model);
+        uint64_t hash = arx_hash(s->model);
+
+        if (s->have_hash && hash == s->model_hash)
+                return;
+        s->have_hash = true;
+        s->model_hash = hash;
+        for (size_t i = 0; i < s->env.ny; i++)
+                s->active[i] = s->row_group[i] != SAFETY_NO_GROUP;
+        terminal_window(s, st);
+        for (size_t g = 0; g < s->ngroup; g++)
+                s->group[g].invariant = s->env.horizon >= s->lag_max;
+        for (size_t i = 0; i < s->env.ny; i++) {
+                if (s->active[i] && !box_possible(s, st, i))
+                        s->group[s->row_group[i]].invariant = false;
+        }
+        for (size_t i = 0; i < s->env.ncert; i++) { /* no terminal box for lower limits: horizon only */
+                if (s->row_lo[i])
+                        s->group[s->row_group[s->env.cert[i].row]].invariant = false;
+        }
+        box_upper(s);
+}
+
+void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
+{
+        double phi[ARX_TERMS_MAX];
+
+        for (size_t g = 0; g < s->ngroup; g++) {
+                s->group[g].blind = false;
+                s->group[g].blind_row = -1;
+                s->group[g].comfortable = true;
+                s->group[g].decided = s->group[g].certified = s->group[g].terminal = false;
+                s->group[g].fraction = 1;
+                s->group[g].margin = NAN;
+                s->group[g].binding = -1;
+        }
+        for (size_t i = 0; i < s->env.ny; i++) {
+                struct group *g = s->row_group[i] != SAFETY_NO_GROUP ? &s->group[s->row_group[i]] : NULL;
+                double y;
+
+                s->row_bad[i] = interlock_reading(&s->env, snap, i, &y) != COND_TRUE;
+                if (!g || (!s->row_bad[i] && arx_regressor(s->model, i, &snap->window, phi)))
+                        continue;
+                if (!g->blind || (s->row_bad[i] && !s->row_bad[g->blind_row]))
+                        g->blind_row = (int)i;
+                g->blind = true;
+        }
+        for (size_t i = 0; i < s->env.ncert; i++) {
+                const struct safety_y *c = &s->env.cert[i];
+                double y;
+
+                if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
+                        continue;
+                if (y > c->hi - SAFETY_COMFORT || (s->row_lo[i] && y < c->lo))
+                        s->group[s->row_group[c->row]].comfortable = false;
+        }
+}
+
+void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const double *d_hi, const double *act,
+                     bool all)
+{
+        const size_t nu = s->env.nu, nd = s->env.nd, n = s->env.horizon;
+        bool lower = false;
+
+        for (size_t j = 0; j < nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+                double v = act[j];
+
+                if (u->kind == SAFETY_U_ONOFF)
+                        v = fmin(v, s->base[j]); /* a start is not counted on before it is confirmed */
+                else if (u->safe_dir != 0 && limits_less_cooling(u, limits_ramp(u, s->base[j]), v))
+                        v = limits_ramp(u, s->base[j]);
+                for (size_t k = 0; k < n; k++) {
+                        s->u_future[k * nu + j] = v;
+                        if (u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0)
+                                v = limits_more_of(u, v, limits_ramp(u, v));
+                }
+        }
+        for (size_t k = 0; k < n && nd > 0; k++)
+                memcpy(s->d_future + k * nd, d_hi, nd * sizeof(double));
+        for (size_t i = 0; i < s->env.ny; i++)
+                s->active[i] = s->row_group[i] != SAFETY_NO_GROUP && (all || !s->group[s->row_group[i]].decided);
+        arx_worst(s->model, &snap->window, n, s->u_future, s->d_future, 1, s->active, s->arx_work, s->y_up);
+        for (size_t i = 0; i < s->env.ncert; i++)
+                lower = lower || (s->row_lo[i] && s->active[s->env.cert[i].row]);
+        if (lower)
+                arx_worst(s->model, &snap->window, n, s->u_future, s->d_future, -1, s->active, s->arx_work, s->y_lo);
+}
+
+/* Least margin of certified row i over the horizon; NaN when the rollout could not be computed. */
+static double row_margin(const struct safety *s, size_t i)
+{
+        const struct safety_y *c = &s->env.cert[i];
+        double least = INFINITY;
+
+        for (size_t k = 0; k < s->env.horizon; k++) {
+                double up = isnan(c->hi) ? (double)INFINITY : c->hi - s->y_up[k * s->env.ny + c->row];
+                double dn = s->row_lo[i] ? s->y_lo[k * s->env.ny + c->row] - c->lo : (double)INFINITY;
+
+                if (isnan(up) || isnan(dn))
+                        return NAN;
+                least = fmin(least, fmin(up, dn));
+        }
+        return least;
+}
+
+/* True when the backup is wholly in force for every lag at the end of the horizon. */
+static bool at_backup(const struct safety *s, size_t g)
+{
+        const size_t n = s->env.horizon, first = n + 1 > s->lag_max ? n + 1 - s->lag_max : 0;
+
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+
+                if (s->u_group[j] != g || u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0)
+                        continue;
+                for (size_t k = first; k < n; k++) {
+                        if (limits_less_cooling(u, s->u_future[k * s->env.nu + j], limits_full(u)))
+                                return false;
+                }
+        }
+        return true;
+}
+
+static bool in_box(const struct safety *s, size_t g)
+{
+        for (size_t k = s->env.horizon - s->lag_max; k < s->env.horizon; k++) {
+                for (size_t i = 0; i < s->env.ny; i++) {
+                        if (s->row_group[i] == g && !(s->y_up[k * s->env.ny + i] <= s->box[i] + CERT_TOL))
+                                return false;
+                }
+        }
+        return true;
+}
+
+bool tighten_judge(struct safety *s, size_t g)
+{
+        struct group *p = &s->group[g];
+        bool ok = true;
+
+        p->margin = INFINITY;
+        p->binding = -1;
+        for (size_t i = 0; i < s->env.ncert; i++) {
+                double m;
+
+                if (s->row_group[s->env.cert[i].row] != g || (isnan(s->env.cert[i].hi) && !s->row_lo[i]))
+                        continue;
+                m = row_margin(s, i);
+                if (p->blind && (isnan(m) || s->row_bad[s->env.cert[i].row]))
+                        continue;
+                if (isnan(m))
+                        m = -INFINITY;
+                ok = ok && m >= -CERT_TOL;
+                if (m < p->margin) {
+                        p->margin = m;
+                        p->binding = (int)s->env.cert[i].row;
+                }
+        }
+        p->terminal = p->invariant && !p->blind && at_backup(s, g);
+        if (p->terminal && !in_box(s, g)) {
+                p->terminal = false;
+                return false;
+        }
+        return ok;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Hostile proposers on random envelopes. Built three times: with both checkers, with the filter skipped, and with the
+ * second checker skipped; the actuator must never see an illegal value in any of them.
+ */
+#ifndef COOLPLANE_TEST_SAFETY_HOSTILE_H
+#define COOLPLANE_TEST_SAFETY_HOSTILE_H
+
+#include "tests/unit/test_safety_common.h"
+
+static inline double hostile_value(struct rig *r, const struct safety_u *u, unsigned how, size_t n)
+{
+        static const double odd[] = {0.0, -0.0, 5e-324, -5e-324, 1e308, -1e308, 1e-3, -1};
+
+        switch (how) {
+        case 0:
+                return rng_range(&r->rng, u->lo, u->hi);
+        case 1: /* bang-bang */
+                return rng_below(&r->rng, 2) ? u->lo : u->hi;
+        case 2:
+                return rng_below(&r->rng, 20) ? u->nominal : (double)NAN;
+        case 3:
+                return rng_below(&r->rng, 20) ? u->hi : rng_below(&r->rng, 2) ? (double)INFINITY : -(double)INFINITY;
+        case 4: /* sign-flipped: always the warm end */
+                return u->safe_dir > 0 ? u->lo : u->hi;
+        case 5: /* oscillating */
+                return n % 2 ? u->hi + 1 : u->lo - 1;
+        case 6:
+                return odd[rng_below(&r->rng, sizeof(odd) / sizeof(odd[0]))];
+        default:
+                return rng_normal(&r->rng) * 1e6;
+        }
+}
+
+/* Boxes, grids and rates no one would configure, but which pass validation. */
+static inline void hostile_envelope(struct rig *r)
+{
+        for (size_t j = 0; j < r->nu; j++) {
+                struct safety_u *u = &r->u[j];
+
+                if (u->kind == SAFETY_U_ONOFF)
+                        continue;
+                u->step = rng_below(&r->rng, 4) ? rng_range(&r->rng, 0.01, 0.1) * (u->hi - u->lo) : 0;
+                u->origin = rng_range(&r->rng, -1, 1);
+                u->rate = rng_below(&r->rng, 8) ? u->step + rng_range(&r->rng, 0.01, 1) : 0;
+                u->backup_rate = rng_range(&r->rng, 0.01, 2);
+                u->nominal = rng_range(&r->rng, u->lo, u->hi);
+                u->fast = (uint8_t)rng_below(&r->rng, 2);
+                if (rng_below(&r->rng, 6) == 0)
+                        u->safe_dir = 0;
+        }
+        for (size_t i = 0; i < r->ninlet; i++)
+                r->cert[i].hi = rng_range(&r->rng, 20, 30);
+        for (size_t i = 0; i < r->ninlet; i++)
+                r->cert[i].trip = rng_below(&r->rng, 2) ? r->cert[i].hi + 3 : (double)NAN;
+}
+
+static inline void hostile_plant(struct rig *r)
+{
+        double d[16];
+
+        for (size_t k = 0; k < r->nd; k++) {
+                d[k] = k < r->a.rooms ? rng_uniform(&r->rng) : rng_range(&r->rng, 8, 12);
+                r->d_hi[k] = k < r->a.rooms ? 1 : 12;
+        }
+        rig_advance(r, r->confirmed, d, 0);
+        for (size_t j = 0; j < r->nu; j++)
+                r->status[j] = r->confirmed[j] >= 0.5;
+        for (size_t i = 0; i < r->ny; i++)
+                r->y_ok[i] = rng_below(&r->rng, 40) ? COND_TRUE : COND_STALE;
+        if (rng_below(&r->rng, 50) == 0)
+                r->wy[(RIG_HIST - 1) * r->ny + rng_below(&r->rng, (uint32_t)r->ny)] = NAN;
+        r->snap.slow_step = rng_below(&r->rng, 5) == 0;
+        r->snap.no_warmer_water = rng_below(&r->rng, 3) == 0;
+        r->snap.interlock = rng_below(&r->rng, 200) == 0;
+        r->snap.cooling_load_w = rng_below(&r->rng, 10) ? rng_range(&r->rng, 0, 200e3) : (double)NAN;
+}
+
+/* Starts and stops of one unit as the plant would count them. */
+struct hostile_unit {
+        bool on;
+        double since_s, start_s[64];
+        size_t n;
+};
+
+static inline void hostile_unit_check(struct hostile_unit *q, const struct safety_u *u, double v, double now_s)
+{
+        bool on = v >= 0.5;
+        unsigned in_hour = 0;
+
+        if (on == q->on)
+                return;
+        if (!on) {
+                assert_true(now_s - q->since_s >= u->min_on_s);
+        } else {
+                assert_true(now_s - q->since_s >= u->min_off_s);
+                q->start_s[q->n++ % 64] = now_s;
+                for (size_t i = 0; i < 64 && i < q->n; i++)
+                        in_hour += now_s - q->start_s[i] < 3600 - 1;
+                assert_true(in_hour <= u->max_starts_per_h);
+        }
+        q->on = on;
+        q->since_s = now_s;
+}
+
+static inline void hostile_episode(struct rig *r, size_t n)
+{
+        struct hostile_unit unit[2] = {{.on = true}, {.on = true}};
+        unsigned how = rng_below(&r->rng, 8);
+
+        for (size_t k = 0; k < n; k++) {
+                const struct safety_decision *d;
+                const double *act;
+                size_t nu;
+                bool finite = true;
+                double was[64];
+
+                hostile_plant(r);
+                if (k % 16 == 0)
+                        how = rng_below(&r->rng, 8);
+                for (size_t j = 0; j < r->nu; j++) {
+                        r->prop[j] = hostile_value(r, &r->u[j], how, k);
+                        finite = finite && isfinite(r->prop[j]);
+                        was[j] = r->confirmed[j];
+                }
+                r->p.present = rng_below(&r->rng, 30) > 0;
+                r->p.malformed = rng_below(&r->rng, 30) == 0;
+                if (k == 0)
+                        unit[0].since_s = unit[1].since_s = r->snap.mono_s;
+                d = rig_decide(r);
+                act = decision_u(d, &nu);
+                assert_int_equal(nu, r->nu);
+                for (size_t j = 0; j < nu; j++) {
+                        const struct safety_u *u = &r->u[j];
+
+                        if (!value_legal(u, act[j], was[j]))
+                                fail_msg(
+                                    "step %zu variable %zu: %.17g from %.17g in [%g, %g] step %g rate %g dir %d: %s", k,
+                                    j, act[j], was[j], u->lo, u->hi, u->step, u->rate, u->safe_dir,
+                                    decision_reason_str(decision_reason(d)));
+                        /* toward more cooling nothing is cut, whenever the proposal is looked at at all */
+                        if (u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0 &&
+                            (decision_kind(d) == DECISION_ACCEPT || decision_kind(d) == DECISION_PROJECT) && finite &&
+                            r->p.present && !r->p.malformed && decision_certificate(d)->verified) {
+                                double want = fmin(fmax(r->prop[j], u->lo), u->hi);
+
+                                if (u->safe_dir * (want - was[j]) > 0 && u->safe_dir * (act[j] - want) < 0)
+                                        assert_true(fabs(act[j] - want) <= u->step * 1.001 &&
+                                                    (act[j] + u->step > u->hi || act[j] - u->step < u->lo ||
+                                                     fabs(act[j] - want) <= 1e-3 * u->step));
+                        }
+                        if (u->kind == SAFETY_U_ONOFF)
+                                hostile_unit_check(&unit[j - (nu - 2)], u, act[j], r->snap.mono_s);
+                }
+                memcpy(r->confirmed, act, nu * sizeof(double));
+        }
+}
+
+static void test_hostile(void **state)
+{
+        size_t left = rig_env("COOLPLANE_HOSTILE", HOSTILE_DEFAULT);
+        uint64_t seed = rig_seed();
+
+        (void)state;
+        for (uint64_t episode = 0; left > 0; episode++) {
+                size_t n = left < 500 ? left : 500;
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                a.rooms = 1 + episode % 3;
+                a.crahs = 1;
+                a.inlets = 1 + episode % 2;
+                a.lags = 1 + episode % 2;
+                a.horizon = 4;
+                rig_open(&r, a, seed + episode);
+                hostile_envelope(&r);
+                rig_create(&r);
+                hostile_episode(&r, n);
+                rig_close(&r);
+                left -= n;
+        }
+}
+
+static inline int hostile_main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_hostile)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif

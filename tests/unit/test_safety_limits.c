@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "tests/unit/test_safety_common.h"
+
+#include <errno.h>
+
+static struct safety_u sat(void)
+{
+        return (struct safety_u){
+            .safe_dir = -1, .lo = 16, .hi = 24, .step = 0.5, .rate = 0.5, .backup_rate = 1, .nominal = 18, .fast = 1};
+}
+
+static double move(const struct safety_u *u, double base, double want, enum decision_reason *why)
+{
+        *why = DR_ACCEPTED;
+        return limits_move(u, base, want, true, false, why);
+}
+
+static void test_quantise_rounds_toward_more_cooling(void **state)
+{
+        struct safety_u u = sat();
+
+        (void)state;
+        assert_true(limits_quantise(&u, 20.49, 0) == 20);
+        assert_true(limits_quantise(&u, 20.5, 0) == 20.5);
+        assert_true(limits_quantise(&u, 20.4999, 0) == 20.5); /* read-back noise */
+        u.safe_dir = 1;
+        assert_true(limits_quantise(&u, 20.01, 0) == 20.5);
+        assert_true(limits_quantise(&u, 20.0001, 0) == 20);
+        u.safe_dir = 0; /* toward the given value */
+        assert_true(limits_quantise(&u, 20.2, 23) == 20.5);
+        assert_true(limits_quantise(&u, 20.2, 18) == 20);
+        u.step = 0;
+        assert_true(limits_quantise(&u, 20.123, 0) == 20.123);
+        assert_true(limits_quantise(&u, 99, 0) == 24);
+        assert_true(limits_quantise(&u, NAN, 0) == 16);
+        u = sat(); /* bounds off the grid: the grid ends inside */
+        u.lo = 16.2;
+        u.hi = 23.8;
+        assert_true(limits_quantise(&u, 0, 0) == 16.5);
+        assert_true(limits_full(&u) == 16.5);
+        u.safe_dir = 1;
+        assert_true(limits_full(&u) == 23.5);
+}
+
+static void test_both_sides_of_box_and_rate(void **state)
+{
+        struct safety_u u = sat();
+        enum decision_reason why;
+
+        (void)state;
+        assert_true(move(&u, 24, 24, &why) == 24 && why == DR_ACCEPTED);
+        assert_true(move(&u, 24, 24.001, &why) == 24 && why == DR_LIMIT);
+        assert_true(move(&u, 18, 16, &why) == 16 && why == DR_ACCEPTED); /* more cooling: the whole way at once */
+        assert_true(move(&u, 18, 15.999, &why) == 16 && why == DR_LIMIT);
+        assert_true(move(&u, 18, 18.5, &why) == 18.5 && why == DR_ACCEPTED);
+        assert_true(move(&u, 18, 19, &why) == 18.5 && why == DR_RATE);
+        assert_true(move(&u, 18, 5e-324, &why) == 16 && why == DR_LIMIT);
+        u.safe_dir = 1; /* the same steps, the other way round */
+        assert_true(move(&u, 18, 24, &why) == 24 && why == DR_ACCEPTED);
+        assert_true(move(&u, 18, 17.5, &why) == 17.5 && why == DR_ACCEPTED);
+        assert_true(move(&u, 18, 17, &why) == 17.5 && why == DR_RATE);
+        u.safe_dir = 0;
+        assert_true(move(&u, 18, 17, &why) == 17.5 && why == DR_RATE);
+        assert_true(move(&u, 18, 19, &why) == 18.5 && why == DR_RATE);
+        u.rate = 0;
+        assert_true(move(&u, 18, 19, &why) == 18 && why == DR_RATE);
+}
+
+static void test_slow_step_and_water(void **state)
+{
+        struct safety_u u = sat();
+        enum decision_reason why = DR_ACCEPTED;
+
+        (void)state;
+        u.fast = 0;
+        assert_true(limits_move(&u, 18, 18.5, false, false, &why) == 18 && why == DR_SLOW_STEP);
+        why = DR_ACCEPTED;
+        assert_true(limits_move(&u, 18, 16, false, true, &why) == 16 && why == DR_ACCEPTED);
+        assert_true(limits_move(&u, 18, 18.5, true, false, &why) == 18.5 && why == DR_ACCEPTED);
+        assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18 && why == DR_WATER);
+        why = DR_ACCEPTED;
+        u.fast = 1; /* supply air is not water */
+        assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);
+}
+
+static void test_ramp(void **state)
+{
+        struct safety_u u = sat();
+
+        (void)state;
+        assert_true(limits_ramp(&u, 20) == 19);
+        assert_true(limits_ramp(&u, 16.4) == 16);
+        u.safe_dir = 1;
+        assert_true(limits_ramp(&u, 20) == 21);
+        assert_true(limits_ramp(&u, 23.5) == 24);
+}
+
+static void expect_bad(const struct safety_envelope *e, const char *what, size_t index)
+{
+        const char *got = "nothing";
+        size_t at = 99;
+
+        assert_int_equal(safety_envelope_validate(e, &got, &at), -EINVAL);
+        assert_string_equal(got, what);
+        assert_int_equal(at, index);
+}
+
+#define BAD_U(field, value, what)                                                                                      \
+        do {                                                                                                           \
+                struct safety_u saved = r.u[j];                                                                        \
+                r.u[j].field = (value);                                                                                \
+                expect_bad(&r.env, what, j);                                                                           \
+                r.u[j] = saved;                                                                                        \
+        } while (0)
+#define BAD_E(field, value, what)                                                                                      \
+        do {                                                                                                           \
+                struct safety_envelope saved = r.env;                                                                  \
+                r.env.field = (value);                                                                                 \
+                expect_bad(&r.env, what, 0);                                                                           \
+                r.env = saved;                                                                                         \
+        } while (0)
+#define BAD_Y(field, value, what)                                                                                      \
+        do {                                                                                                           \
+                struct safety_y saved = r.cert[1];                                                                     \
+                r.cert[1].field = (value);                                                                             \
+                expect_bad(&r.env, what, 1);                                                                           \
+                r.cert[1] = saved;                                                                                     \
+        } while (0)
+
+static void test_validate_names_the_field(void **state)
+{
+        struct rig r;
+        const char *what = NULL;
+        size_t at = 0, j;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        assert_null(what);
+        j = 2;
+        BAD_U(kind, (enum safety_u_kind)7, "u.kind");
+        BAD_U(safe_dir, 2, "u.safe_dir");
+        BAD_U(lo, 24.1, "u.lo");
+        BAD_U(lo, NAN, "u.lo");
+        BAD_U(hi, INFINITY, "u.lo");
+        BAD_U(step, -0.1, "u.step");
+        BAD_U(step, NAN, "u.step");
+        BAD_U(step, 1e-12, "u.step");
+        BAD_U(origin, INFINITY, "u.origin");
+        BAD_U(rate, -1, "u.rate");
+        BAD_U(rate, NAN, "u.rate");
+        BAD_U(rate, 0.09, "u.rate"); /* below the step of 0.1: could never move */
+        BAD_U(backup_rate, 0, "u.backup_rate");
+        BAD_U(backup_rate, INFINITY, "u.backup_rate");
+        BAD_U(nominal, 15.9, "u.nominal");
+        BAD_U(nominal, NAN, "u.nominal");
+        r.u[j].rate = 0.1; /* at the bound */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.u[j].rate = 0;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.u[j].lo = r.u[j].hi = r.u[j].nominal = 18.05; /* no grid value inside */
+        expect_bad(&r.env, "u.origin", j);
+        r.u[j].lo = r.u[j].hi = r.u[j].nominal = 18;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        j = r.nu - 1;
+        BAD_U(safe_dir, -1, "u.safe_dir");
+        BAD_U(hi, 2, "u.lo");
+        BAD_U(step, 0.5, "u.step");
+        BAD_U(capacity_w, -1, "u.capacity_w");
+        BAD_U(min_on_s, NAN, "u.min_on_s");
+        BAD_U(min_off_s, -1, "u.min_off_s");
+        BAD_U(max_starts_per_h, 0.9, "u.max_starts_per_h");
+        BAD_U(max_starts_per_h, 16.1, "u.max_starts_per_h");
+        BAD_Y(row, r.ny, "cert.row");
+        BAD_Y(row, 0, "cert.row"); /* twice */
+        BAD_Y(hi, INFINITY, "cert.hi");
+        BAD_Y(lo, 27, "cert.lo");
+        BAD_Y(trip, 26.9, "cert.trip");
+        BAD_E(nu, 0, "nu");
+        BAD_E(ny, 0, "ny");
+        BAD_E(ncert, 0, "ncert");
+        BAD_E(d_max, NULL, "d_max");
+        BAD_E(step_s, 0, "step_s");
+        BAD_E(horizon, 0, "horizon");
+        BAD_E(horizon, 1001, "horizon");
+        BAD_E(capacity_margin, -0.1, "capacity_margin");
+        BAD_E(hold_steps, 11, "hold_steps"); /* 330 s */
+        BAD_E(delta, 1, "delta");
+        r.env.hold_steps = 10;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.cert[1].trip = 27;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.cert[1] = (struct safety_y){.row = 1, .hi = NAN, .lo = NAN, .trip = NAN};
+        expect_bad(&r.env, "cert.hi", 1);
+        r.cert[1].trip = 30;
+        r.d_max[2] = NAN;
+        expect_bad(&r.env, "d_max", 2);
+        rig_close(&r);
+}
+
+static void test_create_refuses(void **state)
+{
+        struct rig r;
+        struct safety *s = NULL;
+        size_t size;
+        void *mem;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        size = safety_memsize(&r.env, &r.st);
+        mem = rig_alloc(1, size);
+        assert_int_equal(safety_create(mem, size - 1, &r.env, r.model, &s), -ENOMEM);
+        r.env.ny--;
+        assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
+        r.env.ny++;
+        r.u[0].nominal = NAN;
+        assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
+        assert_null(s);
+        free(mem);
+        rig_close(&r);
+}
+
+static struct safety_u chiller(void)
+{
+        return (struct safety_u){.kind = SAFETY_U_ONOFF, .min_on_s = 300, .min_off_s = 600, .max_starts_per_h = 3};
+}
+
+static void test_automaton_times(void **state)
+{
+        struct safety_u u = chiller();
+        struct equipment q;
+
+        (void)state;
+        equipment_reset(&q);
+        equipment_observe(&q, &u, true, true, 0); /* nothing known: one start left, timers from now */
+        assert_false(equipment_may_stop(&q, &u, 299.9));
+        assert_true(equipment_may_stop(&q, &u, 300));
+        equipment_observe(&q, &u, false, false, 400);
+        assert_false(equipment_may_start(&q, &u, 999.9));
+        assert_true(equipment_may_start(&q, &u, 1000));
+        equipment_observe(&q, &u, true, false, 1000); /* third start in the hour */
+        assert_false(equipment_may_stop(&q, &u, 1400));
+        equipment_observe(&q, &u, false, false, 1400); /* it stopped by itself */
+        assert_false(equipment_may_start(&q, &u, 3599.9));
+        assert_true(equipment_may_start(&q, &u, 3600)); /* the two assumed starts have left the window */
+        equipment_observe(&q, &u, false, true, 3700);   /* local start without a command counts */
+        assert_true(q.on);
+        assert_true(q.since_s == 3700);
+        equipment_observe(&q, &u, false, true, 3600); /* clock went back: conservative */
+        assert_true(q.since_s == 3600);
+}
+
+static void test_state_survives_restart(void **state)
+{
+        struct rig r;
+        double buf[512];
+        size_t n;
+        const double *act;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        r.snap.mono_s = 5000;
+        (void)rig_decide(&r); /* at 5030, both on */
+        r.confirmed[r.nu - 1] = r.prop[r.nu - 1] = 0;
+        r.status[r.nu - 1] = 0;
+        (void)rig_decide(&r); /* 5060: seen off */
+        n = safety_state_save(r.s, 5090, buf, 512);
+        assert_int_equal(n, safety_state_save(r.s, 5090, NULL, 0));
+        rig_create(&r); /* a new process, whose clock starts elsewhere, 200 s later */
+        safety_state_restore(r.s, 10, 200, buf, n);
+        r.snap.mono_s = 10 + 600 - 230 - 30 - 30.1; /* the next decision is 30 s on, 0.1 s early */
+        r.prop[r.nu - 1] = 1;
+        r.snap.mono_s += 30;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[r.nu - 1] == 0);
+        r.snap.mono_s = 10 + 600 - 230 - 30;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[r.nu - 1] == 1);
+        /* another shape, another version: the conservative start */
+        rig_create(&r);
+        safety_state_restore(r.s, 10, 1e9, buf, n - 1);
+        r.snap.mono_s = 10;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[r.nu - 1] == 0);
+        buf[0] = 2;
+        rig_create(&r);
+        safety_state_restore(r.s, 10, 1e9, buf, n);
+        act = rig_action(rig_decide(&r));
+        assert_true(act[r.nu - 1] == 0);
+        rig_close(&r);
+}
+
+static void test_capacity_before_anything_stops(void **state)
+{
+        struct rig r;
+        size_t a, b;
+        const double *act;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        a = r.nu - 2;
+        b = r.nu - 1;
+        r.snap.mono_s = 0;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.prop[b] = 0;
+        r.snap.cooling_load_w = 100e3 / 1.15 + 1;
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, (int)b);
+        r.snap.cooling_load_w = NAN;
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        r.snap.cooling_load_w = 100e3 / 1.15 - 1;
+        r.status[a] = 0; /* the other one is enabled and does not run */
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        r.status[a] = 255;
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        r.status[a] = 1;
+        r.snap.slow_step = false;
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        assert_int_equal(decision_reason(&r.s->decision), DR_SLOW_STEP);
+        r.snap.slow_step = true;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[b] == 0 && act[a] == 1);
+        r.prop[a] = 0; /* both at once: the first may go, the last never */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[a] + act[b] == 1);
+        r.prop[a] = 1;
+        r.prop[b] = 0.01; /* rounding goes toward more cooling */
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        rig_close(&r);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_quantise_rounds_toward_more_cooling),
+            cmocka_unit_test(test_both_sides_of_box_and_rate),
+            cmocka_unit_test(test_slow_step_and_water),
+            cmocka_unit_test(test_ramp),
+            cmocka_unit_test(test_validate_names_the_field),
+            cmocka_unit_test(test_create_refuses),
+            cmocka_unit_test(test_automaton_times),
+            cmocka_unit_test(test_state_survives_restart),
+            cmocka_unit_test(test_capacity_before_anything_stops),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

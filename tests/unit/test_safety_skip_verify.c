@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#define HOSTILE_DEFAULT 20000
+#include "tests/unit/test_safety_hostile.h"
+
+int main(void)
+{
+        return hostile_main();
+}
