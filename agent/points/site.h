@@ -120,12 +120,15 @@ struct site {
         char (*file)[SITE_PATH_MAX]; /* files read, for messages */
         size_t nfile;
 
+        uint32_t *point_by_name; /* [npoint] indices into point, sorted by name; private to site_find_point */
+
         uint8_t hash[32]; /* SHA-256 over the bytes of every file read, in order: the configuration hash */
 };
 
 /* Collected configuration errors; printed as file:line:column: message. */
 struct site_errors;
-size_t site_errors_count(const struct site_errors *e);
+size_t site_errors_count(const struct site_errors *e);               /* errors; 0 after a successful load */
+size_t site_errors_warnings(const struct site_errors *e);            /* printed beside them, marked "warning" */
 void site_errors_print(const struct site_errors *e, FILE *out);      /* text, one a line */
 void site_errors_print_json(const struct site_errors *e, FILE *out); /* a JSON array */
 struct site_errors *site_errors_free(struct site_errors *e);

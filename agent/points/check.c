@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* What only the whole configuration shows: references, duplicates, units against roles, who may be written. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/points/site_internal.h"
+#include "agent/points/units.h"
+
+/* ---- site, zones, equipment, devices ---- */
+
+static void check_zones_equipment(struct builder *b)
+{
+        struct site *s = b->s;
+        char hint[128];
+        for (size_t i = 0; i < s->nzone; i++)
+                if (find_name(s->zone[i].name, zone_name, s) != (int)i)
+                        bad(b, b->zone_at[i], "zone '%s' is given twice", s->zone[i].name);
+        for (size_t i = 0; i < s->nequipment; i++) {
+                struct equipment *e = &s->equipment[i];
+                const struct equipment_more *more = &b->equipment_more[i];
+                if (e->name[0] != '\0' && find_name(e->name, equipment_name, s) != (int)i)
+                        bad(b, more->at, "equipment '%s' is given twice", e->name);
+                if (more->zone[0] != '\0') {
+                        e->zone = find_name(more->zone, zone_name, s);
+                        if (e->zone < 0)
+                                bad(b, more->at, "equipment '%s': zone '%s' is not in the site file%s", e->name,
+                                    more->zone, suggest(more->zone, zone_name, s, hint));
+                } else if (e->cls == EQ_RACK) {
+                        warn(b, more->at, "rack '%s' has no zone: no air handler is known to cool it", e->name);
+                }
+        }
+}
+
+static void check_line(struct builder *b, size_t i)
+{
+        const struct device *d = &b->s->device[i];
+        struct pos at = b->device_more[i].at;
+        for (size_t j = 0; j < i; j++) {
+                const struct device *o = &b->s->device[j];
+                if (o->protocol != d->protocol || d->protocol == DEVICE_MQTT || strcmp(o->host, d->host) != 0)
+                        continue;
+                if (d->protocol == DEVICE_MODBUS_RTU &&
+                    (o->baud != d->baud || o->parity != d->parity || o->stop_bits != d->stop_bits))
+                        bad(b, at, "device '%s': %s has other line settings at device '%s'", d->name, d->host, o->name);
+                if (o->unit_id == d->unit_id && (d->protocol == DEVICE_MODBUS_RTU || o->port == d->port))
+                        warn(b, at, "device '%s' has the same address and unit id as '%s'", d->name, o->name);
+        }
+}
+
+static void check_devices(struct builder *b)
+{
+        struct site *s = b->s;
+        char hint[128];
+        for (size_t i = 0; i < s->ndevice; i++) {
+                struct device *d = &s->device[i];
+                const struct device_more *more = &b->device_more[i];
+                if (d->name[0] != '\0' && site_find_device(s, d->name) != (int)i)
+                        bad(b, more->at, "device '%s' is given twice", d->name);
+                if (d->protocol != DEVICE_MQTT && d->host[0] == '\0')
+                        bad(b, more->at, "device '%s': 'host' is missing", d->name);
+                if (d->protocol == DEVICE_MQTT && d->topic[0] == '\0')
+                        bad(b, more->at, "device '%s': 'topic' is missing", d->name);
+                if (d->protocol == DEVICE_MQTT && strpbrk(d->topic, "+#") != NULL)
+                        bad(b, more->at, "device '%s': topic '%s' must be one topic, without + or #", d->name,
+                            d->topic);
+                if (d->protocol == DEVICE_MQTT && !s->mqtt.enabled)
+                        bad(b, more->at, "device '%s' needs the section mqtt", d->name);
+                if (d->protocol == DEVICE_MODBUS_RTU && !(d->unit_id >= 1 && d->unit_id <= 247))
+                        bad(b, more->at, "device '%s': unit_id %d is not from 1 to 247 on a serial line", d->name,
+                            d->unit_id);
+                if (more->equipment[0] != '\0' && find_name(more->equipment, equipment_name, s) < 0)
+                        bad(b, more->at, "device '%s': equipment '%s' is not in the site file%s", d->name,
+                            more->equipment, suggest(more->equipment, equipment_name, s, hint));
+                check_line(b, i);
+        }
+}
+
+void check_site(struct builder *b)
+{
+        struct site *s = b->s;
+        const struct site_limits *l = &s->limits;
+        if (!b->named)
+                bad(b, b->site_at, "site: 'name' is missing");
+        if (s->slow_step_ms % s->fast_step_ms != 0)
+                bad(b, b->site_at, "slow_step must be a whole number of fast_steps");
+        if (!(l->inlet_min_c < l->inlet_max_c && l->inlet_max_c <= l->inlet_trip_c))
+                bad(b, b->limits_at, "limits: inlet_min %g < inlet_max %g <= inlet_trip %g does not hold",
+                    l->inlet_min_c, l->inlet_max_c, l->inlet_trip_c);
+        if (!(l->chwst_min_c < l->chwst_max_c))
+                bad(b, b->limits_at, "limits: chwst_min %g is not below chwst_max %g", l->chwst_min_c, l->chwst_max_c);
+        if (s->mqtt.enabled && s->mqtt.host[0] == '\0')
+                bad(b, b->mqtt_at, "mqtt: 'host' is missing");
+        if ((s->mqtt.tls_cert_file[0] == '\0') != (s->mqtt.tls_key_file[0] == '\0'))
+                bad(b, b->mqtt_at, "mqtt.tls: cert_file and key_file go together");
+        if (s->vm.enabled && s->vm.topic[0] == '\0')
+                bad(b, b->vm_at, "vm: 'topic' is missing");
+        if (s->vm.enabled && !s->mqtt.enabled)
+                bad(b, b->vm_at, "vm needs the section mqtt");
+        if (s->database[0] == '\0')
+                (void)snprintf(s->database, sizeof(s->database), "%.200scoolplane.db", b->dir);
+        if (s->run_dir[0] == '\0')
+                (void)snprintf(s->run_dir, sizeof(s->run_dir), "%.200srun", b->dir);
+        check_zones_equipment(b);
+        check_devices(b);
+}
+
+/* ---- points ---- */
+
+struct by_name {
+        const char *name;
+        uint32_t i;
+};
+
+static int name_order(const void *va, const void *vb)
+{
+        const struct by_name *a = va, *b = vb;
+        int c = strcmp(a->name, b->name);
+        return c != 0 ? c : a->i < b->i ? -1 : a->i > b->i;
+}
+
+static void check_names(struct builder *b)
+{
+        struct site *s = b->s;
+        struct by_name *sorted = calloc(s->npoint + 1, sizeof(sorted[0]));
+        s->point_by_name = calloc(s->npoint + 1, sizeof(s->point_by_name[0]));
+        if (sorted == NULL || s->point_by_name == NULL) {
+                b->rc = -ENOMEM;
+                free(sorted);
+                return;
+        }
+        for (size_t i = 0; i < s->npoint; i++)
+                sorted[i] = (struct by_name){s->point[i].name, (uint32_t)i};
+        qsort(sorted, s->npoint, sizeof(sorted[0]), name_order);
+        for (size_t i = 0; i < s->npoint; i++) {
+                s->point_by_name[i] = sorted[i].i;
+                if (i > 0 && strcmp(sorted[i].name, sorted[i - 1].name) == 0) {
+                        const struct point *first = &s->point[sorted[i - 1].i];
+                        bad(b, b->point_at[sorted[i].i], "point '%s' is given twice (first at %s:%d)", first->name,
+                            s->file[first->file], first->line);
+                }
+        }
+        free(sorted);
+}
+
+struct span {
+        int device;
+        uint8_t unit_id;
+        uint32_t first, last;
+        uint32_t i;
+};
+
+static int span_order(const void *va, const void *vb)
+{
+        const struct span *a = va, *b = vb;
+        if (a->device != b->device)
+                return a->device < b->device ? -1 : 1;
+        if (a->unit_id != b->unit_id)
+                return a->unit_id < b->unit_id ? -1 : 1;
+        if (a->first != b->first)
+                return a->first < b->first ? -1 : 1;
+        return a->i < b->i ? -1 : 1;
+}
+
+/* Two names for one register may be read, but only one may write it. */
+static void check_write_overlap(struct builder *b)
+{
+        struct site *s = b->s;
+        size_t n = 0;
+        struct span *w = calloc(s->npoint + 1, sizeof(w[0]));
+        if (w == NULL) {
+                b->rc = -ENOMEM;
+                return;
+        }
+        for (size_t i = 0; i < s->npoint; i++) {
+                const struct point *p = &s->point[i];
+                if (p->writable && p->device >= 0)
+                        w[n++] = (struct span){p->device, p->unit_id, p->address,
+                                               p->address + (uint32_t)point_nregs(p) - 1, (uint32_t)i};
+        }
+        qsort(w, n, sizeof(w[0]), span_order);
+        for (size_t i = 1; i < n; i++)
+                if (w[i].device == w[i - 1].device && w[i].unit_id == w[i - 1].unit_id && w[i].first <= w[i - 1].last)
+                        bad(b, b->point_at[w[i].i], "point '%s' writes a register that '%s' writes too",
+                            s->point[w[i].i].name, s->point[w[i - 1].i].name);
+        free(w);
+}
+
+/* SI unit a role is made of; NULL = any. */
+static const char *role_unit(enum role r)
+{
+        switch (r) {
+        case ROLE_INLET_TEMP:
+        case ROLE_OUTLET_TEMP:
+        case ROLE_SAT:
+        case ROLE_SAT_SP:
+        case ROLE_RAT:
+        case ROLE_MAT:
+        case ROLE_CHWST:
+        case ROLE_CHWRT:
+        case ROLE_CHWST_SP:
+        case ROLE_CWST:
+        case ROLE_CWRT:
+        case ROLE_CWST_SP:
+        case ROLE_OAT:
+        case ROLE_WETBULB:
+        case ROLE_DEWPOINT:
+                return "degC";
+        case ROLE_RACK_POWER:
+        case ROLE_CRAH_POWER:
+        case ROLE_CHILLER_POWER:
+        case ROLE_TOWER_POWER:
+        case ROLE_PUMP_POWER:
+        case ROLE_METER_POWER:
+                return "W";
+        case ROLE_FAN_CMD:
+        case ROLE_FAN:
+        case ROLE_VALVE:
+        case ROLE_HEAT_VALVE:
+        case ROLE_DAMPER:
+        case ROLE_CHILLER_PLR:
+        case ROLE_TOWER_FAN:
+        case ROLE_OA_RH:
+                return "ratio";
+        case ROLE_AIR_DP:
+                return "Pa";
+        case ROLE_CHW_FLOW:
+                return "m3/s";
+        case ROLE_WATCHDOG_TIME:
+                return "s";
+        case ROLE_NONE:
+        case ROLE_CRAH_STATUS:
+        case ROLE_CHILLER_ENABLE:
+        case ROLE_CHILLER_STATUS:
+        case ROLE_ECON_STATUS:
+        case ROLE_HEARTBEAT_CMD:
+        case ROLE_HEARTBEAT_ECHO:
+        case ROLE_REMOTE_ENABLE:
+        case ROLE_REMOTE_STATUS:
+        case ROLE_OCCUPANCY:
+        case ROLE_COUNT_:
+                break;
+        }
+        return NULL;
+}
+
+/* Direction that cools more, when the role decides it; 0 = the map decides. */
+static int role_safe_dir(enum role r)
+{
+        if (r == ROLE_SAT_SP || r == ROLE_CHWST_SP)
+                return -1;
+        return r == ROLE_FAN_CMD ? 1 : 0;
+}
+
+static bool is_command(enum role r)
+{
+        return r == ROLE_SAT_SP || r == ROLE_FAN_CMD || r == ROLE_CHWST_SP || r == ROLE_CWST_SP ||
+               r == ROLE_CHILLER_ENABLE || r == ROLE_HEARTBEAT_CMD || r == ROLE_REMOTE_ENABLE;
+}
+
+static void check_written(struct builder *b, size_t i)
+{
+        const struct point *p = &b->s->point[i];
+        struct pos at = b->point_at[i];
+        int dir = role_safe_dir(p->role);
+        if (!p->writable)
+                return;
+        if (dir != 0 && p->safe_dir == 0)
+                bad(b, at, "safe_dir: a writable %s needs it (%c)", role_str(p->role), dir > 0 ? '+' : '-');
+        else if (dir != 0 && p->safe_dir != dir)
+                bad(b, at, "safe_dir: for a %s the direction of more cooling is %c", role_str(p->role),
+                    dir > 0 ? '+' : '-');
+        if (!is_command(p->role))
+                warn(b, at, "'%s' is writable but plays no role that coolplane writes", p->name);
+        else if (p->equipment < 0 && p->role != ROLE_HEARTBEAT_CMD && p->role != ROLE_REMOTE_ENABLE)
+                bad(b, at, "a writable %s must belong to a piece of equipment", role_str(p->role));
+}
+
+/* Command points by (equipment, role): each at most once, else nobody knows which one acts. */
+static void check_command_twice(struct builder *b)
+{
+        struct site *s = b->s;
+        int *owner = malloc((s->nequipment * ROLE_COUNT_ + 1) * sizeof(owner[0]));
+        if (owner == NULL) {
+                b->rc = -ENOMEM;
+                return;
+        }
+        for (size_t i = 0; i < s->nequipment * ROLE_COUNT_; i++)
+                owner[i] = -1;
+        for (size_t i = 0; i < s->npoint; i++) {
+                const struct point *p = &s->point[i];
+                if (!p->writable || !is_command(p->role) || p->equipment < 0)
+                        continue;
+                int *o = &owner[(size_t)p->equipment * ROLE_COUNT_ + (size_t)p->role];
+                if (*o >= 0)
+                        bad(b, b->point_at[i], "equipment '%s' has two writable %s: '%s' and '%s'",
+                            s->equipment[p->equipment].name, role_str(p->role), s->point[*o].name, p->name);
+                *o = (int)i;
+        }
+        free(owner);
+}
+
+/* The device goes local when our heartbeat stops; without one a crash leaves our last setpoint in force. */
+static void check_heartbeats(struct builder *b)
+{
+        struct site *s = b->s;
+        for (size_t d = 0; d < s->ndevice; d++) {
+                bool beats = false, commands = false;
+                for (size_t i = 0; i < s->npoint; i++) {
+                        const struct point *p = &s->point[i];
+                        if (p->device != (int)d || !p->writable)
+                                continue;
+                        beats |= p->role == ROLE_HEARTBEAT_CMD;
+                        commands |= is_command(p->role);
+                }
+                if (s->device[d].watchdog_ms < 0)
+                        s->device[d].watchdog_ms = beats ? 60 * 1000 : 0;
+                if (commands && !beats)
+                        warn(b, b->device_more[d].at,
+                             "device '%s' takes setpoints but has no heartbeat: it cannot tell that coolplane is gone",
+                             s->device[d].name);
+        }
+}
+
+static void check_one(struct builder *b, size_t i)
+{
+        struct site *s = b->s;
+        struct point *p = &s->point[i];
+        const char *want = role_unit(p->role), *has = unit_si_str((enum unit)p->unit);
+        if (want != NULL && p->unit == UNIT_NONE)
+                bad(b, b->point_at[i], "unit: missing; a %s needs one", role_str(p->role));
+        else if (want != NULL && strcmp(want, has) != 0)
+                bad(b, b->point_at[i], "unit: %s is not a unit of %s (%s)", unit_str((enum unit)p->unit),
+                    role_str(p->role), want);
+        /* Nothing stays good for ever: five scans, at least half a minute; ten minutes in a log. */
+        if (p->stale_after_ms == 0 && p->device >= 0) {
+                int64_t least = s->device[p->device].protocol == DEVICE_MQTT ? 60 * 1000 : 30 * 1000;
+                int64_t scans = 5 * s->device[p->device].period_ms;
+                p->stale_after_ms = scans > least ? scans : least;
+        } else if (p->stale_after_ms == 0) {
+                p->stale_after_ms = 600 * 1000;
+        }
+        check_written(b, i);
+}
+
+void check_points(struct builder *b)
+{
+        if (b->s->npoint == 0 && site_errors_count(b->errors) == 0)
+                bad(b, b->site_at, "the site has no points");
+        check_names(b);
+        if (b->rc == 0)
+                check_write_overlap(b);
+        if (b->rc == 0)
+                check_command_twice(b);
+        for (size_t i = 0; i < b->s->npoint && b->rc == 0; i++)
+                check_one(b, i);
+        if (b->rc == 0)
+                check_heartbeats(b);
+}
