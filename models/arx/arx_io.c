@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "models/arx/arx_private.h"
+#include "models/num/bytes.h"
 
 #define VERSION 1u
 #define HEAD_BYTES 32u
@@ -56,34 +57,6 @@ uint64_t arx_hash(const struct arx *m)
         return h;
 }
 
-static uint32_t crc32_of(const uint8_t *p, size_t n)
-{
-        static const uint32_t nibble[16] = {
-            0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
-            0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2acu, 0xa00ae278u, 0xbdbdf21cu};
-        uint32_t c = 0xffffffffu;
-        for (size_t i = 0; i < n; i++) {
-                c ^= p[i];
-                c = (c >> 4) ^ nibble[c & 15u];
-                c = (c >> 4) ^ nibble[c & 15u];
-        }
-        return ~c;
-}
-
-static void put_u64(uint8_t *p, uint64_t v, size_t bytes)
-{
-        for (size_t i = 0; i < bytes; i++)
-                p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get_u64(const uint8_t *p, size_t bytes)
-{
-        uint64_t v = 0;
-        for (size_t i = 0; i < bytes; i++)
-                v |= (uint64_t)p[i] << (8 * i);
-        return v;
-}
-
 static size_t row_doubles(const struct arx_row *r)
 {
         return ROW_SCALARS + 3 * r->n + ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
@@ -97,22 +70,6 @@ static size_t total_bytes(const struct arx *m)
         return HEAD_BYTES + 8 * n + 4;
 }
 
-static uint8_t *put_doubles(uint8_t *p, const double *v, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                put_u64(p + 8 * i, bits(v[i]), 8);
-        return p + 8 * n;
-}
-
-static const uint8_t *get_doubles(const uint8_t *p, double *v, size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                uint64_t u = get_u64(p + 8 * i, 8);
-                memcpy(&v[i], &u, sizeof(u));
-        }
-        return p + 8 * n;
-}
-
 size_t arx_save(const struct arx *m, void *buf, size_t cap)
 {
         size_t need = total_bytes(m);
@@ -120,25 +77,25 @@ size_t arx_save(const struct arx *m, void *buf, size_t cap)
                 return need;
         uint8_t *p = buf;
         memcpy(p, "CPAR", 4);
-        put_u64(p + 4, VERSION, 4);
-        put_u64(p + 8, structure_hash(&m->st), 8);
-        put_u64(p + 16, m->st.ny, 8);
-        put_u64(p + 24, m->st.nterm, 8);
+        (void)bytes_put(p + 4, VERSION, 4);
+        (void)bytes_put(p + 8, structure_hash(&m->st), 8);
+        (void)bytes_put(p + 16, m->st.ny, 8);
+        (void)bytes_put(p + 24, m->st.nterm, 8);
         p += HEAD_BYTES;
         for (size_t i = 0; i < m->st.ny; i++) {
                 const struct arx_row *r = &m->row[i];
                 const double scalar[ROW_SCALARS] = {r->yy,     r->weight, r->samples, r->fitted,    r->s,
                                                     r->s_hist, r->w_bar,  r->ew_sq,   r->ew_weight, r->hist_weight};
-                p = put_doubles(p, scalar, ROW_SCALARS);
-                p = put_doubles(p, m->theta + r->t0, r->n);
-                p = put_doubles(p, m->lo + r->t0, r->n);
-                p = put_doubles(p, m->hi + r->t0, r->n);
-                p = put_doubles(p, r->hist, ARX_HIST_BINS);
-                p = put_doubles(p, r->b, r->m);
+                p = bytes_put_f64(p, scalar, ROW_SCALARS);
+                p = bytes_put_f64(p, m->theta + r->t0, r->n);
+                p = bytes_put_f64(p, m->lo + r->t0, r->n);
+                p = bytes_put_f64(p, m->hi + r->t0, r->n);
+                p = bytes_put_f64(p, r->hist, ARX_HIST_BINS);
+                p = bytes_put_f64(p, r->b, r->m);
                 for (size_t a = 0; a < r->m; a++)
-                        p = put_doubles(p, r->g + a * r->m, a + 1);
+                        p = bytes_put_f64(p, r->g + a * r->m, a + 1);
         }
-        put_u64(p, crc32_of(buf, need - 4), 4);
+        (void)bytes_put(p, bytes_crc32(buf, need - 4), 4);
         return need;
 }
 
@@ -146,15 +103,15 @@ size_t arx_save(const struct arx *m, void *buf, size_t cap)
 static bool row_acceptable(const struct arx *m, const struct arx_row *r, const uint8_t *p)
 {
         double v[ROW_SCALARS], theta[ARX_TERMS_MAX], lo[ARX_TERMS_MAX], hi[ARX_TERMS_MAX];
-        p = get_doubles(p, v, ROW_SCALARS);
+        p = bytes_get_f64(p, v, ROW_SCALARS);
         for (size_t k = 0; k < ROW_SCALARS; k++)
                 if (!(v[k] >= 0.0 && v[k] < (double)INFINITY))
                         return false;
         if (!(v[3] == 0.0 || v[3] == 1.0) || !(v[6] >= m->args.w_min))
                 return false;
-        p = get_doubles(p, theta, r->n);
-        p = get_doubles(p, lo, r->n);
-        p = get_doubles(p, hi, r->n);
+        p = bytes_get_f64(p, theta, r->n);
+        p = bytes_get_f64(p, lo, r->n);
+        p = bytes_get_f64(p, hi, r->n);
         for (size_t k = 0; k < r->n; k++)
                 if (!isfinite(theta[k]) || !(lo[k] <= theta[k] && theta[k] <= hi[k]) ||
                     !(lo[k] >= m->prior_lo[r->t0 + k] && hi[k] <= m->prior_hi[r->t0 + k]))
@@ -162,7 +119,7 @@ static bool row_acceptable(const struct arx *m, const struct arx_row *r, const u
         size_t rest = ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
         for (size_t k = 0; k < rest; k++) {
                 double x;
-                p = get_doubles(p, &x, 1);
+                p = bytes_get_f64(p, &x, 1);
                 if (!isfinite(x) || (k < ARX_HIST_BINS && x < 0.0))
                         return false;
         }
@@ -172,9 +129,9 @@ static bool row_acceptable(const struct arx *m, const struct arx_row *r, const u
 int arx_load(struct arx *m, const void *buf, size_t len)
 {
         const uint8_t *p = buf;
-        if (!buf || len != total_bytes(m) || memcmp(p, "CPAR", 4) != 0 || get_u64(p + 4, 4) != VERSION ||
-            get_u64(p + 8, 8) != structure_hash(&m->st) || get_u64(p + 16, 8) != m->st.ny ||
-            get_u64(p + 24, 8) != m->st.nterm || get_u64(p + len - 4, 4) != crc32_of(buf, len - 4))
+        if (!buf || len != total_bytes(m) || memcmp(p, "CPAR", 4) != 0 || bytes_get(p + 4, 4) != VERSION ||
+            bytes_get(p + 8, 8) != structure_hash(&m->st) || bytes_get(p + 16, 8) != m->st.ny ||
+            bytes_get(p + 24, 8) != m->st.nterm || bytes_get(p + len - 4, 4) != bytes_crc32(buf, len - 4))
                 return -EINVAL;
         p += HEAD_BYTES;
         for (size_t i = 0; i < m->st.ny; i++) {
@@ -189,14 +146,14 @@ int arx_load(struct arx *m, const void *buf, size_t len)
                 double *scalar[ROW_SCALARS] = {&r->yy,     &r->weight, &r->samples, &r->fitted,    &r->s,
                                                &r->s_hist, &r->w_bar,  &r->ew_sq,   &r->ew_weight, &r->hist_weight};
                 for (size_t k = 0; k < ROW_SCALARS; k++)
-                        p = get_doubles(p, scalar[k], 1);
-                p = get_doubles(p, m->theta + r->t0, r->n);
-                p = get_doubles(p, m->lo + r->t0, r->n);
-                p = get_doubles(p, m->hi + r->t0, r->n);
-                p = get_doubles(p, r->hist, ARX_HIST_BINS);
-                p = get_doubles(p, r->b, r->m);
+                        p = bytes_get_f64(p, scalar[k], 1);
+                p = bytes_get_f64(p, m->theta + r->t0, r->n);
+                p = bytes_get_f64(p, m->lo + r->t0, r->n);
+                p = bytes_get_f64(p, m->hi + r->t0, r->n);
+                p = bytes_get_f64(p, r->hist, ARX_HIST_BINS);
+                p = bytes_get_f64(p, r->b, r->m);
                 for (size_t a = 0; a < r->m; a++)
-                        p = get_doubles(p, r->g + a * r->m, a + 1);
+                        p = bytes_get_f64(p, r->g + a * r->m, a + 1);
                 arx_row_check_sum1(m, i);
         }
         return 0;

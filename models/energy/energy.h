@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * Plant power as a function of what we set and what we measure: residual ridge ensemble over physically shaped features
- * (fan cubes, load × lift, part load), so that extrapolation degrades to physics. Members differ by bootstrap; the
- * spread says how far to trust it. Pure: caller's memory, no I/O.
+ * Plant power as a function of what we set and what we measure: per part a ridge regression toward physics over
+ * physically shaped features (fan cubes, load × water temperatures, part load, load over tower approach), in fractions
+ * of the plant's capacity. Coefficients are boxed to the signs and sizes physics allows (warmer chilled water never
+ * costs chiller power), so that little data, or data without excitation, degrade to physics: −2.4 % chiller power per
+ * kelvin of warmer chilled water, +2.2 % per kelvin of condenser water (data.md section 7).
+ * Members differ by a block bootstrap and by the physics they start from; the spread says how far to trust the mean.
+ *
+ * Keeps the last ENERGY_SAMPLES samples. Pure: caller's memory, no I/O, deterministic by seed.
  */
 #ifndef COOLPLANE_ENERGY_ENERGY_H
 #define COOLPLANE_ENERGY_ENERGY_H
@@ -11,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define ENERGY_SAMPLES 4096
 
 /* The state of the plant averaged over one slow step. SI. NaN = not measured (the features that need it drop out). */
 struct energy_sample {
@@ -25,13 +32,15 @@ enum energy_part { ENERGY_FANS, ENERGY_CHILLERS, ENERGY_PUMPS, ENERGY_TOWERS, EN
 
 struct energy;
 size_t energy_memsize(void);
+/* mem: energy_memsize() bytes aligned to 16, borrowed. total_capacity_w: rated cooling, > 0. -EINVAL. */
 int energy_create(void *mem, size_t size, uint64_t seed, double total_capacity_w, struct energy **ret);
+/* Absurd values (infinite, negative power) count as not measured. A sample without any measured power is not kept. */
 void energy_add(struct energy *e, const struct energy_sample *s);
 /* Refits all parts with enough data; returns the number of parts fitted. */
 size_t energy_fit(struct energy *e);
 
 struct energy_estimate {
-        double power_w; /* total of all parts */
+        double power_w; /* total of all parts; a part never metered counts with its physics */
         double std_w;   /* ensemble spread */
         double part_w[ENERGY_PARTS];
         double distance; /* out-of-distribution score: 0 inside the data, 1 = one data spread away */
@@ -41,10 +50,14 @@ bool energy_predict(const struct energy *e, const struct energy_sample *s, struc
 
 struct energy_info {
         size_t samples;
-        double cv_rmse_ratio, nmbe_ratio; /* of the total on the last 30 %, chronological, model fitted on the rest */
+        /* Of the metered total on the last 30 %, chronological, model fitted on the rest; NaN below 40 samples.
+         * nmbe > 0: predicted too high. Computed by energy_fit. */
+        double cv_rmse_ratio, nmbe_ratio;
 };
 void energy_info(const struct energy *e, struct energy_info *ret);
 
+/* Serialised form (versioned, little-endian, CRC-32): the samples; load refits. save: returns bytes needed; writes when
+ * cap suffices. load: -EINVAL (version, CRC, other capacity, bad numbers). Untouched on failure. */
 size_t energy_save(const struct energy *e, void *buf, size_t cap);
 int energy_load(struct energy *e, const void *buf, size_t len);
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "models/num/bytes.h"
 #include "models/num/num.h"
 #include "models/num/rng.h"
 
@@ -148,6 +149,24 @@ static void test_quantile(void **state)
         assert_true(num_quantile(2, w, 2.0) == 2.0);
 }
 
+static void test_bytes(void **state)
+{
+        (void)state;
+        assert_int_equal(bytes_crc32("123456789", 9), 0xcbf43926u); /* the check value of CRC-32/ISO-HDLC */
+        assert_int_equal(bytes_crc32("", 0), 0);
+        uint8_t b[16];
+        assert_ptr_equal(bytes_put(b, 0x0102030405060708u, 8), b + 8);
+        assert_int_equal(b[0], 8);
+        assert_int_equal(b[7], 1);
+        assert_int_equal(bytes_get(b, 3), 0x060708u);
+        const double v[] = {-1.5, NAN};
+        double w[2];
+        assert_ptr_equal(bytes_put_f64(b, v, 2), b + 16);
+        assert_ptr_equal(bytes_get_f64(b, w, 2), b + 16);
+        assert_true(w[0] == -1.5 && isnan(w[1]));
+        assert_int_equal(b[7], 0xbf);
+}
+
 int main(void)
 {
         const char *s = getenv("COOLPLANE_SEED");
@@ -160,6 +179,7 @@ int main(void)
             cmocka_unit_test(test_box_qp_kkt),
             cmocka_unit_test(test_box_qp_cap_is_feasible),
             cmocka_unit_test(test_quantile),
+            cmocka_unit_test(test_bytes),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

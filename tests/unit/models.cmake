@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+coolplane_unit_test(test_energy LINK coolplane_energy)
