@@ -36,8 +36,10 @@ static void load_history(const struct horizon *hz, double *buf)
         size_t ny = hz->m->st.ny, lags = hz->m->st.lag_max;
         for (size_t k = 0; k < lags; k++) {
                 size_t back = lags - 1 - k;
-                for (size_t i = 0; i < ny; i++)
-                        buf[k * ny + i] = back < hz->w->n ? hz->w->y[(hz->w->n - 1 - back) * ny + i] : (double)NAN;
+                for (size_t i = 0; i < ny; i++) {
+                        double v = back < hz->w->n ? hz->w->y[(hz->w->n - 1 - back) * ny + i] : (double)NAN;
+                        buf[k * ny + i] = isfinite(v) ? v : (double)NAN;
+                }
         }
 }
 
@@ -147,7 +149,8 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                 } else {
                         a = b = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
                 }
-                if (isnan(a) || isnan(b))
+                /* a tube may be infinite (no bound), an input may not */
+                if (isnan(a) || isnan(b) || (term->src != ARX_SRC_Y && !isfinite(b)))
                         return NAN;
                 if (!group || !term->sum1) {
                         sum += max_product(lo, hi, a, b);

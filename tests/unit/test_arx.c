@@ -295,7 +295,8 @@ static void test_noise_bound_covers(void **state)
                 arx_row(m, 1, &theta, NULL, NULL);
                 above += fabs(world.y[(t + 1) * NY + 1] - num_dot(NT, phi, theta)) > info.w_bar;
         }
-        assert_true((double)above / 1999.0 <= 0.012);
+        /* 1 % plus 3.5 standard deviations of (quantile of 1000, share of 2000) */
+        assert_true((double)above / 1999.0 <= 0.023);
         free(mem);
 }
 

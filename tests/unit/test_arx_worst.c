@@ -368,11 +368,17 @@ static void test_no_bound_is_never_a_number(void **state)
         worst(make(&s, mem, size), &p, 1, active, hi);
         for (size_t k = 0; k < STEPS * NY; k++)
                 assert_false(hi[k] <= 1e300);
-        random_path(&r, &p);
-        p.u_future[0] = INFINITY;
-        worst(make(&s, mem, size), &p, 1, active, hi);
-        assert_false(hi[0] <= 1e300);
-        assert_false(hi[1] <= 1e300);
+        for (int k = 0; k < 20; k++) { /* coefficients of either sign */
+                random_set(&r, 0.0, &s);
+                random_path(&r, &p);
+                p.u_future[0] = k % 2 ? (double)INFINITY : (double)-INFINITY;
+                worst(make(&s, mem, size), &p, 1, active, hi);
+                assert_true(isnan(hi[0]) && isnan(hi[1]));
+                p.u_future[0] = 20.0;
+                p.y[NY] = k % 2 ? (double)INFINITY : (double)-INFINITY;
+                worst(make(&s, mem, size), &p, -1, active, hi);
+                assert_true(isnan(hi[0]) && isnan(hi[1]));
+        }
         random_path(&r, &p);
         p.d_future[1] = NAN;
         worst(make(&s, mem, size), &p, 1, active, hi);
