@@ -400,11 +400,11 @@ static void box_and_rate_hold_whatever_comes_in(void **state)
                 start_state(r, rng_range(&g, 10, 40), rng_range(&g, -1, 2), rng_range(&g, 0, 30));
                 for (int k = 0; k < 10; k++)
                         r->wy[rng_below(&g, (uint32_t)(WINDOW * r->ny))] =
-                            rng_below(&g, 2) ? NAN : rng_range(&g, -1e6, 1e6);
+                            rng_below(&g, 2) ? (double)NAN : rng_range(&g, -1e6, 1e6);
                 for (int k = 0; k < 3; k++)
-                        r->wd[rng_below(&g, (uint32_t)(WINDOW * r->nd))] = rng_below(&g, 2) ? INFINITY : 1e300;
+                        r->wd[rng_below(&g, (uint32_t)(WINDOW * r->nd))] = rng_below(&g, 2) ? (double)INFINITY : 1e300;
                 for (size_t j = 0; j < r->nu; j++)
-                        u[j] = rng_below(&g, 20) ? rng_range(&g, r->u[j].lo, r->u[j].hi) : NAN;
+                        u[j] = rng_below(&g, 20) ? rng_range(&g, r->u[j].lo, r->u[j].hi) : (double)NAN;
                 struct plan_input in = input_of(r, t);
                 in.u_now = u;
                 in.slow_step = rng_below(&g, 2);
