@@ -41,7 +41,7 @@ int weather_synthetic(uint64_t seed, struct weather **ret)
                 pressure_pa = 0.99 * pressure_pa + 0.141 * 800.0 * rng_normal(&rng);
                 cloud = fmin(fmax(0.95 * cloud + 0.05 * 0.5 + 0.12 * rng_normal(&rng), 0.0), 1.0);
                 slow_c = 10.5 + 9.3 * summer + front_k;
-                dew_c = slow_c - (4.0 + 1.8 * summer) - spread_k;
+                dew_c = fmin(slow_c - (4.0 + 1.8 * summer) - spread_k, 18.0);
                 w->oat_c[i] = slow_c + swing_k * cos(2.0 * PI * (hour - 15.0) / 24.0);
                 w->pressure_pa[i] = psychro_standard_pressure_pa(111.0) + pressure_pa;
                 /* Magnus form is exact enough to generate with; what is shown is derived from these by psychro.c. */

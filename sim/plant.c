@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "sim/plant_internal.h"
+
+#define WARM_UP_S 7200.0
+
+/* Installed characteristic of an equal-percentage valve (rangeability 50) at authority 0.5, so that half open is well
+ * over a third of the flow; closes tight. */
+static double valve_flow(double x)
+{
+        const double phi = pow(50.0, x - 1.0);
+
+        return x < 0.01 ? 0.0 : 1.0 / sqrt(1.0 + 0.5 * (1.0 / (phi * phi) - 1.0));
+}
+
+/* Share of dynamic power at CPU use u (Fan, Weber, Barroso 2007, eq. 2), close to SPECpower's concave curves. */
+static double host_curve(double u)
+{
+        return 2.0 * u - pow(u, 1.4);
+}
+
+/* Room moisture follows outdoor air slowly through the make-up unit, which holds it between 5 and 13 °C dew point, and
+ * cannot stay above what the coils condense. No latent load is computed. */
+static void dewpoints(struct plant *p)
+{
+        const double target_c = fmin(clampd(p->now.dewpoint_c, 5.0, 13.0), p->water.supply_c + 2.0);
+
+        for (size_t i = 0; i < p->spec.nroom; i++)
+                p->room[i].dewpoint_c += (target_c - p->room[i].dewpoint_c) * PLANT_TICK_S / (6.0 * 3600.0);
+}
+
+static void one_step(struct plant *p, double dt_s)
+{
+        p->tick_s += dt_s;
+        p->elapsed_s += dt_s;
+        plant_moves_step(p, dt_s);
+        if (p->tick_s >= PLANT_TICK_S - 1e-6) {
+                p->tick_s = fmax(p->tick_s - PLANT_TICK_S, 0.0);
+                p->minute++;
+                weather_at(p->weather, plant_t_ms(p), &p->now);
+                plant_it_tick(p);
+                dewpoints(p);
+                plant_local_tick(p);
+                plant_account_tick(p);
+        }
+        plant_plc_step(p, dt_s);
+        plant_air_step(p, dt_s);
+        plant_water_step(p, dt_s);
+        plant_account_step(p, dt_s);
+}
+
+int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
+                 struct plant **ret)
+{
+        struct plant *p = calloc(1, sizeof(*p));
+        int r;
+
+        if (p == NULL)
+                return -ENOMEM;
+        p->spec = *spec;
+        p->weather = w;
+        p->load = load;
+        p->load_step = 1.0;
+        p->local = PLANT_LOCAL_FIXED;
+        rng_seed(&p->rng, spec->seed, 0x706c616eu);
+        for (size_t i = 0; i <= LUT_N; i++) {
+                p->valve_flow.y[i] = valve_flow((double)i / LUT_N);
+                p->host_curve.y[i] = host_curve((double)i / LUT_N);
+        }
+        r = plant_build(p);
+        if (r != 0) {
+                p = plant_free(p);
+                return r;
+        }
+        plant_it_build(p);
+        p->start_ms = start_ms - (int64_t)(WARM_UP_S * 1000.0);
+        weather_at(w, p->start_ms, &p->now);
+        plant_water_build(p);
+        plant_local_reset(p);
+        plant_it_tick(p);
+        while (p->elapsed_s < WARM_UP_S)
+                one_step(p, PLANT_STEP_S);
+        p->start_ms = start_ms;
+        p->elapsed_s = 0.0;
+        plant_account_reset(p);
+        *ret = p;
+        return 0;
+}
+
+struct plant *plant_free(struct plant *p)
+{
+        if (p == NULL)
+                return NULL;
+        free(p->rack);
+        free(p->crah);
+        free(p->room);
+        free(p->host);
+        free(p->vm);
+        free(p->crah_share);
+        free(p);
+        return NULL;
+}
+
+const struct plant_spec *plant_spec(const struct plant *p)
+{
+        return &p->spec;
+}
+
+void plant_advance(struct plant *p, double dt_s)
+{
+        if (!(dt_s > 0.0))
+                return;
+        const double steps = ceil(dt_s / PLANT_STEP_S - 1e-9);
+        const double end_s = p->elapsed_s + dt_s;
+
+        for (double k = 0.0; k < steps; k += 1.0)
+                one_step(p, dt_s / steps);
+        p->elapsed_s = end_s; /* no drift from summing */
+}
+
+int64_t plant_t_ms(const struct plant *p)
+{
+        return p->start_ms + llround(p->elapsed_s * 1000.0);
+}
+
+double plant_true_inlet_c(const struct plant *p, size_t rack)
+{
+        return p->rack[rack].inlet_c;
+}
+
+double plant_dewpoint_c(const struct plant *p, size_t room)
+{
+        return p->room[room].dewpoint_c;
+}

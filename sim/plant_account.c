@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Energy, exposure and the balance that shows the plant neither makes nor loses heat. */
+#include <math.h>
+
+#include "sim/plant_internal.h"
+
+#define HARD_INLET_C 32.0
+#define WARM_INLET_C 27.0
+#define J_PER_KWH 3.6e6
+
+static double stored_j(const struct plant *p)
+{
+        double j = p->header_j_k * (p->water.supply_c + p->water.return_c) + p->basin_j_k * p->water.basin_c;
+
+        for (size_t i = 0; i < p->spec.nrack; i++)
+                j +=
+                    p->cold_j_k * p->rack[i].cold_c + p->inlet_j_k * p->rack[i].inlet_c + p->out_j_k * p->rack[i].out_c;
+        for (size_t i = 0; i < p->spec.nroom; i++)
+                j += p->hot_j_k * (double)p->room[i].nrack * p->room[i].hot_c;
+        return j;
+}
+
+void plant_account_step(struct plant *p, double dt_s)
+{
+        struct meters *m = &p->meter;
+        double it = 0.0, fan = 0.0, crah = 0.0, chiller = 0.0, hottest = -100.0;
+
+        for (size_t i = 0; i < p->spec.nrack; i++) {
+                const struct rack *r = &p->rack[i];
+
+                it += r->it_w;
+                fan += r->fan_w;
+                hottest = fmax(hottest, r->inlet_c);
+                if (r->inlet_c > WARM_INLET_C) {
+                        m->degmin27 += (r->inlet_c - WARM_INLET_C) * dt_s / 60.0;
+                        m->degmin32 += fmax(r->inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;
+                }
+        }
+        for (size_t i = 0; i < p->spec.ncrah; i++)
+                crah += p->crah[i].fan_w;
+        for (size_t i = 0; i < p->spec.nchiller; i++)
+                chiller += p->chiller[i].power_w;
+        m->time_s += dt_s;
+        m->it += it * dt_s;
+        m->it_fan += fan * dt_s;
+        m->crah += crah * dt_s;
+        m->chiller += chiller * dt_s;
+        m->pump += (p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
+        m->tower += p->water.tower_w * dt_s;
+        m->max_inlet_c = fmax(m->max_inlet_c, hottest);
+        m->heat_in += (it + fan + crah + chiller + p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
+        for (size_t i = 0; i < p->spec.nroom; i++)
+                m->heat_in += p->room_ua_w_k * (p->now.oat_c - p->room[i].hot_before_c) * dt_s;
+}
+
+void plant_account_tick(struct plant *p)
+{
+        struct meters *m = &p->meter;
+        const size_t slot = p->minute % RISE_MINUTES;
+
+        for (size_t i = 0; i < p->spec.nrack; i++) {
+                struct rack *r = &p->rack[i];
+
+                m->violations += r->inlet_c > HARD_INLET_C;
+                r->minute_c[slot] = r->inlet_c;
+                for (size_t k = 0; k < RISE_MINUTES; k++)
+                        m->max_rise_k = fmax(m->max_rise_k, r->inlet_c - r->minute_c[k]);
+        }
+}
+
+void plant_account_reset(struct plant *p)
+{
+        p->meter = (struct meters){.stored_at_reset = stored_j(p), .max_inlet_c = -100.0};
+        for (size_t i = 0; i < p->spec.nrack; i++) {
+                p->meter.max_inlet_c = fmax(p->meter.max_inlet_c, p->rack[i].inlet_c);
+                for (size_t k = 0; k < RISE_MINUTES; k++)
+                        p->rack[i].minute_c[k] = p->rack[i].inlet_c;
+        }
+}
+
+void plant_account(const struct plant *p, struct plant_account *ret)
+{
+        const struct meters *m = &p->meter;
+        const double residual = m->heat_in - m->heat_out - (stored_j(p) - m->stored_at_reset);
+        const double cooling = m->crah + m->chiller + m->pump + m->tower;
+
+        *ret = (struct plant_account){
+            .hours = m->time_s / 3600.0,
+            .it_kwh = m->it / J_PER_KWH,
+            .it_fan_kwh = m->it_fan / J_PER_KWH,
+            .crah_fan_kwh = m->crah / J_PER_KWH,
+            .chiller_kwh = m->chiller / J_PER_KWH,
+            .pump_kwh = m->pump / J_PER_KWH,
+            .tower_kwh = m->tower / J_PER_KWH,
+            .cooling_kwh = cooling / J_PER_KWH,
+            .total_kwh = (m->it + m->it_fan + cooling) / J_PER_KWH,
+            .max_inlet_c = m->max_inlet_c,
+            .degmin27 = m->degmin27,
+            .degmin32 = m->degmin32,
+            .max_rise_15min_k = m->max_rise_k,
+            .hard_violations = m->violations,
+            .chiller_starts = m->starts,
+            .migrations = m->migrations,
+            .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,
+        };
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * State of the reference plant, shared by the plant_*.c files and by nobody else. Each file owns one idea:
+ *
+ *   plant_spec.c   sizes and geometry      plant_water.c  chillers, loops, tower     plant_meas.c     instruments
+ *   plant.c        life and time           plant_plc.c    leases, loops, protection  plant_account.c  truth, energy
+ *   plant_it.c     hosts, VMs, moves       plant_local.c  the PLC's own strategies   plant_fault.c    faults by name
+ *   plant_air.c    racks, rooms, coils
+ *
+ * All thermal states are integrated by explicit Euler from fluxes that leave one node and enter another, so energy is
+ * conserved by construction and the account's residual tests the wiring, not the integrator.
+ */
+#ifndef COOLPLANE_SIM_PLANT_INTERNAL_H
+#define COOLPLANE_SIM_PLANT_INTERNAL_H
+
+#include "models/num/rng.h"
+#include "sim/plant.h"
+
+#define PLANT_STEP_S 5.0       /* longest internal step */
+#define PLANT_TICK_S 60.0      /* hosts, weather and slow logic */
+#define AIR_J_M3K 1207.0       /* ρ c_p of air */
+#define WATER_J_M3K 4.186e6    /* ρ c_p of water */
+#define SECONDARY_DESIGN_K 7.0 /* water temperature rise over a coil at design */
+#define PRIMARY_DESIGN_K 6.0   /* and over an evaporator */
+
+#define NEIGHBOURS 5
+#define RISE_MINUTES 15
+#define LUT_N 128
+#define MOVES_MAX 64
+#define EVENTS_MAX 256
+#define STARTS_PER_H 3
+
+struct lut { /* y over x in 0–1, LUT_N equal intervals */
+        double y[LUT_N + 1];
+};
+
+static inline double clampd(double v, double lo, double hi)
+{
+        return v < lo ? lo : v > hi ? hi : v;
+}
+
+static inline double lut_at(const struct lut *l, double x)
+{
+        const double s = clampd(x, 0.0, 1.0) * LUT_N;
+        const size_t i = s >= LUT_N ? LUT_N - 1 : (size_t)s;
+
+        return l->y[i] + (l->y[i + 1] - l->y[i]) * (s - (double)i);
+}
+
+struct lease {
+        bool enable, seen; /* seen: a heartbeat came since the start */
+        uint16_t counter;
+        double age_s; /* since the counter last changed */
+};
+
+struct rack {
+        double cold_c, inlet_c, out_c; /* plenum share, cold aisle, hot outlet with the servers' mass */
+        double host_w;                 /* from the hosts, before leakage */
+        double it_w, fan_w;
+        double speed_ratio; /* server fan controllers' answer to the inlet, 1 = no inlet correction */
+        double flow_m3s, supply_m3s;
+        double beta0;      /* geometric share of recirculated air at balanced flow in an open room */
+        double inlet_next; /* no meaning outside plant_air_step */
+        size_t room;
+        size_t neighbour[NEIGHBOURS]; /* whose outlets its recirculated air comes from, with weights (sum 1) */
+        double weight[NEIGHBOURS];
+        double minute_c[RISE_MINUTES];
+        /* faults */
+        bool stuck;
+        double stuck_c, bias_k;
+};
+
+struct crah {
+        double sat_c, rat_c, sat_sensor_c;
+        double valve_ratio, integral, fan_ratio;
+        double sat_sp_c, fan_sp_ratio; /* in force */
+        double airflow_m3s, water_m3s, fan_w, coil_w, chw_out_c;
+        size_t room;
+        bool failed, valve_request;
+        double hot_s[2]; /* how long SAT has been 2 K and 3 K above its setpoint */
+        struct lease lease;
+        struct plant_crah_cmd cmd;
+};
+
+struct room {
+        size_t rack0, nrack, crah0, ncrah;
+        double hot_c, hot_before_c, dewpoint_c, supply_m3s; /* hot_before_c: at the start of the step */
+        /* trim and respond */
+        double sat_sp_c, fan_ratio, error_k;
+};
+
+enum chiller_state { CHILLER_OFF, CHILLER_STARTING, CHILLER_RUNNING };
+
+struct chiller {
+        enum chiller_state state;
+        double state_s; /* in this state; OFF: since the stop, STARTING and RUNNING: since the start order */
+        double load_w, power_w, available_w, leaving_c, flow_m3s;
+        double start_age_s[STARTS_PER_H]; /* of the last starts, newest first */
+        double hours;
+        uint64_t starts;
+        bool want, want_before, forced, tripped;
+        struct lease lease;
+        struct plant_chiller_cmd cmd;
+};
+
+struct chiller_curves {
+        const char *name;
+        double cop, plr_min_unloading, cap[6], eir[6], plr[3];
+};
+
+struct water {
+        double supply_c, return_c, basin_c; /* header halves of the loop, tower basin with the condenser loop */
+        double cw_return_c, entering_c;
+        double secondary_m3s, primary_m3s, cw_m3s;
+        double coil_return_wc; /* Σ flow·temperature leaving the coils, m³/s·°C */
+        double chw_pump_w, cw_pump_w, tower_w, tower_fan_ratio, tower_integral;
+        double chwst_sp_c, cwst_sp_c; /* in force; chwst_sp_c moves at the chillers' own ramp */
+        double chwst_target_c;
+        double supply_sensor_c;
+        struct lease lease;
+        struct plant_water_cmd cmd;
+};
+
+struct stage { /* the plant PLC's own staging and reset */
+        unsigned wanted;
+        double hold_s, up_s, down_s, late_s, hot_s;
+        double reset_ratio, reset_delay_s, reset_age_s;
+};
+
+struct host {
+        struct plant_host pub;
+        double used_cores, used_mem_gib; /* reserved by VMs, arriving ones included */
+        double cpu_cores, empty_s;
+        unsigned nvm;
+};
+
+struct move {
+        uint64_t request_id;
+        size_t vm, from, to;
+        double left_s;
+        bool fails;
+};
+
+struct meters { /* joules */
+        double time_s, it, it_fan, crah, chiller, pump, tower, heat_in, heat_out;
+        double stored_at_reset, max_inlet_c, degmin27, degmin32, max_rise_k;
+        uint64_t violations, starts, migrations;
+};
+
+struct plant {
+        struct plant_spec spec;
+        const struct weather *weather;
+        const struct workload *load;
+        int64_t start_ms;
+        double elapsed_s, tick_s;
+        uint64_t minute;
+        struct rng rng;
+        enum plant_local local;
+        double load_step; /* fault: factor on VM demand */
+
+        struct rack *rack;
+        struct crah *crah;
+        struct room *room;
+        double *crah_share; /* [nrack × share_stride]: share of each CRAH of its room that a rack gets by nearness */
+        size_t share_stride;
+        struct host *host;
+        struct plant_vm *vm;
+        size_t nhost, nvm;
+        struct chiller chiller[PLANT_CHILLER_MAX];
+        struct water water;
+        struct stage stage;
+        struct weather_now now;
+        struct meters meter;
+        struct lut valve_flow, host_curve;
+        const struct chiller_curves *curves;
+
+        struct move move[MOVES_MAX];
+        size_t nmove;
+        struct plant_move_event event[EVENTS_MAX];
+        size_t event_head, event_n;
+
+        /* derived from the spec */
+        double rack_flow_m3s, rack_fan_w, cold_j_k, inlet_j_k, out_j_k, hot_j_k; /* hot_j_k per rack */
+        double room_ua_w_k, crah_water_m3s, coil_ua_w_k;
+        double header_j_k, basin_j_k, primary_m3s, secondary_m3s, cw_m3s;
+        double primary_w, secondary_w, cw_pump_w, tower_fan_w, tower_air_kg_s;
+        double chiller_nominal_w; /* of the curve set: capacity_w is given at the rating point */
+};
+
+/* plant_spec.c */
+int plant_build(struct plant *p);
+/* plant_it.c */
+void plant_it_build(struct plant *p);
+void plant_it_tick(struct plant *p);
+void plant_moves_step(struct plant *p, double dt_s);
+/* plant_air.c */
+void plant_air_step(struct plant *p, double dt_s);
+/* plant_water.c */
+void plant_water_build(struct plant *p);
+void plant_water_step(struct plant *p, double dt_s);
+double plant_chiller_capacity_w(const struct plant *p, double leaving_c, double entering_cw_c);
+double plant_chiller_power_w(const struct plant *p, double load_w, double leaving_c, double entering_cw_c);
+/* plant_plc.c */
+void plant_plc_step(struct plant *p, double dt_s);
+bool plant_lease_alive(const struct lease *l);
+/* plant_local.c */
+void plant_local_reset(struct plant *p);
+void plant_local_tick(struct plant *p);
+/* plant_account.c */
+void plant_account_step(struct plant *p, double dt_s);
+void plant_account_tick(struct plant *p);
+/* plant_meas.c: what the PLC and the outside see of one inlet */
+double plant_inlet_reading_c(const struct plant *p, size_t rack);
+
+#endif

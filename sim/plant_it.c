@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Hosts and VMs: who runs where, what it draws, and live migration. */
+#include <errno.h>
+#include <math.h>
+
+#include "sim/plant_internal.h"
+
+#define HOST_CORES 64.0
+#define HOST_MEM_GIB 512.0
+#define MEM_GIB_PER_CORE 4.0
+#define OVERCOMMIT 1.25
+#define SLEEP_W 12.0
+#define SLEEP_AFTER_S 600.0
+#define WAKE_S 90.0
+#define MIGRATION_CORES 0.5 /* burnt on both sides while memory is copied */
+#define MIGRATION_FAILS 0.03
+
+static bool fits(const struct host *h, double cores, double mem_gib)
+{
+        return h->used_cores + cores <= h->pub.cores * OVERCOMMIT && h->used_mem_gib + mem_gib <= h->pub.mem_gib;
+}
+
+static void occupy(struct host *h, const struct plant_vm *vm)
+{
+        h->used_cores += vm->cores;
+        h->used_mem_gib += vm->mem_gib;
+        h->nvm++;
+}
+
+static void vacate(struct host *h, const struct plant_vm *vm)
+{
+        h->used_cores -= vm->cores;
+        h->used_mem_gib -= vm->mem_gib;
+        h->nvm--;
+}
+
+static void build_hosts(struct plant *p)
+{
+        for (size_t i = 0; i < p->nhost; i++) {
+                struct host *h = &p->host[i];
+                /* two generations of machines: the older idles higher */
+                const double idle_ratio = rng_uniform(&p->rng) < 0.3 ? 0.48 : 0.34;
+                const double max_w = 0.94 * p->spec.rack_design_w / (double)p->spec.hosts_per_rack;
+
+                h->pub.id = (uint32_t)(i + 1);
+                h->pub.rack = i / p->spec.hosts_per_rack;
+                h->pub.cores = HOST_CORES;
+                h->pub.mem_gib = HOST_MEM_GIB;
+                h->pub.max_w = max_w;
+                h->pub.idle_w = idle_ratio * max_w;
+                h->pub.reserved = rng_uniform(&p->rng) < 0.03;
+        }
+}
+
+/* Best of three random hosts in a rack drawn by popularity: uneven racks, as grown sites have. */
+static size_t choose_host(struct plant *p, const struct plant_vm *vm)
+{
+        for (int tries = 0; tries < 64; tries++) {
+                const size_t i = rng_below(&p->rng, (uint32_t)p->nhost);
+                const double popularity = 0.45 + 0.55 * fmod((double)p->host[i].pub.rack * 0.7548776662, 1.0);
+
+                if (!p->host[i].pub.reserved && rng_uniform(&p->rng) < popularity &&
+                    fits(&p->host[i], vm->cores, vm->mem_gib))
+                        return i;
+        }
+        for (size_t i = 0; i < p->nhost; i++)
+                if (!p->host[i].pub.reserved && fits(&p->host[i], vm->cores, vm->mem_gib))
+                        return i;
+        return p->nhost;
+}
+
+void plant_it_build(struct plant *p)
+{
+        size_t placed = 0;
+
+        build_hosts(p);
+        for (size_t k = 0; k < p->nvm; k++) {
+                struct plant_vm vm = {.id = (uint32_t)(k + 1)};
+                const double size = rng_uniform(&p->rng);
+
+                vm.cores = size < 0.3 ? 4.0 : size < 0.65 ? 8.0 : size < 0.9 ? 16.0 : 32.0;
+                vm.mem_gib = vm.cores * MEM_GIB_PER_CORE;
+                vm.movable = rng_uniform(&p->rng) < 0.9;
+                vm.host = choose_host(p, &vm);
+                if (vm.host == p->nhost)
+                        break; /* the site is full: fewer VMs than asked for */
+                occupy(&p->host[vm.host], &vm);
+                p->vm[placed++] = vm;
+        }
+        p->nvm = placed;
+}
+
+void plant_it_tick(struct plant *p)
+{
+        const int64_t t_ms = plant_t_ms(p);
+
+        for (size_t i = 0; i < p->nhost; i++)
+                p->host[i].cpu_cores = 0.0;
+        for (size_t k = 0; k < p->nvm; k++) {
+                struct plant_vm *vm = &p->vm[k];
+
+                vm->cpu_cores = fmin(workload_cpu_ratio(p->load, k, t_ms) * p->load_step, 1.0) * vm->cores;
+                p->host[vm->host].cpu_cores += vm->cpu_cores;
+        }
+        for (size_t i = 0; i < p->nmove; i++) {
+                p->host[p->move[i].from].cpu_cores += MIGRATION_CORES;
+                p->host[p->move[i].to].cpu_cores += MIGRATION_CORES;
+        }
+        for (size_t i = 0; i < p->spec.nrack; i++)
+                p->rack[i].host_w = 0.0;
+        for (size_t i = 0; i < p->nhost; i++) {
+                struct host *h = &p->host[i];
+
+                h->empty_s = h->nvm == 0 && !h->pub.reserved ? h->empty_s + PLANT_TICK_S : 0.0;
+                h->pub.asleep = h->empty_s >= SLEEP_AFTER_S;
+                p->rack[h->pub.rack].host_w +=
+                    h->pub.asleep ? SLEEP_W
+                                  : h->pub.idle_w + (h->pub.max_w - h->pub.idle_w) *
+                                                        lut_at(&p->host_curve, h->cpu_cores / h->pub.cores);
+        }
+}
+
+size_t plant_nhost(const struct plant *p)
+{
+        return p->nhost;
+}
+
+size_t plant_nvm(const struct plant *p)
+{
+        return p->nvm;
+}
+
+void plant_host(const struct plant *p, size_t i, struct plant_host *ret)
+{
+        *ret = p->host[i].pub;
+}
+
+void plant_vm(const struct plant *p, size_t i, struct plant_vm *ret)
+{
+        *ret = p->vm[i];
+}
+
+int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_id)
+{
+        struct plant_vm *v;
+        struct host *to;
+        double copy_s;
+
+        if (vm >= p->nvm || to_host >= p->nhost)
+                return -EINVAL;
+        v = &p->vm[vm];
+        to = &p->host[to_host];
+        if (!v->movable || v->host == to_host || to->pub.reserved || p->host[v->host].pub.reserved)
+                return -EINVAL;
+        /* every accepted move has room for its event, so that none is lost */
+        if (v->moving || p->nmove == MOVES_MAX || p->event_n + p->nmove >= EVENTS_MAX)
+                return -EBUSY;
+        if (!fits(to, v->cores, v->mem_gib))
+                return -ENOSPC;
+        copy_s = 15.0 + v->mem_gib * rng_range(&p->rng, 0.9, 2.2); /* about 1 GiB/s and the pages dirtied meanwhile */
+        p->move[p->nmove++] = (struct move){
+            .request_id = request_id,
+            .vm = vm,
+            .from = v->host,
+            .to = to_host,
+            .left_s = copy_s + (to->pub.asleep ? WAKE_S : 0.0),
+            .fails = rng_uniform(&p->rng) < MIGRATION_FAILS,
+        };
+        v->moving = true;
+        occupy(to, v);
+        to->pub.asleep = false;
+        to->empty_s = 0.0;
+        return 0;
+}
+
+void plant_moves_step(struct plant *p, double dt_s)
+{
+        for (size_t i = 0; i < p->nmove;) {
+                struct move *m = &p->move[i];
+                struct plant_vm *v = &p->vm[m->vm];
+
+                m->left_s -= dt_s;
+                if (m->left_s > 0.0) {
+                        i++;
+                        continue;
+                }
+                vacate(&p->host[m->fails ? m->to : m->from], v);
+                v->moving = false;
+                if (!m->fails) {
+                        v->host = m->to;
+                        p->meter.migrations++;
+                }
+                p->event[(p->event_head + p->event_n++) % EVENTS_MAX] = (struct plant_move_event){
+                    .request_id = m->request_id,
+                    .vm = m->vm,
+                    .from = m->from,
+                    .to = m->to,
+                    .done = !m->fails,
+                    .failed = m->fails,
+                };
+                *m = p->move[--p->nmove];
+        }
+}
+
+bool plant_next_move_event(struct plant *p, struct plant_move_event *ret)
+{
+        if (p->event_n == 0)
+                return false;
+        *ret = p->event[p->event_head];
+        p->event_head = (p->event_head + 1) % EVENTS_MAX;
+        p->event_n--;
+        return true;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Water side: variable primary and secondary loops joined by a decoupler, electric-EIR chillers (DOE-2, EnergyPlus
+ * Chiller:Electric:EIR), a condenser loop and counterflow tower cells (Merkel effectiveness, Braun 1989).
+ *
+ * Curve set: Modelica Buildings, Fluid/Chillers/Data/ElectricEIR.mo (lbl-srg/modelica-buildings @ c4117cce), scaled to
+ * the site's capacity. It was fitted up to 12.2 °C leaving and 23.9 °C condenser water; beyond that it is extrapolated,
+ * and clamped at 20 °C and 32 °C. It was chosen because its slopes stay within those of the published sets there too
+ * (test_plant_physics).
+ */
+#include <math.h>
+
+#include "sim/plant_internal.h"
+
+#define RATING_LEAVING_C 7.22 /* capacity_w of a specification is given here */
+#define RATING_CONDENSER_C 26.67
+#define LEAVING_MIN_C 4.0 /* the machine's own low-limit unloading */
+#define LOAD_UP_S 120.0   /* full load up, and down, at the quickest */
+#define LOAD_DOWN_S 30.0
+#define SOFT_LOAD_S 300.0
+#define PROVE_S 60.0 /* water flow proven before the compressor starts */
+#define PRIMARY_MIN 0.5
+#define TOWER_NATURAL 0.08 /* draught with the fan off */
+#define TOWER_NTU 1.5
+#define WATER_AIR_RATIO 1.1 /* design L/G */
+
+/* ElectricEIRChiller_Carrier_19XR_1403kW_7_09COP_VSD */
+static const struct chiller_curves carrier_19xr_vsd = {
+    .name = "Carrier 19XR 1403kW/7.09COP/VSD",
+    .cop = 7.09,
+    .plr_min_unloading = 0.17,
+    .cap = {0.9601814, -0.003596494, -0.001706786, 0.006272429, -0.0009858212, 0.002611673},
+    .eir = {1.098641, -0.0248588, -6.240421e-05, -0.001719488, 0.0004887321, 9.618075e-05},
+    .plr = {0.08788698, 0.2678891, 0.644518},
+};
+static double biquadratic(const double *c, double te, double tc)
+{
+        return c[0] + te * (c[1] + c[2] * te) + tc * (c[3] + c[4] * tc) + c[5] * te * tc;
+}
+
+double plant_chiller_capacity_w(const struct plant *p, double leaving_c, double entering_cw_c)
+{
+        const double te = clampd(leaving_c, 4.0, 20.0), tc = clampd(entering_cw_c, 12.78, 32.0);
+
+        return p->chiller_nominal_w * biquadratic(p->curves->cap, te, tc);
+}
+
+double plant_chiller_power_w(const struct plant *p, double load_w, double leaving_c, double entering_cw_c)
+{
+        const double te = clampd(leaving_c, 4.0, 20.0), tc = clampd(entering_cw_c, 12.78, 32.0);
+        const double available = plant_chiller_capacity_w(p, leaving_c, entering_cw_c);
+        /* below minimum unloading the machine false-loads itself: the power stays */
+        const double plr = clampd(load_w / available, p->curves->plr_min_unloading, 1.1);
+        const double *c = p->curves->plr;
+
+        return available / p->curves->cop * biquadratic(p->curves->eir, te, tc) * (c[0] + plr * (c[1] + plr * c[2]));
+}
+
+void plant_water_build(struct plant *p)
+{
+        const struct plant_spec *s = &p->spec;
+        struct water *w = &p->water;
+
+        p->curves = &carrier_19xr_vsd;
+        p->chiller_nominal_w =
+            s->chiller_capacity_w / biquadratic(p->curves->cap, RATING_LEAVING_C, RATING_CONDENSER_C);
+        p->header_j_k = 0.5 * s->loop_volume_m3 * WATER_J_M3K;
+        p->primary_m3s = s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
+        p->secondary_m3s = p->crah_water_m3s * (double)s->ncrah;
+        p->cw_m3s = 1.2 * s->chiller_capacity_w / (WATER_J_M3K * 5.5);
+        /* pressure · flow / efficiency */
+        p->primary_w = 100e3 * p->primary_m3s / 0.7;
+        p->secondary_w = 220e3 * p->secondary_m3s / 0.7;
+        p->cw_pump_w = 180e3 * p->cw_m3s / 0.7;
+        p->tower_fan_w = 0.014 * s->chiller_capacity_w;
+        p->tower_air_kg_s = 1000.0 * p->cw_m3s / WATER_AIR_RATIO;
+        p->basin_j_k = WATER_J_M3K * 4e-6 * s->chiller_capacity_w * (double)s->nchiller;
+
+        w->supply_c = w->supply_sensor_c = w->chwst_sp_c = w->chwst_target_c = 7.0;
+        w->return_c = w->entering_c = 12.0;
+        w->cwst_sp_c = 24.0;
+        w->basin_c = w->cw_return_c = fmax(24.0, p->now.wetbulb_c + 4.0);
+        for (size_t i = 0; i < s->nchiller; i++) {
+                struct chiller *c = &p->chiller[i];
+
+                c->state = CHILLER_RUNNING;
+                c->state_s = 3600.0;
+                c->want = c->want_before = true;
+                c->leaving_c = 7.0;
+                for (size_t k = 0; k < STARTS_PER_H; k++)
+                        c->start_age_s[k] = 1e6;
+        }
+}
+
+static size_t running(const struct plant *p)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->spec.nchiller; i++)
+                n += p->chiller[i].state == CHILLER_RUNNING;
+        return n;
+}
+
+static void secondary(struct plant *p)
+{
+        struct water *w = &p->water;
+        double flow = 0.0, mc = 0.0, x;
+
+        for (size_t i = 0; i < p->spec.ncrah; i++) {
+                flow += p->crah[i].water_m3s;
+                mc += p->crah[i].water_m3s * p->crah[i].chw_out_c;
+        }
+        w->secondary_m3s = flow;
+        w->coil_return_wc = mc;
+        /* constant differential pressure at the far coil (35 %), the rest square-law */
+        x = flow / p->secondary_m3s;
+        w->chw_pump_w = p->secondary_w * x * (0.35 + 0.65 * x * x);
+}
+
+/* One chiller's evaporator at its flow; adds its heat to the condenser loop through load and power. */
+static void chiller_step(struct plant *p, struct chiller *c, double dt_s)
+{
+        const struct water *w = &p->water;
+        const double mc = c->flow_m3s * WATER_J_M3K;
+        const double soft = clampd((c->state_s - PROVE_S) / SOFT_LOAD_S, 0.15, 1.0);
+        double need;
+
+        c->available_w = plant_chiller_capacity_w(p, w->chwst_sp_c, w->basin_c);
+        need = fmin(mc * (w->entering_c - w->chwst_sp_c), c->available_w * soft);
+        need = clampd(need, c->load_w - c->available_w * dt_s / LOAD_DOWN_S,
+                      c->load_w + c->available_w * dt_s / LOAD_UP_S);
+        c->load_w = clampd(need, 0.0, fmax(mc * (w->entering_c - LEAVING_MIN_C), 0.0));
+        c->leaving_c = w->entering_c - c->load_w / mc;
+        c->power_w = plant_chiller_power_w(p, c->load_w, c->leaving_c, w->basin_c);
+        c->hours += dt_s / 3600.0;
+}
+
+static double chillers_step(struct plant *p, size_t n, double dt_s, double *ret_leaving_mc)
+{
+        double rejected = 0.0, leaving_mc = 0.0;
+
+        for (size_t i = 0; i < p->spec.nchiller; i++) {
+                struct chiller *c = &p->chiller[i];
+
+                c->flow_m3s = c->state == CHILLER_RUNNING ? p->water.primary_m3s / (double)n : 0.0;
+                if (c->state == CHILLER_RUNNING) {
+                        chiller_step(p, c, dt_s);
+                        leaving_mc += c->flow_m3s * c->leaving_c;
+                } else {
+                        c->load_w = c->power_w = 0.0;
+                        c->available_w = plant_chiller_capacity_w(p, p->water.chwst_sp_c, p->water.basin_c);
+                        c->leaving_c = p->water.supply_c;
+                }
+                rejected += c->load_w + c->power_w;
+        }
+        *ret_leaving_mc = leaving_mc;
+        return rejected;
+}
+
+/* Enthalpy of saturated air, kJ/kg, cubic fit between 0 and 40 °C. */
+static double saturated_kj_kg(double t_c)
+{
+        return 9.3625 + t_c * (1.7861 + t_c * (0.01135 + t_c * 0.00098855));
+}
+
+/* Heat the tower takes from water returning at w->cw_return_c, all cells alike. */
+static double tower_w(const struct plant *p, size_t cells)
+{
+        const struct water *w = &p->water;
+        const double speed = fmax(w->tower_fan_ratio, TOWER_NATURAL);
+        const double air = p->tower_air_kg_s * speed, water = 1000.0 * w->cw_m3s / (double)cells;
+        const double range_k = w->cw_return_c - p->now.wetbulb_c;
+        double dh, m, ntu, e, eff;
+
+        if (!(range_k > 0.01))
+                return 0.0;
+        dh = saturated_kj_kg(w->cw_return_c) - saturated_kj_kg(p->now.wetbulb_c);
+        m = air * dh / range_k / (water * 4.186);
+        ntu = TOWER_NTU * sqrt(water / air);
+        e = exp(-ntu * (1.0 - m));
+        eff = fabs(1.0 - m) < 1e-3 ? ntu / (1.0 + ntu) : (1.0 - e) / (1.0 - m * e);
+        return 1000.0 * (double)cells * eff * air * dh;
+}
+
+static double condenser_step(struct plant *p, size_t n, double rejected_w, double dt_s)
+{
+        struct water *w = &p->water;
+        /* one cell more than chillers shares the water where there is one: fans at lower speed */
+        const size_t cells = n < p->spec.nchiller ? n + 1 : n;
+        double taken;
+
+        w->cw_m3s = (double)n * p->cw_m3s;
+        w->cw_pump_w = (double)n * p->cw_pump_w;
+        if (n == 0) {
+                w->tower_w = 0.0;
+                w->cw_return_c = w->basin_c;
+                return 0.0;
+        }
+        w->tower_w = (double)cells * p->tower_fan_w * w->tower_fan_ratio * w->tower_fan_ratio * w->tower_fan_ratio;
+        w->cw_return_c = w->basin_c + (rejected_w + w->cw_pump_w) / (w->cw_m3s * WATER_J_M3K);
+        taken = tower_w(p, cells);
+        w->basin_c += dt_s / p->basin_j_k * (rejected_w + w->cw_pump_w - taken);
+        return taken;
+}
+
+void plant_water_step(struct plant *p, double dt_s)
+{
+        struct water *w = &p->water;
+        const size_t n = running(p);
+        double rejected, leaving_mc, x = 0.0, through, surplus, shortage, taken;
+
+        secondary(p);
+        if (n > 0) {
+                x = clampd(w->secondary_m3s / ((double)n * p->primary_m3s), PRIMARY_MIN, 1.0);
+                w->chw_pump_w += (double)n * p->primary_w * x * (0.2 + 0.8 * x * x);
+        }
+        w->primary_m3s = (double)n * p->primary_m3s * x;
+        /* decoupler: what the primary has too much runs from supply to return, what it lacks the other way */
+        through = fmin(w->primary_m3s, w->secondary_m3s);
+        surplus = w->primary_m3s - through;
+        shortage = w->secondary_m3s - through;
+        if (w->primary_m3s > 0.0)
+                w->entering_c = (through * w->return_c + surplus * w->supply_c) / w->primary_m3s;
+        rejected = chillers_step(p, n, dt_s, &leaving_mc);
+        taken = condenser_step(p, n, rejected, dt_s);
+
+        const double supply_c = w->supply_c;
+
+        w->supply_c += dt_s / p->header_j_k * WATER_J_M3K *
+                       (leaving_mc + shortage * w->return_c - (w->primary_m3s + shortage) * supply_c);
+        w->return_c +=
+            dt_s / p->header_j_k * (WATER_J_M3K * (w->coil_return_wc - w->secondary_m3s * w->return_c) + w->chw_pump_w);
+        p->meter.heat_out += taken * dt_s;
+}

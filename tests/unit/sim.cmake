@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+coolplane_unit_test(test_weather LINK coolplane_plant)
+coolplane_unit_test(test_workload LINK coolplane_plant)
+coolplane_unit_test(test_weather_data LINK coolplane_plant)
+target_compile_definitions(test_weather_data PRIVATE COOLPLANE_DATA_DEFAULT="${CMAKE_SOURCE_DIR}/../shared/data")
+coolplane_unit_test(test_plant LINK coolplane_plant)
+# the test counts allocations while the plant advances
+target_link_options(test_plant PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+coolplane_unit_test(test_plant_physics LINK coolplane_plant)
+coolplane_unit_test(test_plant_plc LINK coolplane_plant)

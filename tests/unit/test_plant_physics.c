@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* The sanity list of the reference plant: what any believable site shows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+
+#include "plant_fixture.h"
+#include "sim/plant_internal.h"
+
+static double mean_inlet(const struct plant *p)
+{
+        const size_t n = plant_spec(p)->nrack;
+        double sum = 0.0;
+
+        for (size_t i = 0; i < n; i++)
+                sum += plant_true_inlet_c(p, i);
+        return sum / (double)n;
+}
+
+static double max_inlet(const struct plant *p)
+{
+        double max = -100.0;
+
+        for (size_t i = 0; i < plant_spec(p)->nrack; i++)
+                max = fmax(max, plant_true_inlet_c(p, i));
+        return max;
+}
+
+/* Advances with every device held remote at the given setpoints; NaN = leave as it is. */
+static void advance_remote(struct plant *p, double seconds, double sat_c, double fan, double chwst_c, double cwst_c)
+{
+        const struct plant_spec *s = plant_spec(p);
+        static uint16_t beat;
+
+        for (double t = 0.0; t < seconds; t += 30.0) {
+                beat++;
+                for (size_t i = 0; i < s->ncrah; i++) {
+                        plant_remote_enable(p, PLANT_DEV_CRAH, i, true);
+                        plant_heartbeat(p, PLANT_DEV_CRAH, i, beat);
+                        if (!isnan(sat_c))
+                                plant_crah_cmd(p, i)->sat_sp_c = sat_c;
+                        if (!isnan(fan))
+                                plant_crah_cmd(p, i)->fan_ratio = fan;
+                }
+                plant_remote_enable(p, PLANT_DEV_PLANT, 0, true);
+                plant_heartbeat(p, PLANT_DEV_PLANT, 0, beat);
+                if (!isnan(chwst_c))
+                        plant_water_cmd(p)->chwst_sp_c = chwst_c;
+                if (!isnan(cwst_c))
+                        plant_water_cmd(p)->cwst_sp_c = cwst_c;
+                plant_advance(p, 30.0);
+        }
+}
+
+static struct plant_account account_over(struct plant *p, double seconds, double sat_c, double fan, double chwst_c,
+                                         double cwst_c)
+{
+        struct plant_account a;
+
+        advance_remote(p, 3600.0, sat_c, fan, chwst_c, cwst_c);
+        plant_account_reset(p);
+        advance_remote(p, seconds, sat_c, fan, chwst_c, cwst_c);
+        plant_account(p, &a);
+        return a;
+}
+
+static void energy_closes_over_a_day_with_disturbances(void **state)
+{
+        struct rig r = rig_new("hall", rig_seed(), SUMMER_MS);
+        struct plant_account a;
+
+        (void)state;
+        plant_set_local(r.plant, PLANT_LOCAL_TRIM_RESPOND);
+        plant_advance(r.plant, 6 * 3600.0);
+        assert_int_equal(plant_fault(r.plant, "crah-fail:2"), 0);
+        assert_int_equal(plant_fault(r.plant, "load-step:1.4"), 0);
+        plant_advance(r.plant, 6 * 3600.0);
+        assert_int_equal(plant_fault(r.plant, "clear"), 0);
+        plant_advance(r.plant, 12 * 3600.0);
+        plant_account(r.plant, &a);
+        assert_true(fabs(a.hours - 24.0) < 1e-6);
+        assert_true(a.energy_residual_ratio < 0.005);
+        assert_true(fabs(a.cooling_kwh - a.crah_fan_kwh - a.chiller_kwh - a.pump_kwh - a.tower_kwh) < 1e-6);
+        assert_true(fabs(a.total_kwh - a.it_kwh - a.it_fan_kwh - a.cooling_kwh) < 1e-6);
+        rig_free(&r);
+}
+
+/* data.md section 7, at constant load: the curves as built, over the range the setpoints cover. */
+static void chiller_curves_have_published_slopes(void **state)
+{
+        struct rig r = rig_new("hall", 1, SPRING_MS);
+
+        (void)state;
+        for (double plr = 0.3; plr < 0.75; plr += 0.1)
+                for (double te = 7.0; te <= 17.0; te += 1.0)
+                        for (double tc = 16.0; tc <= 27.0; tc += 1.0) {
+                                const double load = plr * plant_spec(r.plant)->chiller_capacity_w;
+                                const double w = plant_chiller_power_w(r.plant, load, te, tc);
+                                const double warm = plant_chiller_power_w(r.plant, load, te + 1.0, tc) / w - 1.0;
+                                const double lift = plant_chiller_power_w(r.plant, load, te, tc + 1.0) / w - 1.0;
+
+                                assert_true(warm <= -0.01 && warm >= -0.04);
+                                assert_true(lift >= 0.01 && lift <= 0.045);
+                        }
+        rig_free(&r);
+}
+
+static void slopes_hold_in_the_running_plant(void **state)
+{
+        struct rig a = rig_new("hall", 1, SPRING_MS), b = rig_new("hall", 1, SPRING_MS),
+                   c = rig_new("hall", 1, SPRING_MS);
+        const double base = account_over(a.plant, 7200.0, 20.0, 0.8, 9.0, 22.0).chiller_kwh;
+        const double warm = account_over(b.plant, 7200.0, 20.0, 0.8, 10.0, 22.0).chiller_kwh / base - 1.0;
+        const double lift = account_over(c.plant, 7200.0, 20.0, 0.8, 9.0, 23.0).chiller_kwh / base - 1.0;
+
+        (void)state;
+        print_message("chiller power %+.2f %%/K chilled, %+.2f %%/K condenser water\n", 100.0 * warm, 100.0 * lift);
+        assert_true(warm <= -0.01 && warm >= -0.04);
+        assert_true(lift >= 0.01 && lift <= 0.045);
+        rig_free(&a);
+        rig_free(&b);
+        rig_free(&c);
+}
+
+static void supply_step_reaches_the_racks_in_minutes(void **state)
+{
+        struct rig r = rig_new("hall", 1, SPRING_MS);
+        double before, after, t = 0.0;
+
+        (void)state;
+        advance_remote(r.plant, 7200.0, 18.0, 0.8, 9.0, 22.0);
+        before = mean_inlet(r.plant);
+        {
+                struct rig s = rig_new("hall", 1, SPRING_MS);
+
+                advance_remote(s.plant, 7200.0, 18.0, 0.8, 9.0, 22.0);
+                advance_remote(s.plant, 3600.0, 21.0, 0.8, 9.0, 22.0);
+                after = mean_inlet(s.plant);
+                rig_free(&s);
+        }
+        assert_true(after - before > 2.0 && after - before < 4.0);
+        while (mean_inlet(r.plant) < before + 0.63 * (after - before) && t < 3600.0) {
+                advance_remote(r.plant, 30.0, 21.0, 0.8, 9.0, 22.0);
+                t += 30.0;
+        }
+        print_message("63 %% of a supply-air step after %.1f min\n", t / 60.0);
+        assert_true(t >= 120.0 && t <= 480.0);
+        rig_free(&r);
+}
+
+static void losing_all_cooling_overheats_in_a_minute_or_three(void **state)
+{
+        struct rig r = rig_new("hall", 1, SPRING_MS);
+        double t = 0.0, kw = 0.0;
+
+        (void)state;
+        for (size_t i = 0; i < plant_spec(r.plant)->nrack; i++) {
+                struct plant_rack_meas m;
+
+                plant_rack_meas(r.plant, i, &m);
+                kw += m.power_w / 1e3 / (double)plant_spec(r.plant)->nrack;
+        }
+        assert_true(kw > 8.0 && kw < 14.0);
+        for (size_t i = 0; i < plant_spec(r.plant)->ncrah; i++) {
+                char name[32];
+
+                (void)snprintf(name, sizeof(name), "crah-fail:%zu", i);
+                assert_int_equal(plant_fault(r.plant, name), 0);
+        }
+        while (max_inlet(r.plant) <= 32.0 && t < 600.0) {
+                plant_advance(r.plant, 5.0);
+                t += 5.0;
+        }
+        print_message("all CRAHs lost at %.1f kW a rack: 32 °C after %.0f s\n", kw, t);
+        assert_true(t >= 50.0 && t <= 200.0);
+        rig_free(&r);
+}
+
+static void slower_fans_save_by_the_cube_and_warm_the_inlets(void **state)
+{
+        struct rig a = rig_new("hall", 1, SPRING_MS), b = rig_new("hall", 1, SPRING_MS);
+        const struct plant_account fast = account_over(a.plant, 3600.0, 20.0, 0.8, 9.0, 22.0);
+        const struct plant_account slow = account_over(b.plant, 3600.0, 20.0, 0.4, 9.0, 22.0);
+
+        (void)state;
+        assert_true(fabs(slow.crah_fan_kwh / fast.crah_fan_kwh - 0.125) < 0.001);
+        assert_true(mean_inlet(b.plant) > mean_inlet(a.plant) + 2.0);
+        assert_true(max_inlet(b.plant) > 27.0); /* the bound can be reached: the control problem is real */
+        assert_true(slow.it_fan_kwh > fast.it_fan_kwh);
+        assert_true(slow.it_kwh >= fast.it_kwh);
+        rig_free(&a);
+        rig_free(&b);
+}
+
+/* Warmer supply air helps the chiller (through warmer water) and hurts the fans: the best lies inside. */
+static void supply_temperature_has_an_interior_optimum(void **state)
+{
+        double total[4];
+
+        (void)state;
+        for (size_t k = 0; k < 4; k++) {
+                struct rig r = rig_new("hall", 1, SPRING_MS);
+                const double sat = 16.0 + 4.0 * (double)k;
+
+                total[k] = account_over(r.plant, 7200.0, sat, 0.6, fmin(sat - 6.0, 16.0), 20.0).total_kwh;
+                print_message("supply %.0f °C: %.1f kWh\n", sat, total[k]);
+                rig_free(&r);
+        }
+        assert_true(fmin(total[1], total[2]) < total[0]);
+        assert_true(fmin(total[1], total[2]) < total[3]);
+}
+
+static void coils_hold_warm_supply_on_warm_water_with_valves_to_spare(void **state)
+{
+        struct rig r = rig_new("hall", 1, SPRING_MS);
+
+        (void)state;
+        advance_remote(r.plant, 4 * 3600.0, 24.0, 0.6, 16.0, 20.0);
+        for (size_t i = 0; i < plant_spec(r.plant)->ncrah; i++) {
+                struct plant_crah_meas m;
+
+                plant_crah_meas(r.plant, i, &m);
+                assert_true(fabs(m.sat_c - 24.0) < 0.5);
+                assert_true(m.valve_ratio < 0.9);
+        }
+        rig_free(&r);
+}
+
+static void fixed_local_setpoints_give_the_usual_inlets(void **state)
+{
+        static const char *const site[] = {"tiny", "hall"};
+
+        (void)state;
+        for (size_t k = 0; k < 2; k++) {
+                struct rig r = rig_new(site[k], 1, SPRING_MS);
+
+                plant_advance(r.plant, 6 * 3600.0);
+                print_message("%s: inlets mean %.1f, hottest %.1f °C\n", site[k], mean_inlet(r.plant),
+                              max_inlet(r.plant));
+                assert_true(mean_inlet(r.plant) > 19.0 && max_inlet(r.plant) < 24.0);
+                rig_free(&r);
+        }
+}
+
+static void containment_removes_recirculation(void **state)
+{
+        struct rig r = rig_new("hall", 1, SPRING_MS);
+        struct plant_spec spec = *plant_spec(r.plant);
+        struct plant *tight = NULL, *open = NULL;
+
+        (void)state;
+        spec.containment = 1.0;
+        assert_int_equal(plant_create(&spec, r.weather, r.load, SPRING_MS, &tight), 0);
+        spec.containment = 0.2;
+        assert_int_equal(plant_create(&spec, r.weather, r.load, SPRING_MS, &open), 0);
+        assert_true(max_inlet(tight) < 18.7);
+        assert_true(max_inlet(open) > max_inlet(r.plant) + 1.0);
+        tight = plant_free(tight);
+        open = plant_free(open);
+        rig_free(&r);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(energy_closes_over_a_day_with_disturbances),
+            cmocka_unit_test(chiller_curves_have_published_slopes),
+            cmocka_unit_test(slopes_hold_in_the_running_plant),
+            cmocka_unit_test(supply_step_reaches_the_racks_in_minutes),
+            cmocka_unit_test(losing_all_cooling_overheats_in_a_minute_or_three),
+            cmocka_unit_test(slower_fans_save_by_the_cube_and_warm_the_inlets),
+            cmocka_unit_test(supply_temperature_has_an_interior_optimum),
+            cmocka_unit_test(coils_hold_warm_supply_on_warm_water_with_valves_to_spare),
+            cmocka_unit_test(fixed_local_setpoints_give_the_usual_inlets),
+            cmocka_unit_test(containment_removes_recirculation),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, rig_forget);
+}
