@@ -174,7 +174,8 @@ static void bind_reading(sqlite3_stmt *st, const struct sample *v)
         sqlite3_bind_int(st, 6, v->reason);
 }
 
-static int insert_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_new, size_t *ret_good)
+static int insert_samples(struct store *s, const struct sample *v, size_t n, uint8_t *duplicate, size_t *ret_new,
+                          size_t *ret_good)
 {
         sqlite3_stmt *st = store_prepared(s, STMT_SAMPLE_INSERT);
         if (!st)
@@ -188,7 +189,10 @@ static int insert_samples(struct store *s, const struct sample *v, size_t n, siz
                 int r = store_run_stmt(s, st, "sample");
                 if (r < 0)
                         return r;
-                if (sqlite3_changes(s->db) == 0)
+                bool known = sqlite3_changes(s->db) == 0;
+                if (duplicate)
+                        duplicate[i] = known;
+                if (known)
                         continue;
                 fresh++;
                 good += v[i].quality == QUALITY_GOOD;
@@ -233,7 +237,7 @@ static int add_counter(struct store *s, const char *name, size_t n)
         return store_run_stmt(s, st, "counter");
 }
 
-int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates)
+static int append(struct store *s, const struct sample *v, size_t n, uint8_t *duplicate, size_t *ret_duplicates)
 {
         if (n > UINT32_MAX)
                 return -EINVAL;
@@ -252,7 +256,7 @@ int store_append_samples(struct store *s, const struct sample *v, size_t n, size
                 memset(s->seen_batch, 0, s->npoint * sizeof *s->seen_batch);
                 s->batch = 1;
         }
-        r = insert_samples(s, v, n, &fresh, &good);
+        r = insert_samples(s, v, n, duplicate, &fresh, &good);
         if (r == 0)
                 r = update_latest(s, v, n);
         if (r == 0)
@@ -270,6 +274,16 @@ int store_append_samples(struct store *s, const struct sample *v, size_t n, size
         if (ret_duplicates)
                 *ret_duplicates = n - fresh;
         return 0;
+}
+
+int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates)
+{
+        return append(s, v, n, NULL, ret_duplicates);
+}
+
+int store_append_samples_marked(struct store *s, const struct sample *v, size_t n, uint8_t *ret_duplicate)
+{
+        return append(s, v, n, ret_duplicate, NULL);
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */

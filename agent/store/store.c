@@ -234,37 +234,60 @@ static int open_db(struct store *s)
         return pragmas(s);
 }
 
-/* The names printed for stored numbers; a test compares them with x_str() of the rooms that own the enums. */
+/* write_result_str() lives with the drivers, which the store must not link; a test compares the two. */
+static const char *result_name(int i)
+{
+        static const char *const name[] = {"PENDING",
+                                           "ACCEPTED",
+                                           "TIMED_OUT",
+                                           "REJECTED_INVALID_SETTING",
+                                           "REJECTED_NOT_ENABLED_OR_AVAILABLE",
+                                           "REJECTED_OVERRIDE",
+                                           "REJECTED_INVALID_DEVICE",
+                                           "REJECTED_DEVICE_OFFLINE",
+                                           "REJECTED_BY_SAFETY",
+                                           "MISMATCH",
+                                           "NOT_SENT"};
+        return name[i];
+}
+
+static const char *severity_name(int i)
+{
+        static const char *const name[] = {"emergency", "alert",  "critical", "error",
+                                           "warning",   "notice", "info",     "debug"};
+        return name[i];
+}
+
+static const char *quality_name(int i)
+{
+        return quality_str((enum quality)i);
+}
+
+static const char *quality_reason_name(int i)
+{
+        return quality_reason_str((enum quality_reason)i);
+}
+
+static const char *kind_name(int i)
+{
+        return decision_kind_str((enum decision_kind)i);
+}
+
+static const char *reason_name(int i)
+{
+        return decision_reason_str((enum decision_reason)i);
+}
+
+/* The names of stored numbers, the same as in logs and on the console. */
 static int put_codes(struct store *s)
 {
-        static const char *const quality[] = {"GOOD", "UNCERTAIN", "BAD", NULL};
-        static const char *const reason[] = {"none",     "not-yet",      "comm-fail", "bad-addr", "nan",
-                                             "sentinel", "out-of-range", "rate",      "stuck",    "stale",
-                                             "source",   "parse",        NULL};
-        static const char *const kind[] = {"ACCEPT", "PROJECT", "HOLD", "FALLBACK", NULL};
-        static const char *const why[] = {"accepted",   "limit",           "rate",      "equipment",  "worst-case",
-                                          "slow-step",  "no-proposal",     "malformed", "not-finite", "low-confidence",
-                                          "sensor",     "not-certifiable", "trip",      "interlock",  "verify",
-                                          "recovering", "water",           NULL};
-        static const char *const result[] = {"PENDING",
-                                             "ACCEPTED",
-                                             "TIMED_OUT",
-                                             "REJECTED_INVALID_SETTING",
-                                             "REJECTED_NOT_ENABLED_OR_AVAILABLE",
-                                             "REJECTED_OVERRIDE",
-                                             "REJECTED_INVALID_DEVICE",
-                                             "REJECTED_DEVICE_OFFLINE",
-                                             "REJECTED_BY_SAFETY",
-                                             "MISMATCH",
-                                             "NOT_SENT",
-                                             NULL};
-        static const char *const severity[] = {"emergency", "alert", "critical", "error", "warning",
-                                               "notice",    "info",  "debug",    NULL};
         static const struct {
                 const char *kind;
-                const char *const *name;
-        } table[] = {{"quality", quality},     {"quality_reason", reason}, {"decision", kind},
-                     {"decision_reason", why}, {"write_result", result},   {"severity", severity}};
+                const char *(*name)(int i);
+                int last;
+        } table[] = {{"quality", quality_name, QUALITY_BAD},        {"quality_reason", quality_reason_name, QR_PARSE},
+                     {"decision", kind_name, DECISION_FALLBACK},    {"decision_reason", reason_name, DR_WATER},
+                     {"write_result", result_name, WRITE_NOT_SENT}, {"severity", severity_name, 7}};
 
         sqlite3_stmt *st = NULL;
         int rc = sqlite3_prepare_v2(s->db,
@@ -276,10 +299,10 @@ static int put_codes(struct store *s)
                 return store_fail(s, rc, "code");
         int r = store_begin(s);
         for (size_t k = 0; r == 0 && k < sizeof table / sizeof table[0]; k++) {
-                for (int i = 0; r == 0 && table[k].name[i]; i++) {
+                for (int i = 0; r == 0 && i <= table[k].last; i++) {
                         store_bind_text(st, 1, table[k].kind);
                         sqlite3_bind_int(st, 2, i);
-                        store_bind_text(st, 3, table[k].name[i]);
+                        store_bind_text(st, 3, table[k].name(i));
                         r = store_run_stmt(s, st, "code");
                 }
         }

@@ -38,6 +38,8 @@ int store_bind_site(struct store *s, const struct site *site);
 
 /* One transaction. Two samples with the same (t_ms, point): the second replaces nothing; it is counted as duplicate. */
 int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates);
+/* The same, saying which: ret_duplicate [n] 0 or 1. */
+int store_append_samples_marked(struct store *s, const struct sample *v, size_t n, uint8_t *ret_duplicate);
 
 /* --- decisions --------------------------------------------------------------------------------------------------- */
 

@@ -490,7 +490,7 @@ static void test_decision_record(void **state)
                      "SELECT time, run, step, mode, decision, reason, binding, margin, horizon, verified, model_hash,"
                      " predicted_w, predicted_std_w, move FROM v_decisions",
                      "[{\"time\":\"2023-11-14T22:13:20.000Z\",\"run\":1,\"step\":17,\"mode\":\"ACTIVE\","
-                     "\"decision\":\"PROJECT\",\"reason\":\"worst-case\",\"binding\":\"t/room/rack-1/inlet\","
+                     "\"decision\":\"project\",\"reason\":\"worst-case\",\"binding\":\"t/room/rack-1/inlet\","
                      "\"margin\":0.75,\"horizon\":20,\"verified\":1,\"model_hash\":\"fedcba9876543210\","
                      "\"predicted_w\":5000,\"predicted_std_w\":null,\"move\":\"chwst +0.5 K\"}]");
         assert_query(

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Time stamps of foreign logs: text by a strptime-like pattern (English month names whatever the locale, whole text
+ * must match, numbers need no leading zeros), and local time to UTC with the hours that happen twice or never made
+ * visible.
+ *
+ * Patterns: %Y %m %d %H %M %S %y (69–99 → 19xx) %I %p %b %f (fraction after a '.') %z (Z, ±hh:mm, ±hhmm) %s (epoch or
+ * elapsed seconds, may have a fraction) %Q (epoch ms) %%; a blank matches one or more blanks. Hour 24 with minute and
+ * second 0 is midnight at the end of the day.
+ */
+#ifndef COOLPLANE_STORE_LOGTIME_H
+#define COOLPLANE_STORE_LOGTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOGTIME_ZONE_MAX 64
+
+/* Fixed offset, or an IANA zone of the system's tz database. */
+struct logtime_zone {
+        char name[LOGTIME_ZONE_MAX];
+        bool fixed;
+        int32_t offset_s; /* fixed: east of UTC */
+};
+
+/* "UTC", "Z", "+01:00", "-0600", or "Europe/Berlin". -EINVAL when it is neither or the system does not know it. */
+int logtime_zone_parse(const char *s, struct logtime_zone *ret);
+
+/* What the text says. */
+struct logtime_text {
+        bool absolute;   /* %z, %s or %Q: wall_ms is UTC */
+        int64_t wall_ms; /* else ms since 1970-01-01T00:00 on the local wall clock */
+};
+/* 0 or -EINVAL. */
+int logtime_parse(const char *pattern, const char *text, struct logtime_text *ret);
+/* -EINVAL when the pattern has an unknown letter or cannot give a time. */
+int logtime_check_pattern(const char *pattern);
+
+/* Number of UTC times with this wall time: 1; 2 in the hour the clocks go back (ret_ms ascending); 0 in the hour they
+ * jump over. Sets the process's TZ when the zone is not fixed (call logtime_zone_enter once before): one thread. */
+int logtime_to_utc(const struct logtime_zone *z, int64_t wall_ms, int64_t ret_ms[2]);
+/* Puts the process into the zone; the caller is a command-line program. Leave restores the former TZ. */
+void logtime_zone_enter(const struct logtime_zone *z);
+void logtime_zone_leave(void);
+
+#endif
