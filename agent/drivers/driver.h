@@ -18,7 +18,7 @@ struct sample_sink {
 
 /* Names of sbsim's ActionResponseType, plus ours. Stored: append only. */
 enum write_result {
-        WRITE_PENDING = 0,
+        WRITE_PENDING = 0,  /* as an outcome: sent, but a newer write of the point took over before it was confirmed */
         WRITE_ACCEPTED = 1, /* written, read back within tolerance */
         WRITE_TIMED_OUT = 2,
         WRITE_REJECTED_INVALID_SETTING = 3,          /* exception 03, or the codec refused */
@@ -28,7 +28,7 @@ enum write_result {
         WRITE_REJECTED_DEVICE_OFFLINE = 7,
         WRITE_REJECTED_BY_SAFETY = 8,
         WRITE_MISMATCH = 9,  /* read back outside tolerance after settle and one retry of the read */
-        WRITE_NOT_SENT = 10, /* null driver: what would have been written */
+        WRITE_NOT_SENT = 10, /* null driver: what would have been written; or a newer write of the point came first */
 };
 const char *write_result_str(enum write_result r);
 
@@ -59,7 +59,7 @@ struct write_sink {
         void *ctx;
 };
 
-/* ---- null actuator: records what would have been written ---- */
+/* ---- null actuator: says what would have been written (NOT_SENT; t_ms 0, it has no clock) ---- */
 struct null_actuator;
 int null_actuator_create(const struct site *site, struct write_sink sink, struct null_actuator **ret,
                          struct actuator *ret_act);

@@ -27,8 +27,18 @@ struct readplan {
         size_t npoint;
 };
 
-/* quarantined: [site->npoint] flags or NULL. */
+/* What a request may cover. From the device's quirks; the driver lowers it when a device refuses merged reads. */
+struct readplan_caps {
+        size_t max_words, max_bits, max_gap;
+        bool one_request_per_field;
+};
+struct readplan_caps readplan_caps_of(const struct device *d);
+
+/* quarantined: [site->npoint] flags or NULL. 0, -ENOMEM, -ERANGE (a point wider than a request or past 65535). A point
+ * wider than the cap still gets its one request: its registers must come from the same instant. */
 int readplan_create(const struct site *site, int device, const uint8_t *quarantined, struct readplan **ret);
+int readplan_create_capped(const struct site *site, int device, const uint8_t *quarantined,
+                           const struct readplan_caps *caps, struct readplan **ret);
 struct readplan *readplan_free(struct readplan *p);
 
 #endif

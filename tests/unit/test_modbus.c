@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "test_modbus_env.h"
+#include "test_modbus_peer.h"
+
+static struct env e;
+static struct peer peer[16];
+
+static struct device_stats stats(int device)
+{
+        struct device_stats s;
+        modbus_driver_stats(e.driver, device, &s);
+        return s;
+}
+
+static bool two_good_scans(struct env *x)
+{
+        for (size_t i = 0; i < x->site.npoint; i++)
+                if (x->good[i] < 2)
+                        return false;
+        return true;
+}
+
+static void every_table_and_width_is_read(void **state)
+{
+        (void)state;
+        env_init(&e, 1.0);
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 7);
+        int word = env_point(&e, d, POINT_TABLE_HOLDING, 10, POINT_UINT16);
+        int flt = env_point(&e, d, POINT_TABLE_INPUT, 20, POINT_FLOAT32);
+        int coil9 = env_point(&e, d, POINT_TABLE_COIL, 9, POINT_BIT);
+        int coil0 = env_point(&e, d, POINT_TABLE_COIL, 0, POINT_BIT);
+        int disc = env_point(&e, d, POINT_TABLE_DISCRETE, 3, POINT_BIT);
+        int bit = env_point(&e, d, POINT_TABLE_HOLDING, 11, POINT_BIT);
+        e.point[bit].bit = 4;
+        peer[0].holding[11] = 1u << 4;
+        peer[0].holding[20] = 0x4190; /* 18.0625f */
+        peer[0].holding[21] = 0x8000;
+        peer[0].coil[9] = peer[0].coil[3] = true;
+        env_start(&e, false);
+        assert_null(e.act.write);
+        env_run(&e, two_good_scans, 2000);
+        assert_true(e.last[word].value >= 1010 && e.last[word].value <= 1010);
+        assert_true(e.last[flt].value >= 18.0625 && e.last[flt].value <= 18.0625);
+        assert_true(e.last[coil9].value > 0.5 && e.last[coil0].value < 0.5 && e.last[disc].value > 0.5);
+        assert_true(e.last[bit].value > 0.5);
+        assert_int_equal(peer[0].overlaps, 0);
+        assert_int_equal(peer[0].writes, 0);
+        assert_int_equal(peer[0].connections, 1);
+        assert_int_equal(peer[0].last_unit, 7);
+        assert_int_equal(stats(d).state, DEVICE_UP);
+        assert_true(stats(d).last_good_t_ms >= clk_t_ms(&e.clk) - 2000);
+        assert_int_equal(stats(d).read_errors, 0);
+        env_free(&e);
+        peer_stop(&peer[0]);
+}
+
+static bool quarantined_two(struct env *x)
+{
+        return stats(0).quarantined == 2 && x->good[0] >= 3;
+}
+
+static bool all_back(struct env *x)
+{
+        (void)x;
+        return stats(0).quarantined == 0;
+}
+
+/* R5: illegal registers cost their own points only, with a bounded number of requests, and come back when legal. */
+static void r5_bisect_and_quarantine(void **state)
+{
+        (void)state;
+        env_init(&e, 20000.0); /* 10 min of plant time are 30 ms */
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        e.device[d].period_ms = 100000; /* 5 ms */
+        for (uint16_t i = 0; i < 100; i++)
+                (void)env_point(&e, d, POINT_TABLE_HOLDING, i, POINT_UINT16);
+        peer[0].illegal[37] = peer[0].illegal[90] = true;
+        env_start(&e, false);
+        env_run(&e, quarantined_two, 2000);
+        for (size_t i = 0; i < 100; i++) {
+                bool bad = i == 37 || i == 90;
+                assert_int_equal(e.last[i].quality, bad ? QUALITY_BAD : QUALITY_GOOD);
+                assert_int_equal(e.last[i].reason, bad ? QR_BAD_ADDR : QR_NONE);
+                assert_true(bad ? e.good[i] == 0 : e.bad[i] == 0);
+                assert_true(!bad || isnan(e.last[i].value));
+        }
+        /* Each register found costs at most 2 log2(100) requests; then 3 blocks a scan. */
+        assert_true(stats(d).exceptions[2] >= 2 && stats(d).exceptions[2] <= 2 * 8 + 2 * stats(d).reads / 3);
+        assert_int_equal(stats(d).state, DEVICE_UP);
+        assert_non_null(strstr(stats(d).last_error, "device-0 unit 1 holding"));
+
+        peer[0].illegal[37] = peer[0].illegal[90] = false;
+        env_run(&e, all_back, 2000);
+        env_run(&e, NULL, 20);
+        assert_int_equal(e.last[37].quality, QUALITY_GOOD);
+        env_free(&e);
+        peer_stop(&peer[0]);
+}
+
+/* A device that refuses holes, or long reads, though every point is fine: the plan is cut down instead. */
+static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
+{
+        (void)state;
+        for (int variant = 0; variant < 2; variant++) {
+                env_init(&e, 1.0);
+                peer_start(&peer[0], e.loop);
+                int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+                e.device[d].period_ms = 5;
+                for (uint16_t i = 0; i < 60; i++)
+                        (void)env_point(&e, d, POINT_TABLE_HOLDING, (uint16_t)(variant == 0 && i >= 30 ? i + 2 : i),
+                                        POINT_UINT16);
+                if (variant == 0)
+                        peer[0].illegal[30] = peer[0].illegal[31] = true; /* no point there: a hole */
+                else
+                        peer[0].max_count = 16;
+                env_start(&e, false);
+                env_run(&e, two_good_scans, 2000);
+                env_run(&e, NULL, 100); /* the length is halved scan by scan */
+                uint64_t errors = stats(d).read_errors;
+                for (size_t i = 0; i < 60; i++)
+                        assert_int_equal(e.bad[i], 0);
+                env_run(&e, NULL, 50);
+                assert_int_equal(stats(d).read_errors, errors); /* learned: refused no more */
+                assert_true(errors < 40);
+                assert_int_equal(stats(d).quarantined, 0);
+                assert_int_equal(stats(d).state, DEVICE_UP);
+                if (variant == 1) /* 125 → 63 → 32 → 16, and no further */
+                        assert_int_equal(peer[0].last_count, 12);
+                env_free(&e);
+                peer_stop(&peer[0]);
+        }
+}
+
+static bool good_device_scanned_20_times(struct env *x)
+{
+        return x->good[0] >= 20;
+}
+
+/* M1, M3, M4, R6: every kind of bad device at once; the one good device keeps its scan. */
+static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
+{
+        (void)state;
+        static const enum peer_behaviour hostile[] = {
+            PEER_BLACK_HOLE, PEER_SHORT,          PEER_CUT,        PEER_OVERLONG, PEER_WRONG_TID, PEER_WRONG_UNIT,
+            PEER_GARBAGE,    PEER_WRONG_FUNCTION, PEER_SLOW_BYTES, PEER_RESET,    PEER_CLOSE,     PEER_FLOOD};
+        enum { N = sizeof(hostile) / sizeof(hostile[0]) };
+        env_init(&e, 1.0);
+        peer_start(&peer[0], e.loop);
+        int good = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        (void)env_point(&e, good, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+        for (int i = 0; i < N; i++) {
+                peer_start(&peer[1 + i], e.loop);
+                peer[1 + i].behaviour = hostile[i];
+                int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[1 + i].port, 1);
+                (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+                (void)env_point(&e, d, POINT_TABLE_INPUT, 50, POINT_UINT16); /* a second block */
+        }
+        int refused = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer_free_port(), 1);
+        (void)env_point(&e, refused, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+        env_start(&e, false);
+        env_run(&e, good_device_scanned_20_times, 3000);
+
+        assert_int_equal(e.bad[0], 0);
+        assert_int_equal(stats(good).state, DEVICE_UP);
+        assert_true(e.max_gap_ms < 500); /* nobody held the loop; an idle machine shows 2–3 */
+        (void)printf("scan period %.1f ms, largest deviation %.1f ms, longest gap of the loop %d ms\n",
+                     stats(good).scan_period_s * 1e3, stats(good).scan_jitter_s * 1e3, (int)e.max_gap_ms);
+        for (size_t i = 1; i < e.site.npoint; i++) {
+                assert_int_equal(e.good[i], 0);
+                assert_true(e.bad[i] >= 5); /* R8: bad rows at the poll period, not a gap */
+                assert_int_equal(e.last[i].reason, QR_COMM_FAIL);
+                assert_true(isnan(e.last[i].value));
+        }
+        for (int d = 1; d < (int)e.site.ndevice; d++) {
+                assert_int_equal(stats(d).state, DEVICE_DOWN);
+                assert_true(stats(d).read_errors <= 2); /* about 0.5 s: one attempt, not one a scan */
+        }
+        for (int i = 0; i < N; i++)
+                assert_true(peer[1 + i].requests <= 4);
+        env_free(&e);
+        for (int i = 0; i <= N; i++)
+                peer_stop(&peer[i]);
+}
+
+/* Several units behind one port: the dead one costs one time-out per back-off. */
+static void r6_dead_unit_behind_a_shared_gateway(void **state)
+{
+        (void)state;
+        env_init(&e, 1.0);
+        peer_start(&peer[0], e.loop);
+        for (uint8_t unit = 1; unit <= 3; unit++) {
+                int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, unit);
+                (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+        }
+        peer[0].dead_unit[2] = true;
+        env_start(&e, false);
+        env_run(&e, good_device_scanned_20_times, 3000);
+        assert_int_equal(peer[0].connections, 1);
+        assert_int_equal(e.bad[0], 0);
+        assert_int_equal(e.bad[2], 0);
+        assert_true(e.good[2] >= 15);
+        assert_int_equal(e.good[1], 0);
+        assert_true(stats(1).timeouts <= 1);
+        assert_true(stats(0).scan_jitter_s < 0.08 + 0.2); /* one time-out of the neighbour, and a busy machine */
+        assert_non_null(strstr(stats(1).last_error, "unit 2 holding 5..5: time-out"));
+
+        /* It comes back within the back-off: 1 s ± 20 %. */
+        peer[0].dead_unit[2] = false;
+        int64_t t0 = clk_real_mono_ms();
+        env_run(&e, two_good_scans, 3000);
+        assert_true(clk_real_mono_ms() - t0 < 2000);
+        assert_int_equal(stats(1).state, DEVICE_UP);
+        env_free(&e);
+        peer_stop(&peer[0]);
+}
+
+static void exceptions_by_code(void **state)
+{
+        (void)state;
+        for (uint8_t code = 1; code <= 11; code++) {
+                if (code == 9)
+                        continue; /* not assigned */
+                env_init(&e, 1.0);
+                peer_start(&peer[0], e.loop);
+                peer[0].behaviour = PEER_EXCEPTION;
+                peer[0].exception = code;
+                int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+                (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+                env_start(&e, false);
+                env_run(&e, NULL, 50);
+                assert_true(stats(d).exceptions[code] >= 1);
+                assert_int_equal(e.good[0], 0);
+                assert_true(e.bad[0] >= 1);
+                assert_int_equal(e.last[0].reason, code <= 3 ? QR_BAD_ADDR : QR_COMM_FAIL);
+                assert_int_equal(stats(d).quarantined, code <= 3 ? 1 : 0);
+                env_free(&e);
+                peer_stop(&peer[0]);
+        }
+}
+
+static void busy_is_asked_again(void **state)
+{
+        (void)state;
+        env_init(&e, 1.0);
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        e.device[d].quirks.busy_retries = 2;
+        (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+        peer[0].busy = 2;
+        env_start(&e, false);
+        env_run(&e, two_good_scans, 2000);
+        assert_int_equal(e.bad[0], 0);
+        assert_int_equal(stats(d).exceptions[6], 2);
+        env_free(&e);
+        peer_stop(&peer[0]);
+}
+
+/* A peer that closes while idle costs no sample: the read is repeated on a new connection. */
+static void idle_close_costs_nothing(void **state)
+{
+        (void)state;
+        env_init(&e, 1.0);
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+        (void)env_point(&e, d, POINT_TABLE_INPUT, 5, POINT_UINT16); /* its request meets the close */
+        peer[0].behaviour = PEER_HANG_UP_AFTER_REPLY;
+        env_start(&e, false);
+        env_run(&e, two_good_scans, 2000);
+        assert_int_equal(e.bad[0] + e.bad[1], 0);
+        assert_int_equal(stats(d).state, DEVICE_UP);
+        env_free(&e);
+        peer_stop(&peer[0]);
+}
+
+static bool hundred_scans(struct env *x)
+{
+        return x->good[0] >= 100;
+}
+
+/* At scale 360 a period of 5 s is 14 ms: the scan keeps the plant's time, and never overlaps itself. */
+static void scan_period_follows_the_plant_clock(void **state)
+{
+        (void)state;
+        env_init(&e, 360.0);
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        e.device[d].period_ms = 5000;
+        (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
+        env_start(&e, false);
+        int64_t t0 = clk_real_mono_ms();
+        env_run(&e, hundred_scans, 10000);
+        int64_t took = clk_real_mono_ms() - t0;
+        (void)printf("100 scans in %d ms, mean period %.3f s, largest deviation %.3f s\n", (int)took,
+                     stats(d).scan_period_s, stats(d).scan_jitter_s);
+        assert_true(took >= 1360); /* 99 × 13.9 ms */
+        assert_true(stats(d).scan_period_s >= 4.9);
+        assert_int_equal(peer[0].overlaps, 0);
+        env_free(&e);
+        peer_stop(&peer[0]);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(every_table_and_width_is_read),
+            cmocka_unit_test(r5_bisect_and_quarantine),
+            cmocka_unit_test(r5_refused_holes_and_lengths_shrink_the_plan),
+            cmocka_unit_test(r6_bad_devices_do_not_disturb_the_good_one),
+            cmocka_unit_test(r6_dead_unit_behind_a_shared_gateway),
+            cmocka_unit_test(exceptions_by_code),
+            cmocka_unit_test(busy_is_asked_again),
+            cmocka_unit_test(idle_close_costs_nothing),
+            cmocka_unit_test(scan_period_follows_the_plant_clock),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
