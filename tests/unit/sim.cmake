@@ -8,3 +8,7 @@ coolplane_unit_test(test_plant LINK coolplane_plant)
 target_link_options(test_plant PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 coolplane_unit_test(test_plant_physics LINK coolplane_plant)
 coolplane_unit_test(test_plant_plc LINK coolplane_plant)
+# the served plant, asked by libmodbus
+pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
+coolplane_unit_test(test_modbusd LINK coolplane_simserve coolplane_points PkgConfig::MODBUS Threads::Threads)
+target_compile_definitions(test_modbusd PRIVATE COOLPLANE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

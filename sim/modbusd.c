@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "sim/modbusd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ADU_MAX 260 /* MBAP header 7 + PDU 253 */
+#define CONN_MAX 256
+#define OUT_MAX (8 * ADU_MAX)
+
+struct conn {
+        struct modbusd *m;
+        int fd; /* -1 = free */
+        uint16_t port;
+        uint8_t in[ADU_MAX], out[OUT_MAX];
+        size_t nin, nout;
+};
+
+struct listener {
+        struct modbusd *m;
+        int fd;
+        uint16_t index, port;
+};
+
+struct modbusd {
+        struct modbusd_args a;
+        struct listener *listener;
+        size_t nlistener;
+        struct conn conn[CONN_MAX];
+        enum modbusd_mode *mode; /* by device */
+        uint64_t rng;
+        struct modbusd_stats stats;
+};
+
+static void accept_ready(void *ctx, int fd, uint32_t events);
+static void conn_ready(void *ctx, int fd, uint32_t events);
+
+static uint16_t get16(const uint8_t *b)
+{
+        return (uint16_t)((b[0] << 8) | b[1]);
+}
+
+static void put16(uint8_t *b, unsigned v)
+{
+        b[0] = (uint8_t)(v >> 8);
+        b[1] = (uint8_t)v;
+}
+
+static uint8_t random_byte(struct modbusd *m)
+{
+        m->rng ^= m->rng << 13;
+        m->rng ^= m->rng >> 7;
+        m->rng ^= m->rng << 17;
+        return (uint8_t)(m->rng >> 32);
+}
+
+/* ---- requests ---- */
+
+static size_t answer_read(struct modbusd *m, size_t device, const uint8_t *pdu, size_t n, uint8_t *ret_pdu,
+                          int *ret_exception)
+{
+        uint16_t regs[125];
+        if (n != 5) {
+                *ret_exception = 3;
+                return 0;
+        }
+        unsigned count = get16(pdu + 3);
+        *ret_exception = registers_read(m->a.regs, device, pdu[0] == 3, get16(pdu + 1), count, regs);
+        if (*ret_exception)
+                return 0;
+        ret_pdu[0] = pdu[0];
+        ret_pdu[1] = (uint8_t)(2 * count);
+        for (unsigned k = 0; k < count; k++)
+                put16(ret_pdu + 2 + 2 * k, regs[k]);
+        return 2 + 2 * (size_t)count;
+}
+
+static size_t answer_write(struct modbusd *m, size_t device, bool refuse, const uint8_t *pdu, size_t n,
+                           uint8_t *ret_pdu, int *ret_exception)
+{
+        uint16_t regs[123];
+        struct modbusd_write w = {.device = &m->a.regs->device[device], .function = pdu[0], .regs = regs};
+        bool one = pdu[0] == 6;
+
+        w.count = one ? 1 : (uint16_t)(n >= 6 ? get16(pdu + 3) : 0);
+        if ((one && n != 5) || (!one && (w.count < 1 || w.count > 123 || n != 6 + 2 * (size_t)w.count ||
+                                         pdu[5] != (uint8_t)(2 * w.count)))) {
+                *ret_exception = 3;
+                return 0;
+        }
+        w.address = get16(pdu + 1);
+        for (unsigned k = 0; k < w.count; k++)
+                regs[k] = get16(one ? pdu + 3 : pdu + 6 + 2 * k);
+        w.exception = refuse ? 4 : registers_write(m->a.regs, device, w.address, w.count, regs);
+        m->stats.writes++;
+        if (m->a.written)
+                m->a.written(m->a.ctx, &w);
+        *ret_exception = w.exception;
+        memcpy(ret_pdu, pdu, 5);
+        return 5;
+}
+
+/* Answers one PDU into ret_pdu (≤ 253 bytes); 0 = stay silent. */
+static size_t answer(struct modbusd *m, uint16_t port, uint8_t unit, const uint8_t *pdu, size_t n, uint8_t *ret_pdu)
+{
+        int device = registers_lookup(m->a.regs, port, unit);
+        int exception = 0;
+        size_t len = 0;
+
+        m->stats.requests++;
+        if (device < 0) {
+                exception = 0x0b; /* gateway target failed to respond */
+        } else {
+                enum modbusd_mode mode = m->mode[device];
+                if (mode == MODBUSD_BLACKHOLE)
+                        return 0;
+                if (pdu[0] == 6 || pdu[0] == 16)
+                        len = answer_write(m, (size_t)device, mode == MODBUSD_EXCEPTION, pdu, n, ret_pdu, &exception);
+                else if (mode == MODBUSD_EXCEPTION)
+                        exception = 4;
+                else if (pdu[0] == 3 || pdu[0] == 4)
+                        len = answer_read(m, (size_t)device, pdu, n, ret_pdu, &exception);
+                else
+                        exception = 1;
+        }
+        if (exception) {
+                m->stats.exceptions++;
+                ret_pdu[0] = (uint8_t)(pdu[0] | 0x80);
+                ret_pdu[1] = (uint8_t)exception;
+                return 2;
+        }
+        return len;
+}
+
+/* ---- connections ---- */
+
+static void conn_close(struct conn *c)
+{
+        loop_del_fd(c->m->a.loop, c->fd);
+        close(c->fd);
+        c->fd = -1;
+        c->nin = c->nout = 0;
+}
+
+static bool garbage_device(const struct modbusd *m, uint16_t port, uint8_t unit)
+{
+        int device = registers_lookup(m->a.regs, port, unit);
+        return device >= 0 && m->mode[device] == MODBUSD_GARBAGE;
+}
+
+/* Takes complete requests out of c->in as long as there is room for their answers. -EPROTO: not Modbus TCP. */
+static int conn_serve(struct conn *c)
+{
+        size_t at = 0;
+        int err = 0;
+
+        while (c->nin - at >= 8 && c->nout + ADU_MAX <= OUT_MAX) {
+                const uint8_t *q = c->in + at;
+                size_t len = get16(q + 4); /* unit id and PDU */
+                uint8_t *a = c->out + c->nout;
+                if (get16(q + 2) != 0 || len < 2 || len > 254) {
+                        err = -EPROTO;
+                        break;
+                }
+                if (c->nin - at < 6 + len)
+                        break;
+                if (garbage_device(c->m, c->port, q[6])) {
+                        size_t n = 1 + random_byte(c->m) % 40u;
+                        for (size_t k = 0; k < n; k++)
+                                a[k] = random_byte(c->m);
+                        c->nout += n;
+                } else {
+                        size_t n = answer(c->m, c->port, q[6], q + 7, len - 1, a + 7);
+                        if (n > 0) {
+                                memcpy(a, q, 4);
+                                put16(a + 4, (unsigned)(n + 1));
+                                a[6] = q[6];
+                                c->nout += 7 + n;
+                        }
+                }
+                at += 6 + len;
+        }
+        memmove(c->in, c->in + at, c->nin - at);
+        c->nin -= at;
+        return err;
+}
+
+static int conn_flush(struct conn *c)
+{
+        while (c->nout > 0) {
+                ssize_t n = send(c->fd, c->out, c->nout, MSG_NOSIGNAL);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+                        return 0;
+                if (n <= 0)
+                        return -EPIPE;
+                memmove(c->out, c->out + n, c->nout - (size_t)n);
+                c->nout -= (size_t)n;
+        }
+        return 0;
+}
+
+static void conn_ready(void *ctx, int fd, uint32_t events)
+{
+        struct conn *c = ctx;
+        (void)fd;
+
+        if (events & (EPOLLERR | EPOLLHUP)) {
+                conn_close(c);
+                return;
+        }
+        if (c->nin < sizeof(c->in) && (events & EPOLLIN)) {
+                ssize_t n = recv(c->fd, c->in + c->nin, sizeof(c->in) - c->nin, 0);
+                if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+                        conn_close(c);
+                        return;
+                }
+                if (n > 0)
+                        c->nin += (size_t)n;
+        }
+        int err;
+        size_t before;
+        do { /* requests that waited for room in the buffer of answers are not announced by the socket again */
+                before = c->nin;
+                err = conn_serve(c);
+                if (err < 0)
+                        c->m->stats.protocol_errors++;
+                /* what was answered before the error still goes out */
+                if (conn_flush(c) < 0 || err < 0) {
+                        conn_close(c);
+                        return;
+                }
+        } while (c->nout == 0 && c->nin < before);
+        /* an answer that does not fit stops the reading: the peer's own window is the limit */
+        loop_mod_fd(c->m->a.loop, c->fd, c->nout > 0 ? EPOLLOUT : EPOLLIN);
+}
+
+static int set_nonblocking(int fd)
+{
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                return -errno;
+        return 0;
+}
+
+static void accept_ready(void *ctx, int lfd, uint32_t events)
+{
+        struct listener *l = ctx;
+        struct conn *c = NULL;
+        int one = 1;
+        int fd = accept(lfd, NULL, NULL);
+        (void)events;
+
+        if (fd < 0)
+                return;
+        for (size_t k = 0; k < CONN_MAX && !c; k++)
+                if (l->m->conn[k].fd < 0)
+                        c = &l->m->conn[k];
+        if (!c || set_nonblocking(fd) < 0) {
+                close(fd);
+                return;
+        }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        c->m = l->m;
+        c->fd = fd;
+        c->port = l->index;
+        c->nin = c->nout = 0;
+        if (loop_add_fd(l->m->a.loop, fd, EPOLLIN, conn_ready, c) < 0) {
+                close(fd);
+                c->fd = -1;
+                return;
+        }
+        l->m->stats.connections++;
+}
+
+/* ---- listeners ---- */
+
+static int listen_open(struct listener *l)
+{
+        struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(l->port)};
+        socklen_t len = sizeof(sa);
+        int one = 1, err;
+
+        sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        l->fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (l->fd < 0)
+                return -errno;
+        setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+        if (bind(l->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(l->fd, 64) < 0 ||
+            getsockname(l->fd, (struct sockaddr *)&sa, &len) < 0)
+                goto fail;
+        l->port = ntohs(sa.sin_port);
+        err = set_nonblocking(l->fd);
+        if (err == 0)
+                err = loop_add_fd(l->m->a.loop, l->fd, EPOLLIN, accept_ready, l);
+        if (err == 0)
+                return 0;
+        errno = -err;
+fail:
+        err = -errno;
+        close(l->fd);
+        l->fd = -1;
+        return err;
+}
+
+static void listen_close(struct listener *l)
+{
+        if (l->fd < 0)
+                return;
+        loop_del_fd(l->m->a.loop, l->fd);
+        close(l->fd);
+        l->fd = -1;
+        for (size_t k = 0; k < CONN_MAX; k++)
+                if (l->m->conn[k].fd >= 0 && l->m->conn[k].port == l->index)
+                        conn_close(&l->m->conn[k]);
+}
+
+int modbusd_create(const struct modbusd_args *a, struct modbusd **ret)
+{
+        struct modbusd *m = calloc(1, sizeof(*m));
+        int err = -ENOMEM;
+
+        if (!m)
+                return -ENOMEM;
+        m->a = *a;
+        m->rng = a->seed * 0x9e3779b97f4a7c15u + 1;
+        for (size_t k = 0; k < CONN_MAX; k++)
+                m->conn[k].fd = -1;
+        m->listener = calloc(a->regs->nport, sizeof(*m->listener));
+        m->mode = calloc(a->regs->ndevice, sizeof(*m->mode));
+        if (!m->listener || !m->mode)
+                goto fail;
+        for (size_t k = 0; k < a->regs->nport; k++) {
+                m->listener[k] =
+                    (struct listener){m, -1, (uint16_t)k, a->base_port ? (uint16_t)(a->base_port + k) : (uint16_t)0};
+                m->nlistener++;
+                err = listen_open(&m->listener[k]);
+                if (err < 0)
+                        goto fail;
+        }
+        *ret = m;
+        return 0;
+fail:
+        modbusd_free(m);
+        return err;
+}
+
+struct modbusd *modbusd_free(struct modbusd *m)
+{
+        if (!m)
+                return NULL;
+        for (size_t k = 0; k < m->nlistener; k++)
+                listen_close(&m->listener[k]);
+        for (size_t k = 0; k < CONN_MAX; k++)
+                if (m->conn[k].fd >= 0)
+                        conn_close(&m->conn[k]);
+        free(m->listener);
+        free(m->mode);
+        free(m);
+        return NULL;
+}
+
+uint16_t modbusd_port(const struct modbusd *m, size_t port_index)
+{
+        return m->listener[port_index].port;
+}
+
+int modbusd_set_mode(struct modbusd *m, size_t device, enum modbusd_mode mode)
+{
+        uint16_t port = m->a.regs->device[device].port;
+        bool refused = false;
+
+        m->mode[device] = mode;
+        for (size_t k = 0; k < m->a.regs->ndevice; k++)
+                refused |= m->a.regs->device[k].port == port && m->mode[k] == MODBUSD_REFUSE;
+        if (refused)
+                listen_close(&m->listener[port]);
+        else if (m->listener[port].fd < 0)
+                return listen_open(&m->listener[port]);
+        return 0;
+}
+
+void modbusd_stats(const struct modbusd *m, struct modbusd_stats *ret)
+{
+        *ret = m->stats;
+}

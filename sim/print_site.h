@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Writes the site file and point maps that coolplaned runs on, from the register tables the devices answer with. */
+#ifndef COOLPLANE_SIM_PRINT_SITE_H
+#define COOLPLANE_SIM_PRINT_SITE_H
+
+#include "sim/registers.h"
+
+/* DIR/site.yaml, DIR/profiles/<model>.csv, DIR/points.csv; DIR is made if missing. 0 or -Exxx. */
+int print_site(const struct registers *r, const char *dir, uint16_t base_port, const char *mqtt_host, int mqtt_port);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * What the simulated devices look like on the wire: one table per device model, instances made from the plant's spec.
+ * The same table answers requests (modbusd) and is printed as point maps (print_site), so they cannot disagree.
+ * Encodes on its own; shares no code with the agent's codec, which is tested against it. No I/O, no clock.
+ *
+ * Setpoint registers show the plant's command structs: while a device is local its PLC keeps them at the setpoints in
+ * force, so taking over is bumpless and a write has no effect until the device follows its supervisor.
+ */
+#ifndef COOLPLANE_SIM_REGISTERS_H
+#define COOLPLANE_SIM_REGISTERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/plant.h"
+
+/* What a register shows. _CMD ones are written. */
+enum quantity {
+        Q_CRAH_SAT,
+        Q_CRAH_RAT,
+        Q_CRAH_FAN,
+        Q_CRAH_VALVE,
+        Q_CRAH_POWER,
+        Q_CRAH_DP,
+        Q_CRAH_CHW_IN,
+        Q_CRAH_CHW_OUT,
+        Q_CRAH_AIRFLOW,
+        Q_CRAH_RUNNING,
+        Q_CRAH_ALARM,
+        Q_CRAH_SAT_CMD,
+        Q_CRAH_FAN_CMD,
+        Q_RACK_INLET,
+        Q_RACK_INLET_LOW,
+        Q_RACK_OUTLET,
+        Q_RACK_POWER, /* MQTT only */
+        Q_ROOM_DEWPOINT,
+        Q_CH_CHWST,
+        Q_CH_CHWRT,
+        Q_CH_CW_IN,
+        Q_CH_CW_OUT,
+        Q_CH_POWER,
+        Q_CH_PLR,
+        Q_CH_FLOW,
+        Q_CH_STARTS,
+        Q_CH_HOURS,
+        Q_CH_RUNNING,
+        Q_CH_ALARM,
+        Q_CH_ENABLE_CMD,
+        Q_W_CHWST,
+        Q_W_CHWRT,
+        Q_W_CWST,
+        Q_W_CWRT,
+        Q_W_CHW_FLOW,
+        Q_W_CW_FLOW,
+        Q_W_CHW_PUMP,
+        Q_W_CW_PUMP,
+        Q_W_TOWER_POWER,
+        Q_W_TOWER_FAN,
+        Q_W_ECON,
+        Q_W_CHWST_CMD,
+        Q_W_CWST_CMD,
+        Q_OAT, /* MQTT only, as the next two */
+        Q_WETBULB,
+        Q_OA_RH,
+        Q_HEARTBEAT_CMD,
+        Q_HEARTBEAT_ECHO,
+        Q_REMOTE_CMD,
+        Q_REMOTE_STATUS,
+        Q_WATCHDOG,
+};
+
+enum reg_type { REG_INT16, REG_UINT16, REG_INT32, REG_UINT32, REG_FLOAT32 };
+enum reg_order { REG_AB, REG_BA, REG_ABCD, REG_CDAB, REG_BADC, REG_DCBA };
+enum reg_unit {
+        REG_NONE,
+        REG_DEGC,
+        REG_DEGF,
+        REG_W,
+        REG_KW,
+        REG_PA,
+        REG_M3S,
+        REG_LPS,
+        REG_RATIO,
+        REG_PERCENT,
+        REG_H,
+        REG_S
+};
+
+struct reg {
+        const char *row; /* name of the point within its equipment */
+        const char *brick;
+        enum quantity q;
+        bool holding; /* false: input register */
+        uint16_t address;
+        enum reg_type type;
+        enum reg_order order;
+        double scale; /* engineering value = raw · scale */
+        enum reg_unit unit;
+        const char *equipment; /* NULL: the device's */
+        size_t offset;         /* added to the device's index: rack of a sensor hub */
+};
+
+enum reg_model { MODEL_CRAH_A, MODEL_CRAH_B, MODEL_CRAH_C, MODEL_CHILLER_A, MODEL_CHILLER_B, MODEL_HUB, MODEL_PLANT };
+
+struct reg_device {
+        char name[32];
+        enum reg_model model;
+        const char *profile; /* NULL: its rows stand in points.csv */
+        uint16_t port;       /* index of the TCP port; several units behind one port are a gateway */
+        uint8_t unit_id;
+        bool holes_readable; /* reserved registers read as 0; otherwise they are illegal addresses */
+        bool supervised;
+        enum plant_dev dev;
+        size_t index, zone;
+        const struct reg *reg; /* sorted by (holding, address) */
+        size_t nreg;
+        /* state */
+        uint16_t heartbeat;
+        bool remote_cmd;
+        int illegal; /* register that answers 02; −1 none */
+};
+
+struct registers {
+        struct plant *plant; /* NULL when only printed; borrowed */
+        struct plant_spec spec;
+        struct reg_device *device;
+        size_t ndevice, nport;
+        struct reg **owned; /* generated tables */
+        size_t nowned;
+};
+
+/* Hard range of a write in SI: what the device itself accepts, and what the printed site allows. */
+struct reg_write {
+        double device_min, device_max, min, max, max_step, fallback;
+        int safe_dir;
+        const char *min_interval;
+};
+/* False for quantities that cannot be written. */
+bool reg_write_of(enum quantity q, struct reg_write *ret);
+
+int registers_create(const struct plant_spec *spec, struct plant *p, struct registers **ret);
+struct registers *registers_free(struct registers *r);
+int registers_find(const struct registers *r, const char *device); /* index, −1 */
+int registers_lookup(const struct registers *r, uint16_t port, uint8_t unit_id);
+
+/* 0 or a Modbus exception code (1 function, 2 address, 3 value). A write is all or nothing. */
+int registers_read(struct registers *r, size_t device, bool holding, unsigned address, unsigned count,
+                   uint16_t *ret_regs);
+int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs);
+
+/* SI value a register shows now, before encoding. */
+double reg_value(const struct registers *r, const struct reg_device *d, const struct reg *g);
+unsigned reg_count(const struct reg *g);
+double reg_unit_from_si(enum reg_unit u, double v);
+double reg_unit_to_si(enum reg_unit u, double v);
+void reg_encode(const struct reg *g, double si, uint16_t *ret_regs); /* NaN → the type's sentinel */
+double reg_decode(const struct reg *g, const uint16_t *regs);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* A plant with its weather and load, from what the command line named. */
+#ifndef COOLPLANE_SIM_SERVE_WORLD_H
+#define COOLPLANE_SIM_SERVE_WORLD_H
+
+#include "sim/plant.h"
+
+struct world_args {
+        const char *site;
+        uint64_t seed;                  /* 0: the site's own */
+        const char *weather, *workload; /* files; NULL: synthetic */
+        enum plant_local local;
+};
+struct world {
+        struct plant_spec spec;
+        struct weather *weather;
+        struct workload *workload;
+        struct plant *plant;
+};
+
+/* 0 or an exit code, with the reason on stderr. */
+int world_create(const struct world_args *a, int64_t start_ms, struct world *ret);
+void world_free(struct world *w);
+
+#endif
