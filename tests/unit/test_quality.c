@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/points/quality.h"
+
+static struct point points[2];
+static struct ptable *table;
+
+static int setup(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+                points[i] = (struct point){.scale = 1};
+                points[i].max_rate = points[i].valid_min = points[i].valid_max = NAN;
+                points[i].stale_after_ms = 30000;
+        }
+        return ptable_create(points, 2, &table);
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        table = ptable_free(table);
+        return 0;
+}
+
+static struct sample put(int64_t t_ms, double v)
+{
+        struct sample s = {.point = 0, .quality = QUALITY_GOOD, .t_ms = t_ms, .value = v, .raw = v};
+        ptable_update(table, &s, t_ms);
+        return s;
+}
+
+static void is(struct sample s, enum quality q, enum quality_reason r)
+{
+        assert_string_equal(quality_reason_str((enum quality_reason)s.reason), quality_reason_str(r));
+        assert_int_equal(s.quality, q);
+}
+
+static void test_before_any_reading(void **state)
+{
+        (void)state;
+        struct sample s = ptable_get(table, 1, 0);
+        is(s, QUALITY_BAD, QR_NOT_YET);
+        assert_true(s.point == 1 && isnan(s.value));
+        is(ptable_get(table, 1, 999999), QUALITY_BAD, QR_NOT_YET);
+        assert_false(ptable_last_good(table, 1, &s));
+}
+
+static void r17_stale(void **state)
+{
+        (void)state;
+        struct sample s;
+        put(1000, 21);
+        is(ptable_get(table, 0, 1000), QUALITY_GOOD, QR_NONE);
+        is(ptable_get(table, 0, 31000), QUALITY_GOOD, QR_NONE);
+        is(ptable_get(table, 0, 31001), QUALITY_BAD, QR_STALE);
+        assert_true(ptable_last_good(table, 0, &s) && s.value == 21 && s.quality == QUALITY_GOOD);
+        /* an old source time does not become fresh by arriving */
+        s = (struct sample){.point = 0, .quality = QUALITY_GOOD, .t_ms = 2000, .value = 22, .raw = 22};
+        ptable_update(table, &s, 32001);
+        is(s, QUALITY_BAD, QR_STALE);
+        s = (struct sample){.point = 0, .quality = QUALITY_GOOD, .t_ms = 200000, .value = 22, .raw = 22};
+        ptable_update(table, &s, 100000); /* a clock 100 s ahead */
+        is(s, QUALITY_BAD, QR_STALE);
+        points[0].stale_after_ms = 0; /* not set */
+        put(300000, 5);
+        is(ptable_get(table, 0, 900000000), QUALITY_GOOD, QR_NONE);
+}
+
+static void r16_rate(void **state)
+{
+        (void)state;
+        points[0].max_rate = 0.5; /* per second */
+        is(put(0, 20), QUALITY_GOOD, QR_NONE);
+        is(put(10000, 25), QUALITY_GOOD, QR_NONE);    /* exactly 0.5/s */
+        is(put(20000, 30.001), QUALITY_BAD, QR_RATE); /* just above */
+        is(put(30000, 25.5), QUALITY_GOOD, QR_NONE);  /* back where it was: that one was the glitch */
+        is(put(40000, 80), QUALITY_BAD, QR_RATE);
+        is(put(50000, 81), QUALITY_GOOD, QR_NONE);        /* confirmed: the level is real */
+        is(put(60000, 81 - 5.001), QUALITY_BAD, QR_RATE); /* downward too */
+        struct sample s;
+        assert_true(ptable_last_good(table, 0, &s) && s.value == 81);
+        is(ptable_get(table, 0, 60000), QUALITY_BAD, QR_RATE);
+}
+
+static void r16_stuck(void **state)
+{
+        (void)state;
+        points[0].frozen_after_ms = 60000;
+        is(put(0, 20), QUALITY_GOOD, QR_NONE);
+        is(put(59999, 20), QUALITY_GOOD, QR_NONE);
+        is(put(60000, 20), QUALITY_BAD, QR_STUCK);
+        is(put(70000, 20), QUALITY_BAD, QR_STUCK);
+        is(put(80000, 20.1), QUALITY_GOOD, QR_NONE);
+        is(put(139999, 20.1), QUALITY_GOOD, QR_NONE);
+        is(put(140000, 20.1), QUALITY_BAD, QR_STUCK);
+
+        points[0].writable = true; /* a setpoint is meant to rest */
+        is(put(500000, 20.1), QUALITY_GOOD, QR_NONE);
+        points[0].writable = false;
+        points[0].frozen_after_ms = 0; /* not set: never stuck */
+        is(put(9000000, 20.1), QUALITY_GOOD, QR_NONE);
+}
+
+/* Quality gets worse, never better; nothing is repaired. */
+static void test_never_better(void **state)
+{
+        (void)state;
+        struct sample s = {
+            .point = 0, .quality = QUALITY_BAD, .reason = QR_SENTINEL, .t_ms = 5000, .value = 255, .raw = 255};
+        ptable_update(table, &s, 5000);
+        is(s, QUALITY_BAD, QR_SENTINEL);
+        is(ptable_get(table, 0, 5000), QUALITY_BAD, QR_SENTINEL);
+        assert_true(ptable_get(table, 0, 5000).value == 255);
+        assert_false(ptable_last_good(table, 0, &s));
+        s = (struct sample){.point = 0, .quality = QUALITY_UNCERTAIN, .reason = QR_SOURCE, .t_ms = 6000, .value = 20};
+        ptable_update(table, &s, 6000);
+        is(ptable_get(table, 0, 6000), QUALITY_UNCERTAIN, QR_SOURCE);
+        assert_false(ptable_last_good(table, 0, &s));
+        s = (struct sample){.point = 0, .quality = QUALITY_GOOD, .t_ms = 7000, .value = NAN, .raw = NAN};
+        ptable_update(table, &s, 7000);
+        is(s, QUALITY_BAD, QR_NAN);
+        s = (struct sample){.point = 0, .quality = QUALITY_BAD, .reason = QR_COMM_FAIL, .t_ms = 8000, .value = NAN};
+        ptable_update(table, &s, 8000);
+        is(ptable_get(table, 0, 8000), QUALITY_BAD, QR_COMM_FAIL);
+        s = (struct sample){.point = 99, .quality = QUALITY_GOOD, .t_ms = 8000, .value = 1};
+        ptable_update(table, &s, 8000); /* not ours: ignored */
+}
+
+/* A message that arrives late is judged by itself but does not replace a newer one. */
+static void test_out_of_order(void **state)
+{
+        (void)state;
+        points[0].max_rate = 0.1;
+        put(10000, 20);
+        struct sample s = {.point = 0, .quality = QUALITY_GOOD, .t_ms = 9000, .value = 40, .raw = 40};
+        ptable_update(table, &s, 10000);
+        assert_true(ptable_get(table, 0, 10000).value == 20);
+        is(put(11000, 20.05), QUALITY_GOOD, QR_NONE); /* and does not disturb the rate rule */
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(test_before_any_reading, setup, teardown),
+            cmocka_unit_test_setup_teardown(r17_stale, setup, teardown),
+            cmocka_unit_test_setup_teardown(r16_rate, setup, teardown),
+            cmocka_unit_test_setup_teardown(r16_stuck, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_never_better, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_out_of_order, setup, teardown),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
