@@ -196,7 +196,7 @@ static void publish_result(struct orchestrator *o, const struct request *q, cons
                 fprintf(f, ",\"vm\":\"v%" PRIu32 "\",\"from\":\"h%" PRIu32 "\",\"to\":\"h%" PRIu32 "\"", q->vm, q->from,
                         q->to);
         else
-                fprintf(f, ",\"vm\":\"%s\",\"from\":\"\",\"to\":\"%s\"", vm, to);
+                fprintf(f, ",\"vm\":\"%s\",\"from\":\"?\",\"to\":\"%s\"", vm, to);
         fprintf(f, ",\"state\":\"%s\",\"error\":\"%s\"}", state, error);
         send(o, "vm/move/result", f, &text, &len, 1, false);
 }
@@ -294,7 +294,7 @@ void orchestrator_request(struct orchestrator *o, const char *json, size_t len)
         else if (plain(id)) {
                 struct request q = {0};
                 memcpy(q.id, id, strlen(id) + 1);
-                publish_result(o, &q, "", "", "failed", "bad request");
+                publish_result(o, &q, "?", "?", "failed", "bad request");
         }
         json_decref(root);
 }
