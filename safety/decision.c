@@ -4,44 +4,19 @@
 
 const char *decision_kind_str(enum decision_kind k)
 {
-        switch (k) {
-        case DECISION_ACCEPT:
-                return "accept";
-        case DECISION_PROJECT:
-                return "project";
-        case DECISION_HOLD:
-                return "hold";
-        case DECISION_FALLBACK:
-                return "fallback";
-        }
-        return "unknown";
+        static const char *const name[] = {"accept", "project", "hold", "fallback"};
+        return (unsigned)k < sizeof(name) / sizeof(name[0]) ? name[k] : "unknown";
 }
 
 const char *decision_reason_str(enum decision_reason r)
 {
         static const char *const name[] = {
-            [DR_ACCEPTED] = "accepted",
-            [DR_LIMIT] = "limit",
-            [DR_RATE] = "rate",
-            [DR_EQUIPMENT] = "equipment",
-            [DR_WORST_CASE] = "worst-case",
-            [DR_SLOW_STEP] = "slow-step",
-            [DR_NO_PROPOSAL] = "no-proposal",
-            [DR_MALFORMED] = "malformed",
-            [DR_NOT_FINITE] = "not-finite",
-            [DR_LOW_CONFIDENCE] = "low-confidence",
-            [DR_SENSOR] = "sensor",
-            [DR_NOT_CERTIFIABLE] = "not-certifiable",
-            [DR_TRIP] = "trip",
-            [DR_INTERLOCK] = "interlock",
-            [DR_VERIFY] = "verify",
-            [DR_RECOVERING] = "recovering",
-            [DR_WATER] = "water",
-        };
-
-        if ((unsigned)r >= sizeof(name) / sizeof(name[0]))
-                return "unknown";
-        return name[r];
+            /* in the order of the enum */
+            "accepted",    "limit",     "rate",       "equipment",      "worst-case", "slow-step",
+            "no-proposal", "malformed", "not-finite", "low-confidence", "sensor",     "not-certifiable",
+            "trip",        "interlock", "verify",     "recovering",     "water"};
+        _Static_assert(sizeof(name) / sizeof(name[0]) == DR_WATER + 1, "a name for every reason");
+        return (unsigned)r < sizeof(name) / sizeof(name[0]) ? name[r] : "unknown";
 }
 
 const double *decision_u(const struct safety_decision *d, size_t *ret_nu)

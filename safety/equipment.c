@@ -8,7 +8,6 @@
 static unsigned starts_in_hour(const struct equipment *q, double mono_s)
 {
         unsigned n = 0;
-
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++)
                 n += q->start_s[i] > mono_s - 3600;
         return n;
@@ -30,7 +29,6 @@ void equipment_reset(struct equipment *q)
 void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, bool running, double mono_s)
 {
         bool on = commanded || running;
-
         if (!q->seen) {
                 /* Nothing is known of the past: timers start now and one start is left in this hour, so that a
                  * restart loop cannot wear a chiller out. */
@@ -71,10 +69,8 @@ static double capacity_without(const struct safety_envelope *e, const struct saf
                                const double *act, size_t j)
 {
         double sum_w = 0;
-
         for (size_t k = 0; k < e->nu; k++) {
                 bool stays = k < j ? act[k] >= 0.5 : base[k] >= 0.5;
-
                 if (e->u[k].kind == SAFETY_U_ONOFF && k != j && stays && snap->onoff_status &&
                     snap->onoff_status[k] == 1)
                         sum_w += e->u[k].capacity_w;
@@ -89,7 +85,6 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                 const struct safety_u *u = &e->u[j];
                 bool was = base[j] >= 0.5, on;
                 enum decision_reason cut = want[j] >= 0 && want[j] <= 1 ? DR_ACCEPTED : DR_LIMIT;
-
                 if (u->kind != SAFETY_U_ONOFF)
                         continue;
                 on = want[j] > 0; /* anything but off is on: rounding goes toward more cooling */
@@ -123,7 +118,6 @@ void equipment_save(const struct equipment *q, double mono_s, double *buf)
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) /* oldest first; −1 = none */
         {
                 double t = q->start_s[(q->head + i) % SAFETY_STARTS_MAX];
-
                 buf[3 + i] = t > mono_s - 3600 ? mono_s - t : -1;
         }
 }
@@ -138,7 +132,6 @@ void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, con
         q->since_s = mono_s - elapsed_s - buf[2];
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) {
                 double age_s = buf[3 + i];
-
                 if (age_s >= 0)
                         note_start(q, mono_s - elapsed_s - age_s);
         }

@@ -13,7 +13,6 @@ enum demand { DEMAND_TRIM, DEMAND_STAY, DEMAND_RESPOND };
 static enum demand demand_of(const struct safety *s, const struct safety_snapshot *snap, const struct safety_y *c)
 {
         double y, room = INFINITY;
-
         if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                 return DEMAND_RESPOND;
         if (!isnan(c->hi))
@@ -31,11 +30,9 @@ static enum demand demand_of(const struct safety *s, const struct safety_snapsho
 static enum demand demand_of_group(const struct safety *s, const struct safety_snapshot *snap, size_t g)
 {
         enum demand worst = DEMAND_TRIM;
-
         for (size_t i = 0; i < s->env.ncert; i++) {
                 const struct safety_y *c = &s->env.cert[i];
                 enum demand d;
-
                 if (g != SAFETY_NO_GROUP && s->row_group[c->row] != g)
                         continue;
                 d = demand_of(s, snap, c);
@@ -51,7 +48,6 @@ void fallback_action(const struct safety *s, const struct safety_snapshot *snap,
                 const struct safety_u *u = &s->env.u[j];
                 enum demand d = demand_of_group(s, snap, s->u_group[j]);
                 double nominal = u->nominal;
-
                 if (u->kind == SAFETY_U_ONOFF) { /* nothing is staged off while the model is not in use */
                         want[j] = full || d == DEMAND_RESPOND || nominal > 0 ? 1 : s->base[j];
                 } else if (u->safe_dir == 0) {
@@ -61,10 +57,8 @@ void fallback_action(const struct safety *s, const struct safety_snapshot *snap,
                 } else if (d == DEMAND_RESPOND) {
                         want[j] = limits_ramp(u, s->base[j]);
                 } else if (limits_less_cooling(u, s->base[j], nominal)) {
-                        want[j] = limits_more_of(u, s->base[j],
-                                                 limits_less_cooling(u, limits_ramp(u, s->base[j]), nominal)
-                                                     ? limits_ramp(u, s->base[j])
-                                                     : nominal);
+                        double ramp = limits_ramp(u, s->base[j]);
+                        want[j] = limits_less_cooling(u, ramp, nominal) ? ramp : nominal;
                 } else {
                         want[j] = d == DEMAND_TRIM ? nominal : s->base[j];
                 }

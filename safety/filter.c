@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BISECT_END (1.0 / 1024) /* of the way from backup to proposal */
+#define BISECT_END (1.0 / 128) /* of the way from backup to proposal: below a register step in practice */
 
 /* Bump allocation over the caller's block; with mem NULL it only counts. */
 struct arena {
@@ -17,7 +17,6 @@ struct arena {
 static void *take(struct arena *a, size_t n, size_t size)
 {
         size_t at = a->used;
-
         a->used += (n * size + 15) / 16 * 16;
         return a->mem ? a->mem + at : NULL;
 }
@@ -25,7 +24,6 @@ static void *take(struct arena *a, size_t n, size_t size)
 static void *copy(struct arena *a, const void *from, size_t n, size_t size)
 {
         void *p = take(a, n, size);
-
         if (p && n > 0)
                 memcpy(p, from, n * size);
         return p;
@@ -37,13 +35,10 @@ static size_t work_max(const struct arx_structure *st, size_t n)
         return 4 * ((n + st->lag_max + 1) * (st->ny + st->nu + st->nd) + st->nterm + ARX_TERMS_MAX);
 }
 
-static struct safety *carve(struct arena *a, const struct safety_envelope *e, const struct arx_structure *st)
+static void carve(struct arena *a, const struct safety_envelope *e, const struct arx_structure *st, struct safety *s)
 {
-        struct safety dummy, *s = take(a, 1, sizeof(struct safety));
         const size_t nu = e->nu, ny = e->ny, n = e->horizon, lag = st->lag_max;
-
-        if (!s)
-                s = &dummy;
+        (void)take(a, 1, sizeof(*s)); /* the object itself */
         s->env = *e;
         s->env.u = copy(a, e->u, nu, sizeof(struct safety_u));
         s->env.cert = copy(a, e->cert, e->ncert, sizeof(struct safety_y));
@@ -73,14 +68,13 @@ static struct safety *carve(struct arena *a, const struct safety_envelope *e, co
         s->row_bad = take(a, ny, sizeof(uint8_t));
         s->arx_work = take(a, work_max(st, n), sizeof(double));
         s->verifier = take(a, 1, verify_memsize(e, st));
-        return a->mem ? s : NULL;
 }
 
 size_t safety_memsize(const struct safety_envelope *e, const struct arx_structure *st)
 {
         struct arena a = {NULL, 0};
-
-        (void)carve(&a, e, st);
+        struct safety dummy;
+        carve(&a, e, st, &dummy);
         return a.used;
 }
 
@@ -88,16 +82,15 @@ int safety_create(void *mem, size_t size, const struct safety_envelope *e, const
 {
         const struct arx_structure *st = arx_structure(model);
         struct arena a = {mem, 0};
-        struct safety *s;
+        struct safety *s = mem;
         const char *what;
         size_t index;
-
         if (safety_envelope_validate(e, &what, &index) < 0 || e->nu != st->nu || e->ny != st->ny || e->nd != st->nd)
                 return -EINVAL;
         if (!mem || size < safety_memsize(e, st) || arx_predict_work(model, e->horizon) > work_max(st, e->horizon))
                 return -ENOMEM;
         memset(mem, 0, safety_memsize(e, st));
-        s = carve(&a, e, st);
+        carve(&a, e, st, s);
         s->model = model;
         s->lag_max = st->lag_max;
         s->decision.nu = e->nu;
@@ -115,7 +108,6 @@ static void set_base(struct safety *s, const struct safety_snapshot *snap)
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
                 double v = snap->u_confirmed ? snap->u_confirmed[j] : (double)NAN;
-
                 if (!isfinite(v))
                         v = s->have_last ? s->last[j] : u->nominal;
                 s->base[j] = v < u->lo ? u->lo : v > u->hi ? u->hi : v;
@@ -132,7 +124,6 @@ static void clip_all(struct safety *s, const struct safety_snapshot *snap, enum 
 {
         for (size_t j = 0; j < s->env.nu; j++) {
                 enum decision_reason cut = DR_ACCEPTED;
-
                 if (s->env.u[j].kind != SAFETY_U_CONTINUOUS)
                         continue;
                 s->clip[j] =
@@ -150,7 +141,6 @@ static void hold_blind(struct safety *s)
 {
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
-
                 if (s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].blind)
                         s->clip[j] = limits_quantise(
                             u, u->safe_dir == 0 ? s->base[j] : limits_more_of(u, s->clip[j], s->base[j]), s->base[j]);
@@ -163,7 +153,6 @@ static void segment_start(struct safety *s, const struct safety_snapshot *snap, 
 {
         const struct safety_u *u = &s->env.u[j];
         double to = nominal ? u->nominal : limits_ramp(u, s->base[j]);
-
         if (u->kind == SAFETY_U_ONOFF)
                 s->start[j] = s->clip[j] > 0 || (nominal ? s->base[j] * u->nominal > 0
                                                          : equipment_may_start(&s->equip[j], u, snap->mono_s));
@@ -176,7 +165,6 @@ static void segment_start(struct safety *s, const struct safety_snapshot *snap, 
 static double between(const struct safety *s, size_t j, double f)
 {
         const struct safety_u *u = &s->env.u[j];
-
         if (u->kind == SAFETY_U_ONOFF)
                 return f > 0 ? s->clip[j] : s->start[j];
         if (f == 0)
@@ -200,12 +188,10 @@ static void settle(struct safety *s, size_t g, double f, bool certified)
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
         size_t open = s->ngroup;
-
         memcpy(s->act, s->clip, s->env.nu * sizeof(double));
         for (unsigned it = 0; it < SAFETY_EVAL_MAX && open > 0; it++) {
                 for (size_t j = 0; j < s->env.nu; j++) {
                         const struct group *p = s->u_group[j] != SAFETY_NO_GROUP ? &s->group[s->u_group[j]] : NULL;
-
                         if (!p || p->decided || it == 0)
                                 continue;
                         if (it == 1)
@@ -218,7 +204,6 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
                         struct group *p = &s->group[g];
                         struct group kept = *p;
                         bool ok;
-
                         if (p->decided)
                                 continue;
                         ok = tighten_judge(s, g);
@@ -235,7 +220,6 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
                                 settle(s, g, 0, false);
                         } else if (it > 1) {
                                 double mid = 0.5 * (p->lo + p->hi);
-
                                 if (ok) {
                                         p->lo = mid;
                                 } else { /* margin and terminal stay those of the best certified action */
@@ -254,7 +238,6 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
 static bool unchanged(const struct safety *s, size_t j)
 {
         const struct safety_u *u = &s->env.u[j];
-
         return fabs(s->act[j] - s->want[j]) <=
                (u->step > 0 ? u->step * (1 + SAFETY_SNAP) : 1e-9 * (1 + fabs(s->want[j])));
 }
@@ -265,12 +248,10 @@ static void conclude(struct safety *s, enum decision_reason cut)
         struct safety_decision *d = &s->decision;
         bool certified = true, moved = false;
         enum decision_reason why = cut;
-
         d->cert.terminal = true;
         d->cert.margin = INFINITY;
         for (size_t g = 0; g < s->ngroup; g++) {
                 const struct group *p = &s->group[g];
-
                 if (!p->certified && !p->blind && why != DR_NOT_CERTIFIABLE) {
                         why = DR_NOT_CERTIFIABLE;
                         d->cert.binding_y = p->binding;
@@ -294,12 +275,11 @@ static void conclude(struct safety *s, enum decision_reason cut)
                 d->cert.margin = NAN;
         for (size_t j = 0; j < s->env.nu; j++)
                 moved = moved || !unchanged(s, j);
-        if (d->kind == DECISION_HOLD) {
-                if (moved && (why == DR_WORST_CASE || why == DR_NOT_CERTIFIABLE)) {
-                        d->kind = DECISION_PROJECT;
-                        d->reason = why;
-                }
-        } else if (!certified || moved || why != DR_ACCEPTED) {
+        if (d->kind == DECISION_HOLD)
+                moved = moved && (why == DR_WORST_CASE || why == DR_NOT_CERTIFIABLE);
+        else
+                moved = moved || !certified || why != DR_ACCEPTED;
+        if (moved) {
                 d->kind = DECISION_PROJECT;
                 d->reason = why;
         }
@@ -309,7 +289,6 @@ static void conclude(struct safety *s, enum decision_reason cut)
 static void verify_last(struct safety *s, const struct safety_snapshot *snap)
 {
         struct safety_decision *d = &s->decision;
-
         verify_observe(s->verifier, snap);
 #ifdef SAFETY_TEST_SKIP_VERIFY
         d->cert.verified = true;
@@ -319,7 +298,6 @@ static void verify_last(struct safety *s, const struct safety_snapshot *snap)
         if (!d->cert.verified) {
                 for (size_t j = 0; j < s->env.nu; j++) {
                         const struct safety_u *u = &s->env.u[j];
-
                         if (u->kind == SAFETY_U_ONOFF)
                                 s->act[j] = s->base[j] > 0 || equipment_may_start(&s->equip[j], u, snap->mono_s);
                         else
@@ -351,16 +329,13 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
         struct interlock_result lock;
         enum decision_reason cut = DR_ACCEPTED;
         int binding_u = -1;
-
         set_base(s, snap);
         tighten_model(s);
         tighten_observe(s, snap);
         lock = interlock_step(&s->lock, &s->env, snap, prop);
         d->t_ms = snap->t_ms;
         d->reason = lock.reason;
-        d->kind = lock.order == ORDER_NORMAL ? DECISION_ACCEPT
-                  : lock.order == ORDER_HOLD ? DECISION_HOLD
-                                             : DECISION_FALLBACK;
+        d->kind = lock.order >= ORDER_FALLBACK ? DECISION_FALLBACK : lock.order ? DECISION_HOLD : DECISION_ACCEPT;
         d->cert = (struct safety_certificate){.model_hash = s->model_hash,
                                               .delta = s->env.delta > 0 ? s->env.delta : (double)NAN,
                                               .horizon = s->env.horizon,
@@ -393,11 +368,9 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
 bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, const double *d_with)
 {
         bool ok = s->have_last;
-
         tighten_rollout(s, snap, d_with, s->last, true);
         for (size_t g = 0; g < s->ngroup; g++) {
                 struct group kept = s->group[g]; /* the certificate of the decision is not touched */
-
                 ok = tighten_judge(s, g) && !s->group[g].blind && ok;
                 s->group[g] = kept;
         }
@@ -407,7 +380,6 @@ bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, con
 size_t safety_state_save(const struct safety *s, double mono_s, double *buf, size_t cap)
 {
         size_t n = 1 + s->env.nu * SAFETY_STATE_PER_U;
-
         if (cap < n)
                 return n;
         buf[0] = 1; /* version */
@@ -419,7 +391,6 @@ size_t safety_state_save(const struct safety *s, double mono_s, double *buf, siz
 void safety_state_restore(struct safety *s, double mono_s, double elapsed_s, const double *buf, size_t n)
 {
         double gap_s = elapsed_s >= 0 && isfinite(elapsed_s) ? elapsed_s : 0;
-
         verify_restore(s->verifier, mono_s, gap_s, buf, n);
         if (n != 1 + s->env.nu * SAFETY_STATE_PER_U || buf[0] != 1)
                 return;

@@ -11,7 +11,6 @@ enum safety_cond interlock_reading(const struct safety_envelope *e, const struct
 {
         enum safety_cond c = snap->y_ok && snap->window.n > 0 ? (enum safety_cond)snap->y_ok[row] : COND_ERROR;
         double y;
-
         if (c != COND_TRUE)
                 return c;
         y = snap->window.y[(snap->window.n - 1) * e->ny + row];
@@ -27,11 +26,9 @@ static bool trip_check(struct interlock *k, const struct safety_envelope *e, con
 {
         unsigned now = 0;
         bool persistent = false;
-
         for (size_t i = 0; i < e->ncert; i++) {
                 const struct safety_y *c = &e->cert[i];
                 double y;
-
                 if (isnan(c->trip))
                         continue;
                 if (interlock_reading(e, snap, c->row, &y) != COND_TRUE)
@@ -55,10 +52,8 @@ static bool trip_check(struct interlock *k, const struct safety_envelope *e, con
 static size_t bad_readings(const struct safety_envelope *e, const struct safety_snapshot *snap, int *first)
 {
         size_t n = 0;
-
         for (size_t i = 0; i < e->ncert; i++) {
                 double y;
-
                 if (interlock_reading(e, snap, e->cert[i].row, &y) == COND_TRUE)
                         continue;
                 if (n++ == 0)
@@ -120,7 +115,6 @@ struct interlock_result interlock_step(struct interlock *k, const struct safety_
         bool above = false;
         bool trip = trip_check(k, e, snap, &above, &trip_row);
         size_t bad = bad_readings(e, snap, &bad_row);
-
         if (trip) {
                 r = (struct interlock_result){ORDER_FULL, DR_TRIP, trip_row};
         } else if (snap->interlock) {

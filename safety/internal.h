@@ -131,7 +131,7 @@ size_t verify_memsize(const struct safety_envelope *e, const struct arx_structur
 struct verifier *verify_create(void *mem, const struct safety_envelope *e, const struct arx *model);
 /* Sees every snapshot first (timers), then judges candidates. */
 void verify_observe(struct verifier *v, const struct safety_snapshot *snap);
-bool verify_action(struct verifier *v, const struct safety_snapshot *snap, const double *act);
+bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act);
 void verify_decided(struct verifier *v, const double *act);
 void verify_restore(struct verifier *v, double mono_s, double elapsed_s, const double *buf, size_t n);
 

@@ -11,7 +11,6 @@ static double grid_of(const struct safety_u *u, double v)
 {
         double q = (v - u->origin) / u->step;
         double r = round(q);
-
         return fabs(q - r) <= SAFETY_SNAP ? r : q;
 }
 
@@ -31,12 +30,12 @@ static const char *check_grid(const struct safety_u *u)
                 return "u.step";
         if (!isfinite(u->origin))
                 return "u.origin";
-        if (u->step > 0) {
-                if (!(fabs(u->lo - u->origin) / u->step <= GRID_MAX && fabs(u->hi - u->origin) / u->step <= GRID_MAX))
-                        return "u.step";
-                if (!(grid_min(u) <= grid_max(u)))
-                        return "u.origin";
-        }
+        if (u->step == 0)
+                return NULL;
+        if (!(fabs(u->lo - u->origin) / u->step <= GRID_MAX && fabs(u->hi - u->origin) / u->step <= GRID_MAX))
+                return "u.step";
+        if (!(grid_min(u) <= grid_max(u)))
+                return "u.origin";
         return NULL;
 }
 
@@ -73,7 +72,6 @@ static const char *check_onoff(const struct safety_u *u)
 static const char *check_u(const struct safety_u *u)
 {
         const char *what;
-
         if (u->kind != SAFETY_U_CONTINUOUS && u->kind != SAFETY_U_ONOFF)
                 return "u.kind";
         if (!(u->safe_dir >= -1 && u->safe_dir <= 1))
@@ -88,26 +86,20 @@ static const char *check_u(const struct safety_u *u)
         return what;
 }
 
-static bool nan_or_finite(double v)
-{
-        return isnan(v) || isfinite(v);
-}
-
 static const char *check_cert(const struct safety_envelope *e, size_t i)
 {
         const struct safety_y *c = &e->cert[i];
-
         if (c->row >= e->ny)
                 return "cert.row";
         for (size_t k = 0; k < i; k++) {
                 if (e->cert[k].row == c->row)
                         return "cert.row";
         }
-        if (!nan_or_finite(c->hi) || (isnan(c->hi) && isnan(c->lo) && isnan(c->trip)))
+        if (isinf(c->hi) || (isnan(c->hi) && isnan(c->lo) && isnan(c->trip)))
                 return "cert.hi";
-        if (!nan_or_finite(c->lo) || c->lo >= c->hi)
+        if (isinf(c->lo) || c->lo >= c->hi)
                 return "cert.lo";
-        if (!nan_or_finite(c->trip) || c->trip < c->hi)
+        if (isinf(c->trip) || c->trip < c->hi)
                 return "cert.trip";
         return NULL;
 }
@@ -139,7 +131,6 @@ int safety_envelope_validate(const struct safety_envelope *e, const char **reter
 {
         const char *what = check_scalars(e);
         size_t index = 0;
-
         for (size_t j = 0; !what && j < e->nu; j++) {
                 what = check_u(&e->u[j]);
                 index = j;
@@ -172,7 +163,6 @@ double limits_more_of(const struct safety_u *u, double a, double b)
 double limits_quantise(const struct safety_u *u, double v, double toward)
 {
         double k;
-
         if (!(v >= u->lo)) /* NaN too: callers never pass it, and the safe side of a NaN is not lo in general */
                 v = u->lo;
         if (v > u->hi)
@@ -194,7 +184,6 @@ double limits_quantise(const struct safety_u *u, double v, double toward)
 double limits_full(const struct safety_u *u)
 {
         double end = u->safe_dir > 0 ? u->hi : u->lo;
-
         return limits_quantise(u, u->safe_dir == 0 ? u->nominal : end, u->nominal);
 }
 
@@ -202,7 +191,6 @@ double limits_ramp(const struct safety_u *u, double from)
 {
         double full = limits_full(u);
         double v = from + u->safe_dir * u->backup_rate;
-
         return limits_less_cooling(u, v, full) ? v : full;
 }
 
@@ -211,7 +199,6 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
 {
         double v = want;
         bool back;
-
         if (!(v >= u->lo && v <= u->hi)) {
                 v = v > u->hi ? u->hi : u->lo;
                 *why = DR_LIMIT;

@@ -21,7 +21,6 @@
 static void closure(struct safety *s, const struct arx_structure *st)
 {
         bool grew = true;
-
         memset(s->active, 0, s->env.ny);
         for (size_t i = 0; i < s->env.ncert; i++)
                 s->active[s->env.cert[i].row] = 1;
@@ -30,7 +29,6 @@ static void closure(struct safety *s, const struct arx_structure *st)
                 for (size_t i = 0; i < st->ny; i++) {
                         for (size_t k = st->row_start[i]; s->active[i] && k < st->row_start[i + 1]; k++) {
                                 const struct arx_term *t = &st->term[k];
-
                                 if (t->src == ARX_SRC_Y && !s->active[t->index]) {
                                         s->active[t->index] = 1;
                                         grew = true;
@@ -44,13 +42,11 @@ static void closure(struct safety *s, const struct arx_structure *st)
 static bool lo_certifiable(const struct safety *s, const struct arx_structure *st, size_t i)
 {
         bool raises = false;
-
         if (isnan(s->env.cert[i].lo))
                 return false;
         for (size_t k = st->row_start[s->env.cert[i].row]; k < st->row_start[s->env.cert[i].row + 1]; k++) {
                 const struct arx_term *t = &st->term[k];
                 int dir = t->src == ARX_SRC_U ? s->env.u[t->index].safe_dir : 0;
-
                 if (dir != 0 && t->sign * dir <= 0)
                         return false;
                 raises = raises || dir != 0;
@@ -62,7 +58,6 @@ static bool lo_certifiable(const struct safety *s, const struct arx_structure *s
 static bool join(size_t *a, size_t *b)
 {
         bool differ = *a != *b;
-
         if (*a < *b)
                 *b = *a;
         else
@@ -74,7 +69,6 @@ void tighten_groups(struct safety *s)
 {
         const struct arx_structure *st = arx_structure(s->model);
         bool changed = true;
-
         closure(s, st);
         for (size_t i = 0; i < s->env.ny; i++)
                 s->row_group[i] = s->active[i] ? i : SAFETY_NO_GROUP;
@@ -85,11 +79,9 @@ void tighten_groups(struct safety *s)
                 for (size_t i = 0; i < s->env.ny; i++) {
                         for (size_t k = st->row_start[i]; s->active[i] && k < st->row_start[i + 1]; k++) {
                                 const struct arx_term *t = &st->term[k];
-
-                                if (t->src == ARX_SRC_Y)
-                                        changed = join(&s->row_group[i], &s->row_group[t->index]) || changed;
-                                else if (t->src == ARX_SRC_U)
-                                        changed = join(&s->row_group[i], &s->u_group[t->index]) || changed;
+                                if (t->src == ARX_SRC_Y || t->src == ARX_SRC_U)
+                                        changed |= join(&s->row_group[i], t->src == ARX_SRC_Y ? &s->row_group[t->index]
+                                                                                              : &s->u_group[t->index]);
                         }
                 }
         }
@@ -108,44 +100,29 @@ void tighten_groups(struct safety *s)
                 s->row_lo[i] = lo_certifiable(s, st, i);
 }
 
-/* Synthetic window: every row the backup in force, hot corners for variables it does not move, d_max. */
-static void terminal_window(struct safety *s, const struct arx_structure *st)
+/* Synthetic window: every row the backup in force and d_max; units that are not confirmed running count as off. */
+static void terminal_window(struct safety *s)
 {
         const size_t nu = s->env.nu, nd = s->env.nd;
-
-        for (size_t j = 0; j < nu; j++) {
-                const struct safety_u *u = &s->env.u[j];
-
-                s->syn_u[j] = u->kind == SAFETY_U_ONOFF ? u->lo : limits_full(u);
+        for (size_t l = 0; l < s->lag_max; l++) {
+                for (size_t j = 0; j < nu; j++)
+                        s->syn_u[l * nu + j] =
+                            s->env.u[j].kind == SAFETY_U_ONOFF ? s->env.u[j].lo : limits_full(&s->env.u[j]);
+                if (nd > 0)
+                        memcpy(s->syn_d + l * nd, s->env.d_max, nd * sizeof(double));
         }
-        for (size_t k = 0; k < st->nterm; k++) {
-                const struct arx_term *t = &st->term[k];
-
-                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0)
-                        s->syn_u[t->index] = t->sign > 0 ? s->env.u[t->index].hi : s->env.u[t->index].lo;
-        }
-        for (size_t l = 1; l < s->lag_max; l++)
-                memcpy(s->syn_u + l * nu, s->syn_u, nu * sizeof(double));
-        for (size_t l = 0; l < s->lag_max && nd > 0; l++)
-                memcpy(s->syn_d + l * nd, s->env.d_max, nd * sizeof(double));
 }
 
-/* The argument needs coefficients ≥ 0 between outputs, and one sign for a variable the backup leaves where it is. */
-static bool box_possible(struct safety *s, const struct arx_structure *st, size_t i)
+/* The argument needs coefficients ≥ 0 between outputs, and a backup that moves every variable of the row. */
+static bool box_possible(const struct safety *s, const struct arx_structure *st, size_t i)
 {
         const double *theta, *lo, *hi;
-
         arx_row(s->model, i, &theta, &lo, &hi);
         for (size_t k = st->row_start[i]; k < st->row_start[i + 1]; k++) {
                 const struct arx_term *t = &st->term[k];
-                size_t o = k - st->row_start[i];
-
-                if (t->src == ARX_SRC_Y && !(lo[o] >= 0))
+                if (t->src == ARX_SRC_Y && !(lo[k - st->row_start[i]] >= 0))
                         return false;
-                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0 &&
-                    s->syn_u[t->index] != (t->sign > 0 ? s->env.u[t->index].hi : s->env.u[t->index].lo))
-                        return false;
-                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0 && t->sign == 0)
+                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0)
                         return false;
         }
         return true;
@@ -155,7 +132,6 @@ static bool box_possible(struct safety *s, const struct arx_structure *st, size_
 static void one_step(struct safety *s)
 {
         struct arx_window w = {s->lag_max, s->syn_y, s->syn_u, s->syn_d};
-
         for (size_t l = 0; l < s->lag_max; l++)
                 memcpy(s->syn_y + l * s->env.ny, s->box, s->env.ny * sizeof(double));
         arx_worst(s->model, &w, 1, s->syn_u, s->syn_d, 1, s->active, s->arx_work, s->y_up);
@@ -171,45 +147,33 @@ static double limit_of(const struct safety *s, size_t row)
         return NAN;
 }
 
+/* Any box with f(box) ≤ box will do: free rows start high and come down until the certified ones fit as well. */
 static void box_upper(struct safety *s)
 {
         double top = -INFINITY;
         bool open = true;
-
         for (size_t i = 0; i < s->env.ncert; i++)
                 top = fmax(top, s->env.cert[i].hi); /* fmax ignores NaN */
         for (size_t i = 0; i < s->env.ny; i++) {
-                double hi = s->active[i] ? limit_of(s, i) : 0;
-
-                s->box[i] = isnan(hi) ? top + BOX_START : hi;
+                double hi = limit_of(s, i);
+                s->box[i] = !isnan(hi) ? hi : isfinite(top) ? top + BOX_START : 0;
         }
-        for (size_t g = 0; g < s->ngroup; g++)
-                s->group[g].decided = !s->group[g].invariant || !isfinite(top);
         for (unsigned it = 0; open && it < BOX_ITER_MAX; it++) {
-                const double *y = s->y_up;
-
                 one_step(s);
-                open = false;
                 for (size_t g = 0; g < s->ngroup; g++)
                         s->group[g].certified = true;
                 for (size_t i = 0; i < s->env.ny; i++) {
-                        struct group *g = s->active[i] ? &s->group[s->row_group[i]] : NULL;
-
-                        if (!g || g->decided || y[i] <= s->box[i])
-                                continue;
-                        g->certified = false;
-                        if (it == 0 && isnan(limit_of(s, i))) { /* not even from above */
-                                g->decided = true;
-                                g->invariant = false;
-                        }
+                        if (s->active[i] && !(s->y_up[i] <= s->box[i]))
+                                s->group[s->row_group[i]].certified = false;
                 }
+                open = false;
                 for (size_t g = 0; g < s->ngroup; g++) {
-                        s->group[g].decided = s->group[g].decided || s->group[g].certified;
+                        s->group[g].decided = s->group[g].certified || (it > 0 && s->group[g].decided);
                         open = open || !s->group[g].decided;
                 }
                 for (size_t i = 0; i < s->env.ny; i++) {
                         if (s->active[i] && !s->group[s->row_group[i]].decided && isnan(limit_of(s, i)))
-                                s->box[i] = fmin(s->box[i], y[i]);
+                                s->box[i] = fmin(s->box[i], s->y_up[i]);
                 }
         }
         for (size_t g = 0; g < s->ngroup; g++)
@@ -220,14 +184,13 @@ void tighten_model(struct safety *s)
 {
         const struct arx_structure *st = arx_structure(s->model);
         uint64_t hash = arx_hash(s->model);
-
         if (s->have_hash && hash == s->model_hash)
                 return;
         s->have_hash = true;
         s->model_hash = hash;
         for (size_t i = 0; i < s->env.ny; i++)
                 s->active[i] = s->row_group[i] != SAFETY_NO_GROUP;
-        terminal_window(s, st);
+        terminal_window(s);
         for (size_t g = 0; g < s->ngroup; g++)
                 s->group[g].invariant = s->env.horizon >= s->lag_max;
         for (size_t i = 0; i < s->env.ny; i++) {
@@ -244,20 +207,19 @@ void tighten_model(struct safety *s)
 void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
 {
         double phi[ARX_TERMS_MAX];
-
         for (size_t g = 0; g < s->ngroup; g++) {
-                s->group[g].blind = false;
-                s->group[g].blind_row = -1;
-                s->group[g].comfortable = true;
-                s->group[g].decided = s->group[g].certified = s->group[g].terminal = false;
-                s->group[g].fraction = 1;
-                s->group[g].margin = NAN;
-                s->group[g].binding = -1;
+                struct group *p = &s->group[g];
+                *p = (struct group){.chained = p->chained,
+                                    .invariant = p->invariant,
+                                    .comfortable = true,
+                                    .blind_row = -1,
+                                    .binding = -1,
+                                    .fraction = 1,
+                                    .margin = NAN};
         }
         for (size_t i = 0; i < s->env.ny; i++) {
                 struct group *g = s->row_group[i] != SAFETY_NO_GROUP ? &s->group[s->row_group[i]] : NULL;
                 double y;
-
                 s->row_bad[i] = interlock_reading(&s->env, snap, i, &y) != COND_TRUE;
                 if (!g || (!s->row_bad[i] && arx_regressor(s->model, i, &snap->window, phi)))
                         continue;
@@ -268,7 +230,6 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
         for (size_t i = 0; i < s->env.ncert; i++) {
                 const struct safety_y *c = &s->env.cert[i];
                 double y;
-
                 if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                         continue;
                 if (y > c->hi - SAFETY_COMFORT || (s->row_lo[i] && y < c->lo))
@@ -281,11 +242,9 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
 {
         const size_t nu = s->env.nu, nd = s->env.nd, n = s->env.horizon;
         bool lower = false;
-
         for (size_t j = 0; j < nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
                 double v = act[j];
-
                 if (u->kind == SAFETY_U_ONOFF)
                         v = fmin(v, s->base[j]); /* a start is not counted on before it is confirmed */
                 else if (u->safe_dir != 0 && limits_less_cooling(u, limits_ramp(u, s->base[j]), v))
@@ -312,11 +271,9 @@ static double row_margin(const struct safety *s, size_t i)
 {
         const struct safety_y *c = &s->env.cert[i];
         double least = INFINITY;
-
         for (size_t k = 0; k < s->env.horizon; k++) {
                 double up = isnan(c->hi) ? (double)INFINITY : c->hi - s->y_up[k * s->env.ny + c->row];
                 double dn = s->row_lo[i] ? s->y_lo[k * s->env.ny + c->row] - c->lo : (double)INFINITY;
-
                 if (isnan(up) || isnan(dn))
                         return NAN;
                 least = fmin(least, fmin(up, dn));
@@ -328,10 +285,8 @@ static double row_margin(const struct safety *s, size_t i)
 static bool at_backup(const struct safety *s, size_t g)
 {
         const size_t n = s->env.horizon, first = n + 1 > s->lag_max ? n + 1 - s->lag_max : 0;
-
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
-
                 if (s->u_group[j] != g || u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0)
                         continue;
                 for (size_t k = first; k < n; k++) {
@@ -357,12 +312,10 @@ bool tighten_judge(struct safety *s, size_t g)
 {
         struct group *p = &s->group[g];
         bool ok = true;
-
         p->margin = INFINITY;
         p->binding = -1;
         for (size_t i = 0; i < s->env.ncert; i++) {
                 double m;
-
                 if (s->row_group[s->env.cert[i].row] != g || (isnan(s->env.cert[i].hi) && !s->row_lo[i]))
                         continue;
                 m = row_margin(s, i);

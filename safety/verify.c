@@ -21,12 +21,11 @@ struct unit {
 struct verifier {
         struct safety_envelope env;
         const struct arx *model;
-        struct unit *unit;   /* [nu] */
-        double *have;        /* [nu] what the plant has */
-        double *previous;    /* [nu] last decision */
-        uint8_t *reach;      /* [ncert × nu] variable can move output */
-        uint8_t *visited;    /* [ny] create only */
-        double *x, *lo, *hi; /* [ARX_TERMS_MAX] */
+        struct unit *unit; /* [nu] */
+        double *have;      /* [nu] what the plant has */
+        double *previous;  /* [nu] last decision */
+        uint8_t *reach;    /* [ncert × nu] variable can move output */
+        uint8_t *visited;  /* [ny] create only */
         bool decided_before;
 };
 
@@ -38,7 +37,6 @@ static size_t round16(size_t n)
 static void *slice(char **at, size_t n)
 {
         void *p = *at;
-
         *at += round16(n);
         return p;
 }
@@ -47,14 +45,12 @@ size_t verify_memsize(const struct safety_envelope *e, const struct arx_structur
 {
         return round16(sizeof(struct verifier)) + round16(e->nu * sizeof(struct safety_u)) +
                round16(e->ncert * sizeof(struct safety_y)) + round16(e->nu * sizeof(struct unit)) +
-               2 * round16(e->nu * sizeof(double)) + round16(e->ncert * e->nu) + round16(st->ny) +
-               3 * round16(ARX_TERMS_MAX * sizeof(double));
+               2 * round16(e->nu * sizeof(double)) + round16(e->ncert * e->nu) + round16(st->ny);
 }
 
 static void fill_reach(struct verifier *v, const struct arx_structure *st, size_t i)
 {
         bool again = true;
-
         memset(v->visited, 0, st->ny);
         v->visited[v->env.cert[i].row] = 1;
         while (again) {
@@ -64,7 +60,6 @@ static void fill_reach(struct verifier *v, const struct arx_structure *st, size_
                                 continue;
                         for (size_t k = st->row_start[r]; k < st->row_start[r + 1]; k++) {
                                 const struct arx_term *t = &st->term[k];
-
                                 if (t->src == ARX_SRC_U)
                                         v->reach[i * v->env.nu + t->index] = 1;
                                 if (t->src == ARX_SRC_Y && !v->visited[t->index])
@@ -82,6 +77,7 @@ static void forget_unit(struct unit *q)
                 q->started_s[i] = -INFINITY;
 }
 
+/* mem is zeroed */
 struct verifier *verify_create(void *mem, const struct safety_envelope *e, const struct arx *model)
 {
         const struct arx_structure *st = arx_structure(model);
@@ -89,24 +85,17 @@ struct verifier *verify_create(void *mem, const struct safety_envelope *e, const
         struct verifier *v = slice(&at, sizeof(*v));
         struct safety_u *u = slice(&at, e->nu * sizeof(*u));
         struct safety_y *cert = slice(&at, e->ncert * sizeof(*cert));
-
         memcpy(u, e->u, e->nu * sizeof(*u));
         memcpy(cert, e->cert, e->ncert * sizeof(*cert));
         v->env = *e;
         v->env.u = u;
         v->env.cert = cert;
-        v->env.d_max = NULL;
         v->model = model;
         v->unit = slice(&at, e->nu * sizeof(*v->unit));
         v->have = slice(&at, e->nu * sizeof(double));
         v->previous = slice(&at, e->nu * sizeof(double));
         v->reach = slice(&at, e->ncert * e->nu);
         v->visited = slice(&at, st->ny);
-        v->x = slice(&at, ARX_TERMS_MAX * sizeof(double));
-        v->lo = slice(&at, ARX_TERMS_MAX * sizeof(double));
-        v->hi = slice(&at, ARX_TERMS_MAX * sizeof(double));
-        v->decided_before = false;
-        memset(v->reach, 0, e->ncert * e->nu);
         for (size_t i = 0; i < e->ncert; i++)
                 fill_reach(v, st, i);
         for (size_t j = 0; j < e->nu; j++)
@@ -117,7 +106,6 @@ struct verifier *verify_create(void *mem, const struct safety_envelope *e, const
 static void add_start(struct unit *q, double at_s)
 {
         size_t oldest = 0;
-
         for (size_t i = 1; i < SAFETY_STARTS_MAX; i++) {
                 if (q->started_s[i] < q->started_s[oldest])
                         oldest = i;
@@ -128,7 +116,6 @@ static void add_start(struct unit *q, double at_s)
 static double starts_left(const struct unit *q, const struct safety_u *u, double mono_s)
 {
         double left = floor(u->max_starts_per_h);
-
         for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
                 left -= mono_s - q->started_s[i] < 3600 ? 1 : 0;
         return left;
@@ -156,13 +143,11 @@ void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
         for (size_t j = 0; j < v->env.nu; j++) {
                 const struct safety_u *u = &v->env.u[j];
                 double now = v->decided_before ? v->previous[j] : u->nominal;
-
                 if (snap->u_confirmed && isfinite(snap->u_confirmed[j]))
                         now = snap->u_confirmed[j];
                 v->have[j] = fmin(fmax(now, u->lo), u->hi);
                 if (u->kind == SAFETY_U_ONOFF) {
                         bool runs = snap->onoff_status && snap->onoff_status[j] == 1;
-
                         watch_unit(&v->unit[j], u, v->have[j] >= 0.5 || runs, snap->mono_s);
                 }
         }
@@ -178,7 +163,6 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
 {
         const struct unit *q = &v->unit[j];
         double left_w = 0;
-
         if (!v->env.u[j].fast && !snap->slow_step)
                 return false;
         if (q->on &&
@@ -196,7 +180,6 @@ static bool onoff_allowed(const struct verifier *v, const struct safety_snapshot
 {
         const struct unit *q = &v->unit[j];
         bool was = v->have[j] >= 0.5;
-
         if (act[j] != 0 && act[j] != 1)
                 return false;
         if ((act[j] == 1) == was)
@@ -211,7 +194,6 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
 {
         const struct safety_u *u = &v->env.u[j];
         double tol = 2 * SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(v->have[j])), change = a - v->have[j];
-
         if (!(a >= u->lo && a <= u->hi))
                 return false;
         if (u->step > 0 && !(fabs(u->origin + round((a - u->origin) / u->step) * u->step - a) <= 1e-9 * (1 + fabs(a))))
@@ -219,8 +201,7 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
         if (u->safe_dir * change >= 0 && u->safe_dir != 0)
                 return true; /* more cooling, or no change */
         /* the last grid value before the bound is as near as one can stay to a present value beyond it */
-        if (fabs(change) < u->step && (a + u->step > u->hi || a - u->step < u->lo) &&
-            (v->have[j] > a ? a + u->step > u->hi : a - u->step < u->lo))
+        if (fabs(change) < u->step && (change < 0 ? a + u->step > u->hi : a - u->step < u->lo))
                 return true;
         if (fabs(change) <= tol)
                 return true;
@@ -236,7 +217,6 @@ static double regressor(const struct verifier *v, const struct safety_snapshot *
 {
         const struct arx_window *w = &snap->window;
         size_t r;
-
         if (t->src == ARX_SRC_ONE)
                 return 1;
         if (t->lag > w->n)
@@ -249,17 +229,16 @@ static double regressor(const struct verifier *v, const struct safety_snapshot *
         return t->lag == 1 ? snap->d_hi[t->index] : w->d[r * v->env.nd + t->index];
 }
 
-/* max Σ θ_k x_k over lo ≤ θ ≤ hi and Σ θ = 1: start at lo, spend what is left on the largest x first. v->hi is used up.
+/* max Σ θ_k x_k over lo ≤ θ ≤ hi and Σ θ = 1: start at lo, spend what is left on the largest x first. hi is used up.
  * A set whose sums cannot meet 1 is taken without that condition, which only widens it. */
-static double sum1_max(struct verifier *v, size_t n)
+static double sum1_max(size_t n, const double *x, const double *lo, double *hi)
 {
         double sum_lo = 0, sum_hi = 0, value = 0, boxed = 0, left;
-
         for (size_t k = 0; k < n; k++) {
-                sum_lo += v->lo[k];
-                sum_hi += v->hi[k];
-                value += v->lo[k] * v->x[k];
-                boxed += v->x[k] > 0 ? v->hi[k] * v->x[k] : v->lo[k] * v->x[k];
+                sum_lo += lo[k];
+                sum_hi += hi[k];
+                value += lo[k] * x[k];
+                boxed += x[k] > 0 ? hi[k] * x[k] : lo[k] * x[k];
         }
         if (n == 0 || !(sum_lo <= 1 + 1e-9 && sum_hi >= 1 - 1e-9) || !isfinite(sum_lo))
                 return boxed;
@@ -267,64 +246,60 @@ static double sum1_max(struct verifier *v, size_t n)
         for (size_t turn = 0; turn < n && left > 0; turn++) {
                 size_t best = n;
                 double room;
-
                 for (size_t k = 0; k < n; k++) {
-                        if (v->hi[k] > v->lo[k] && (best == n || v->x[k] > v->x[best]))
+                        if (hi[k] > lo[k] && (best == n || x[k] > x[best]))
                                 best = k;
                 }
                 if (best == n)
                         break;
-                room = fmin(v->hi[best] - v->lo[best], left);
-                value += room * v->x[best];
+                room = fmin(hi[best] - lo[best], left);
+                value += room * x[best];
                 left -= room;
-                v->hi[best] = v->lo[best];
+                hi[best] = lo[best];
         }
         return value;
 }
 
 /* Largest dir·y of the row after one step of act, over the model set and the noise. */
-static double one_step_bound(struct verifier *v, const struct safety_snapshot *snap, size_t row, const double *act,
-                             int dir)
+static double one_step_bound(const struct verifier *v, const struct safety_snapshot *snap, size_t row,
+                             const double *act, int dir)
 {
         const struct arx_structure *st = arx_structure(v->model);
         const double *theta, *lo, *hi;
+        double gx[ARX_TERMS_MAX], glo[ARX_TERMS_MAX], ghi[ARX_TERMS_MAX]; /* the sum-to-one group */
         struct arx_row_info info;
         double sum = 0;
         size_t n = 0;
-
         arx_row(v->model, row, &theta, &lo, &hi);
         arx_row_info(v->model, row, &info);
         for (size_t k = st->row_start[row]; k < st->row_start[row + 1]; k++) {
                 size_t o = k - st->row_start[row];
                 double x = dir * regressor(v, snap, &st->term[k], act);
-
                 if (!isfinite(x))
                         return NAN;
                 if (st->term[k].sum1) {
-                        v->x[n] = x;
-                        v->lo[n] = lo[o];
-                        v->hi[n++] = hi[o];
+                        gx[n] = x;
+                        glo[n] = lo[o];
+                        ghi[n++] = hi[o];
                 } else if (x != 0) {
                         sum += x > 0 ? hi[o] * x : lo[o] * x;
                 }
         }
-        return sum + sum1_max(v, n) + info.w_bar;
+        return sum + sum1_max(n, gx, glo, ghi) + info.w_bar;
 }
 
 /* Certified row i would stay inside its limits for one step, whatever the model in the set. */
-static bool row_inside(struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t i)
+static bool row_inside(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t i)
 {
         const struct safety_y *c = &v->env.cert[i];
         const struct arx_structure *st = arx_structure(v->model);
         bool raised = false, lowered = false;
-
         if (!isnan(c->hi) && !(one_step_bound(v, snap, c->row, act, 1) <= c->hi + TOL))
                 return false;
         if (isnan(c->lo))
                 return true;
         for (size_t k = st->row_start[c->row]; k < st->row_start[c->row + 1]; k++) {
                 int dir = st->term[k].src == ARX_SRC_U ? v->env.u[st->term[k].index].safe_dir : 0;
-
                 raised = raised || (dir != 0 && dir * st->term[k].sign > 0);
                 lowered = lowered || (dir != 0 && dir * st->term[k].sign <= 0);
         }
@@ -336,7 +311,6 @@ static bool known_safe(const struct verifier *v, double a, size_t j)
 {
         const struct safety_u *u = &v->env.u[j];
         double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(now));
-
         if (u->safe_dir == 0)
                 return a >= fmin(now, u->nominal) - u->step - tol && a <= fmax(now, u->nominal) + u->step + tol;
         if (a - u->step < u->lo || a + u->step > u->hi)
@@ -344,7 +318,7 @@ static bool known_safe(const struct verifier *v, double a, size_t j)
         return u->safe_dir * (a - now) >= -tol || u->safe_dir * (a - u->nominal) >= -tol;
 }
 
-bool verify_action(struct verifier *v, const struct safety_snapshot *snap, const double *act)
+bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
         for (size_t j = 0; j < v->env.nu; j++) {
                 if (v->env.u[j].kind == SAFETY_U_CONTINUOUS ? !continuous_allowed(v, snap, act[j], j)
@@ -368,7 +342,6 @@ void verify_restore(struct verifier *v, double mono_s, double elapsed_s, const d
                 return;
         for (size_t j = 0; j < v->env.nu; j++) {
                 const double *b = buf + 1 + j * SAFETY_STATE_PER_U;
-
                 forget_unit(&v->unit[j]);
                 if (b[0] != 1 || !(b[2] >= 0))
                         continue;

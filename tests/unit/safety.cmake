@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(t hostile loop limits)
+foreach(t hostile loop limits filter alloc)
   coolplane_unit_test(test_safety_${t} LINK coolplane_safety)
 endforeach()
+coolplane_unit_test(test_verify LINK coolplane_safety)
+target_link_options(test_safety_alloc PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 
 # The same hostile proposers with one of the two checkers compiled out: the other alone must hold.
 foreach(half filter verify)

@@ -139,6 +139,14 @@ static inline void hostile_episode(struct rig *r, size_t n)
                                     "step %zu variable %zu: %.17g from %.17g in [%g, %g] step %g rate %g dir %d: %s", k,
                                     j, act[j], was[j], u->lo, u->hi, u->step, u->rate, u->safe_dir,
                                     decision_reason_str(decision_reason(d)));
+                        if (u->kind == SAFETY_U_CONTINUOUS && !u->fast &&
+                            fabs(act[j] - was[j]) > u->step * 1.001 + 1e-9) {
+                                /* more than rounding: on the slow step, or toward more cooling */
+                                if (!r->snap.slow_step)
+                                        assert_true(u->safe_dir * (act[j] - was[j]) > 0);
+                                if (r->snap.no_warmer_water && u->safe_dir <= 0)
+                                        assert_true(act[j] < was[j]);
+                        }
                         /* toward more cooling nothing is cut, whenever the proposal is looked at at all */
                         if (u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0 &&
                             (decision_kind(d) == DECISION_ACCEPT || decision_kind(d) == DECISION_PROJECT) && finite &&

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "tests/unit/test_safety_common.h"
+
+#define NOW(r, row) ((r).wy[(RIG_HIST - 1) * (r).ny + (row)])
+
+static void open_rig(struct rig *r)
+{
+        rig_open(r, rig_default(), 1);
+        rig_create(r);
+}
+
+static void expect(const struct safety_decision *d, enum decision_kind kind, enum decision_reason reason)
+{
+        if (decision_kind(d) != kind || decision_reason(d) != reason)
+                fail_msg("%s/%s, expected %s/%s", decision_kind_str(decision_kind(d)),
+                         decision_reason_str(decision_reason(d)), decision_kind_str(kind), decision_reason_str(reason));
+}
+
+static bool near(double a, double b)
+{
+        return fabs(a - b) < 1e-9;
+}
+
+static void set_inlets(struct rig *r, double y_c)
+{
+        for (size_t i = 0; i < RIG_HIST * r->ny; i++)
+                r->wy[i] = y_c;
+}
+
+static void test_accepts_a_certified_proposal(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+        const struct safety_certificate *c;
+        size_t nu;
+
+        (void)state;
+        open_rig(&r);
+        r.prop[0] = 18.2; /* 0.2 K warmer */
+        d = rig_decide(&r);
+        expect(d, DECISION_ACCEPT, DR_ACCEPTED);
+        c = decision_certificate(d);
+        assert_true(decision_u(d, &nu)[0] == 18.2);
+        assert_int_equal(nu, r.nu);
+        assert_true(c->verified && c->terminal && c->fraction == 1 && c->margin > 0 && c->delta == 0.05);
+        assert_true(c->model_hash == arx_hash(r.model) && c->horizon == r.env.horizon);
+        assert_true(c->binding_y >= 0 && c->binding_y < (int)r.ny && c->binding_u == -1);
+        assert_int_equal(decision_t_ms(d), r.snap.t_ms);
+        rig_close(&r);
+}
+
+static void test_cut_by_rate_names_the_variable(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+
+        (void)state;
+        open_rig(&r);
+        r.prop[2] = 20;
+        d = rig_decide(&r);
+        expect(d, DECISION_PROJECT, DR_RATE);
+        assert_int_equal(decision_certificate(d)->binding_u, 2);
+        assert_true(rig_action(d)[2] == 18.5);
+        r.prop[2] = 16; /* the safe direction passes whole */
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        r.prop[2] = 25;
+        r.confirmed[2] = 24;
+        d = rig_decide(&r);
+        assert_true(decision_kind(d) == DECISION_PROJECT);
+        rig_close(&r);
+}
+
+/* Room 1 hot, room 2 cool: only room 1 is cut, and no more than it must be. */
+static void test_groups_do_not_punish_each_other(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+        const double *act;
+
+        (void)state;
+        open_rig(&r);
+        assert_int_equal(r.s->ngroup, 2);
+        assert_int_equal(r.s->u_group[8], SAFETY_NO_GROUP);
+        for (size_t i = 0; i < RIG_HIST * r.ny; i++)
+                r.wy[i] = i % r.ny < 3 ? 26.5 : 22;
+        r.d_hi[0] = 1.1;
+        for (size_t j = 0; j < 8; j += 2) {
+                r.confirmed[j] = 20;
+                r.prop[j] = 20.4;
+        }
+        d = rig_decide(&r); /* comfortable, no earlier certificate, and from nominal up nothing can be certified */
+        expect(d, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        act = rig_action(d);
+        assert_true(act[0] == 18 && act[2] == 18 && near(act[4], 20.4) && near(act[6], 20.4));
+        for (size_t i = 0; i < RIG_HIST * r.ny; i++)
+                r.wy[i] = i % r.ny < 3 ? 25 : 22;
+        d = rig_decide(&r); /* certified part of the way */
+        expect(d, DECISION_PROJECT, DR_WORST_CASE);
+        act = rig_action(d);
+        assert_true(act[0] > 18 && act[0] < 20.4 && near(act[4], 20.4) && near(act[6], 20.4));
+        assert_true(decision_certificate(d)->fraction > 0 && decision_certificate(d)->fraction < 1);
+        assert_true(decision_certificate(d)->margin >= 0 && decision_certificate(d)->margin < 0.1);
+        assert_true(decision_certificate(d)->terminal);
+        assert_true(decision_certificate(d)->binding_y < 3);
+        rig_close(&r);
+}
+
+static void test_nothing_certifiable_stays_nominal_or_cools(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        const struct safety_decision *d;
+        const double *act;
+
+        (void)state;
+        a.w = 2; /* noise no backup can hold */
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        r.prop[0] = 18.4;
+        r.prop[2] = 17; /* more cooling than nominal: known safe, so passes */
+        r.prop[3] = 0.7;
+        r.confirmed[4] = r.prop[4] = 19; /* less cooling than nominal now */
+        d = rig_decide(&r);
+        expect(d, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        act = rig_action(d);
+        assert_true(act[0] == 18 && act[2] == 17 && near(act[3], 0.8) && act[4] == 18);
+        assert_false(decision_certificate(d)->terminal);
+        assert_true(decision_certificate(d)->margin < 0);
+        assert_true(decision_certificate(d)->verified);
+        /* both sides of comfort: 0.5 K below the limit of 27 */
+        memcpy(r.confirmed, r.prop, r.nu * sizeof(double));
+        set_inlets(&r, 26.5);
+        r.prop[0] = r.confirmed[0] = 18;
+        assert_true(rig_action(rig_decide(&r))[0] == 18);
+        set_inlets(&r, 26.51);
+        assert_true(rig_action(rig_decide(&r))[0] == 17); /* the backup's ramp */
+        rig_close(&r);
+}
+
+static void test_trip_single_needs_persistence_two_agree(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+        const double *act;
+
+        (void)state;
+        open_rig(&r);
+        NOW(r, 0) = 32; /* at the bound: not above */
+        (void)rig_decide(&r);
+        d = rig_decide(&r);
+        assert_int_not_equal(decision_reason(d), DR_TRIP);
+        NOW(r, 0) = 32.01;
+        assert_int_not_equal(decision_reason(rig_decide(&r)), DR_TRIP);
+        NOW(r, 0) = 22; /* one step only: clears */
+        (void)rig_decide(&r);
+        NOW(r, 0) = 32.01;
+        assert_int_not_equal(decision_reason(rig_decide(&r)), DR_TRIP);
+        d = rig_decide(&r);
+        expect(d, DECISION_FALLBACK, DR_TRIP);
+        assert_int_equal(decision_certificate(d)->binding_y, 0);
+        act = rig_action(d);
+        for (size_t j = 0; j < 8; j += 2)
+                assert_true(act[j] == 16 && act[j + 1] == 1); /* full cooling, at once */
+        assert_true(act[8] == 7);
+        rig_close(&r);
+        open_rig(&r);
+        NOW(r, 0) = NOW(r, 4) = 32.01;
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_TRIP);
+        NOW(r, 0) = NOW(r, 4) = 22; /* recovery takes required_persist clean steps */
+        for (unsigned k = 1; k < r.env.required_persist; k++)
+                expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        assert_int_equal(decision_kind(rig_decide(&r)), DECISION_ACCEPT);
+        rig_close(&r);
+}
+
+static void test_interlock_demands_full_cooling(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+
+        (void)state;
+        open_rig(&r);
+        r.snap.interlock = true;
+        d = rig_decide(&r);
+        expect(d, DECISION_FALLBACK, DR_INTERLOCK);
+        assert_true(rig_action(d)[0] == 16 && rig_action(d)[1] == 1);
+        rig_close(&r);
+}
+
+/* One bad kind of proposal: HOLD for hold_steps, then FALLBACK until required_persist clean steps. */
+static void ladder_of(enum decision_reason reason, bool present, bool malformed, bool confident, double value)
+{
+        struct rig r;
+
+        open_rig(&r);
+        r.prop[0] = 17.8;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        r.confirmed[0] = 17.8;
+        r.p = (struct safety_proposal){.present = present, .malformed = malformed, .in_distribution = confident};
+        r.prop[0] = value;
+        for (unsigned k = 0; k < r.env.hold_steps; k++) {
+                expect(rig_decide(&r), DECISION_HOLD, reason);
+                assert_true(rig_action(&r.s->decision)[0] == 17.8); /* what was decided last */
+        }
+        expect(rig_decide(&r), DECISION_FALLBACK, reason);
+        expect(rig_decide(&r), DECISION_FALLBACK, reason);
+        r.p = (struct safety_proposal){.present = true, .in_distribution = true};
+        r.prop[0] = 18;
+        for (unsigned k = 1; k < r.env.required_persist; k++)
+                expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        assert_int_equal(decision_kind(rig_decide(&r)), DECISION_ACCEPT);
+        r.p.present = false; /* the hold counter started over */
+        expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
+        rig_close(&r);
+}
+
+static void test_ladder(void **state)
+{
+        (void)state;
+        ladder_of(DR_NO_PROPOSAL, false, false, true, 18);
+        ladder_of(DR_MALFORMED, true, true, true, 18);
+        ladder_of(DR_LOW_CONFIDENCE, true, false, false, 18);
+        ladder_of(DR_NOT_FINITE, true, false, true, NAN);
+        ladder_of(DR_NOT_FINITE, true, false, true, INFINITY);
+        ladder_of(DR_NOT_FINITE, true, false, true, -INFINITY);
+}
+
+static void test_unclean_step_restarts_recovery(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.snap.interlock = true;
+        (void)rig_decide(&r);
+        r.snap.interlock = false;
+        for (unsigned k = 1; k < r.env.required_persist; k++)
+                expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        r.p.present = false;
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_NO_PROPOSAL);
+        r.p.present = true;
+        for (unsigned k = 1; k < r.env.required_persist; k++)
+                expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        assert_int_equal(decision_kind(rig_decide(&r)), DECISION_ACCEPT);
+        rig_close(&r);
+}
+
+static void test_denormal_and_huge_are_ordinary_numbers(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.prop[0] = 5e-324;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_LIMIT);
+        assert_true(rig_action(&r.s->decision)[0] == 16);
+        r.prop[0] = 1e308;
+        assert_int_equal(decision_kind(rig_decide(&r)), DECISION_PROJECT);
+        assert_true(rig_action(&r.s->decision)[0] == 18.5);
+        rig_close(&r);
+}
+
+static void test_bad_reading_blocks_warmer_in_its_group_only(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+        const double *act;
+
+        (void)state;
+        open_rig(&r);
+        r.y_ok[1] = COND_STALE; /* 1 of 6 certified */
+        for (size_t j = 0; j < 8; j += 2)
+                r.prop[j] = 18.2;
+        r.prop[2] = 17.5;
+        d = rig_decide(&r);
+        expect(d, DECISION_PROJECT, DR_SENSOR);
+        act = rig_action(d);
+        assert_int_equal(decision_certificate(d)->binding_y, 1);
+        assert_true(act[0] == 18 && act[2] == 17.5 && near(act[4], 18.2) && near(act[6], 18.2));
+        assert_false(decision_certificate(d)->terminal);
+        /* a finite value of a bad reading is not believed, hot or cold */
+        NOW(r, 1) = 90;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 18 && act[2] == 17.5);
+        /* a gap in the history blinds as well, although the reading is good now */
+        r.y_ok[1] = COND_TRUE;
+        NOW(r, 1) = 22;
+        r.wu[(RIG_HIST - 1) * r.nu] = NAN;
+        r.confirmed[0] = NAN;
+        d = rig_decide(&r);
+        expect(d, DECISION_PROJECT, DR_SENSOR);
+        rig_close(&r);
+}
+
+static void test_many_bad_readings(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.y_ok[0] = COND_ERROR; /* 1 of 6 = 17 % */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        r.y_ok[3] = COND_STALE; /* 2 of 6 = 33 % */
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
+        rig_close(&r);
+        open_rig(&r);
+        memset(r.y_ok, COND_STALE, r.ny); /* the whole set: HOLD, then FALLBACK */
+        for (unsigned k = 0; k < r.env.hold_steps; k++)
+                expect(rig_decide(&r), DECISION_HOLD, DR_SENSOR);
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
+        assert_true(rig_action(&r.s->decision)[0] == 17); /* blind: responds at the equipment's pace */
+        rig_close(&r);
+}
+
+static void test_fallback_trims_and_responds(void **state)
+{
+        struct rig r;
+        const double *act;
+
+        (void)state;
+        open_rig(&r);
+        r.snap.interlock = true;
+        (void)rig_decide(&r);
+        r.snap.interlock = false;
+        r.p.present = false; /* stays in FALLBACK */
+        for (size_t j = 0; j < 8; j += 2) {
+                r.confirmed[j] = 16;
+                r.confirmed[j + 1] = 1;
+        }
+        r.confirmed[6] = 19;   /* warmer than the plant on its own: back at its ramp */
+        set_inlets(&r, 24.99); /* more than 2 K below 27 */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 16.5 && fabs(act[1] - 0.95) < 1e-12 && act[6] == 18);
+        set_inlets(&r, 25.01); /* between: stays */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 16 && act[1] == 1 && act[6] == 18);
+        r.confirmed[0] = 18;
+        NOW(r, 0) = 25.99;
+        assert_true(rig_action(rig_decide(&r))[0] == 18);
+        NOW(r, 0) = 26; /* within 1 K: responds */
+        assert_true(rig_action(rig_decide(&r))[0] == 17);
+        assert_true(rig_action(&r.s->decision)[4] == 16); /* the other room does not follow */
+        rig_close(&r);
+}
+
+static void test_unconfirmed_base_is_the_last_decision(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.confirmed[0] = NAN; /* never seen: nominal 18; the history has a gap, so no warmer */
+        r.prop[0] = 23;
+        assert_true(rig_action(rig_decide(&r))[0] == 18);
+        r.prop[0] = 17;
+        assert_true(rig_action(rig_decide(&r))[0] == 17);
+        r.prop[0] = 23;
+        assert_true(rig_action(rig_decide(&r))[0] == 17);
+        rig_close(&r);
+}
+
+static void test_load_check_for_moves(void **state)
+{
+        struct rig r;
+        double d[3] = {0.6, 0.6, 10};
+
+        (void)state;
+        open_rig(&r);
+        assert_false(safety_check_load(r.s, &r.snap, d)); /* nothing decided yet */
+        (void)rig_decide(&r);
+        assert_true(safety_check_load(r.s, &r.snap, d));
+        d[1] = 2.5; /* more than the backup can carry off */
+        assert_false(safety_check_load(r.s, &r.snap, d));
+        d[1] = NAN;
+        assert_false(safety_check_load(r.s, &r.snap, d));
+        d[1] = 0.6;
+        r.y_ok[0] = COND_STALE;
+        (void)rig_decide(&r);
+        assert_false(safety_check_load(r.s, &r.snap, d));
+        rig_close(&r);
+}
+
+/* Terminal box: exists at d_max 1, not where the worst load exceeds what full cooling carries off. */
+static void test_terminal_box(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        for (unsigned sat = 0; sat < 2; sat++) {
+                struct rig_args a = rig_default();
+
+                a.sat_rows = sat > 0;
+                rig_open(&r, a, 1);
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_true(decision_certificate(&r.s->decision)->terminal);
+                r.d_max[0] = 5;
+                rig_create(&r);
+                expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED); /* along the horizon, and it says so */
+                assert_false(decision_certificate(&r.s->decision)->terminal);
+                rig_close(&r);
+        }
+}
+
+/* Lower limit on an output that more cooling raises (here: a pressure that follows the fan). */
+static void test_lower_limit_of_a_pressure(void **state)
+{
+        const size_t row_start[] = {0, 2};
+        const struct arx_term term[] = {{ARX_SRC_Y, 1, 0, 1, 0}, {ARX_SRC_U, 1, 0, 1, 0}};
+        const double scale[] = {1, 1}, lo[] = {0.2, 10}, hi[] = {0.3, 12};
+        const struct arx_structure st = {1, 1, 0, 1, 2, row_start, term, scale};
+        const struct safety_u u = {
+            .safe_dir = 1, .lo = 0.3, .hi = 1, .rate = 1, .backup_rate = 0.5, .nominal = 1, .fast = 1};
+        struct safety_y cert = {.row = 0, .hi = NAN, .lo = 10, .trip = NAN};
+        struct safety_envelope env = {.nu = 1,
+                                      .ny = 1,
+                                      .ncert = 1,
+                                      .u = &u,
+                                      .cert = &cert,
+                                      .step_s = 30,
+                                      .horizon = 10,
+                                      .hold_steps = 1,
+                                      .required_persist = 1};
+        double y[2] = {14, 14}, wu[2] = {1, 1}, confirmed = 1, prop = 0.3;
+        const uint8_t ok = COND_TRUE;
+        struct safety_snapshot snap = {
+            .window = {2, y, wu, NULL}, .u_confirmed = &confirmed, .y_ok = &ok, .slow_step = true};
+        struct safety_proposal p = {.present = true, .u = &prop, .in_distribution = true};
+        struct arx_args args;
+        struct arx *m;
+        struct safety *s;
+        void *mm, *ms;
+        double worst;
+
+        (void)state;
+        arx_args_default(&args);
+        args.w_min = 0.1;
+        mm = aligned_alloc(64, (arx_memsize(&st) + 63) / 64 * 64);
+        assert_int_equal(arx_create(mm, arx_memsize(&st), &st, &args, lo, hi, &m), 0);
+        ms = aligned_alloc(64, (safety_memsize(&env, &st) + 63) / 64 * 64);
+        assert_int_equal(safety_create(ms, safety_memsize(&env, &st), &env, m, &s), 0);
+        expect(safety_filter(s, &snap, &p), DECISION_PROJECT, DR_WORST_CASE);
+        worst = 0.2 * 14 + 10 * rig_action(&s->decision)[0] - 0.1;
+        assert_true(worst >= 10 - 1e-9 && worst < 10.05); /* just enough fan, not more */
+        prop = 1;
+        expect(safety_filter(s, &snap, &p), DECISION_ACCEPT, DR_ACCEPTED);
+        free(mm);
+        free(ms);
+}
+
+/* The second checker's word: an envelope copy that differs (bit flip in the filter's memory) is caught. */
+static void test_second_checker_catches_a_corrupt_filter(void **state)
+{
+        struct rig r;
+        struct safety_u *own;
+        const struct safety_decision *d;
+
+        (void)state;
+        open_rig(&r);
+        memcpy(&own, &r.s->env.u, sizeof(own)); /* the filter's copy, not the verifier's */
+        own[0].rate = 3;
+        r.prop[0] = 21;
+        d = rig_decide(&r);
+        assert_int_equal(decision_reason(d), DR_VERIFY);
+        assert_false(decision_certificate(d)->verified);
+        assert_true(rig_action(d)[0] == 16); /* the backup */
+        own[0].rate = 0.5;
+        own[0].lo = 10; /* and a backup outside the box: what is confirmed stays */
+        r.prop[0] = 12;
+        d = rig_decide(&r);
+        assert_int_equal(decision_reason(d), DR_VERIFY);
+        assert_true(rig_action(d)[0] == 18);
+        rig_close(&r);
+}
+
+static void test_strings(void **state)
+{
+        (void)state;
+        for (int k = DECISION_ACCEPT; k <= DECISION_FALLBACK; k++)
+                assert_string_not_equal(decision_kind_str((enum decision_kind)k), "unknown");
+        for (int k = DR_ACCEPTED; k <= DR_WATER; k++) {
+                for (int j = DR_ACCEPTED; j < k; j++)
+                        assert_string_not_equal(decision_reason_str((enum decision_reason)k),
+                                                decision_reason_str((enum decision_reason)j));
+        }
+        assert_string_equal(decision_reason_str(DR_WORST_CASE), "worst-case");
+        assert_string_equal(decision_reason_str(DR_TRIP), "trip");
+        assert_string_equal(decision_reason_str(DR_WATER), "water");
+        assert_string_equal(decision_kind_str(DECISION_HOLD), "hold");
+        assert_string_equal(decision_kind_str((enum decision_kind)9), "unknown");
+        assert_string_equal(decision_reason_str((enum decision_reason)99), "unknown");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_accepts_a_certified_proposal),
+            cmocka_unit_test(test_cut_by_rate_names_the_variable),
+            cmocka_unit_test(test_groups_do_not_punish_each_other),
+            cmocka_unit_test(test_nothing_certifiable_stays_nominal_or_cools),
+            cmocka_unit_test(test_trip_single_needs_persistence_two_agree),
+            cmocka_unit_test(test_interlock_demands_full_cooling),
+            cmocka_unit_test(test_ladder),
+            cmocka_unit_test(test_unclean_step_restarts_recovery),
+            cmocka_unit_test(test_denormal_and_huge_are_ordinary_numbers),
+            cmocka_unit_test(test_bad_reading_blocks_warmer_in_its_group_only),
+            cmocka_unit_test(test_many_bad_readings),
+            cmocka_unit_test(test_fallback_trims_and_responds),
+            cmocka_unit_test(test_unconfirmed_base_is_the_last_decision),
+            cmocka_unit_test(test_load_check_for_moves),
+            cmocka_unit_test(test_terminal_box),
+            cmocka_unit_test(test_lower_limit_of_a_pressure),
+            cmocka_unit_test(test_second_checker_catches_a_corrupt_filter),
+            cmocka_unit_test(test_strings),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
