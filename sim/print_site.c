@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 
 #define COLUMNS                                                                                                        \
-        "name,device,table,address,type,order,scale,unit,access,invalid,valid_min,valid_max,stale_after,min,max,"      \
+        "name,device,table,address,type,order,scale,unit,access,invalid,valid_min,valid_max,frozen_after,stale_after," \
+        "min,max,"                                                                                                     \
         "default,max_step,min_interval,settle,tol,safe_dir,brick,equipment,key\n"
 #define PATH_CAP 1024
 
@@ -69,6 +70,12 @@ static bool is_state(enum quantity q)
                q >= Q_HEARTBEAT_CMD;
 }
 
+/* An air temperature that does not change for half an hour is a dead sensor: noise alone moves its last digit. */
+static bool is_noisy(enum quantity q)
+{
+        return q == Q_RACK_INLET || q == Q_RACK_INLET_LOW || q == Q_RACK_OUTLET || q == Q_CRAH_SAT || q == Q_CRAH_RAT;
+}
+
 /* What the type shows when the instrument has no value (reg_encode). */
 static const char *sentinel(const struct reg *g)
 {
@@ -110,7 +117,7 @@ static void print_row(FILE *f, const struct reg *g, const char *name, const char
         fprintf(f, ",%s,%s,%s", unit_str[g->unit], writable ? "RW" : "R", sentinel(g));
         number(f, lo);
         number(f, hi);
-        fprintf(f, ",90s");
+        fprintf(f, ",%s,90s", is_noisy(g->q) ? "30m" : "");
         if (writable) {
                 bool analog = isfinite(w.max_step);
                 number(f, reg_unit_from_si(g->unit, w.min));
@@ -171,7 +178,7 @@ static void print_mqtt_row(FILE *f, const char *site, const char *where, const c
                            const char *device, const char *unit, const char *stale, const char *range,
                            const char *brick, const char *key)
 {
-        fprintf(f, "%s/%s/%s/%s,%s,mqtt,,,,,%s,R,,%s,%s,,,,,,,,,%s,%s,%s\n", site, where, equipment, row, device, unit,
+        fprintf(f, "%s/%s/%s/%s,%s,mqtt,,,,,%s,R,,%s,,%s,,,,,,,,,%s,%s,%s\n", site, where, equipment, row, device, unit,
                 range, stale, brick, equipment, key);
 }
 
