@@ -173,32 +173,43 @@ static void put_row(struct text *t, sqlite3_stmt *st)
         put(t, "}", 1);
 }
 
-int store_query_json(struct store *s, const char *sql, const struct store_param *p, size_t np, char **ret_json)
+/* A single reading statement with its parameters; *ret NULL on failure. */
+static int prepare_query(struct store *s, const char *sql, const struct store_param *p, size_t np, sqlite3_stmt **ret)
 {
-        struct text t = {0};
         sqlite3_stmt *st = NULL;
         const char *tail = NULL;
         int r = 0;
         int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, &tail);
+        *ret = NULL;
         if (rc != SQLITE_OK || !st) {
-                r = rc == SQLITE_OK || (rc & 0xff) == SQLITE_ERROR ? -EINVAL : store_errno(rc);
                 snprintf(s->err, sizeof s->err, "query: %s", sqlite3_errmsg(s->db));
-                goto out;
+                return rc == SQLITE_OK || (rc & 0xff) == SQLITE_ERROR ? -EINVAL : store_errno(rc);
         }
         /* BEGIN, ATTACH and the like count as read-only but return no rows */
         if (!sqlite3_stmt_readonly(st) || sqlite3_column_count(st) == 0 || tail[strspn(tail, " \t\r\n;")] != '\0') {
                 snprintf(s->err, sizeof s->err, "query: only a single reading statement is allowed");
                 r = -EACCES;
-                goto out;
         }
-        for (size_t i = 0; i < np; i++) {
+        for (size_t i = 0; r == 0 && i < np; i++) {
                 rc = p[i].is_text ? sqlite3_bind_text(st, (int)i + 1, p[i].text, -1, SQLITE_TRANSIENT)
                                   : sqlite3_bind_int64(st, (int)i + 1, p[i].i);
-                if (rc != SQLITE_OK) {
+                if (rc != SQLITE_OK)
                         r = store_fail(s, rc, "query parameter");
-                        goto out;
-                }
         }
+        if (r < 0)
+                sqlite3_finalize(st);
+        else
+                *ret = st;
+        return r;
+}
+
+int store_query_json(struct store *s, const char *sql, const struct store_param *p, size_t np, char **ret_json)
+{
+        struct text t = {0};
+        sqlite3_stmt *st;
+        int rc, r = prepare_query(s, sql, p, np, &st);
+        if (r < 0)
+                return r;
         put_text(&t, "[");
         for (bool first = true; (rc = sqlite3_step(st)) == SQLITE_ROW; first = false) {
                 put_text(&t, first ? "" : ",\n");
@@ -209,11 +220,47 @@ int store_query_json(struct store *s, const char *sql, const struct store_param 
                 r = store_fail(s, rc, "query");
         else if (t.failed)
                 r = -ENOMEM;
-out:
         sqlite3_finalize(st);
         if (r < 0)
                 free(t.v);
         else
                 *ret_json = t.v;
+        return r;
+}
+
+#define ROW_COLUMNS_MAX 64
+
+static int give_row(sqlite3_stmt *st, size_t n, store_row_fn fn, void *ctx)
+{
+        const char *name[ROW_COLUMNS_MAX], *text[ROW_COLUMNS_MAX];
+        char number[ROW_COLUMNS_MAX][32];
+        for (size_t i = 0; i < n; i++) {
+                int c = (int)i;
+                name[i] = sqlite3_column_name(st, c);
+                if (sqlite3_column_type(st, c) == SQLITE_NULL)
+                        text[i] = NULL;
+                else if (sqlite3_column_type(st, c) == SQLITE_FLOAT && isfinite(sqlite3_column_double(st, c)))
+                        text[i] = format_double(sqlite3_column_double(st, c), number[i]);
+                else
+                        text[i] = (const char *)sqlite3_column_text(st, c);
+        }
+        return fn(ctx, n, name, text);
+}
+
+int store_query_rows(struct store *s, const char *sql, const struct store_param *p, size_t np, store_row_fn fn,
+                     void *ctx)
+{
+        sqlite3_stmt *st;
+        int rc = SQLITE_DONE, r = prepare_query(s, sql, p, np, &st);
+        if (r < 0)
+                return r;
+        size_t n = (size_t)sqlite3_column_count(st);
+        if (n > ROW_COLUMNS_MAX)
+                r = -EINVAL;
+        while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+                r = give_row(st, n, fn, ctx);
+        if (r == 0 && rc != SQLITE_DONE)
+                r = store_fail(s, rc, "query");
+        sqlite3_finalize(st);
         return r;
 }

@@ -122,6 +122,23 @@ struct store_param {
 };
 int store_query_json(struct store *s, const char *sql, const struct store_param *p, size_t np, char **ret_json);
 
+/* The same rows one by one: column names and values as text (numbers in shortest form; NULL = null). The function
+ * returns 0 to go on, else the walk stops and returns that value. */
+typedef int (*store_row_fn)(void *ctx, size_t n, const char *const *name, const char *const *text);
+int store_query_rows(struct store *s, const char *sql, const struct store_param *p, size_t np, store_row_fn fn,
+                     void *ctx);
+
+/* --- upkeep ------------------------------------------------------------------------------------------------------ */
+
+/* A consistent copy in one file, while the writer goes on (SQLite's online backup in one read transaction; to restore,
+ * stop coolplaned and put the copy in the database's place, without the old -wal and -shm). dest must not exist
+ * (-EEXIST); it appears complete or not at all. progress may be NULL. */
+int store_backup(struct store *s, const char *dest, void (*progress)(void *ctx, int64_t done, int64_t pages), void *ctx,
+                 char *reterr);
+/* Full check: integrity, references, counters against rows. Reads everything. 0 with *ret_problems = number of
+ * findings, each told to fn. */
+int store_verify(struct store *s, void (*fn)(void *ctx, const char *finding), void *ctx, size_t *ret_problems);
+
 /* Database text of the last error on this handle. */
 const char *store_errmsg(const struct store *s);
 
