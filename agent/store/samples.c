@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/points/layout.h"
 #include "agent/points/units.h"
 
 #define READ_BATCH 1024
@@ -119,6 +120,27 @@ static int resolve(struct store *s)
         return 0;
 }
 
+/* Decisions are vectors in the order of the site's layout: this gives their variables names. A site that has no layout
+ * (or a vector of another length) keeps numbered variables. */
+static int name_variables(struct store *s, const struct site *site)
+{
+        struct layout *l = NULL;
+        free(s->u_point_id);
+        s->u_point_id = NULL;
+        s->nu = 0;
+        if (layout_create(site, &l) < 0)
+                return 0;
+        s->u_point_id = calloc(l->nu + 1, sizeof *s->u_point_id);
+        if (s->u_point_id) {
+                s->nu = l->nu;
+                for (size_t i = 0; i < l->nu; i++)
+                        if (l->u[i].point >= 0)
+                                s->u_point_id[i] = s->point_id[l->u[i].point];
+        }
+        layout_free(l);
+        return s->u_point_id ? 0 : -ENOMEM;
+}
+
 int store_bind_site(struct store *s, const struct site *site)
 {
         size_t n = site->npoint > 0 ? site->npoint : 1;
@@ -155,7 +177,8 @@ int store_bind_site(struct store *s, const struct site *site)
         s->seen_batch = seen_batch;
         s->seen_at = seen_at;
         s->batch = 0;
-        return resolve(s);
+        r = resolve(s);
+        return r < 0 ? r : name_variables(s, site);
 out:
         free(id);
         free(name);

@@ -493,10 +493,11 @@ static void test_decision_record(void **state)
                      "\"decision\":\"project\",\"reason\":\"worst-case\",\"binding\":\"t/room/rack-1/inlet\","
                      "\"margin\":0.75,\"horizon\":20,\"verified\":1,\"model_hash\":\"fedcba9876543210\","
                      "\"predicted_w\":5000,\"predicted_std_w\":null,\"move\":\"chwst +0.5 K\"}]");
-        assert_query(
-            s, "SELECT step, confirmed, proposal, action, change FROM v_setpoints",
-            "[{\"step\":17,\"confirmed\":21,\"proposal\":24,\"action\":22,\"change\":1},\n"
-            "{\"step\":17,\"confirmed\":0.7,\"proposal\":null,\"action\":0.6,\"change\":-0.09999999999999998}]");
+        assert_query(s, "SELECT step, point, confirmed, proposal, action, change FROM v_setpoints",
+                     "[{\"step\":17,\"point\":\"t/room/crah-1/"
+                     "supply-sp\",\"confirmed\":21,\"proposal\":24,\"action\":22,\"change\":1},\n"
+                     "{\"step\":17,\"point\":\"t/room/crah-1/"
+                     "fan\",\"confirmed\":0.7,\"proposal\":null,\"action\":0.6,\"change\":-0.09999999999999998}]");
         assert_query(s, "SELECT step, point, value, why, result, read_back, outcome_time FROM v_actions",
                      "[{\"step\":17,\"point\":\"t/room/crah-1/supply-sp\",\"value\":22,\"why\":\"decision\","
                      "\"result\":\"ACCEPTED\",\"read_back\":22.05,\"outcome_time\":\"2023-11-14T22:13:21.500Z\"},\n"
