@@ -232,11 +232,14 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
         const bool may_stage = p->slow_count >= p->staged_step + STAGING_GAP;
         const double hold_score = hold->power_w + p->args.spread_k * hold->std_w + valve_penalty(p, valve_at[0]);
         struct move best = {.off = SIZE_MAX, .on = SIZE_MAX};
-        double best_gain = GAIN_MIN_RATIO * hold->power_w;
+        const bool must_lower = valve_at[0] > VALVE_LOWER_ABOVE; /* coils first, whatever it costs */
+        double best_gain = must_lower ? -(double)INFINITY : GAIN_MIN_RATIO * hold->power_w;
 
         for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++) {
                 if (chw_step_k[c] > 0.0 && !(valve_at[c] <= valve_limit(p)))
                         continue; /* also when no valve is known */
+                if (must_lower && !(chw_step_k[c] < 0.0))
+                        continue;
                 for (size_t w = 0; w < sizeof cw_step_k / sizeof *cw_step_k; w++) {
                         for (int g = 0; g < 3; g++) {
                                 struct move m = {chw_step_k[c], cw_step_k[w], SIZE_MAX, SIZE_MAX};
@@ -253,7 +256,7 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
                                 struct energy_sample s = plan_sample_with(p, &in->plant, p->trial);
                                 if (!energy_predict(in->energy, &s, &e))
                                         continue;
-                                if (!(e.distance <= p->args.trust || e.distance <= hold->distance))
+                                if (!(must_lower || e.distance <= p->args.trust || e.distance <= hold->distance))
                                         continue;
                                 gain = hold_score - e.power_w - p->args.spread_k * e.std_w -
                                        valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0);
