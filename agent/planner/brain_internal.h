@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#ifndef COOLPLANE_PLANNER_BRAIN_INTERNAL_H
+#define COOLPLANE_PLANNER_BRAIN_INTERNAL_H
+
+#include "agent/gate/inventory.h"
+#include "agent/planner/brain.h"
+#include "models/arx/arx.h"
+#include "models/energy/energy.h"
+#include "models/plan/plan.h"
+
+#define BRAIN_FIELDS 11   /* numbers in a struct energy_sample */
+#define BRAIN_FIT_MIN 120 /* samples of a row: an hour of steps */
+#define BRAIN_WINDOW 24   /* steps kept: lags, and enough to carry a sensor over 10 minutes of silence */
+
+/* What one control step saw, from the socket or from the store. */
+struct observation {
+        int64_t t_ms;
+        const double *y, *u, *d;
+        double power_w[ENERGY_PARTS], chillers_on;
+        bool follows; /* the step before was the one right before */
+};
+
+/* Means over a slow step, each field of the samples that had it. */
+struct slow_mean {
+        double sum[BRAIN_FIELDS];
+        unsigned n[BRAIN_FIELDS], steps;
+};
+
+struct brain {
+        struct brain_args a;
+        struct arx_structure *st;
+        struct arx *arx;
+        struct energy *energy;
+        struct plan *plan;
+        struct plan_args plan_args;
+        void *arx_mem, *energy_mem, *plan_mem;
+        struct plan_u *pu; /* [nu] */
+        struct plan_y *py;
+        size_t npy;
+
+        size_t n; /* rows in the window */
+        double *wy, *wu, *wd, *future;
+        struct plan_output *out;
+
+        bool learn_due, energy_due;
+        unsigned fit_countdown, energy_countdown;
+        struct slow_mean mean;
+        int64_t slow_index;        /* of the slow step being averaged */
+        struct energy_sample last; /* plant now */
+        struct energy_sample ready;
+
+        uint64_t steps, seeded_rows;
+        int64_t last_t_ms;
+        bool stepped;
+        size_t vms;
+};
+
+/* brain_setup.c: the site as plan and energy see it */
+int brain_setup_plan(struct brain *b);
+double brain_chiller_capacity_w(const struct site *site);
+
+/* brain.c */
+void brain_observe(struct brain *b, const struct observation *o);
+struct energy_sample brain_plant_sample(const struct brain *b, const struct observation *o);
+
+/* brain_seed.c: yesterday, as if it had been watched */
+int brain_seed(struct brain *b);
+
+/* brain_place.c: fills move[] and nmove from the newest inventory */
+void brain_place(struct brain *b, const struct ipc_step *step, struct ipc_proposal *ret);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/planner/brain_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* Where the point map gives no max_step: the gate's own defaults, per step of the variable. */
+#define STEP_SAT_K 0.5
+#define STEP_FAN_RATIO 0.05
+#define STEP_WATER_K 1.0
+/* Where the data sheet is missing. */
+#define FAN_POWER_W 5000.0
+#define CRAH_CAPACITY_W 100e3
+#define CHILLER_CAPACITY_W 500e3
+
+#define INLET_MARGIN_K 1.0 /* aim below the limit the safety layer certifies */
+#define INLET_WEIGHT_W_PER_K2 2e3
+#define VALVE_TARGET 0.85
+#define VALVE_WEIGHT_W 2e5
+#define IT_LOAD_RATIO 0.6       /* of the air handlers' capacity, to size the server-fan penalty */
+#define KNEE_RATIO_PER_K 0.0075 /* server power gained per K above the knee: fans 5 % of it, three times 5 % speed */
+
+static double or_else(double v, double other)
+{
+        return isfinite(v) ? v : other;
+}
+
+double brain_chiller_capacity_w(const struct site *site)
+{
+        double sum = 0.0;
+        for (size_t i = 0; i < site->nequipment; i++)
+                if (site->equipment[i].cls == EQ_CHILLER)
+                        sum += or_else(site->equipment[i].capacity_w, CHILLER_CAPACITY_W);
+        return sum > 0.0 ? sum : CHILLER_CAPACITY_W;
+}
+
+static void describe_u(const struct brain *b, const struct layout_var *v, struct plan_u *ret)
+{
+        const struct site *site = b->a.site;
+        const struct site_limits *lim = &site->limits;
+        const struct point *p = &site->point[v->point];
+        const struct equipment *e = v->equipment >= 0 ? &site->equipment[v->equipment] : NULL;
+        struct plan_u u = {.lo = p->min, .hi = p->max, .zone = v->zone};
+
+        switch ((enum u_kind)v->kind) {
+        case U_SAT:
+                u.kind = PLAN_U_SAT;
+                u.rate = or_else(p->max_step, STEP_SAT_K);
+                u.rated_w = e ? or_else(e->capacity_w, CRAH_CAPACITY_W) : CRAH_CAPACITY_W;
+                break;
+        case U_FAN:
+                u.kind = PLAN_U_FAN;
+                u.rate = or_else(p->max_step, STEP_FAN_RATIO);
+                u.rated_w = e ? or_else(e->fan_power_w, or_else(e->power_w, FAN_POWER_W)) : FAN_POWER_W;
+                break;
+        case U_CHWST:
+                u.kind = PLAN_U_CHWST;
+                u.lo = fmax(u.lo, lim->chwst_min_c);
+                u.hi = fmin(u.hi, lim->chwst_max_c);
+                u.rate = fmin(or_else(p->max_step, STEP_WATER_K),
+                              lim->chwst_ramp_k_per_min * (double)site->slow_step_ms / 60e3);
+                break;
+        case U_CWST:
+                u.kind = PLAN_U_CWST;
+                u.rate = or_else(p->max_step, STEP_WATER_K);
+                break;
+        case U_CHILLER:
+                u.kind = PLAN_U_CHILLER;
+                u.rate = 1.0;
+                u.rated_w = e ? or_else(e->capacity_w, CHILLER_CAPACITY_W) : CHILLER_CAPACITY_W;
+                break;
+        }
+        u.nominal = or_else(p->default_value, p->safe_dir > 0 ? u.hi : u.lo);
+        u.nominal = fmin(fmax(u.nominal, u.lo), u.hi);
+        *ret = u;
+}
+
+static void describe_y(struct brain *b)
+{
+        const struct layout *l = b->a.layout;
+        const struct site_limits *lim = &b->a.site->limits;
+        double capacity = 0.0;
+        size_t ninlet = 0;
+
+        for (size_t j = 0; j < l->nu; j++)
+                if (b->pu[j].kind == PLAN_U_SAT)
+                        capacity += b->pu[j].rated_w;
+        for (size_t i = 0; i < l->ny; i++)
+                ninlet += l->y[i].kind == Y_INLET;
+        for (size_t i = 0; i < l->ny; i++) {
+                struct plan_y y = {.row = i, .knee = (double)NAN};
+                if (l->y[i].kind == Y_INLET) {
+                        y.kind = PLAN_Y_INLET;
+                        y.target_max = lim->inlet_max_c - INLET_MARGIN_K;
+                        y.weight = INLET_WEIGHT_W_PER_K2;
+                        y.knee = lim->it_fan_knee_c;
+                        y.knee_w_per_k = KNEE_RATIO_PER_K * IT_LOAD_RATIO * capacity / (double)ninlet;
+                } else if (l->y[i].kind == Y_VALVE) {
+                        y.kind = PLAN_Y_VALVE;
+                        y.target_max = fmin(VALVE_TARGET, lim->valve_max_ratio);
+                        y.weight = VALVE_WEIGHT_W;
+                } else {
+                        continue;
+                }
+                b->py[b->npy++] = y;
+        }
+}
+
+int brain_setup_plan(struct brain *b)
+{
+        const struct layout *l = b->a.layout;
+        size_t size;
+
+        b->pu = calloc(l->nu, sizeof *b->pu);
+        b->py = calloc(l->ny + 1, sizeof *b->py);
+        if (!b->pu || !b->py)
+                return -ENOMEM;
+        for (size_t j = 0; j < l->nu; j++)
+                describe_u(b, &l->u[j], &b->pu[j]);
+        describe_y(b);
+
+        plan_args_default(&b->plan_args);
+        b->plan_args.seed = b->a.seed;
+        b->plan_args.tower_approach_k = b->a.site->limits.tower_approach_k;
+        for (size_t k = 0; k < l->nd; k++) {
+                if (l->d[k].kind != D_CHW_TEMP)
+                        continue;
+                if (b->plan_args.nd_chw == 0)
+                        b->plan_args.d_chw = k;
+                b->plan_args.nd_chw++;
+        }
+        size = plan_memsize(b->st, l->nu, b->npy, &b->plan_args);
+        b->plan_mem = malloc(size);
+        if (!b->plan_mem)
+                return -ENOMEM;
+        return plan_create(b->plan_mem, size, b->st, b->pu, l->nu, b->py, b->npy, &b->plan_args, &b->plan);
+}
