@@ -248,7 +248,7 @@ static int create_models(struct brain *b)
         int r = -EINVAL;
 
         /* Five lags (Lazic 2018); a zone with many air handlers gets as many as its rows have terms for. */
-        for (unsigned lags = 5; lags >= 1 && r == -EINVAL; lags--)
+        for (unsigned lags = 5; lags >= 1 && (r == -EINVAL || r == -E2BIG); lags--)
                 r = layout_arx_structure(l, lags, lags, &b->st);
         if (r < 0)
                 return r;

@@ -2,6 +2,4 @@
 coolplane_unit_test(test_ipc LINK coolplane_ipc)
 coolplane_unit_test(test_place LINK coolplane_place coolplane_num)
 coolplane_unit_test(test_plan LINK coolplane_plan)
-if(EXISTS ${CMAKE_SOURCE_DIR}/agent/points/layout.c)
-  coolplane_unit_test(test_brain LINK coolplane_brain coolplane_num)
-endif()
+coolplane_unit_test(test_brain LINK coolplane_brain coolplane_num)

@@ -84,7 +84,7 @@ static void write_site(struct bench *b)
         assert_int_equal(fclose(f), 0);
 
         f = create(b, "points.csv");
-        fprintf(f, "name,device,table,address,type,unit,brick,access,min,max,default_value,safe_dir\n");
+        fprintf(f, "name,device,table,address,type,unit,brick,access,min,max,default,safe_dir\n");
         for (int i = 1; i <= CRAHS; i++) {
                 const struct {
                         const char *point, *brick, *unit, *writable;
@@ -287,6 +287,7 @@ static int setup(void **state)
         assert_non_null(b);
         (void)snprintf(b->dir, sizeof b->dir, "/tmp/coolplane-test-XXXXXX");
         assert_non_null(mkdtemp(b->dir));
+        *state = b; /* cmocka tears down a setup that failed */
         write_site(b);
         (void)snprintf(path, sizeof path, "%s/site.yaml", b->dir);
         if (site_load(path, &b->site, &errors) < 0) {
@@ -298,7 +299,6 @@ static int setup(void **state)
         assert_int_equal(b->layout->nu, 2 * CRAHS + 4);
         assert_int_equal(b->layout->ny, RACKS + 2 * CRAHS);
         plant_start(&b->plant);
-        *state = b;
         return 0;
 }
 
