@@ -19,43 +19,19 @@ double plan_clamp(double v, double lo, double hi)
         return v < lo ? lo : v > hi ? hi : v;
 }
 
-void plan_simulate(struct plan *p, const struct arx *m)
+void plan_simulate(struct plan *p)
 {
-        const struct arx_structure *st = arx_structure(m);
-        const size_t n = p->args.horizon, l = p->lag_max;
+        const size_t rows = p->lag_max + p->args.horizon;
 
-        for (size_t i = 0; i < p->ny; i++) {
-                if (p->row_ok[i])
-                        continue;
-                for (size_t k = 0; k < n; k++)
-                        p->yh[(l + k) * p->ny + i] = p->yh[(l - 1) * p->ny + i];
-        }
-        for (size_t k = 0; k < n; k++) {
-                const size_t r = l + k;
+        for (size_t r = p->lag_max; r < rows; r++) {
+                double *z = &p->z[r * p->width];
                 for (size_t i = 0; i < p->ny; i++) {
-                        const double *theta, *lo, *hi;
                         double sum = 0.0;
                         if (!p->row_ok[i])
-                                continue;
-                        arx_row(m, i, &theta, &lo, &hi);
-                        for (size_t t = st->row_start[i]; t < st->row_start[i + 1]; t++, theta++) {
-                                const struct arx_term *q = &st->term[t];
-                                switch (q->src) {
-                                case ARX_SRC_Y:
-                                        sum += *theta * p->yh[(r - q->lag) * p->ny + q->index];
-                                        break;
-                                case ARX_SRC_U:
-                                        sum += *theta * p->uh[(r - q->lag) * p->nu + q->index];
-                                        break;
-                                case ARX_SRC_D:
-                                        sum += *theta * p->dh[(r - q->lag) * p->nd + q->index];
-                                        break;
-                                default:
-                                        sum += *theta;
-                                        break;
-                                }
-                        }
-                        p->yh[r * p->ny + i] = sum;
+                                sum = z[(ptrdiff_t)i - (ptrdiff_t)p->width]; /* persistence */
+                        for (size_t t = p->first[i]; t < p->first[i + 1]; t++)
+                                sum += p->coef[t] * z[p->off[t]];
+                        z[i] = sum;
                 }
         }
 }
@@ -107,7 +83,7 @@ static double move_weight(const struct plan *p, size_t j)
         return u->rate > 0.0 ? 0.1 * p->value[j] / u->rate : 0.0;
 }
 
-/* Costs of the variables themselves. */
+/* Costs of the variables themselves; their slopes into grad unless NULL. */
 static double u_cost(const struct plan *p, const double *target, double *grad)
 {
         const size_t n = p->args.horizon;
@@ -138,58 +114,55 @@ static double u_cost(const struct plan *p, const double *target, double *grad)
         return cost;
 }
 
-static void adjoint(struct plan *p, const struct arx *m, const double *target, double *grad)
-{
-        const struct arx_structure *st = arx_structure(m);
-        const size_t n = p->args.horizon;
-
-        for (size_t kk = n; kk-- > 0;) {
-                for (size_t i = 0; i < p->ny; i++) {
-                        const double lambda = p->gy[kk * p->ny + i];
-                        const double *theta, *lo, *hi;
-                        if (!p->row_ok[i] || lambda == 0.0)
-                                continue;
-                        arx_row(m, i, &theta, &lo, &hi);
-                        for (size_t t = st->row_start[i]; t < st->row_start[i + 1]; t++, theta++) {
-                                const struct arx_term *q = &st->term[t];
-                                if (q->src == ARX_SRC_Y && q->lag <= kk)
-                                        p->gy[(kk - q->lag) * p->ny + q->index] += *theta * lambda;
-                                else if (q->src == ARX_SRC_U && q->lag <= kk + 1 && p->free[q->index] &&
-                                         reached(p, q->index, kk + 1 - q->lag, target[q->index]))
-                                        grad[q->index] += *theta * lambda;
-                        }
-                }
-        }
-}
-
-double plan_fast_cost(struct plan *p, const struct arx *m, const double *target, double *grad)
+double plan_fast_cost(struct plan *p, const double *target, double *grad)
 {
         const size_t n = p->args.horizon, l = p->lag_max;
-        double cost;
+        double cost = u_cost(p, target, NULL);
 
         for (size_t k = 0; k < n; k++)
                 for (size_t j = 0; j < p->nu; j++)
-                        p->uh[(l - 1 + k) * p->nu + j] = p->free[j] ? reach(p, j, k, target[j]) : p->now[j];
-        plan_simulate(p, m);
-
-        if (grad) {
-                memset(grad, 0, p->nu * sizeof *grad);
-                memset(p->gy, 0, n * p->ny * sizeof *p->gy);
-        }
-        cost = u_cost(p, target, grad);
+                        *plan_u_at(p, l - 1 + k, j) = p->free[j] ? reach(p, j, k, target[j]) : p->now[j];
+        plan_simulate(p);
         for (size_t k = 0; k < n; k++) {
                 for (size_t a = 0; a < p->npy; a++) {
-                        const size_t i = p->y[a].row;
                         double slope;
-                        if (!p->row_ok[i])
-                                continue;
-                        cost += step_weight(k, n) * y_cost(&p->y[a], p->yh[(l + k) * p->ny + i], &slope);
-                        p->gy[k * p->ny + i] += step_weight(k, n) * slope;
+                        if (p->row_ok[p->y[a].row])
+                                cost += step_weight(k, n) * y_cost(&p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
                 }
         }
         if (grad)
-                adjoint(p, m, target, grad);
+                plan_fast_gradient(p, target, grad);
         return cost;
+}
+
+void plan_fast_gradient(struct plan *p, const double *target, double *grad)
+{
+        const size_t n = p->args.horizon, l = p->lag_max;
+
+        memset(grad, 0, p->nu * sizeof *grad);
+        memset(p->g, 0, (l + n) * p->width * sizeof *p->g);
+        (void)u_cost(p, target, grad);
+        for (size_t k = n; k-- > 0;) {
+                double *g = &p->g[(l + k) * p->width];
+                for (size_t a = 0; a < p->npy; a++) {
+                        double slope;
+                        if (!p->row_ok[p->y[a].row])
+                                continue;
+                        (void)y_cost(&p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
+                        g[p->y[a].row] += step_weight(k, n) * slope;
+                }
+                for (size_t i = 0; i < p->ny; i++) {
+                        const double lambda = g[i];
+                        if (lambda == 0.0)
+                                continue;
+                        for (size_t t = p->first[i]; t < p->first[i + 1]; t++)
+                                g[p->off[t]] += p->coef[t] * lambda;
+                }
+        }
+        for (size_t j = 0; j < p->nu; j++)
+                for (size_t k = 0; k < n && p->free[j]; k++)
+                        if (reached(p, j, k, target[j]))
+                                grad[j] += p->g[(l - 1 + k) * p->width + p->ny + j];
 }
 
 static double span(const struct plan_u *u)
@@ -239,13 +212,13 @@ static double spectral_step(struct plan *p, const double *before, const double *
         return sty > 0.0 ? plan_clamp(sts / sty, 1e-12, 1e3) : 4.0 * alpha;
 }
 
-void plan_fast(struct plan *p, const struct arx *m)
+void plan_fast(struct plan *p)
 {
         double cost, steepest = 0.0, alpha;
 
         for (size_t j = 0; j < p->nu; j++)
                 p->target[j] = p->free[j] ? box(p, j, p->now[j]) : p->now[j];
-        cost = plan_fast_cost(p, m, p->target, p->grad);
+        cost = plan_fast_cost(p, p->target, p->grad);
         for (size_t j = 0; j < p->nu; j++)
                 if (p->free[j] && fabs(p->grad[j]) * span(&p->u[j]) > steepest)
                         steepest = fabs(p->grad[j]) * span(&p->u[j]);
@@ -260,7 +233,7 @@ void plan_fast(struct plan *p, const struct arx *m)
                 for (int b = 0; b < BACKTRACK_MAX && !accepted; b++, length *= 0.5) {
                         for (size_t j = 0; j < p->nu; j++)
                                 p->best[j] = p->target[j] + length * p->trial[j];
-                        next = plan_fast_cost(p, m, p->best, NULL);
+                        next = plan_fast_cost(p, p->best, NULL);
                         accepted = next <= cost + ARMIJO * length * slope;
                 }
                 if (!accepted)
@@ -268,11 +241,12 @@ void plan_fast(struct plan *p, const struct arx *m)
                 memcpy(p->grad_prev, p->grad, p->nu * sizeof *p->grad);
                 memcpy(p->trial, p->target, p->nu * sizeof *p->trial);
                 memcpy(p->target, p->best, p->nu * sizeof *p->target);
-                cost = plan_fast_cost(p, m, p->target, p->grad);
+                cost = next; /* the future simulated last is this one's */
+                plan_fast_gradient(p, p->target, p->grad);
                 alpha = spectral_step(p, p->trial, p->grad_prev, alpha);
         }
         memcpy(p->best, p->target, p->nu * sizeof *p->best);
-        (void)plan_fast_cost(p, m, p->best, NULL);
+        (void)plan_fast_cost(p, p->best, NULL);
 }
 
 double plan_hottest(const struct plan *p)
@@ -283,7 +257,7 @@ double plan_hottest(const struct plan *p)
                 if (p->y[a].kind != PLAN_Y_INLET || !p->row_ok[p->y[a].row])
                         continue;
                 for (size_t k = 0; k < p->args.horizon; k++) {
-                        const double v = p->yh[(p->lag_max + k) * p->ny + p->y[a].row];
+                        const double v = *plan_y_at(p, p->lag_max + k, p->y[a].row);
                         if (!(v <= hottest))
                                 hottest = v;
                 }

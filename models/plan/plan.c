@@ -53,10 +53,11 @@ static void lay_out(struct slicer *s, struct plan *p)
         p->acts = slice(s, p->nu * p->npy, 1);
         p->row_ok = slice(s, p->ny, 1);
         p->free = slice(s, p->nu, 1);
-        p->yh = slice(s, rows * p->ny, sizeof(double));
-        p->uh = slice(s, rows * p->nu, sizeof(double));
-        p->dh = slice(s, rows * p->nd, sizeof(double));
-        p->gy = slice(s, p->args.horizon * p->ny, sizeof(double));
+        p->z = slice(s, rows * p->width, sizeof(double));
+        p->g = slice(s, rows * p->width, sizeof(double));
+        p->first = slice(s, p->ny + 1, sizeof *p->first);
+        p->coef = slice(s, p->nterm, sizeof *p->coef);
+        p->off = slice(s, p->nterm, sizeof *p->off);
         double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best};
         for (size_t i = 0; i < sizeof v / sizeof *v; i++)
                 *v[i] = slice(s, p->nu, sizeof(double));
@@ -65,6 +66,8 @@ static void lay_out(struct slicer *s, struct plan *p)
 static struct plan dims(const struct arx_structure *st, size_t nu, size_t ny, const struct plan_args *a)
 {
         struct plan p = {.args = *a, .nu = nu, .ny = st->ny, .nd = st->nd, .npy = ny, .lag_max = st->lag_max};
+        p.nterm = st->nterm;
+        p.width = st->ny + nu + st->nd + 1;
         return p;
 }
 
@@ -143,22 +146,24 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
         return 0;
 }
 
-/* Copies the last `rows` of one signal, filling holes with the value before them, else after them. */
-static bool fill(const double *src, size_t n, size_t width, size_t col, size_t rows, double *dst)
+/* Copies one signal's last lag_max values into column `at` of the table, filling holes with the value before them, else
+ * after them. */
+static bool fill(struct plan *p, const double *src, size_t n, size_t nsrc, size_t col, size_t at)
 {
-        double last = NAN;
+        const size_t rows = p->lag_max;
+        double last = (double)NAN;
 
         for (size_t r = 0; r < n; r++) {
-                const double v = src[r * width + col];
+                const double v = src[r * nsrc + col];
                 if (isfinite(v))
                         last = v;
                 if (r + rows >= n)
-                        dst[(r + rows - n) * width + col] = last;
+                        p->z[(r + rows - n) * p->width + at] = last;
         }
         if (!isfinite(last))
                 return false;
         for (size_t r = rows; r-- > 0;) {
-                double *v = &dst[r * width + col];
+                double *v = &p->z[r * p->width + at];
                 if (isfinite(*v))
                         last = *v;
                 else
@@ -172,9 +177,9 @@ static bool term_known(const struct plan *p, const struct arx_term *q)
         const size_t r = p->lag_max - 1;
         switch (q->src) {
         case ARX_SRC_Y:
-                return isfinite(p->yh[r * p->ny + q->index]);
+                return isfinite(*plan_y_at(p, r, q->index));
         case ARX_SRC_D:
-                return isfinite(p->dh[r * p->nd + q->index]);
+                return isfinite(*plan_d_at(p, r, q->index));
         default:
                 return true;
         }
@@ -187,10 +192,40 @@ static void find_usable_rows(struct plan *p, const struct arx *m)
         for (size_t i = 0; i < p->ny; i++) {
                 struct arx_row_info info;
                 arx_row_info(m, i, &info);
-                p->row_ok[i] = info.fitted && isfinite(p->yh[(p->lag_max - 1) * p->ny + i]);
+                p->row_ok[i] = info.fitted && isfinite(*plan_y_at(p, p->lag_max - 1, i));
                 for (size_t t = st->row_start[i]; t < st->row_start[i + 1] && p->row_ok[i]; t++)
                         p->row_ok[i] = term_known(p, &st->term[t]);
         }
+}
+
+/* The usable rows as coefficients and offsets; terms that are 0 (sign priors make many) are left out. */
+static void compile_rows(struct plan *p, const struct arx *m)
+{
+        const struct arx_structure *st = arx_structure(m);
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->ny; i++) {
+                const double *theta, *lo, *hi;
+                p->first[i] = n;
+                if (!p->row_ok[i])
+                        continue;
+                arx_row(m, i, &theta, &lo, &hi);
+                for (size_t t = st->row_start[i]; t < st->row_start[i + 1]; t++, theta++) {
+                        const struct arx_term *q = &st->term[t];
+                        size_t col = q->index;
+                        if (*theta == 0.0)
+                                continue;
+                        if (q->src == ARX_SRC_U)
+                                col += p->ny;
+                        else if (q->src == ARX_SRC_D)
+                                col += p->ny + p->nu;
+                        else if (q->src == ARX_SRC_ONE)
+                                col = p->width - 1;
+                        p->coef[n] = *theta;
+                        p->off[n++] = (ptrdiff_t)col - (ptrdiff_t)(q->lag * p->width);
+                }
+        }
+        p->first[p->ny] = n;
 }
 
 /* A variable moves only when every output it acts on is modelled: what is not seen must not be driven. */
@@ -228,29 +263,32 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
         const struct arx_structure *st = in->model ? arx_structure(in->model) : NULL;
         const size_t l = p->lag_max, n = in->window.n;
 
-        if (!st || st->ny != p->ny || st->nu != p->nu || st->nd != p->nd || st->lag_max != l || n < l)
+        if (!st || st->ny != p->ny || st->nu != p->nu || st->nd != p->nd || st->lag_max != l || st->nterm != p->nterm ||
+            n < l)
                 return false;
         for (size_t i = 0; i < p->ny; i++)
-                if (!fill(in->window.y, n, p->ny, i, l, p->yh))
-                        p->yh[(l - 1) * p->ny + i] = NAN;
+                if (!fill(p, in->window.y, n, p->ny, i, i))
+                        *plan_y_at(p, l - 1, i) = (double)NAN;
         for (size_t j = 0; j < p->nu; j++)
-                if (!fill(in->window.u, n, p->nu, j, l, p->uh))
+                if (!fill(p, in->window.u, n, p->nu, j, p->ny + j))
                         for (size_t r = 0; r < l; r++)
-                                p->uh[r * p->nu + j] = p->now[j];
+                                *plan_u_at(p, r, j) = p->now[j];
         for (size_t i = 0; i < p->nd; i++) {
-                const bool known = fill(in->window.d, n, p->nd, i, l, p->dh);
+                const bool known = fill(p, in->window.d, n, p->nd, i, p->ny + p->nu + i);
+                double last = known ? *plan_d_at(p, l - 1, i) : (double)NAN;
                 for (size_t k = 0; k < p->args.horizon; k++) {
                         const double v = in->d_future ? in->d_future[k * p->nd + i] : (double)NAN;
-                        double *at = &p->dh[(l - 1 + k) * p->nd + i];
                         if (isfinite(v) && known)
-                                *at = v;
-                        else
-                                *at = known && k > 0 ? at[-(ptrdiff_t)p->nd] : known ? *at : (double)NAN;
+                                last = v;
+                        *plan_d_at(p, l - 1 + k, i) = last;
                 }
         }
+        for (size_t r = 0; r < l + p->args.horizon; r++)
+                p->z[r * p->width + p->width - 1] = 1.0;
         for (size_t k = 0; k < p->args.horizon; k++)
-                memcpy(&p->uh[(l - 1 + k) * p->nu], p->now, p->nu * sizeof *p->now);
+                memcpy(plan_u_at(p, l - 1 + k, 0), p->now, p->nu * sizeof *p->now);
         find_usable_rows(p, in->model);
+        compile_rows(p, in->model);
         find_free(p, in->model);
         return true;
 }
@@ -299,7 +337,7 @@ static double room_of(const struct plan *p, size_t j)
 {
         double over = -1.0;
         for (size_t a = 0; a < p->npy; a++) {
-                const double v = p->yh[(p->lag_max - 1) * p->ny + p->y[a].row];
+                const double v = *plan_y_at(p, p->lag_max - 1, p->y[a].row);
                 if (p->acts[j * p->npy + a] && p->y[a].kind == PLAN_Y_INLET && v - p->y[a].target_max > over)
                         over = v - p->y[a].target_max;
         }
@@ -374,8 +412,8 @@ static bool believable(const struct plan *p, const struct arx *m)
                 arx_row_info(m, i, &info);
                 if (info.rmse > RMSE_UNTRUSTED_K)
                         return false;
-                const double now = p->yh[(p->lag_max - 1) * p->ny + i];
-                const double end = p->yh[(p->lag_max + p->args.horizon - 1) * p->ny + i];
+                const double now = *plan_y_at(p, p->lag_max - 1, i);
+                const double end = *plan_y_at(p, p->lag_max + p->args.horizon - 1, i);
                 if (!(fabs(end - now) <= JUMP_UNTRUSTED_K))
                         return false;
         }
@@ -401,7 +439,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         usable = plan_load_window(p, in);
         if (usable && !in->explore) {
                 value_supply_air(p, in);
-                plan_fast(p, in->model);
+                plan_fast(p);
                 for (size_t j = 0; j < p->nu; j++)
                         if (p->free[j])
                                 ret->u[j] = p->now[j] + plan_clamp(p->best[j] - p->now[j], -p->u[j].rate, p->u[j].rate);
@@ -413,8 +451,8 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
                 explore(p, in, usable, ret->u);
                 if (usable) {
                         for (size_t k = 0; k < p->args.horizon; k++)
-                                memcpy(&p->uh[(p->lag_max - 1 + k) * p->nu], ret->u, p->nu * sizeof *ret->u);
-                        plan_simulate(p, in->model);
+                                memcpy(plan_u_at(p, p->lag_max - 1 + k, 0), ret->u, p->nu * sizeof *ret->u);
+                        plan_simulate(p);
                         ret->predicted_max_inlet_c = plan_hottest(p);
                 }
         }

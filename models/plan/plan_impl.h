@@ -8,17 +8,22 @@
 
 struct plan {
         struct plan_args args;
-        size_t nu, ny, nd, npy, lag_max; /* ny: outputs of the model; npy: outputs that matter here */
-        struct plan_u *u;                /* [nu] */
-        struct plan_y *y;                /* [npy] */
+        size_t nu, ny, nd, npy, lag_max, nterm; /* ny: outputs of the model; npy: outputs that matter here */
+        struct plan_u *u;                       /* [nu] */
+        struct plan_y *y;                       /* [npy] */
         uint8_t *acts; /* [nu × npy] 1 = u can move that output (directly or through another output) */
 
-        /* work of one step, no meaning between steps */
-        uint8_t *row_ok;      /* [ny] fitted and all its regressors known */
-        uint8_t *free;        /* [nu] 1 = the fast plan may move it */
-        double *yh, *uh, *dh; /* [lag_max + horizon] rows of ny, nu, nd: history, then future; row lag_max−1 = now */
-        double *gy;           /* [horizon × ny] adjoint */
-        double *now, *value;  /* [nu] operating point; W per K of warmer supply air */
+        /* Work of one step, no meaning between steps. History and future share one table of rows [y | u | d | 1], so
+         * that a regressor is one offset from its output's row: z[r·width + i] = Σ coef·z[r·width + off]. Row lag_max−1
+         * = now. */
+        uint8_t *row_ok;                                  /* [ny] fitted and all its regressors known */
+        uint8_t *free;                                    /* [nu] 1 = the fast plan may move it */
+        size_t width;                                     /* ny + nu + nd + 1 */
+        double *z, *g;                                    /* [lag_max + horizon rows] values; adjoint */
+        size_t *first;                                    /* [ny + 1] terms of each usable row that are not 0 */
+        double *coef;                                     /* [nterm] */
+        ptrdiff_t *off;                                   /* [nterm] */
+        double *now, *value;                              /* [nu] operating point; W per K of warmer supply air */
         double *target, *trial, *grad, *grad_prev, *best; /* [nu] */
 
         uint64_t staged_step; /* slow step counter of the last staging move */
@@ -29,13 +34,30 @@ struct plan {
 /* Fills histories from the window; false when the model cannot be used at all (too short, other shape). */
 bool plan_load_window(struct plan *p, const struct plan_input *in);
 /* Cost of holding `target` (reached at the variables' rates) in W, averaged over the horizon; grad [nu] or NULL. */
-double plan_fast_cost(struct plan *p, const struct arx *m, const double *target, double *grad);
+double plan_fast_cost(struct plan *p, const double *target, double *grad);
+/* Its gradient at the target just evaluated. */
+void plan_fast_gradient(struct plan *p, const double *target, double *grad);
 /* Optimises the fast variables from the operating point; p->best on return. */
-void plan_fast(struct plan *p, const struct arx *m);
+void plan_fast(struct plan *p);
 /* Hottest inlet of the last simulated future. */
 double plan_hottest(const struct plan *p);
-/* Simulates the future under p->uh. */
-void plan_simulate(struct plan *p, const struct arx *m);
+/* Simulates the future under the inputs and disturbances in the table. */
+void plan_simulate(struct plan *p);
+
+static inline double *plan_y_at(const struct plan *p, size_t row, size_t i)
+{
+        return &p->z[row * p->width + i];
+}
+
+static inline double *plan_u_at(const struct plan *p, size_t row, size_t j)
+{
+        return &p->z[row * p->width + p->ny + j];
+}
+
+static inline double *plan_d_at(const struct plan *p, size_t row, size_t k)
+{
+        return &p->z[row * p->width + p->ny + p->nu + k];
+}
 
 double plan_clamp(double v, double lo, double hi);
 /* Largest valve opening now; NaN when no valve is known. */

@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALVE_PER_K 0.15     /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
-#define VALVE_WEIGHT_W 2e5   /* W per (opening above the limit)² */
-#define STAGING_GAP 6        /* slow steps between two staging moves */
-#define GAIN_MIN_RATIO 0.001 /* of plant power: below it a move is noise */
+#define VALVE_PER_K 0.15      /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
+#define VALVE_WEIGHT_W 2e5    /* W per (opening above the limit)² */
+#define SUPPLY_APPROACH_K 3.0 /* chilled water stays this far below the coldest supply air asked for */
+#define STAGING_GAP 6         /* slow steps between two staging moves */
+#define GAIN_MIN_RATIO 0.001  /* of plant power: below it a move is noise */
 #define STAGING_GAIN_RATIO 0.015
 #define VALVE_RAISE_BELOW 0.75 /* without an energy model */
 #define VALVE_LOWER_ABOVE 0.9
@@ -31,7 +32,7 @@ double plan_valve_now(const struct plan *p)
                 if (p->y[a].kind != PLAN_Y_VALVE)
                         continue;
                 for (size_t r = p->lag_max - n; r < p->lag_max; r++)
-                        sum += p->yh[r * p->ny + p->y[a].row];
+                        sum += *plan_y_at(p, r, p->y[a].row);
                 if (isfinite(sum) && !(sum / (double)n <= widest))
                         widest = sum / (double)n;
         }
@@ -48,23 +49,23 @@ static double valve_limit(const struct plan *p)
 }
 
 /* Widest valve at the end of the horizon with the chilled water dk warmer than the forecast. */
-static double valve_predicted(struct plan *p, const struct arx *m, double dk)
+static double valve_predicted(struct plan *p, double dk)
 {
         const size_t l = p->lag_max, n = p->args.horizon;
         double widest = NAN;
 
         for (size_t k = 0; k < n; k++)
                 for (size_t c = 0; c < p->args.nd_chw; c++)
-                        p->dh[(l - 1 + k) * p->nd + p->args.d_chw + c] += dk;
-        plan_simulate(p, m);
+                        *plan_d_at(p, l - 1 + k, p->args.d_chw + c) += dk;
+        plan_simulate(p);
         for (size_t a = 0; a < p->npy; a++) {
-                const double v = p->yh[(l + n - 1) * p->ny + p->y[a].row];
+                const double v = *plan_y_at(p, l + n - 1, p->y[a].row);
                 if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row] && !(v <= widest))
                         widest = v;
         }
         for (size_t k = 0; k < n; k++)
                 for (size_t c = 0; c < p->args.nd_chw; c++)
-                        p->dh[(l - 1 + k) * p->nd + p->args.d_chw + c] -= dk;
+                        *plan_d_at(p, l - 1 + k, p->args.d_chw + c) -= dk;
         return widest;
 }
 
@@ -163,6 +164,16 @@ static double cw_floor(const struct plan *p, const struct plan_input *in, size_t
         return reachable > p->u[j].lo ? reachable : p->u[j].lo;
 }
 
+/* Warmest chilled water a coil can make the coldest supply air of. */
+static double chw_ceiling(const struct plan *p, const double *u, size_t j)
+{
+        double ceiling = p->u[j].hi;
+        for (size_t k = 0; k < p->nu; k++)
+                if (p->u[k].kind == PLAN_U_SAT && u[k] - SUPPLY_APPROACH_K < ceiling)
+                        ceiling = u[k] - SUPPLY_APPROACH_K;
+        return ceiling;
+}
+
 /* Applies a move; false when nothing of what it names can change. */
 static bool apply(const struct plan *p, const struct plan_input *in, const struct move *m, const double *from,
                   double *u)
@@ -173,7 +184,10 @@ static bool apply(const struct plan *p, const struct plan_input *in, const struc
         for (size_t j = 0; j < p->nu; j++) {
                 const struct plan_u *v = &p->u[j];
                 if (v->kind == PLAN_U_CHWST && m->chw_k != 0.0) {
-                        u[j] = plan_clamp(from[j] + plan_clamp(m->chw_k, -v->rate, v->rate), v->lo, v->hi);
+                        double next = from[j] + plan_clamp(m->chw_k, -v->rate, v->rate);
+                        if (m->chw_k > 0.0 && next > chw_ceiling(p, from, j))
+                                next = fmax(chw_ceiling(p, from, j), from[j]);
+                        u[j] = plan_clamp(next, v->lo, v->hi);
                         chw = chw || fabs(u[j] - from[j]) > 0.05;
                 } else if (v->kind == PLAN_U_CWST && m->cw_k != 0.0) {
                         if (m->cw_k < 0.0 && !isfinite(in->plant.wetbulb_c))
@@ -278,11 +292,11 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
         struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
         struct energy_estimate hold;
 
-        const double predicted = valve_predicted(p, in->model, 0.0);
+        const double predicted = valve_predicted(p, 0.0);
         for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++) {
                 /* the measured opening plus the wider of prior and model: a model that is wrong must not open valves */
                 const double prior = valve * VALVE_PER_K * chw_step_k[c];
-                const double model = valve_predicted(p, in->model, chw_step_k[c]) - predicted;
+                const double model = valve_predicted(p, chw_step_k[c]) - predicted;
                 valve_at[c] = valve + (model > prior ? model : prior);
         }
 
