@@ -48,7 +48,11 @@ const struct plant_spec *plant_spec(const struct plant *p);
 void plant_advance(struct plant *p, double dt_s);
 int64_t plant_t_ms(const struct plant *p);
 
-/* --- what a remote supervisor may command; obeyed only while its lease is alive ----------------------------------- */
+/* --- what a remote supervisor may command; obeyed only while its lease is alive -----------------------------------
+ * A device is remote while it is enabled and its heartbeat counter changed within PLANT_WATCHDOG_S. While it is local
+ * its PLC keeps the setpoints in force in the command structures (taking over is bumpless; writing has no effect); on
+ * expiry it returns to its own. Values are clamped to the device's range, NaN is ignored. Minimum on 300 s and off 600
+ * s, three starts an hour, never the last chiller: an order against these waits, and counts as a hard violation. */
 enum plant_dev { PLANT_DEV_CRAH, PLANT_DEV_CHILLER, PLANT_DEV_PLANT }; /* each has its own PLC with a watchdog */
 
 struct plant_crah_cmd {
@@ -136,9 +140,10 @@ struct plant_account {
         double hours;
         double it_kwh, it_fan_kwh; /* it excludes server fans */
         double crah_fan_kwh, chiller_kwh, pump_kwh, tower_kwh;
-        double cooling_kwh, total_kwh; /* cooling = the four above; total = it + it_fan + cooling */
-        double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
-        uint64_t hard_violations; /* rack-minutes above 32 °C, freeze, equipment rule broken */
+        double cooling_kwh, total_kwh;          /* cooling = the four above; total = it + it_fan + cooling */
+        double max_inlet_c, degmin27, degmin32; /* degree-minutes summed over the racks */
+        double max_rise_15min_k;                /* of any rack */
+        uint64_t hard_violations;               /* rack-minutes above 32 °C, freeze, equipment rule broken */
         uint64_t chiller_starts, migrations;
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };

@@ -14,7 +14,7 @@
 
 #include "sim/plant_internal.h"
 
-#define EVEN_SHARE 0.5 /* of the supply air that goes where it is drawn, the rest by nearness */
+#define EVEN_SHARE 0.3 /* of the supply air that goes where it is drawn, the rest by nearness */
 #define LEAK_PER_K 0.001
 #define LEAK_KNEE_C 20.0
 #define FAN_KNEE_C 25.0

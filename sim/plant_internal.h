@@ -128,6 +128,10 @@ struct stage { /* the plant PLC's own staging and reset */
         double reset_ratio, reset_delay_s, reset_age_s;
 };
 
+struct local_tuning { /* of TRIM_RESPOND; plant_local.c says how it was found */
+        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c;
+};
+
 struct host {
         struct plant_host pub;
         double used_cores, used_mem_gib; /* reserved by VMs, arriving ones included */
@@ -170,6 +174,7 @@ struct plant {
         struct chiller chiller[PLANT_CHILLER_MAX];
         struct water water;
         struct stage stage;
+        struct local_tuning tuning;
         struct weather_now now;
         struct meters meter;
         struct lut valve_flow, host_curve;

@@ -116,9 +116,9 @@ static void slopes_hold_in_the_running_plant(void **state)
 {
         struct rig a = rig_new("hall", 1, SPRING_MS), b = rig_new("hall", 1, SPRING_MS),
                    c = rig_new("hall", 1, SPRING_MS);
-        const double base = account_over(a.plant, 7200.0, 20.0, 0.8, 9.0, 22.0).chiller_kwh;
-        const double warm = account_over(b.plant, 7200.0, 20.0, 0.8, 10.0, 22.0).chiller_kwh / base - 1.0;
-        const double lift = account_over(c.plant, 7200.0, 20.0, 0.8, 9.0, 23.0).chiller_kwh / base - 1.0;
+        const double base = account_over(a.plant, 3600.0, 20.0, 0.8, 9.0, 22.0).chiller_kwh;
+        const double warm = account_over(b.plant, 3600.0, 20.0, 0.8, 10.0, 22.0).chiller_kwh / base - 1.0;
+        const double lift = account_over(c.plant, 3600.0, 20.0, 0.8, 9.0, 23.0).chiller_kwh / base - 1.0;
 
         (void)state;
         print_message("chiller power %+.2f %%/K chilled, %+.2f %%/K condenser water\n", 100.0 * warm, 100.0 * lift);
@@ -209,7 +209,7 @@ static void supply_temperature_has_an_interior_optimum(void **state)
                 struct rig r = rig_new("hall", 1, SPRING_MS);
                 const double sat = 16.0 + 4.0 * (double)k;
 
-                total[k] = account_over(r.plant, 7200.0, sat, 0.6, fmin(sat - 6.0, 16.0), 20.0).total_kwh;
+                total[k] = account_over(r.plant, 3600.0, sat, 0.6, fmin(sat - 6.0, 16.0), 20.0).total_kwh;
                 print_message("supply %.0f °C: %.1f kWh\n", sat, total[k]);
                 rig_free(&r);
         }

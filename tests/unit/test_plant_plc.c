@@ -200,7 +200,7 @@ static void tripped_chiller_is_replaced_locally(void **state)
 
         (void)state;
         plant_set_local(r.plant, PLANT_LOCAL_TRIM_RESPOND);
-        plant_advance(r.plant, 12 * 3600.0);
+        plant_advance(r.plant, 3 * 3600.0);
         assert_int_equal(count_running(r.plant), 2);
         assert_int_equal(plant_fault(r.plant, "chiller-trip:0"), 0);
         plant_advance(r.plant, 900.0);
@@ -216,16 +216,16 @@ static void trim_and_respond_beats_fixed_setpoints(void **state)
 
         (void)state;
         for (size_t k = 0; k < 2; k++) {
-                struct rig a = rig_new("hall", 2, day_ms[k]), b = rig_new("hall", 2, day_ms[k]);
+                struct rig a = rig_new("hall", 1, day_ms[k]), b = rig_new("hall", 1, day_ms[k]);
                 struct plant_account fixed, trim;
 
                 plant_set_local(b.plant, PLANT_LOCAL_TRIM_RESPOND);
-                plant_advance(a.plant, 6 * 3600.0);
-                plant_advance(b.plant, 6 * 3600.0);
+                plant_advance(a.plant, 5 * 3600.0);
+                plant_advance(b.plant, 5 * 3600.0);
                 plant_account_reset(a.plant);
                 plant_account_reset(b.plant);
-                plant_advance(a.plant, 24 * 3600.0);
-                plant_advance(b.plant, 24 * 3600.0);
+                plant_advance(a.plant, 12 * 3600.0);
+                plant_advance(b.plant, 12 * 3600.0);
                 fixed = account(a.plant);
                 trim = account(b.plant);
                 print_message("cooling %.0f → %.0f kWh, hottest %.1f → %.1f °C\n", fixed.cooling_kwh, trim.cooling_kwh,
