@@ -63,8 +63,9 @@ static void every_table_and_width_is_read(void **state)
         assert_int_equal(stats(d).state, DEVICE_UP);
         assert_true(stats(d).last_good_t_ms >= clk_t_ms(&e.clk) - 2000);
         assert_int_equal(stats(d).read_errors, 0);
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer[0]);
+        env_free(&e);
 }
 
 static bool quarantined_two(struct env *x)
@@ -107,8 +108,9 @@ static void r5_bisect_and_quarantine(void **state)
         env_run(&e, all_back, 2000);
         env_run(&e, NULL, 20);
         assert_int_equal(e.last[37].quality, QUALITY_GOOD);
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer[0]);
+        env_free(&e);
 }
 
 /* A device that refuses holes, or long reads, though every point is fine: the plan is cut down instead. */
@@ -140,8 +142,9 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
                 assert_int_equal(stats(d).state, DEVICE_UP);
                 if (variant == 1) /* 125 → 63 → 32 → 16, and no further */
                         assert_int_equal(peer[0].last_count, 12);
-                env_free(&e);
+                env_stop_driver(&e);
                 peer_stop(&peer[0]);
+                env_free(&e);
         }
 }
 
@@ -191,9 +194,10 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         }
         for (int i = 0; i < N; i++)
                 assert_true(peer[1 + i].requests <= 4);
-        env_free(&e);
+        env_stop_driver(&e);
         for (int i = 0; i <= N; i++)
                 peer_stop(&peer[i]);
+        env_free(&e);
 }
 
 /* Several units behind one port: the dead one costs one time-out per back-off. */
@@ -224,8 +228,9 @@ static void r6_dead_unit_behind_a_shared_gateway(void **state)
         env_run(&e, two_good_scans, 3000);
         assert_true(clk_real_mono_ms() - t0 < 2000);
         assert_int_equal(stats(1).state, DEVICE_UP);
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer[0]);
+        env_free(&e);
 }
 
 static void exceptions_by_code(void **state)
@@ -247,8 +252,9 @@ static void exceptions_by_code(void **state)
                 assert_true(e.bad[0] >= 1);
                 assert_int_equal(e.last[0].reason, code <= 3 ? QR_BAD_ADDR : QR_COMM_FAIL);
                 assert_int_equal(stats(d).quarantined, code <= 3 ? 1 : 0);
-                env_free(&e);
+                env_stop_driver(&e);
                 peer_stop(&peer[0]);
+                env_free(&e);
         }
 }
 
@@ -265,8 +271,9 @@ static void busy_is_asked_again(void **state)
         env_run(&e, two_good_scans, 2000);
         assert_int_equal(e.bad[0], 0);
         assert_int_equal(stats(d).exceptions[6], 2);
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer[0]);
+        env_free(&e);
 }
 
 /* A peer that closes while idle costs no sample: the read is repeated on a new connection. */
@@ -283,8 +290,9 @@ static void idle_close_costs_nothing(void **state)
         env_run(&e, two_good_scans, 2000);
         assert_int_equal(e.bad[0] + e.bad[1], 0);
         assert_int_equal(stats(d).state, DEVICE_UP);
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer[0]);
+        env_free(&e);
 }
 
 static bool hundred_scans(struct env *x)
@@ -310,8 +318,9 @@ static void scan_period_follows_the_plant_clock(void **state)
         assert_true(took >= 1360); /* 99 × 13.9 ms */
         assert_true(stats(d).scan_period_s >= 4.9);
         assert_int_equal(peer[0].overlaps, 0);
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer[0]);
+        env_free(&e);
 }
 
 int main(void)

@@ -126,9 +126,14 @@ void env_start(struct env *e, bool writable)
         assert_int_equal(modbus_driver_create(&a, &e->driver, &e->act), 0);
 }
 
+void env_stop_driver(struct env *e)
+{
+        e->driver = modbus_driver_free(e->driver);
+}
+
 void env_free(struct env *e)
 {
-        modbus_driver_free(e->driver);
+        env_stop_driver(e);
         loop_timer_free(e->poll);
         loop_free(e->loop);
 }

@@ -38,6 +38,7 @@ int env_point(struct env *e, int device, enum point_table table, uint16_t addres
 /* Writable in 0..100, settle 10 ms. */
 int env_writable(struct env *e, int device, uint16_t address, enum point_type type);
 void env_start(struct env *e, bool writable);
+void env_stop_driver(struct env *e); /* before peers are stopped */
 void env_free(struct env *e);
 /* Runs the loop until the condition holds; fails the test after ms. until NULL: just runs so long. */
 void env_run(struct env *e, bool (*until)(struct env *e), int ms);

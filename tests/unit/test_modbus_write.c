@@ -38,8 +38,9 @@ static void start(enum point_type type)
 
 static void stop(void)
 {
-        env_free(&e);
+        env_stop_driver(&e);
         peer_stop(&peer);
+        env_free(&e);
 }
 
 static const struct write_outcome *write_one(double value)
