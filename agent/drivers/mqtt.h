@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * MQTT through paho's MQTTAsync. Library threads only enqueue (bounded); the loop thread parses and delivers. On every
- * (re)connect it subscribes again; "connected but silent" rebuilds the client; back-off with jitter. Sample messages
- * are JSON {"timestamp":ms,"values":{key:number,…},"errors":{key:reason,…}}: many samples a message. Retained messages
- * are samples only if fresh, never commands. Setpoints are not accepted over MQTT.
+ * MQTT through paho's MQTTAsync. A worker thread calls the library, its callbacks only enqueue (bounded, oldest
+ * dropped), the loop thread parses and delivers. On every (re)connect it subscribes again; an own echo topic proves
+ * that messages come through; "connected but silent" rebuilds the client; back-off with jitter. Sample messages are
+ * JSON {"timestamp":ms,"values":{key:number,…},"errors":{key:reason,…}}: many samples a message. Retained messages are
+ * samples only if fresh, never commands (of the VM messages only the inventory may be retained). When the connection is
+ * lost every MQTT point gets one bad sample. Setpoints are not accepted over MQTT.
  */
 #ifndef COOLPLANE_DRIVERS_MQTT_H
 #define COOLPLANE_DRIVERS_MQTT_H
