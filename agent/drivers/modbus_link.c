@@ -56,6 +56,7 @@ struct mblink {
         struct mbrequest req;
         uint16_t regs[123];
         int timeout_ms;
+        uint64_t serial; /* of the request */
         uint16_t transaction;
 
         uint8_t buf[2 * MBFRAME_ADU_MAX];
@@ -63,6 +64,7 @@ struct mblink {
 };
 
 static void on_fd(void *ctx, int fd, uint32_t events);
+static void take_bytes(struct mblink *l);
 static void on_timer(void *ctx);
 
 /* ---- life ---- */
@@ -280,6 +282,7 @@ void mblink_request(struct mblink *l, const struct mbrequest *req, const uint16_
 {
         assert(!l->busy);
         l->busy = true;
+        l->serial++;
         l->sent = false;
         l->failed = NULL;
         l->req = *req;
@@ -296,6 +299,21 @@ void mblink_request(struct mblink *l, const struct mbrequest *req, const uint16_
 
 /* ---- events ---- */
 
+static void timed_out(struct mblink *l)
+{
+        uint64_t serial = l->serial;
+
+        take_bytes(l); /* it may be us who are late: what has arrived in time counts */
+        if (!l->busy || l->serial != serial)
+                return;
+        if (l->a.rtu)
+                mblink_hold(l, l->timeout_ms); /* a late answer would pass for the next one's: it is flushed then */
+        if (l->n > 0 && !l->a.rtu)
+                finish_closed(l, MBLINK_TIMEOUT, "time-out in the middle of a reply"); /* framing is lost */
+        else
+                finish(l, &(struct mblink_reply){.result = MBLINK_TIMEOUT, .why = "time-out"});
+}
+
 static void on_timer(void *ctx)
 {
         struct mblink *l = ctx;
@@ -308,14 +326,8 @@ static void on_timer(void *ctx)
                 finish_closed(l, MBLINK_NO_CONNECTION, "connect timed out");
         } else if (!l->sent) {
                 send_request(l); /* the quiet time is over */
-        } else if (l->a.rtu) {
-                /* A late answer would pass for the answer to the next request: let it arrive and be flushed. */
-                mblink_hold(l, l->timeout_ms);
-                finish(l, &(struct mblink_reply){.result = MBLINK_TIMEOUT, .why = "time-out"});
-        } else if (l->n > 0) {
-                finish_closed(l, MBLINK_TIMEOUT, "time-out in the middle of a reply"); /* framing is lost */
         } else {
-                finish(l, &(struct mblink_reply){.result = MBLINK_TIMEOUT, .why = "time-out"});
+                timed_out(l);
         }
 }
 
@@ -390,17 +402,10 @@ static void take_frames(struct mblink *l)
         }
 }
 
-static void on_fd(void *ctx, int fd, uint32_t events)
+static void take_bytes(struct mblink *l)
 {
-        struct mblink *l = ctx;
-
-        if (l->state == CONNECTING) {
-                on_connected(l);
-                return;
-        }
-        (void)events;
-        ssize_t k = l->a.rtu ? read(fd, l->buf + l->n, sizeof(l->buf) - l->n)
-                             : recv(fd, l->buf + l->n, sizeof(l->buf) - l->n, 0);
+        ssize_t k = l->a.rtu ? read(l->fd, l->buf + l->n, sizeof(l->buf) - l->n)
+                             : recv(l->fd, l->buf + l->n, sizeof(l->buf) - l->n, 0);
         if (k < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (k <= 0) {
@@ -409,4 +414,15 @@ static void on_fd(void *ctx, int fd, uint32_t events)
         }
         l->n += (size_t)k;
         take_frames(l);
+}
+
+static void on_fd(void *ctx, int fd, uint32_t events)
+{
+        struct mblink *l = ctx;
+
+        (void)fd, (void)events;
+        if (l->state == CONNECTING)
+                on_connected(l);
+        else
+                take_bytes(l);
 }

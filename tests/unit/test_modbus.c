@@ -68,6 +68,11 @@ static void every_table_and_width_is_read(void **state)
         env_free(&e);
 }
 
+static bool hundred_scans(struct env *x)
+{
+        return x->good[0] >= 100;
+}
+
 static bool quarantined_two(struct env *x)
 {
         return stats(0).quarantined == 2 && x->good[0] >= 3;
@@ -106,8 +111,7 @@ static void r5_bisect_and_quarantine(void **state)
 
         peer[0].illegal[37] = peer[0].illegal[90] = false;
         env_run(&e, all_back, 2000);
-        env_run(&e, NULL, 20);
-        assert_int_equal(e.last[37].quality, QUALITY_GOOD);
+        env_run(&e, two_good_scans, 2000);
         env_stop_driver(&e);
         peer_stop(&peer[0]);
         env_free(&e);
@@ -121,7 +125,7 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
                 env_init(&e, 1.0);
                 peer_start(&peer[0], e.loop);
                 int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
-                e.device[d].period_ms = 5;
+                e.device[d].period_ms = 3;
                 for (uint16_t i = 0; i < 60; i++)
                         (void)env_point(&e, d, POINT_TABLE_HOLDING, (uint16_t)(variant == 0 && i >= 30 ? i + 2 : i),
                                         POINT_UINT16);
@@ -131,7 +135,7 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
                         peer[0].max_count = 16;
                 env_start(&e, false);
                 env_run(&e, two_good_scans, 2000);
-                env_run(&e, NULL, 100); /* the length is halved scan by scan */
+                env_run(&e, hundred_scans, 4000); /* the length is halved scan by scan */
                 uint64_t errors = stats(d).read_errors;
                 for (size_t i = 0; i < 60; i++)
                         assert_int_equal(e.bad[i], 0);
@@ -148,9 +152,9 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
         }
 }
 
-static bool good_device_scanned_20_times(struct env *x)
+static bool good_device_scanned_40_times(struct env *x)
 {
-        return x->good[0] >= 20;
+        return x->good[0] >= 40;
 }
 
 /* M1, M3, M4, R6: every kind of bad device at once; the one good device keeps its scan. */
@@ -175,7 +179,7 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         int refused = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer_free_port(), 1);
         (void)env_point(&e, refused, POINT_TABLE_HOLDING, 5, POINT_UINT16);
         env_start(&e, false);
-        env_run(&e, good_device_scanned_20_times, 3000);
+        env_run(&e, good_device_scanned_40_times, 3000);
 
         assert_int_equal(e.bad[0], 0);
         assert_int_equal(stats(good).state, DEVICE_UP);
@@ -190,7 +194,7 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         }
         for (int d = 1; d < (int)e.site.ndevice; d++) {
                 assert_int_equal(stats(d).state, DEVICE_DOWN);
-                assert_true(stats(d).read_errors <= 2); /* about 0.5 s: one attempt, not one a scan */
+                assert_true(stats(d).read_errors <= 2); /* about 0.8 s: one attempt, not one a scan */
         }
         for (int i = 0; i < N; i++)
                 assert_true(peer[1 + i].requests <= 4);
@@ -212,14 +216,14 @@ static void r6_dead_unit_behind_a_shared_gateway(void **state)
         }
         peer[0].dead_unit[2] = true;
         env_start(&e, false);
-        env_run(&e, good_device_scanned_20_times, 3000);
+        env_run(&e, good_device_scanned_40_times, 3000);
         assert_int_equal(peer[0].connections, 1);
         assert_int_equal(e.bad[0], 0);
         assert_int_equal(e.bad[2], 0);
-        assert_true(e.good[2] >= 15);
+        assert_true(e.good[2] >= 30);
         assert_int_equal(e.good[1], 0);
-        assert_true(stats(1).timeouts <= 1);
-        assert_true(stats(0).scan_jitter_s < 0.08 + 0.2); /* one time-out of the neighbour, and a busy machine */
+        assert_true(stats(1).timeouts <= 2);
+        assert_true(stats(0).scan_jitter_s < 0.3 + 0.5); /* one time-out of the neighbour, and a busy machine */
         assert_non_null(strstr(stats(1).last_error, "unit 2 holding 5..5: time-out"));
 
         /* It comes back within the back-off: 1 s ± 20 %. */
@@ -231,6 +235,11 @@ static void r6_dead_unit_behind_a_shared_gateway(void **state)
         env_stop_driver(&e);
         peer_stop(&peer[0]);
         env_free(&e);
+}
+
+static bool one_bad(struct env *x)
+{
+        return x->bad[0] >= 1;
 }
 
 static void exceptions_by_code(void **state)
@@ -246,7 +255,7 @@ static void exceptions_by_code(void **state)
                 int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
                 (void)env_point(&e, d, POINT_TABLE_HOLDING, 5, POINT_UINT16);
                 env_start(&e, false);
-                env_run(&e, NULL, 50);
+                env_run(&e, one_bad, 2000);
                 assert_true(stats(d).exceptions[code] >= 1);
                 assert_int_equal(e.good[0], 0);
                 assert_true(e.bad[0] >= 1);
@@ -293,11 +302,6 @@ static void idle_close_costs_nothing(void **state)
         env_stop_driver(&e);
         peer_stop(&peer[0]);
         env_free(&e);
-}
-
-static bool hundred_scans(struct env *x)
-{
-        return x->good[0] >= 100;
 }
 
 /* At scale 360 a period of 5 s is 14 ms: the scan keeps the plant's time, and never overlaps itself. */

@@ -69,7 +69,7 @@ int env_device(struct env *e, enum device_protocol protocol, const char *host, i
                              .stop_bits = 1,
                              .unit_id = unit_id,
                              .period_ms = 20,
-                             .timeout_ms = 80};
+                             .timeout_ms = 300};
         d->quirks.max_word_registers_per_request = 125;
         d->quirks.max_bit_registers_per_request = 2000;
         d->quirks.max_gap = 8;

@@ -32,7 +32,7 @@ struct env {
 };
 
 void env_init(struct env *e, double scale);
-/* Returns the index. period 20 ms, time-out 80 ms. */
+/* Returns the index. period 20 ms, time-out 300 ms: a busy machine must not cause one. */
 int env_device(struct env *e, enum device_protocol protocol, const char *host, int port, uint8_t unit_id);
 int env_point(struct env *e, int device, enum point_table table, uint16_t address, enum point_type type);
 /* Writable in 0..100, settle 10 ms. */

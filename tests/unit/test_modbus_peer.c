@@ -50,7 +50,7 @@ static void on_slow(void *ctx)
         for (int i = 0; i < PEER_CONNS; i++) {
                 if (&p->conn[i].peer != ctx || p->conn[i].fd < 0 || p->conn[i].sent >= p->conn[i].nout)
                         continue;
-                loop_timer_arm(p->conn[i].timer, 15);
+                loop_timer_arm(p->conn[i].timer, 40);
                 size_t at = p->conn[i].sent++;
                 send_bytes(p, i, p->conn[i].out + at, 1);
         }
@@ -159,7 +159,7 @@ static void reply(struct peer *p, int i, const uint8_t *adu)
                 send_bytes(p, i, out, n / 2);
                 return;
         case PEER_SLOW_BYTES:
-                loop_timer_arm(p->conn[i].timer, 15);
+                loop_timer_arm(p->conn[i].timer, 40);
                 return;
         case PEER_GARBAGE:
                 send_bytes(p, i, junk, sizeof(junk));

@@ -22,7 +22,7 @@ enum peer_behaviour {
         PEER_WRONG_TID,
         PEER_WRONG_UNIT,
         PEER_WRONG_FUNCTION,
-        PEER_SLOW_BYTES, /* one byte each 15 ms */
+        PEER_SLOW_BYTES, /* one byte each 40 ms */
         PEER_GARBAGE,
         PEER_RESET,
         PEER_CLOSE,

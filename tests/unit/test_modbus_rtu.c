@@ -68,7 +68,7 @@ static void answer(const uint8_t *req)
         if (fault == LINE_LATE) {
                 memcpy(line.late, out, n);
                 line.nlate = n;
-                loop_timer_arm(line.timer, 120); /* time-out is 80 */
+                loop_timer_arm(line.timer, 400); /* time-out is 300 */
                 return;
         }
         if (fault == LINE_NOISE)
