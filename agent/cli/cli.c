@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "agent/base/exitcode.h"
+#include "agent/base/parse.h"
+#include "agent/points/site.h"
+
+int cli_load_site(const char *path, struct site **ret)
+{
+        struct site_errors *errors = NULL;
+        int rc = site_load(path, ret, &errors);
+        if (errors != NULL)
+                site_errors_print(errors, stderr);
+        else
+                (void)fprintf(stderr, "coolplane: out of memory\n");
+        site_errors_free(errors);
+        return rc == 0 ? EXIT_OK : rc == -EIO ? EXIT_IO : rc == -ENOMEM ? EXIT_GENERIC : EXIT_CONFIG;
+}
+
+void cli_json_string(FILE *f, const char *s)
+{
+        (void)fputc('"', f);
+        for (; *s != '\0'; s++) {
+                unsigned char c = (unsigned char)*s;
+                if (c == '"' || c == '\\')
+                        (void)fprintf(f, "\\%c", c);
+                else if (c < 0x20)
+                        (void)fprintf(f, "\\u%04x", c);
+                else
+                        (void)fputc(c, f);
+        }
+        (void)fputc('"', f);
+}
+
+void cli_json_number(FILE *f, double v)
+{
+        char buf[32];
+        (void)fputs(isfinite(v) ? format_double(v, buf) : "null", f);
+}
