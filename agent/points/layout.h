@@ -63,7 +63,8 @@ int layout_find_d(const struct layout *l, enum d_kind kind, int equipment);
  *  SAT:   own lags; own SAT setpoint, fan command, return (or mixed) air, chilled water temperature; dampers, heating
  *         valve and measured fan where the equipment has no commands (logs of other controllers).
  *  valve: own lags; own SAT, SAT setpoint, fan command, return air, chilled water temperature; constant.
- * A SAT row without commands has a constant and, with a damper but no mixed-air sensor, dry bulb.
+ * A SAT row without commands is only predicted, never certified: its own lags may have either sign (momentum), and it
+ * has a constant and, with a damper but no mixed-air sensor, dry bulb.
  * Sign priors: colder supply never warms, more fan never warms an inlet, more power never cools, warmer water never
  * cools. Temperatures of inlet and SAT rows are in the sum-to-one group (arx.h), unless the row knows no other
  * temperature than its own. A row with more than ARX_TERMS_MAX regressors gets fewer input lags (-E2BIG when even one

@@ -137,7 +137,8 @@ static void sat_row(struct rows *r, size_t i, unsigned na, unsigned nb)
         if (air < 0)
                 air = layout_find_d(l, D_RAT, e);
         r->sum1 = sp >= 0 || other_sp >= 0 || air >= 0 || chw >= 0 || oat >= 0;
-        lags(r, ARX_SRC_Y, (int)i, na, true, +1, TEMPERATURE_K);
+        /* Cooperative (no negative own lag) where safety bounds the worst case; a log is only predicted. */
+        lags(r, ARX_SRC_Y, (int)i, na, true, logged ? 0 : +1, TEMPERATURE_K);
         lags(r, ARX_SRC_U, sp, nb, true, +1, TEMPERATURE_K);
         /* More air over a coil that stays as it is leaves it warmer, until the valve follows: either sign. */
         lags(r, ARX_SRC_U, fan, nb, false, 0, RATIO);
@@ -285,7 +286,9 @@ static void sat_prior(const struct prior *p, size_t i, const struct arx_term *t,
         const struct layout *l = p->l;
         if (t->src == ARX_SRC_ONE) {
                 box(-10, 10, lo, hi); /* K; logs only: takes up what valve and damper mean at rest */
-        } else if (t->sum1) {         /* a mean of temperatures: nothing counts more than once */
+        } else if (t->src == ARX_SRC_Y && t->index == i && t->sign == 0) {
+                box(t->lag == 1 ? 0 : -1, t->lag == 1 ? 2 : 1, lo, hi);
+        } else if (t->sum1) { /* a mean of temperatures: nothing counts more than once */
                 box(0, t->src == ARX_SRC_Y && t->index == i ? p->a_hi : 1, lo, hi);
         } else if (t->src == ARX_SRC_Y) {
                 box(0, p->a_hi, lo, hi);

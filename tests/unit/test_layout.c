@@ -334,7 +334,7 @@ static void test_logged_air_handler(void **state)
                 assert_int_equal(l->d[k].kind, dk[k]);
         assert_int_equal(layout_arx_structure(l, 1, 1, &st), 0);
         const struct expected sat[] = {
-            {ARX_SRC_Y, 0, 1, 1, 1, 1},    {ARX_SRC_D, 0, 1, 1, 1, 1},   {ARX_SRC_D, 5, 1, 1, 1, 1},
+            {ARX_SRC_Y, 0, 1, 1, 0, 1},    {ARX_SRC_D, 0, 1, 1, 1, 1},   {ARX_SRC_D, 5, 1, 1, 1, 1},
             {ARX_SRC_D, 4, 1, 0, -1, 0.1}, {ARX_SRC_D, 3, 1, 0, 0, 0.1}, {ARX_SRC_D, 1, 1, 0, 0, 0.1},
             {ARX_SRC_D, 2, 1, 0, 1, 0.1},  {ARX_SRC_D, 6, 1, 1, 1, 1},   {ARX_SRC_ONE, 0, 1, 0, 0, 1}};
         expect_row(st, 0, sat, 9);
@@ -360,7 +360,7 @@ static void test_logged_air_handler(void **state)
 static int setup(void **state)
 {
         (void)state;
-        (void)snprintf(dir, sizeof(dir), "/tmp/coolplane-test-XXXXXX");
+        (void)snprintf(dir, sizeof(dir), "/tmp/coolplane-points-XXXXXX");
         return mkdtemp(dir) == NULL ? -1 : 0;
 }
 

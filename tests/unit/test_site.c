@@ -484,7 +484,7 @@ static void test_nothing_but_air(void **state)
 static int setup(void **state)
 {
         (void)state;
-        (void)snprintf(dir, sizeof(dir), "/tmp/coolplane-test-XXXXXX");
+        (void)snprintf(dir, sizeof(dir), "/tmp/coolplane-points-XXXXXX");
         return mkdtemp(dir) == NULL ? -1 : 0;
 }
 

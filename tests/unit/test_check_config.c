@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MESSAGES "2>&1 >/dev/null"
+#define DATA "2>/dev/null"
+
+static char dir[64];
+static char out[1 << 20];
+
+/* Runs the coolplane program with these arguments; its exit code. */
+static int run(const char *args, const char *what)
+{
+        char cmd[1024];
+        (void)snprintf(cmd, sizeof(cmd), "cd '%s' && '%s' %s %s", dir, COOLPLANE_PROGRAM, args, what);
+        FILE *p = popen(cmd, "r");
+        assert_non_null(p);
+        size_t n = fread(out, 1, sizeof(out) - 1, p);
+        out[n] = '\0';
+        int status = pclose(p);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static void put(const char *name, const char *text)
+{
+        char path[256];
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+static void has(const char *text)
+{
+        if (strstr(out, text) == NULL)
+                fail_msg("'%s' is not in:\n%s", text, out);
+}
+
+static void r24_check_config(void **state)
+{
+        (void)state;
+        put("site.yaml", "site: { name: s }\n"
+                         "devices: [ { name: d, protocol: modbus-tcp, host: h, adress_style: one_based } ]\n"
+                         "points: [ points.csv ]\n");
+        put("points.csv", "name,device,table,address,type\ns/p,d,holding,0,uint17\ns/q,d,holding,1,uint16\n");
+        assert_int_equal(run("check-config site.yaml", MESSAGES), 78);
+        has("site.yaml:2:54: unknown key 'adress_style' in device (did you mean 'address_style'?)\n");
+        has("points.csv:2: type: unknown 'uint17' (did you mean 'uint16'?)\n");
+        has("site.yaml: 2 errors, 0 warnings\n");
+        assert_int_equal(run("check-config site.yaml", DATA), 78);
+        assert_string_equal(out, "");
+        assert_int_equal(run("check-config --json site.yaml", DATA), 78);
+        has("{\"file\":\"site.yaml\",\"ok\":false,\"errors\":2,\"warnings\":0,\"messages\":[{\"file\":\"site.yaml\","
+            "\"line\":2,");
+        assert_int_equal(run("check-config gone.yaml", MESSAGES), 78);
+        has("gone.yaml: No such file");
+        assert_int_equal(run("check-config", MESSAGES), 2);
+        assert_int_equal(run("check-config --jsn site.yaml", MESSAGES), 2);
+        assert_int_equal(run("chek-config site.yaml", MESSAGES), 2);
+        assert_int_equal(run("check-config --help", DATA), 0);
+        has("coolplane check-config /etc");
+}
+
+static void r1_points_check_echoes(void **state)
+{
+        (void)state;
+        put("site.yaml", "site: { name: s }\n"
+                         "devices: [ { name: d, protocol: modbus-tcp, host: h, address_style: modicon5 } ]\n"
+                         "points: [ points.csv ]\n");
+        put("points.csv", "name,device,table,address,type,unit\n"
+                          "s/a,d,holding,40100,float32,degF\n"
+                          "s/b,d,holding,40103,uint16,\n"
+                          "s/c,d,holding,40200,uint16,\n");
+        assert_int_equal(run("check-config site.yaml", DATA), 0);
+        has("site.yaml: ok, site s: 1 devices, 0 pieces of equipment, 0 zones, 3 points\n");
+        assert_int_equal(run("points check --config site.yaml", DATA), 0);
+        has("points.csv:2: s/a d holding 99 unit 1 (40100)..100 float32 ABCD scale 1 offset 0 unit degF role none "
+            "stale_after 30s\n");
+        assert_int_equal(run("points list --config site.yaml", DATA), 0);
+        has("s/b");
+        assert_int_equal(run("points list --json --config site.yaml", DATA), 0);
+        has("{\"name\":\"s/c\",\"role\":\"none\",");
+        has("\"table\":\"holding\",\"address\":199,\"registers\":1,");
+        assert_int_equal(run("points plan --config site.yaml", DATA), 0);
+        has("d: 2 requests for 3 points every 5 s\n");
+        has("holding     99..102     4 registers, 2 points\n");
+        assert_int_equal(run("points plan --json --config site.yaml", DATA), 0);
+        has("{\"unit_id\":1,\"table\":\"holding\",\"address\":99,\"count\":4,\"points\":[\"s/a\",\"s/b\"]}");
+        assert_int_equal(run("points probe --config site.yaml", DATA), 2);
+}
+
+static void test_examples_are_clean(void **state)
+{
+        (void)state;
+        assert_int_equal(run("check-config --json " COOLPLANE_SOURCE_DIR "/deploy/examples/hall/site.yaml", DATA), 0);
+        has("\"ok\":true,\"errors\":0,\"warnings\":0,\"messages\":[],");
+        assert_int_equal(run("check-config --json " COOLPLANE_SOURCE_DIR "/deploy/examples/tiny/site.yaml", DATA), 0);
+        has("\"warnings\":0,");
+        assert_int_equal(run("check-config --json " COOLPLANE_SOURCE_DIR "/deploy/examples/ahu-mzvav/site.yaml", DATA),
+                         0);
+        has("\"warnings\":0,");
+        has("\"points\":18,");
+}
+
+static int setup(void **state)
+{
+        (void)state;
+        (void)snprintf(dir, sizeof(dir), "/tmp/coolplane-points-XXXXXX");
+        return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+        char path[256];
+        (void)state;
+        (void)snprintf(path, sizeof(path), "%s/site.yaml", dir);
+        (void)unlink(path);
+        (void)snprintf(path, sizeof(path), "%s/points.csv", dir);
+        (void)unlink(path);
+        return rmdir(dir);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(r24_check_config),
+            cmocka_unit_test(r1_points_check_echoes),
+            cmocka_unit_test(test_examples_are_clean),
+        };
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
