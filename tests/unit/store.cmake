@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-coolplane_unit_test(test_store LINK coolplane_store)
+coolplane_unit_test(test_store LINK coolplane_store coolplane_drivers)
 coolplane_unit_test(test_store_upkeep LINK coolplane_store)
 coolplane_unit_test(test_store_kill LINK coolplane_store)
 coolplane_unit_test(test_dataset LINK coolplane_store)
 coolplane_unit_test(test_csvlog LINK coolplane_store)
 coolplane_unit_test(test_logtime LINK coolplane_store)
 coolplane_unit_test(test_import LINK coolplane_store)
+coolplane_unit_test(test_import_lbnl LINK coolplane_store)
+target_compile_definitions(test_import_lbnl PRIVATE COOLPLANE_SOURCE="${CMAKE_SOURCE_DIR}")
+set(cli ${CMAKE_SOURCE_DIR}/agent/cli)
+coolplane_unit_test(test_cli_db
+  SOURCES ${cli}/cli.c ${cli}/db_args.c ${cli}/verb_import.c ${cli}/verb_status.c ${cli}/verb_why.c ${cli}/verb_db.c
+  LINK coolplane_store)

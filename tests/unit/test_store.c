@@ -213,6 +213,21 @@ static void test_one_writer(void **state)
         store_close(open_write(f));
 }
 
+/* What the database calls a write's outcome is what logs and metrics call it. */
+static void test_result_names(void **state)
+{
+        struct fixture *f = *state;
+        struct store *s = open_write(f);
+        for (int i = WRITE_PENDING; i <= WRITE_NOT_SENT; i++) {
+                char sql[96], want[96];
+                snprintf(sql, sizeof sql, "SELECT name FROM code WHERE kind = 'write_result' AND id = %d", i);
+                snprintf(want, sizeof want, "[{\"name\":\"%s\"}]", write_result_str((enum write_result)i));
+                assert_query(s, sql, want);
+        }
+        assert_query(s, "SELECT max(id) AS last FROM code WHERE kind = 'write_result'", "[{\"last\":10}]");
+        store_close(s);
+}
+
 /* --- samples ----------------------------------------------------------------------------------------------------- */
 
 struct seen {
@@ -643,6 +658,7 @@ int main(void)
             cmocka_unit_test(test_migrations_are_all_or_nothing),
             cmocka_unit_test_setup_teardown(test_checks_hold, setup, teardown),
             cmocka_unit_test_setup_teardown(test_one_writer, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_result_names, setup, teardown),
             cmocka_unit_test_setup_teardown(test_append_read_back, setup, teardown),
             cmocka_unit_test_setup_teardown(test_duplicates_are_counted_and_lose_nothing, setup, teardown),
             cmocka_unit_test_setup_teardown(test_bad_arguments_change_nothing, setup, teardown),

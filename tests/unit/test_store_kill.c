@@ -91,7 +91,12 @@ static void test_kill(void **state)
                 assert_true(pid >= 0);
                 if (pid == 0)
                         child(f, a);
-                struct timespec ts = {.tv_nsec = (long)(2000000 + next_random() % 13000000)};
+                /* half of the kills fall anywhere from the start on, half after something was acknowledged */
+                struct timespec ts = {.tv_nsec = 100000};
+                for (int64_t at = atomic_load(&a->samples), i = 0;
+                     k % 2 == 1 && atomic_load(&a->samples) == at && i < 50000; i++)
+                        nanosleep(&ts, NULL);
+                ts.tv_nsec = (long)(next_random() % 8000000);
                 nanosleep(&ts, NULL);
                 assert_int_equal(kill(pid, SIGKILL), 0);
                 int status = 0;

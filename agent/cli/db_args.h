@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Options that verbs reading a database share: --db FILE or --config site.yaml (whose database it is), and --json. */
+#ifndef COOLPLANE_CLI_DB_ARGS_H
+#define COOLPLANE_CLI_DB_ARGS_H
+
+#include <stdbool.h>
+
+#include "agent/store/store.h"
+
+struct db_args {
+        const char *db, *config;
+        bool json, help;
+        struct site *site;   /* with --config */
+        struct store *store; /* open read-only */
+        char **rest;         /* arguments that are no options */
+        int nrest;
+};
+
+/* Parses argv[1…]; *ret_exit is the exit code when it returns false (usage, told on stderr). */
+bool db_args_parse(int argc, char **argv, struct db_args *ret, int *ret_exit);
+/* Loads the site (with --config) and the path of the database; then opens it. Both tell on stderr. */
+bool db_args_load(struct db_args *a, int *ret_exit);
+bool db_args_open(struct db_args *a, int *ret_exit);
+void db_args_free(struct db_args *a);
+
+/* Exit code for an error of the store. */
+int db_exit(int r);
+
+/* A document from parts: array text "[{…}]" as its only object, or null. Writes to stdout. */
+void print_json_object(const char *array);
+
+#endif
