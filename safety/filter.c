@@ -258,8 +258,7 @@ static void conclude(struct safety *s, enum decision_reason cut)
                 } else if (p->blind && why != DR_NOT_CERTIFIABLE && why != DR_SENSOR) {
                         why = DR_SENSOR;
                         d->cert.binding_y = p->blind_row;
-                } else if (p->certified && p->fraction < 1 && (why == cut || why == DR_ACCEPTED) &&
-                           why != DR_WORST_CASE) {
+                } else if (p->certified && p->fraction < 1 && why == cut) {
                         why = DR_WORST_CASE;
                 }
                 certified = certified && p->certified;

@@ -283,6 +283,7 @@ static void test_bad_reading_blocks_warmer_in_its_group_only(void **state)
         NOW(r, 1) = 90;
         act = rig_action(rig_decide(&r));
         assert_true(act[0] == 18 && act[2] == 17.5);
+        assert_true(decision_certificate(&r.s->decision)->margin > 0); /* of the others */
         /* a gap in the history blinds as well, although the reading is good now */
         r.y_ok[1] = COND_TRUE;
         NOW(r, 1) = 22;
@@ -335,12 +336,14 @@ static void test_fallback_trims_and_responds(void **state)
         set_inlets(&r, 25.01); /* between: stays */
         act = rig_action(rig_decide(&r));
         assert_true(act[0] == 16 && act[1] == 1 && act[6] == 18);
-        r.confirmed[0] = 18;
+        r.confirmed[0] = r.confirmed[4] = 18;
         NOW(r, 0) = 25.99;
         assert_true(rig_action(rig_decide(&r))[0] == 18);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
         NOW(r, 0) = 26; /* within 1 K: responds */
         assert_true(rig_action(rig_decide(&r))[0] == 17);
-        assert_true(rig_action(&r.s->decision)[4] == 16); /* the other room does not follow */
+        assert_true(rig_action(&r.s->decision)[4] == 18);  /* the other room does not follow */
+        assert_true(rig_action(&r.s->decision)[8] == 7.5); /* the plant does */
         rig_close(&r);
 }
 
@@ -378,6 +381,61 @@ static void test_load_check_for_moves(void **state)
         r.y_ok[0] = COND_STALE;
         (void)rig_decide(&r);
         assert_false(safety_check_load(r.s, &r.snap, d));
+        rig_close(&r);
+}
+
+static void test_worst_case_outranks_rate(void **state)
+{
+        struct rig r;
+        (void)state;
+        open_rig(&r);
+        set_inlets(&r, 25);
+        r.d_hi[0] = 1.1;
+        r.confirmed[0] = r.confirmed[2] = 20;
+        r.prop[0] = r.prop[2] = 24; /* cut by the rate first, by the worst case further */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[0] < 20.5);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 0);
+        rig_close(&r);
+}
+
+/* A refit between calls is noticed: the certificate names the new set and the terminal box is computed anew. */
+static void test_new_model_set(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        const struct safety_certificate *c;
+        (void)state;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        c = decision_certificate(rig_decide(&r));
+        assert_true(c->terminal && c->model_hash == arx_hash(r.model));
+        for (size_t k = 0; k < 200; k++) { /* plants change at every step: the noise bound must grow */
+                double d[3] = {rng_uniform(&r.rng), rng_uniform(&r.rng), 10};
+                struct arx_window before;
+                double *wy = rig_alloc(RIG_HIST * r.ny, sizeof(double)),
+                       *wu = rig_alloc(RIG_HIST * r.nu, sizeof(double)),
+                       *wd = rig_alloc(RIG_HIST * r.nd, sizeof(double));
+                for (size_t j = 0; j < r.nu; j++)
+                        r.prop[j] = rng_range(&r.rng, r.u[j].lo, r.u[j].hi);
+                memcpy(r.wu + (RIG_HIST - 1) * r.nu, r.prop, r.nu * sizeof(double));
+                memcpy(r.wd + (RIG_HIST - 1) * r.nd, d, sizeof(d));
+                memcpy(wy, r.wy, RIG_HIST * r.ny * sizeof(double));
+                memcpy(wu, r.wu, RIG_HIST * r.nu * sizeof(double));
+                memcpy(wd, r.wd, RIG_HIST * r.nd * sizeof(double));
+                before = (struct arx_window){RIG_HIST, wy, wu, wd};
+                r.a.w = 3;
+                rig_advance(&r, r.prop, d, 0);
+                (void)arx_add(r.model, &before, r.wy + (RIG_HIST - 1) * r.ny);
+                free(wy);
+                free(wu);
+                free(wd);
+        }
+        assert_int_equal(arx_fit(r.model, 50), r.ny);
+        rig_settle(&r, 22, 0.6);
+        c = decision_certificate(rig_decide(&r));
+        assert_true(c->model_hash == arx_hash(r.model));
+        assert_false(c->terminal); /* noise of 3 K: the limit box is not invariant any more */
         rig_close(&r);
 }
 
@@ -509,6 +567,8 @@ int main(void)
             cmocka_unit_test(test_fallback_trims_and_responds),
             cmocka_unit_test(test_unconfirmed_base_is_the_last_decision),
             cmocka_unit_test(test_load_check_for_moves),
+            cmocka_unit_test(test_worst_case_outranks_rate),
+            cmocka_unit_test(test_new_model_set),
             cmocka_unit_test(test_terminal_box),
             cmocka_unit_test(test_lower_limit_of_a_pressure),
             cmocka_unit_test(test_second_checker_catches_a_corrupt_filter),

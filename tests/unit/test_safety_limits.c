@@ -187,6 +187,10 @@ static void test_validate_names_the_field(void **state)
         BAD_E(capacity_margin, -0.1, "capacity_margin");
         BAD_E(hold_steps, 11, "hold_steps"); /* 330 s */
         BAD_E(delta, 1, "delta");
+        r.env.horizon = 1;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.env.horizon = 1000;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.hold_steps = 10;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.cert[1].trip = 27;
@@ -292,6 +296,35 @@ static void test_state_survives_restart(void **state)
         rig_close(&r);
 }
 
+/* Start times survive as ages: three starts spread over the hour, restarts in between. */
+static void test_starts_survive_restart(void **state)
+{
+        struct safety_u u = chiller();
+        struct equipment q, p;
+        double buf[SAFETY_STATE_PER_U];
+        (void)state;
+        u.min_on_s = u.min_off_s = 0;
+        equipment_reset(&q);
+        equipment_observe(&q, &u, false, false, 0); /* two starts assumed at 0 */
+        equipment_observe(&q, &u, true, false, 4000);
+        equipment_observe(&q, &u, false, false, 4100);
+        equipment_observe(&q, &u, true, false, 5000);
+        equipment_observe(&q, &u, false, false, 5100);
+        equipment_observe(&q, &u, true, false, 6000);
+        equipment_observe(&q, &u, false, false, 6100);
+        equipment_save(&q, 6200, buf);
+        equipment_restore(&p, 50, 100, buf); /* 6300 on the old clock is 50 on the new one */
+        assert_false(equipment_may_start(&p, &u, 50 + 7599.9 - 6300));
+        assert_true(equipment_may_start(&p, &u, 50 + 7600 - 6300)); /* the one at 4000 is an hour old */
+        equipment_observe(&p, &u, true, false, 50 + 7600 - 6300);
+        equipment_observe(&p, &u, false, false, 50 + 7700 - 6300);
+        assert_false(equipment_may_start(&p, &u, 50 + 8599.9 - 6300));
+        assert_true(equipment_may_start(&p, &u, 50 + 8600 - 6300));
+        buf[2] = NAN; /* damaged: as never seen */
+        equipment_restore(&p, 50, 100, buf);
+        assert_false(p.seen);
+}
+
 static void test_capacity_before_anything_stops(void **state)
 {
         struct rig r;
@@ -345,6 +378,7 @@ int main(void)
             cmocka_unit_test(test_create_refuses),
             cmocka_unit_test(test_automaton_times),
             cmocka_unit_test(test_state_survives_restart),
+            cmocka_unit_test(test_starts_survive_restart),
             cmocka_unit_test(test_capacity_before_anything_stops),
         };
 

@@ -222,6 +222,47 @@ static void test_over_the_limit_only_cooler(void **state)
         rig_close(&b.r);
 }
 
+/* The shortest window that holds every lag is enough; one row less is not known, so not inside. */
+static void test_window_length(void **state)
+{
+        struct bench b;
+        struct rig_args a = rig_default();
+        (void)state;
+        a.lags = 3;
+        open_bench(&b, a);
+        for (size_t n = 2; n <= 3; n++) {
+                rig_point(&b.r);
+                b.r.snap.window =
+                    (struct arx_window){n, b.r.wy + (RIG_HIST - n) * b.r.ny, b.r.wu + (RIG_HIST - n) * b.r.nu,
+                                        b.r.wd + (RIG_HIST - n) * b.r.nd};
+                verify_observe(b.v, &b.r.snap);
+                b.act[0] = 18.3; /* warmer than now and than nominal: only a row inside lets it pass */
+                assert_int_equal(verify_action(b.v, &b.r.snap, b.act), n == 3);
+        }
+        rig_close(&b.r);
+}
+
+/* A neutral variable of a row over its limit may stay or go toward nominal, nowhere else. */
+static void test_neutral_over_the_limit(void **state)
+{
+        struct bench b;
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[0].safe_dir = 0;
+        b.r.u[0].rate = 2;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        b.r.confirmed[0] = 19; /* nominal 18, step 0.1 */
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+        assert_true(judge(&b, 0, 19));
+        assert_true(judge(&b, 0, 18.5));
+        assert_true(judge(&b, 0, 18));
+        assert_false(judge(&b, 0, 17.5));
+        assert_false(judge(&b, 0, 19.5));
+        rig_close(&b.r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -232,6 +273,8 @@ int main(void)
             cmocka_unit_test(test_base_without_read_back),
             cmocka_unit_test(test_one_step_bound_agrees_with_the_model),
             cmocka_unit_test(test_over_the_limit_only_cooler),
+            cmocka_unit_test(test_window_length),
+            cmocka_unit_test(test_neutral_over_the_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
