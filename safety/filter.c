@@ -313,8 +313,10 @@ static void verify_last(struct safety *s, const struct safety_snapshot *snap)
                 d->cert.fraction = 0;
                 d->cert.margin = NAN;
         }
-        for (size_t g = 0; g < s->ngroup; g++)
+        for (size_t g = 0; g < s->ngroup; g++) {
                 s->group[g].chained = s->group[g].certified && d->cert.verified;
+                s->group[g].held = s->group[g].chained && s->group[g].terminal;
+        }
         memcpy(d->u, s->act, s->env.nu * sizeof(double));
         memcpy(s->last, s->act, s->env.nu * sizeof(double));
         s->have_last = true;

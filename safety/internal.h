@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * What the files of safety/ share. Not for other rooms. The second checker (verify.c) takes from here only plain
- * structs and its own three entry points; it calls nothing else declared below.
+ * What the files of safety/ share, not for other rooms. verify.c takes from here only plain structs and constants.
  */
 #ifndef COOLPLANE_SAFETY_INTERNAL_H
 #define COOLPLANE_SAFETY_INTERNAL_H
@@ -82,6 +81,7 @@ struct group {
         int blind_row;    /* which, −1 = none */
         bool comfortable; /* every usable reading is SAFETY_COMFORT below its limit */
         bool chained;     /* the previous decision was certified: its backup plan is still good */
+        bool held;        /* and it ended in the terminal box */
         bool invariant;   /* the terminal box exists for the present model set */
         bool decided, certified, terminal;
         double lo, hi, fraction; /* bisection: lo certified, hi not */

@@ -45,7 +45,7 @@ static const char *check_continuous(const struct safety_u *u)
                 return "u.rate";
         if (u->rate > 0 && u->rate < u->step * (1 - 1e-9)) /* could never move */
                 return "u.rate";
-        if (u->safe_dir != 0 && !(isfinite(u->backup_rate) && u->backup_rate > 0))
+        if (u->safe_dir != 0 && u->hi > u->lo && !(isfinite(u->backup_rate) && u->backup_rate > 0))
                 return "u.backup_rate";
         return NULL;
 }

@@ -113,14 +113,14 @@ static void terminal_window(struct safety *s)
         }
 }
 
-/* The argument needs coefficients ≥ 0 between outputs, and a backup that moves every variable of the row. */
+/* The argument needs coefficients ≥ 0 on outputs and disturbances, and a backup that moves every variable it reads. */
 static bool box_possible(const struct safety *s, const struct arx_structure *st, size_t i)
 {
         const double *theta, *lo, *hi;
         arx_row(s->model, i, &theta, &lo, &hi);
         for (size_t k = st->row_start[i]; k < st->row_start[i + 1]; k++) {
                 const struct arx_term *t = &st->term[k];
-                if (t->src == ARX_SRC_Y && !(lo[k - st->row_start[i]] >= 0))
+                if ((t->src == ARX_SRC_Y || t->src == ARX_SRC_D) && !(lo[k - st->row_start[i]] >= 0))
                         return false;
                 if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0)
                         return false;
@@ -210,6 +210,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
         for (size_t g = 0; g < s->ngroup; g++) {
                 struct group *p = &s->group[g];
                 *p = (struct group){.chained = p->chained,
+                                    .held = p->held,
                                     .invariant = p->invariant,
                                     .comfortable = true,
                                     .blind_row = -1,
@@ -284,7 +285,7 @@ static double row_margin(const struct safety *s, size_t i)
 /* True when the backup is wholly in force for every lag at the end of the horizon. */
 static bool at_backup(const struct safety *s, size_t g)
 {
-        const size_t n = s->env.horizon, first = n + 1 > s->lag_max ? n + 1 - s->lag_max : 0;
+        const size_t n = s->env.horizon, first = s->lag_max > 2 ? n + 1 - s->lag_max : n - 1; /* n ≥ lag_max */
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
                 if (s->u_group[j] != g || u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0)
@@ -311,7 +312,7 @@ static bool in_box(const struct safety *s, size_t g)
 bool tighten_judge(struct safety *s, size_t g)
 {
         struct group *p = &s->group[g];
-        bool ok = true;
+        bool ok = true, boxed;
         p->margin = INFINITY;
         p->binding = -1;
         for (size_t i = 0; i < s->env.ncert; i++) {
@@ -329,10 +330,8 @@ bool tighten_judge(struct safety *s, size_t g)
                         p->binding = (int)s->env.cert[i].row;
                 }
         }
-        p->terminal = p->invariant && !p->blind && at_backup(s, g);
-        if (p->terminal && !in_box(s, g)) {
-                p->terminal = false;
-                return false;
-        }
-        return ok;
+        /* the terminal box is asked for where it can be reached, and never given up once it was held */
+        boxed = p->invariant && !p->blind && (p->held || at_backup(s, g));
+        p->terminal = boxed && at_backup(s, g) && in_box(s, g);
+        return ok && (p->terminal || !boxed);
 }

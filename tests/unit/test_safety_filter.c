@@ -314,6 +314,45 @@ static void test_many_bad_readings(void **state)
         rig_close(&r);
 }
 
+/* 3 of 10 is not more than 30 %, 4 of 10 is; and that FALLBACK is latched like any other. */
+static void test_share_of_bad_readings(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        (void)state;
+        a.inlets = 5;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        memset(r.y_ok, COND_STALE, 3);
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        memset(r.y_ok, COND_STALE, 4);
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
+        memset(r.y_ok, COND_TRUE, 4);
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        rig_close(&r);
+}
+
+/* Holding is certified like anything else: when it cannot be, the action moves toward the backup and says why. */
+static void test_hold_is_certified(void **state)
+{
+        struct rig r;
+        (void)state;
+        open_rig(&r);
+        r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 20;
+        assert_int_equal(decision_kind(rig_decide(&r)), DECISION_ACCEPT);
+        r.p.present = false;
+        set_inlets(&r, 26);
+        r.d_hi[0] = 1.1;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[0] < 20);
+        set_inlets(&r, 22); /* a hold that only the rate shapes stays a hold */
+        r.confirmed[4] = 17;
+        r.d_hi[0] = 0.6;
+        expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
+        assert_true(rig_action(&r.s->decision)[4] == 17.5);
+        rig_close(&r);
+}
+
 static void test_fallback_trims_and_responds(void **state)
 {
         struct rig r;
@@ -453,12 +492,39 @@ static void test_terminal_box(void **state)
                 rig_create(&r);
                 (void)rig_decide(&r);
                 assert_true(decision_certificate(&r.s->decision)->terminal);
+                r.env.horizon = 5; /* the ramp from 24 at 1 K a step does not end inside */
+                rig_create(&r);
+                for (size_t j = 0; j < 8; j += 2)
+                        r.confirmed[j] = r.prop[j] = 24;
+                set_inlets(&r, 20);
+                expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+                assert_false(decision_certificate(&r.s->decision)->terminal);
+                r.env.horizon = 20;
+                r.env.delta = 0; /* not given */
                 r.d_max[0] = 5;
+                rig_settle(&r, 22, 0.6);
                 rig_create(&r);
                 expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED); /* along the horizon, and it says so */
+                assert_true(isnan(decision_certificate(&r.s->decision)->delta));
                 assert_false(decision_certificate(&r.s->decision)->terminal);
                 rig_close(&r);
         }
+}
+
+/* The box is invariant while 0.84·27 + 0.16·16 − 0.32 + 0.36 + 0.05 + 1.44 d ≤ 27, by hand from the rig's intervals. */
+static void test_terminal_box_both_sides(void **state)
+{
+        static const double d_max[] = {1.1597, 1.1598};
+        struct rig r;
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        for (size_t k = 0; k < 2; k++) {
+                r.d_max[0] = d_max[k];
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_int_equal(decision_certificate(&r.s->decision)->terminal, k == 0);
+        }
+        rig_close(&r);
 }
 
 /* Lower limit on an output that more cooling raises (here: a pressure that follows the fan). */
@@ -564,12 +630,15 @@ int main(void)
             cmocka_unit_test(test_denormal_and_huge_are_ordinary_numbers),
             cmocka_unit_test(test_bad_reading_blocks_warmer_in_its_group_only),
             cmocka_unit_test(test_many_bad_readings),
+            cmocka_unit_test(test_share_of_bad_readings),
+            cmocka_unit_test(test_hold_is_certified),
             cmocka_unit_test(test_fallback_trims_and_responds),
             cmocka_unit_test(test_unconfirmed_base_is_the_last_decision),
             cmocka_unit_test(test_load_check_for_moves),
             cmocka_unit_test(test_worst_case_outranks_rate),
             cmocka_unit_test(test_new_model_set),
             cmocka_unit_test(test_terminal_box),
+            cmocka_unit_test(test_terminal_box_both_sides),
             cmocka_unit_test(test_lower_limit_of_a_pressure),
             cmocka_unit_test(test_second_checker_catches_a_corrupt_filter),
             cmocka_unit_test(test_strings),

@@ -162,6 +162,7 @@ static void test_validate_names_the_field(void **state)
         r.u[j].lo = r.u[j].hi = r.u[j].nominal = 18.05; /* no grid value inside */
         expect_bad(&r.env, "u.origin", j);
         r.u[j].lo = r.u[j].hi = r.u[j].nominal = 18;
+        r.u[j].backup_rate = 0; /* pinned: nothing to ramp */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         j = r.nu - 1;
         BAD_U(safe_dir, -1, "u.safe_dir");
