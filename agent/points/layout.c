@@ -112,9 +112,9 @@ static bool is_d(const struct site *s, size_t i, enum d_kind kind, bool header)
         case D_HEAT_VALVE:
                 return p->role == ROLE_HEAT_VALVE;
         case D_FAN: /* the feedback, or else what the other controller asks for */
-                return !commanded(s, p->equipment, ROLE_FAN_CMD) &&
-                       (p->role == ROLE_FAN ||
-                        (p->role == ROLE_FAN_CMD && site_point_of(s, p->equipment, ROLE_FAN) < 0));
+                return (p->role == ROLE_FAN ||
+                        (p->role == ROLE_FAN_CMD && site_point_of(s, p->equipment, ROLE_FAN) < 0)) &&
+                       !commanded(s, p->equipment, ROLE_FAN_CMD);
         case D_VALVE:
                 return p->role == ROLE_VALVE && !commanded(s, p->equipment, ROLE_SAT_SP);
         case D_SAT_SP:

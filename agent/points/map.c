@@ -279,8 +279,10 @@ static void reading_cells(struct reading *r, struct point *p)
         char hint[128];
         p->scale = number_cell(r, C_SCALE, 1);
         p->offset = number_cell(r, C_OFFSET, 0);
-        if (p->scale == 0)
+        if (p->scale == 0) {
                 bad(r->b, r->at, "scale: 0 makes every reading the same");
+                p->scale = 1; /* the checks that follow divide by it */
+        }
         int unit = unit_from_str(get(r, C_UNIT));
         if (unit < 0)
                 bad(r->b, r->at, "unit: unknown '%.64s'%s", get(r, C_UNIT),
