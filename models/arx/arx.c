@@ -97,9 +97,19 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
                 size_t reduced = ref < n ? n - 1 : n;
                 double *g = slice(s, sizeof(double) * reduced * reduced), *b = slice(s, sizeof(double) * reduced);
                 double *hist = slice(s, sizeof(double) * ARX_HIST_BINS);
+                double *factor = slice(s, sizeof(double) * reduced * reduced);
+                double *phi_sum = slice(s, sizeof(double) * n), *phi0 = slice(s, sizeof(double) * n);
                 if (s->base)
-                        row[i] = (struct arx_row){
-                            .t0 = st->row_start[i], .n = n, .m = reduced, .ref = ref, .g = g, .b = b, .hist = hist};
+                        row[i] = (struct arx_row){.t0 = st->row_start[i],
+                                                  .n = n,
+                                                  .m = reduced,
+                                                  .ref = ref,
+                                                  .g = g,
+                                                  .b = b,
+                                                  .hist = hist,
+                                                  .factor = factor,
+                                                  .phi_sum = phi_sum,
+                                                  .phi0 = phi0};
         }
         if (!s->base)
                 return NULL;
@@ -223,20 +233,23 @@ bool arx_regressor(const struct arx *m, size_t i, const struct arx_window *w, do
         return true;
 }
 
-/* Scaled regressor with the group's reference eliminated; false when absurd. */
-static bool reduce(const struct arx *m, const struct arx_row *r, const double *phi, double y, double *z, double *target)
+double arx_reduce(const struct arx *m, const struct arx_row *r, const double *phi, double *z)
 {
         double ref = r->ref < r->n ? phi[r->ref] : 0.0;
         size_t j = 0;
-        for (size_t k = 0; k < r->n; k++) {
-                if (k == r->ref)
-                        continue;
-                z[j] = (phi[k] - (m->st.term[r->t0 + k].sum1 ? ref : 0.0)) / m->st.scale[r->t0 + k];
-                if (!(fabs(z[j]) <= Z_MAX))
+        for (size_t k = 0; k < r->n; k++)
+                if (k != r->ref)
+                        z[j++] = (phi[k] - (m->st.term[r->t0 + k].sum1 ? ref : 0.0)) / m->st.scale[r->t0 + k];
+        return ref;
+}
+
+/* Reduced regressor and target; false when absurd. */
+static bool reduce(const struct arx *m, const struct arx_row *r, const double *phi, double y, double *z, double *target)
+{
+        *target = y - arx_reduce(m, r, phi, z);
+        for (size_t k = 0; k < r->m; k++)
+                if (!(fabs(z[k]) <= Z_MAX))
                         return false;
-                j++;
-        }
-        *target = y - ref;
         return fabs(*target) <= Z_MAX;
 }
 
@@ -278,6 +291,8 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
                                         ga[b] += za * z[b];
                         r->b[a] = f * r->b[a] + za * target;
                 }
+                for (size_t k = 0; k < r->n; k++)
+                        r->phi_sum[k] = f * r->phi_sum[k] + phi[k];
                 r->yy = f * r->yy + target * target;
                 r->weight = f * r->weight + 1.0;
                 r->samples += 1.0;

@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Serialised form, little-endian: "CPAR", version, structure hash (u64), row count, term count (u64 each), then per row
- * the scalars, θ, lo, hi, histogram, b and the lower triangle of G (f64), then CRC-32 of all that. The structure itself
- * is not stored: it follows from the site, and its hash must agree.
+ * the scalars, θ, lo, hi, regressor sum and mean, histogram, b and the lower triangles of G and of the ellipsoid's
+ * factor (f64), then CRC-32 of all that. The structure itself is not stored: it follows from the site, and its hash
+ * must agree.
  */
 #include <errno.h>
 #include <math.h>
@@ -11,10 +12,11 @@
 
 #include "models/arx/arx_private.h"
 #include "models/num/bytes.h"
+#include "models/num/num.h"
 
-#define VERSION 1u
+#define VERSION 2u
 #define HEAD_BYTES 32u
-#define ROW_SCALARS 10u
+#define ROW_SCALARS 11u
 
 static uint64_t fnv(uint64_t h, uint64_t v)
 {
@@ -52,14 +54,21 @@ uint64_t arx_hash(const struct arx *m)
         uint64_t h = structure_hash(&m->st);
         for (size_t k = 0; k < m->st.nterm; k++)
                 h = fnv(fnv(fnv(h, bits(m->theta[k])), bits(m->lo[k])), bits(m->hi[k]));
-        for (size_t i = 0; i < m->st.ny; i++)
-                h = fnv(h, bits(m->row[i].w_bar));
+        for (size_t i = 0; i < m->st.ny; i++) {
+                const struct arx_row *r = &m->row[i];
+                h = fnv(fnv(h, bits(r->w_bar)), bits(r->radius));
+                for (size_t k = 0; k < r->n; k++)
+                        h = fnv(h, bits(r->phi0[k]));
+                for (size_t a = 0; a < r->m; a++)
+                        for (size_t b = 0; b <= a; b++)
+                                h = fnv(h, bits(r->factor[a * r->m + b]));
+        }
         return h;
 }
 
 static size_t row_doubles(const struct arx_row *r)
 {
-        return ROW_SCALARS + 3 * r->n + ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
+        return ROW_SCALARS + 5 * r->n + ARX_HIST_BINS + r->m + r->m * (r->m + 1);
 }
 
 static size_t total_bytes(const struct arx *m)
@@ -84,16 +93,21 @@ size_t arx_save(const struct arx *m, void *buf, size_t cap)
         p += HEAD_BYTES;
         for (size_t i = 0; i < m->st.ny; i++) {
                 const struct arx_row *r = &m->row[i];
-                const double scalar[ROW_SCALARS] = {r->yy,     r->weight, r->samples, r->fitted,    r->s,
-                                                    r->s_hist, r->w_bar,  r->ew_sq,   r->ew_weight, r->hist_weight};
+                const double scalar[ROW_SCALARS] = {r->yy,        r->weight,      r->samples, r->fitted,
+                                                    r->s,         r->s_hist,      r->w_bar,   r->ew_sq,
+                                                    r->ew_weight, r->hist_weight, r->radius};
                 p = bytes_put_f64(p, scalar, ROW_SCALARS);
                 p = bytes_put_f64(p, m->theta + r->t0, r->n);
                 p = bytes_put_f64(p, m->lo + r->t0, r->n);
                 p = bytes_put_f64(p, m->hi + r->t0, r->n);
+                p = bytes_put_f64(p, r->phi_sum, r->n);
+                p = bytes_put_f64(p, r->phi0, r->n);
                 p = bytes_put_f64(p, r->hist, ARX_HIST_BINS);
                 p = bytes_put_f64(p, r->b, r->m);
                 for (size_t a = 0; a < r->m; a++)
                         p = bytes_put_f64(p, r->g + a * r->m, a + 1);
+                for (size_t a = 0; a < r->m; a++)
+                        p = bytes_put_f64(p, r->factor + a * r->m, a + 1);
         }
         (void)bytes_put(p, bytes_crc32(buf, need - 4), 4);
         return need;
@@ -116,11 +130,17 @@ static bool row_acceptable(const struct arx *m, const struct arx_row *r, const u
                 if (!isfinite(theta[k]) || !(lo[k] <= theta[k] && theta[k] <= hi[k]) ||
                     !(lo[k] >= m->prior_lo[r->t0 + k] && hi[k] <= m->prior_hi[r->t0 + k]))
                         return false;
-        size_t rest = ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
+        size_t hist = 2 * r->n, rest = hist + ARX_HIST_BINS + r->m + r->m * (r->m + 1) / 2;
         for (size_t k = 0; k < rest; k++) {
                 double x;
                 p = bytes_get_f64(p, &x, 1);
-                if (!isfinite(x) || (k < ARX_HIST_BINS && x < 0.0))
+                if (!isfinite(x) || (k >= hist && k < hist + ARX_HIST_BINS && x < 0.0))
+                        return false;
+        }
+        for (size_t a = 0; a < r->m; a++) {
+                double factor[ARX_TERMS_MAX];
+                p = bytes_get_f64(p, factor, a + 1);
+                if (!num_all_finite(a + 1, factor) || (v[10] > 0.0 && !(factor[a] > 0.0)))
                         return false;
         }
         return true;
@@ -143,17 +163,24 @@ int arx_load(struct arx *m, const void *buf, size_t len)
         p = (const uint8_t *)buf + HEAD_BYTES;
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
-                double *scalar[ROW_SCALARS] = {&r->yy,     &r->weight, &r->samples, &r->fitted,    &r->s,
-                                               &r->s_hist, &r->w_bar,  &r->ew_sq,   &r->ew_weight, &r->hist_weight};
+                double *scalar[ROW_SCALARS] = {&r->yy,        &r->weight,      &r->samples, &r->fitted,
+                                               &r->s,         &r->s_hist,      &r->w_bar,   &r->ew_sq,
+                                               &r->ew_weight, &r->hist_weight, &r->radius};
                 for (size_t k = 0; k < ROW_SCALARS; k++)
                         p = bytes_get_f64(p, scalar[k], 1);
                 p = bytes_get_f64(p, m->theta + r->t0, r->n);
                 p = bytes_get_f64(p, m->lo + r->t0, r->n);
                 p = bytes_get_f64(p, m->hi + r->t0, r->n);
+                p = bytes_get_f64(p, r->phi_sum, r->n);
+                p = bytes_get_f64(p, r->phi0, r->n);
                 p = bytes_get_f64(p, r->hist, ARX_HIST_BINS);
                 p = bytes_get_f64(p, r->b, r->m);
                 for (size_t a = 0; a < r->m; a++)
                         p = bytes_get_f64(p, r->g + a * r->m, a + 1);
+                for (size_t a = 0; a < r->m; a++)
+                        p = bytes_get_f64(p, r->factor + a * r->m, a + 1);
+                (void)arx_reduce(m, r, r->phi0, m->scratch);
+                r->width0 = r->radius > 0.0 ? arx_ellipsoid_width(r, m->scratch) : 0.0;
                 arx_row_check_sum1(m, i);
         }
         return 0;

@@ -22,6 +22,12 @@ struct arx_row {
         double w_bar;
         double ew_sq, ew_weight; /* one-step error since the last fit */
         double hist_weight, *hist;
+        double *phi_sum; /* [n] Σ regressors, weighted like g */
+        /* The confidence ellipsoid of the last fit: ‖c − ĉ‖ in the norm of `factor`'s matrix ≤ radius; none when
+         * radius is 0. */
+        double radius, *factor; /* [m × m] lower Cholesky factor */
+        double *phi0;           /* [n] mean regressor at the last fit: where the ellipsoid is narrowest */
+        double width0;          /* radius · ‖reduced phi0‖ in the inverse norm; follows from the above */
         bool sum1_infeasible;
 };
 
@@ -33,6 +39,11 @@ struct arx {
         double *theta, *lo, *hi;     /* [nterm] */
         double *scratch;             /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };
+
+/* Reduced scaled regressor z [m] of phi [n]; returns the eliminated member's value (0 without a group). */
+double arx_reduce(const struct arx *m, const struct arx_row *r, const double *phi, double *z);
+/* radius · ‖z‖ in the inverse norm; z [m] is overwritten. */
+double arx_ellipsoid_width(const struct arx_row *r, double *z);
 
 /* Recomputes row i's sum1_infeasible from lo/hi. */
 void arx_row_check_sum1(struct arx *m, size_t i);

@@ -158,27 +158,57 @@ static double residual_scale(const struct arx *m, const struct arx_row *r, const
         return fmax(s, m->args.w_min / 3.0);
 }
 
-/* The intervals around the fit; p->h is the full matrix. */
+double arx_ellipsoid_width(const struct arx_row *r, double *z)
+{
+        double sum = 0.0;
+        for (size_t i = 0; i < r->m; i++) {
+                z[i] = (z[i] - num_dot(i, r->factor + i * r->m, z)) / r->factor[i * r->m + i];
+                sum += z[i] * z[i];
+        }
+        return r->radius * sqrt(sum);
+}
+
+/* β² of the ellipsoid and of one coefficient's interval. */
+static void confidence(const struct arx *m, const struct arx_row *r, double *ret_ellipsoid2, double *ret_interval2)
+{
+        double n = (double)r->m, logdet = 0.0;
+        if (m->args.set == ARX_SET_SELF_NORMALISED) {
+                for (size_t a = 0; a < r->m; a++)
+                        logdet += 2.0 * log(r->factor[a * r->m + a]) - log(m->args.ridge);
+                *ret_ellipsoid2 = *ret_interval2 = 2.0 * log(1.0 / m->args.delta) + fmax(logdet, 0.0);
+                return;
+        }
+        /* half of delta each; chi-square tail after Laurent and Massart 2000 */
+        double l = log(2.0 / m->args.delta);
+        *ret_ellipsoid2 = n + 2.0 * sqrt(n * l) + 2.0 * l;
+        *ret_interval2 = 2.0 * log(4.0 * (double)r->n / m->args.delta);
+}
+
+/* The set around the fit; p->h is the full matrix. */
 static void intervals(const struct arx *m, struct arx_row *r, const struct problem *p)
 {
         const double *scale = m->st.scale + r->t0, *prior_lo = m->prior_lo + r->t0, *prior_hi = m->prior_hi + r->t0;
-        double *theta = m->theta + r->t0, *lo = m->lo + r->t0, *hi = m->hi + r->t0;
-        memcpy(p->chol, p->h, sizeof(double) * p->m * p->m);
-        bool known = r->weight > (double)p->m + 2.0 && num_cholesky(p->m, p->chol) == 0;
-        double radius = INFINITY;
+        double *theta = m->theta + r->t0, *lo = m->lo + r->t0, *hi = m->hi + r->t0, radius = INFINITY;
+        memcpy(r->factor, p->h, sizeof(double) * p->m * p->m);
+        bool known = r->weight > (double)p->m + 2.0 && num_cholesky(p->m, r->factor) == 0;
+        r->radius = r->width0 = 0.0;
         if (known) {
-                double logdet = 0.0, bias = 0.0;
+                double bias = 0.0, ellipsoid2, interval2;
                 for (size_t a = 0; a < p->m; a++) {
-                        logdet += 2.0 * log(p->chol[a * p->m + a]) - log(m->args.ridge);
                         double far = fmax(p->hi[a] - p->c0[a], p->c0[a] - p->lo[a]);
                         double d = isfinite(far) ? far : p->c[a] - p->c0[a];
                         bias += d * d;
                 }
-                double beta2 = m->args.set == ARX_SET_SELF_NORMALISED
-                                   ? 2.0 * log(1.0 / m->args.delta) + fmax(logdet, 0.0)
-                                   : 2.0 * log(2.0 * (double)r->n / m->args.delta);
-                radius = r->s * sqrt(beta2) + sqrt(m->args.ridge * bias);
-                num_cholesky_inverse_diag(p->m, p->chol, p->work, p->g_try);
+                confidence(m, r, &ellipsoid2, &interval2);
+                radius = r->s * sqrt(interval2) + sqrt(m->args.ridge * bias);
+                r->radius = r->s * sqrt(ellipsoid2) + sqrt(m->args.ridge * bias);
+                for (size_t k = 0; k < r->n; k++)
+                        r->phi0[k] = r->phi_sum[k] / r->weight;
+                (void)arx_reduce(m, r, r->phi0, p->work);
+                r->width0 = arx_ellipsoid_width(r, p->work);
+                num_cholesky_inverse_diag(p->m, r->factor, p->work, p->g_try);
+        } else {
+                memset(r->factor, 0, sizeof(double) * p->m * p->m);
         }
         size_t j = 0;
         for (size_t k = 0; k < r->n; k++) {
@@ -186,7 +216,7 @@ static void intervals(const struct arx *m, struct arx_row *r, const struct probl
                 if (k == r->ref) {
                         if (known) {
                                 memcpy(p->work, p->a, sizeof(double) * p->m);
-                                num_cholesky_solve(p->m, p->chol, p->work);
+                                num_cholesky_solve(p->m, r->factor, p->work);
                                 half = radius * sqrt(fmax(num_dot(p->m, p->a, p->work), 0.0));
                         }
                 } else {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "models/arx/arx_private.h"
+#include "models/num/num.h"
 
 /* Time τ is relative to the window's last row (0 = now). Outputs live in a buffer that holds the last lag_max measured
  * rows and the n predicted ones; inputs are looked up where they are. */
@@ -126,6 +127,74 @@ static double fill_knapsack(struct item *item, size_t n, double mass)
         return sum;
 }
 
+/* Largest Σ θ_k x_k over the row's intervals ∩ sum-to-one, x_k ∈ [a_k − ψ_k, b_k − ψ_k]. */
+static double box_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *b,
+                        const double *psi)
+{
+        bool group = r->ref < r->n && !r->sum1_infeasible;
+        struct item item[ARX_TERMS_MAX];
+        size_t nitem = 0;
+        double sum = 0.0, mass = 1.0;
+        for (size_t k = 0; k < r->n; k++) {
+                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], near = a[k] - psi[k], far = b[k] - psi[k];
+                if (lo == 0.0 && hi == 0.0)
+                        continue;
+                if (!group || !m->st.term[r->t0 + k].sum1) {
+                        sum += max_product(lo, hi, near, far);
+                        continue;
+                }
+                if (!isfinite(lo) || !isfinite(near) || !isfinite(far))
+                        return (double)INFINITY; /* no bound can be given */
+                double value = far;
+                if (hi <= 0.0) {
+                        value = near;
+                } else if (lo < 0.0 && near < far) { /* mixed sign on an uncertain value: midpoint and ± half width */
+                        value = 0.5 * (near + far);
+                        sum += fmax(-lo, hi) * 0.5 * (far - near);
+                }
+                sum += lo * value;
+                mass -= lo;
+                item[nitem++] = (struct item){.value = value, .room = hi - lo};
+        }
+        return sum + fill_knapsack(item, nitem, mass);
+}
+
+/* Largest θᵀψ over the confidence ellipsoid. */
+static double ellipsoid_bound(const struct arx *m, const struct arx_row *r, const double *psi)
+{
+        double z[ARX_TERMS_MAX];
+        (void)arx_reduce(m, r, psi, z);
+        return num_dot(r->n, psi, m->theta + r->t0) + arx_ellipsoid_width(r, z);
+}
+
+/* Largest θᵀφ over the row's set, φ_k ∈ [a_k, b_k]. For every ψ, θᵀφ = θᵀψ + θᵀ(φ − ψ): the first part is bounded by
+ * the ellipsoid, the second by the intervals. ψ = 0 leaves everything to the intervals; ψ = φ everything to the
+ * ellipsoid, tight where there was data; ψ = the mean regressor gives the ellipsoid its best point and prices every
+ * move away from it by the intervals; the last does that for the inputs only, which nobody may have moved yet. All are
+ * bounds, the least is taken. */
+static double set_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *b, double sgn)
+{
+        static const double zero[ARX_TERMS_MAX];
+        double best = box_bound(m, r, a, b, zero), psi[ARX_TERMS_MAX], mixed[ARX_TERMS_MAX];
+        if (!(r->radius > 0.0) || r->sum1_infeasible)
+                return best;
+        double centre = r->width0;
+        for (size_t k = 0; k < r->n; k++) {
+                if (!isfinite(a[k]) || !isfinite(b[k]))
+                        return best;
+                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
+                psi[k] = lo >= 0.0 ? b[k] : (hi <= 0.0 ? a[k] : 0.5 * (a[k] + b[k]));
+                mixed[k] = m->st.term[r->t0 + k].src == ARX_SRC_U ? sgn * r->phi0[k] : psi[k];
+        }
+        best = fmin(best, ellipsoid_bound(m, r, psi) + box_bound(m, r, a, b, psi));
+        best = fmin(best, ellipsoid_bound(m, r, mixed) + box_bound(m, r, a, b, mixed));
+        for (size_t k = 0; k < r->n; k++) {
+                psi[k] = sgn * r->phi0[k];
+                centre += psi[k] * m->theta[r->t0 + k];
+        }
+        return fmin(best, centre + box_bound(m, r, a, b, psi));
+}
+
 /* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
  * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is. */
 static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, const double *tube_lo,
@@ -133,43 +202,24 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
 {
         const struct arx *m = hz->m;
         const struct arx_row *r = &m->row[i];
-        bool group = r->ref < r->n && !r->sum1_infeasible;
-        struct item item[ARX_TERMS_MAX];
-        size_t nitem = 0;
-        double sum = r->w_bar, mass = 1.0;
+        double a[ARX_TERMS_MAX], b[ARX_TERMS_MAX];
         for (size_t k = 0; k < r->n; k++) {
                 const struct arx_term *term = &m->st.term[r->t0 + k];
-                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], a, b;
-                if (lo == 0.0 && hi == 0.0)
-                        continue;
                 if (term->src == ARX_SRC_Y) {
                         size_t at = y_at(m, t, term->lag) + term->index;
-                        a = sgn * tube_lo[at];
-                        b = sgn * tube_hi[at];
+                        a[k] = sgn * tube_lo[at];
+                        b[k] = sgn * tube_hi[at];
                 } else {
-                        a = b = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
+                        a[k] = b[k] = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
                 }
                 /* a tube may be infinite (no bound), an input may not */
-                if (isnan(a) || isnan(b) || (term->src != ARX_SRC_Y && !isfinite(b)))
-                        return NAN;
-                if (!group || !term->sum1) {
-                        sum += max_product(lo, hi, a, b);
+                if (!isnan(a[k]) && !isnan(b[k]) && (term->src == ARX_SRC_Y || isfinite(b[k])))
                         continue;
-                }
-                if (!isfinite(lo) || !isfinite(a) || !isfinite(b))
-                        return (double)INFINITY * sgn; /* no bound can be given */
-                double value = b;
-                if (hi <= 0.0) {
-                        value = a;
-                } else if (lo < 0.0 && a < b) { /* mixed sign on an uncertain value: midpoint and ± half width */
-                        value = 0.5 * (a + b);
-                        sum += fmax(-lo, hi) * 0.5 * (b - a);
-                }
-                sum += lo * value;
-                mass -= lo;
-                item[nitem++] = (struct item){.value = value, .room = hi - lo};
+                if (m->lo[r->t0 + k] != 0.0 || m->hi[r->t0 + k] != 0.0)
+                        return NAN;
+                a[k] = b[k] = 0.0; /* plays no part, whatever it reads */
         }
-        return sgn * (sum + fill_knapsack(item, nitem, mass));
+        return sgn * (set_bound(m, r, a, b, sgn) + r->w_bar);
 }
 
 static bool needs_both_tubes(const struct arx *m, const uint8_t *active)

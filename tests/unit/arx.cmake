@@ -2,3 +2,4 @@
 coolplane_unit_test(test_arx LINK coolplane_arx)
 coolplane_unit_test(test_arx_worst LINK coolplane_arx)
 coolplane_unit_test(test_arx_io LINK coolplane_arx)
+coolplane_unit_test(test_arx_set LINK coolplane_arx)

@@ -249,6 +249,47 @@ static void test_interval_coverage(void **state)
         assert_true(width_asymptotic < width);
 }
 
+/* The true system, with bounded noise, against the worst case learned from other data of it: never outside while the
+ * set holds the truth; and the bound must be worth having: near the operating point a small multiple of the noise. */
+static void test_worst_case_holds_for_the_true_system(void **state)
+{
+        (void)state;
+        enum { N = 10, TRIALS = 60 };
+        double excess = 0.0, count = 0.0;
+        int outside = 0;
+        for (int s = 0; s < TRIALS; s++) {
+                struct arx_args args;
+                arx_args_default(&args);
+                args.set = s % 2 ? ARX_SET_ASYMPTOTIC : ARX_SET_SELF_NORMALISED;
+                void *mem;
+                struct arx *m = make(&args, NULL, NULL, &mem);
+                simulate(&world, 5000 + (uint64_t)s, 0.05);
+                feed(m, &world, 1, 600);
+                assert_int_equal(arx_fit(m, 100), 2);
+                double up[N * NY], down[N * NY], *work = calloc(arx_predict_work(m, N), sizeof(double));
+                const uint8_t active[NY] = {1, 1};
+                bool out = false;
+                for (size_t t = 700; t < 3900; t += 100) {
+                        struct arx_window win = window_at(&world, t);
+                        arx_worst(m, &win, N, world.u + t * NU, world.d + t * ND, 1, active, work, up);
+                        arx_worst(m, &win, N, world.u + t * NU, world.d + t * ND, -1, active, work, down);
+                        for (size_t k = 0; k < N * NY; k++) {
+                                double y = world.y[(t + 1) * NY + k];
+                                out |= y > up[k] || y < down[k];
+                        }
+                        excess += up[0] - world.y[(t + 1) * NY];
+                        count += 1.0;
+                }
+                outside += out;
+                free(work);
+                free(mem);
+        }
+        printf("worst case left by %d of %d true systems; one-step excess %.3f at noise 0.05\n", outside, TRIALS,
+               excess / count);
+        assert_true(outside <= 3);
+        assert_true(excess / count < 0.5);
+}
+
 static void test_more_data_narrows_the_set(void **state)
 {
         (void)state;
@@ -439,6 +480,7 @@ int main(void)
             cmocka_unit_test(test_sum_and_signs_hold),
             cmocka_unit_test(test_box_prior_binds),
             cmocka_unit_test(test_interval_coverage),
+            cmocka_unit_test(test_worst_case_holds_for_the_true_system),
             cmocka_unit_test(test_more_data_narrows_the_set),
             cmocka_unit_test(test_noise_bound_covers),
             cmocka_unit_test(test_missing_values),
