@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/web/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/parse.h"
+
+#define REPLACEMENT "\xef\xbf\xbd"
+
+void text_putn(struct text *t, const char *s, size_t n)
+{
+        if (t->failed)
+                return;
+        if (t->n + n + 1 > t->cap) {
+                size_t cap = t->cap ? t->cap : 1024;
+
+                while (cap < t->n + n + 1)
+                        cap *= 2;
+                char *grown = realloc(t->v, cap);
+                if (!grown) {
+                        t->failed = true;
+                        return;
+                }
+                t->v = grown;
+                t->cap = cap;
+        }
+        memcpy(t->v + t->n, s, n);
+        t->n += n;
+        t->v[t->n] = '\0';
+}
+
+void text_put(struct text *t, const char *s)
+{
+        text_putn(t, s, strlen(s));
+}
+
+void text_printf(struct text *t, const char *fmt, ...)
+{
+        char buf[512];
+        va_list ap;
+        int n;
+
+        va_start(ap, fmt);
+        n = vsnprintf(buf, sizeof buf, fmt, ap);
+        va_end(ap);
+        if (n < 0 || (size_t)n >= sizeof buf)
+                t->failed = true;
+        else
+                text_putn(t, buf, (size_t)n);
+}
+
+/* Length of the UTF-8 sequence at v (NUL-terminated), 0 if it is not valid. */
+static size_t utf8_len(const unsigned char *v)
+{
+        size_t len = v[0] < 0x80                   ? 1
+                     : v[0] >= 0xc2 && v[0] < 0xe0 ? 2
+                     : v[0] >= 0xe0 && v[0] < 0xf0 ? 3
+                     : v[0] >= 0xf0 && v[0] < 0xf5 ? 4
+                                                   : 0;
+
+        for (size_t i = 1; i < len; i++)
+                if ((v[i] & 0xc0) != 0x80)
+                        return 0;
+        if ((v[0] == 0xe0 && v[1] < 0xa0) || (v[0] == 0xed && v[1] >= 0xa0) || (v[0] == 0xf0 && v[1] < 0x90) ||
+            (v[0] == 0xf4 && v[1] >= 0x90))
+                return 0;
+        return len;
+}
+
+/* Walks s; `escape` writes the form of one ASCII byte and says whether it did. */
+static void put_utf8(struct text *t, const char *s, bool (*escape)(struct text *t, unsigned char c))
+{
+        while (*s) {
+                size_t len = utf8_len((const unsigned char *)s);
+
+                if (len == 0)
+                        text_put(t, REPLACEMENT);
+                else if (len > 1 || !escape(t, (unsigned char)*s))
+                        text_putn(t, s, len);
+                s += len ? len : 1;
+        }
+}
+
+static bool escape_json(struct text *t, unsigned char c)
+{
+        if (c == '"' || c == '\\')
+                text_printf(t, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+                text_printf(t, "\\u%04x", c);
+        else
+                return false;
+        return true;
+}
+
+void text_json_string(struct text *t, const char *s)
+{
+        text_put(t, "\"");
+        put_utf8(t, s, escape_json);
+        text_put(t, "\"");
+}
+
+void text_json_number(struct text *t, double v)
+{
+        char buf[32];
+
+        text_put(t, isfinite(v) ? format_double(v, buf) : "null");
+}
+
+static bool escape_label(struct text *t, unsigned char c)
+{
+        if (c == '\n')
+                text_put(t, "\\n");
+        else if (c == '"' || c == '\\')
+                text_printf(t, "\\%c", c);
+        else
+                return false;
+        return true;
+}
+
+void text_label(struct text *t, const char *s)
+{
+        put_utf8(t, s, escape_label);
+}
+
+void text_prom_number(struct text *t, double v)
+{
+        char buf[32];
+
+        if (isnan(v))
+                text_put(t, "NaN");
+        else if (isinf(v))
+                text_put(t, v > 0 ? "+Inf" : "-Inf");
+        else
+                text_put(t, format_double(v, buf));
+}
+
+void text_free(struct text *t)
+{
+        free(t->v);
+        *t = (struct text){0};
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* A growing text and the escapes of what the console says: JSON and the Prometheus text format. Out of memory is
+ * remembered in `failed` and checked once, at the end. */
+#ifndef COOLPLANE_WEB_TEXT_H
+#define COOLPLANE_WEB_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+        char *v; /* NUL-terminated when not NULL */
+        size_t n, cap;
+        bool failed;
+};
+
+void text_putn(struct text *t, const char *s, size_t n);
+void text_put(struct text *t, const char *s);
+void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void text_json_string(struct text *t, const char *s);
+/* A JSON number; NaN and infinities, which JSON has not, become null. */
+void text_json_number(struct text *t, double v);
+
+/* The inside of a Prometheus label value: backslash, quote and newline escaped, not-UTF-8 replaced. */
+void text_label(struct text *t, const char *s);
+/* A Prometheus sample value: NaN, +Inf and -Inf are words there. */
+void text_prom_number(struct text *t, double v);
+
+void text_free(struct text *t);
+
+#endif
