@@ -9,7 +9,7 @@
 
 void train_args_default(struct train_args *ret)
 {
-        *ret = (struct train_args){.na = 5, .nb = 5, .split = 0.7, .min_samples = 120, .origins_max = 4000};
+        *ret = (struct train_args){.na = 5, .nb = 5, .split = 0.7, .min_samples = 120, .origins_max = 10000};
         arx_args_default(&ret->arx);
 }
 
