@@ -16,7 +16,7 @@ static enum demand demand_of(const struct safety *s, const struct safety_snapsho
         if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                 return DEMAND_RESPOND;
         if (!isnan(c->hi))
-                room = c->hi - y;
+                room = c->hi - c->soft_k - y;
         else if (!isnan(c->trip))
                 room = c->trip - y;
         if (s->row_lo[c - s->env.cert] && y <= c->lo)

@@ -54,6 +54,7 @@ struct safety_y {
         size_t row;    /* output index in the arx structure */
         double hi, lo; /* hard limits for the worst case; NaN = none */
         double trip;   /* measured value at which full cooling is ordered at once; NaN = none */
+        double soft_k; /* ≥ 0: above hi − soft_k the fallback responds and the nominal action is not taken as safe */
 };
 
 /* The envelope: validated once, then constant. Arrays are copied by safety_create. */

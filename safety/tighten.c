@@ -233,7 +233,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                 double y;
                 if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                         continue;
-                if (y > c->hi - SAFETY_COMFORT || (s->row_lo[i] && y < c->lo))
+                if (y > c->hi - c->soft_k - SAFETY_COMFORT || (s->row_lo[i] && y < c->lo))
                         s->group[s->row_group[c->row]].comfortable = false;
         }
 }

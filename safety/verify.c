@@ -260,21 +260,61 @@ static double sum1_max(size_t n, const double *x, const double *lo, double *hi)
         return value;
 }
 
-/* Largest dir·y of the row after one step of act, over the model set and the noise. */
+/* Value of a term at row r of the window, as it was then. */
+static double seen(const struct verifier *v, const struct arx_window *w, const struct arx_term *t, size_t r)
+{
+        if (t->src == ARX_SRC_ONE)
+                return 1;
+        if (t->lag > r + 1)
+                return NAN;
+        r -= t->lag - 1u;
+        return t->src == ARX_SRC_Y   ? w->y[r * v->env.ny + t->index]
+               : t->src == ARX_SRC_U ? w->u[r * v->env.nu + t->index]
+                                     : w->d[r * v->env.nd + t->index];
+}
+
+/* Mean regressor and mean outcome of the row over the window's transitions; false when it shows none whole. */
+static bool recent(const struct verifier *v, const struct arx_window *w, size_t row, double *ret_phi, double *ret_y)
+{
+        const struct arx_structure *st = arx_structure(v->model);
+        size_t n = st->row_start[row + 1] - st->row_start[row], count = 0;
+        double y = 0;
+        memset(ret_phi, 0, n * sizeof(double));
+        for (size_t r = 0; r + 1 < w->n; r++) {
+                bool whole = isfinite(w->y[(r + 1) * v->env.ny + row]);
+                for (size_t k = 0; k < n; k++)
+                        whole = whole && isfinite(seen(v, w, &st->term[st->row_start[row] + k], r));
+                if (!whole)
+                        continue;
+                for (size_t k = 0; k < n; k++)
+                        ret_phi[k] += seen(v, w, &st->term[st->row_start[row] + k], r);
+                y += w->y[(r + 1) * v->env.ny + row];
+                count++;
+        }
+        for (size_t k = 0; k < n && count > 0; k++)
+                ret_phi[k] /= (double)count;
+        *ret_y = count > 0 ? y / (double)count : 0;
+        return count > 0;
+}
+
+/* Largest dir·y of the row after one step of act, over the model set and the noise; `from_recent`: counted from the
+ * mean of the transitions just seen, which every model of the set explains up to w_bar. */
 static double one_step_bound(const struct verifier *v, const struct safety_snapshot *snap, size_t row,
-                             const double *act, int dir)
+                             const double *act, int dir, bool from_recent)
 {
         const struct arx_structure *st = arx_structure(v->model);
         const double *theta, *lo, *hi;
         double gx[ARX_TERMS_MAX], glo[ARX_TERMS_MAX], ghi[ARX_TERMS_MAX]; /* the sum-to-one group */
         struct arx_row_info info;
-        double sum = 0;
+        double phi[ARX_TERMS_MAX], y = 0, sum = 0;
         size_t n = 0;
         arx_row(v->model, row, &theta, &lo, &hi);
         arx_row_info(v->model, row, &info);
+        if (from_recent && !recent(v, &snap->window, row, phi, &y))
+                return NAN;
         for (size_t k = st->row_start[row]; k < st->row_start[row + 1]; k++) {
                 size_t o = k - st->row_start[row];
-                double x = dir * regressor(v, snap, &st->term[k], act);
+                double x = dir * (regressor(v, snap, &st->term[k], act) - (from_recent ? phi[o] : 0));
                 if (!isfinite(x))
                         return NAN;
                 if (st->term[k].sum1) {
@@ -285,7 +325,15 @@ static double one_step_bound(const struct verifier *v, const struct safety_snaps
                         sum += x > 0 ? hi[o] * x : lo[o] * x;
                 }
         }
-        return sum + sum1_max(n, gx, glo, ghi) + info.w_bar;
+        return sum + sum1_max(n, gx, glo, ghi) + (from_recent ? 2 * info.w_bar + dir * y : info.w_bar);
+}
+
+/* Where the model set may be read that way, both bounds hold and the tighter counts; NaN when none can be computed. */
+static double bound(const struct verifier *v, const struct safety_snapshot *snap, size_t row, const double *act,
+                    int dir)
+{
+        double from_zero = one_step_bound(v, snap, row, act, dir, false);
+        return arx_anchored(v->model) ? fmin(from_zero, one_step_bound(v, snap, row, act, dir, true)) : from_zero;
 }
 
 /* Certified row i would stay inside its limits for one step, whatever the model in the set. */
@@ -294,7 +342,7 @@ static bool row_inside(const struct verifier *v, const struct safety_snapshot *s
         const struct safety_y *c = &v->env.cert[i];
         const struct arx_structure *st = arx_structure(v->model);
         bool raised = false, lowered = false;
-        if (!isnan(c->hi) && !(one_step_bound(v, snap, c->row, act, 1) <= c->hi + TOL))
+        if (!isnan(c->hi) && !(bound(v, snap, c->row, act, 1) <= c->hi + TOL))
                 return false;
         if (isnan(c->lo))
                 return true;
@@ -303,7 +351,7 @@ static bool row_inside(const struct verifier *v, const struct safety_snapshot *s
                 raised = raised || (dir != 0 && dir * st->term[k].sign > 0);
                 lowered = lowered || (dir != 0 && dir * st->term[k].sign <= 0);
         }
-        return !raised || lowered || -one_step_bound(v, snap, c->row, act, -1) >= c->lo - TOL;
+        return !raised || lowered || -bound(v, snap, c->row, act, -1) >= c->lo - TOL;
 }
 
 /* Variable j cools at least as much as now, or at least as much as the plant on its own. */

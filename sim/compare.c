@@ -12,6 +12,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
+#include "sim/closed_loop.h"
 #include "sim/serve.h"
 #include "sim/serve_world.h"
 
@@ -21,8 +22,10 @@
 
 static const struct controller {
         const char *name;
-        enum plant_local local;
-} controllers[] = {{"b0", PLANT_LOCAL_FIXED}, {"b2", PLANT_LOCAL_TRIM_RESPOND}};
+        enum plant_local local; /* what the plant's own controls do */
+        bool agent;             /* the unmodified agent in virtual time takes the plant over */
+} controllers[] = {
+    {"b0", PLANT_LOCAL_FIXED, false}, {"b2", PLANT_LOCAL_TRIM_RESPOND, false}, {"c", PLANT_LOCAL_FIXED, true}};
 #define NCONTROLLER (sizeof(controllers) / sizeof(controllers[0]))
 
 struct options {
@@ -33,6 +36,7 @@ struct options {
         int64_t nseed;
         const struct controller *controller[CONTROLLERS_MAX];
         size_t ncontroller;
+        const char *log; /* directory for the agent's databases; NULL = none */
         bool json;
 };
 
@@ -59,7 +63,10 @@ static const char help_text[] =
     "  --seeds K                K seeds from there (default 1)\n"
     "  --weather FILE           .epw or open-meteo .json (default: a synthetic year)\n"
     "  --workload FILE          CPU use of VMs, CSV (default: synthetic)\n"
-    "  --controllers LIST       b0 fixed setpoints, b2 trim-and-respond (default b0,b2)\n"
+    "  --controllers LIST       b0 fixed setpoints, b2 trim-and-respond, c coolplane (default b0,b2,c); c identifies "
+    "the\n"
+    "                           plant live in the last half of the warm-up, at most 3 h\n"
+    "  --log DIR                keep coolplane's databases there (c-SEED.db)\n"
     "  --json                   one JSON document\n";
 
 enum {
@@ -74,6 +81,7 @@ enum {
         OPT_WEATHER,
         OPT_WORKLOAD,
         OPT_CONTROLLERS,
+        OPT_LOG,
         OPT_JSON,
         OPT_HELP
 };
@@ -147,6 +155,9 @@ static bool set_option(struct options *o, int which, char *v)
                 return true;
         case OPT_CONTROLLERS:
                 return parse_controllers(o, v) == 0;
+        case OPT_LOG:
+                o->log = v;
+                return true;
         default:
                 o->json = true;
                 return true;
@@ -166,6 +177,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                                                  {"weather", required_argument, NULL, OPT_WEATHER},
                                                  {"workload", required_argument, NULL, OPT_WORKLOAD},
                                                  {"controllers", required_argument, NULL, OPT_CONTROLLERS},
+                                                 {"log", required_argument, NULL, OPT_LOG},
                                                  {"json", no_argument, NULL, OPT_JSON},
                                                  {"help", no_argument, NULL, OPT_HELP},
                                                  {NULL, 0, NULL, 0}};
@@ -173,7 +185,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
         *o = (struct options){.world = {.site = "hall"}, .hours = 24, .warmup_h = 6, .nseed = 1};
         (void)parse_season("summer", &o->start_ms);
-        (void)parse_controllers(o, "b0,b2");
+        (void)parse_controllers(o, "b0,b2,c");
         while ((c = getopt_long(argc, argv, "", longopts, &index)) != -1) {
                 if (c == OPT_HELP) {
                         fputs(help_text, stdout);
@@ -183,7 +195,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                         return EXIT_USAGE_;
                 if (!set_option(o, c, optarg)) {
                         fprintf(stderr, "coolplane-sim compare: --%s: cannot use \"%s\"%s\n", longopts[index].name,
-                                optarg, c == OPT_CONTROLLERS ? " (this version knows b0 and b2)" : "");
+                                optarg, c == OPT_CONTROLLERS ? " (this version knows b0, b2 and c)" : "");
                         return EXIT_USAGE_;
                 }
         }
@@ -203,6 +215,34 @@ static void advance_h(struct plant *p, double hours)
                 plant_advance(p, fmin(ADVANCE_S, (double)(end - plant_t_ms(p)) / 1000));
 }
 
+/* Warm-up beside the plant's own controls, then live: identification at the end of the warm-up, then what counts. */
+static int run_agent(const struct options *o, struct plant *p, uint64_t seed)
+{
+        double explore_h = fmin(3, o->warmup_h / 2);
+        struct closed_loop *loop;
+        char db[512];
+        int r;
+
+        advance_h(p, o->warmup_h - explore_h);
+        (void)snprintf(db, sizeof(db), "%s/c-%" PRIu64 ".db", o->log ? o->log : "", seed);
+        r = closed_loop_create(&(struct closed_loop_args){.plant = p,
+                                                          .database = o->log ? db : NULL,
+                                                          .acting = true,
+                                                          .explore_ms = llround(explore_h * 3600e3),
+                                                          .seed = seed,
+                                                          .planner = true},
+                               &loop);
+        if (r < 0) {
+                fprintf(stderr, "coolplane-sim compare: the agent does not start: %s\n", strerror(-r));
+                return EXIT_GENERIC;
+        }
+        closed_loop_run(loop, explore_h);
+        plant_account_reset(p);
+        closed_loop_run(loop, o->hours);
+        closed_loop_free(loop);
+        return EXIT_OK;
+}
+
 static int run(const struct options *o, const struct controller *c, uint64_t seed, struct plant_account *ret)
 {
         struct world_args a = o->world;
@@ -214,12 +254,16 @@ static int run(const struct options *o, const struct controller *c, uint64_t see
         code = world_create(&a, o->start_ms - llround(o->warmup_h * 3600e3), &w);
         if (code != EXIT_OK)
                 return code;
-        advance_h(w.plant, o->warmup_h);
-        plant_account_reset(w.plant);
-        advance_h(w.plant, o->hours);
+        if (c->agent) {
+                code = run_agent(o, w.plant, seed);
+        } else {
+                advance_h(w.plant, o->warmup_h);
+                plant_account_reset(w.plant);
+                advance_h(w.plant, o->hours);
+        }
         plant_account(w.plant, ret);
         world_free(&w);
-        return EXIT_OK;
+        return code;
 }
 
 static void add(struct result *r, const struct plant_account *a, double share)

@@ -294,7 +294,7 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
                 "site:\n  name: %s\n  database: coolplane.db\n  run_dir: run\n  seed: %" PRIu64 "\n"
                 "  fast_step: 30s\n  slow_step: 5m\n"
                 "web: { bind: 127.0.0.1, port: 8480 }\n"
-                "limits:\n  inlet_max: 27\n  inlet_trip: 32\n  chwst_min: 6\n  chwst_max: 18\n",
+                "limits:\n  inlet_recommended: 27\n  inlet_allowable: 32\n  chwst_min: 6\n  chwst_max: 18\n",
                 s->name, s->seed);
         fprintf(f, "mqtt:\n  host: %s\n  port: %d\n  silence: 60s\n", mqtt_host, mqtt_port);
         fprintf(f, "vm:\n  topic: %s/vm\n  max_moves_per_hour: 20\n  max_concurrent: 2\n", s->name);

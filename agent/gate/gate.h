@@ -27,6 +27,7 @@ struct gate_args {
         struct actuator actuator; /* .write NULL = the plant cannot be written */
         const char *run_mode;     /* "live", "shadow", "replay", "sim": a label in the run row */
         bool acting;              /* writes go out (live, sim); false: decisions are recorded only */
+        bool decisions_only;      /* samples are not stored again (replay of a log that has them) */
         int64_t explore_ms;       /* identification phase after start when no trained model is in the store */
         void (*publish_move)(void *ctx, const char *json); /* VM move requests; NULL = none */
         void *publish_ctx;
@@ -42,6 +43,9 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
 /* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
 int gate_flush(struct gate *g);
 
+/* An event for the log table: device down, planner lost, broker back. Shown by `coolplane why`. */
+void gate_event(struct gate *g, int severity, const char *component, const char *text);
+
 /* Begins control step `seq`: builds the snapshot and fills what the planner gets. */
 void gate_step_begin(struct gate *g, struct ipc_step *ret_msg);
 /* Ends it with the planner's answer (NULL = none in time; malformed = garbage arrived): decide, store, act. */
@@ -50,9 +54,11 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
 /* Heartbeats to every device that has them; call each heartbeat period (10 s plant time). */
 void gate_heartbeat(struct gate *g);
 
-/* Leaving live: fallback setpoints, then remote enable off. True when nothing is left to wait for. */
-void gate_handback_begin(struct gate *g);
-bool gate_handback_done(const struct gate *g);
+/* Leaving live, in this order: begin (fallback setpoints go out as a decision), wait until done, release (remote enable
+ * off, heartbeat stopped), wait until done again. */
+void gate_handback_begin(struct gate *g, const char *why);
+void gate_release(struct gate *g);
+bool gate_handback_done(const struct gate *g); /* no write is under way */
 
 struct gate_status {
         enum gate_mode mode;

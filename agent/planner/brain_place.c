@@ -148,7 +148,7 @@ static void place(struct brain *b, const struct ipc_step *step, const struct inv
             .inlet_c = t.inlet_c,
             .influence = t.influence,
             .cooling_w_per_w = t.cooling,
-            .inlet_max_c = site->limits.inlet_max_c,
+            .inlet_max_c = site->limits.inlet_recommended_c,
             .k_per_w_value = VALUE_RATIO_PER_K * chiller,
             .move_cost_w = MOVE_COST_W,
             .budget = site->vm.max_moves_per_hour < IPC_MOVE_MAX ? (size_t)fmax(0, site->vm.max_moves_per_hour)

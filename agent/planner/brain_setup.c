@@ -93,7 +93,7 @@ static void describe_y(struct brain *b)
                 struct plan_y y = {.row = i, .knee = (double)NAN};
                 if (l->y[i].kind == Y_INLET) {
                         y.kind = PLAN_Y_INLET;
-                        y.target_max = lim->inlet_max_c - INLET_MARGIN_K;
+                        y.target_max = lim->inlet_recommended_c - INLET_MARGIN_K;
                         y.weight = INLET_WEIGHT_W_PER_K2;
                         y.knee = lim->it_fan_knee_c;
                         y.knee_w_per_k = KNEE_RATIO_PER_K * IT_LOAD_RATIO * capacity / (double)ninlet;

@@ -239,7 +239,12 @@ static int decode(const uint8_t *buf, size_t len, struct train_file *f)
         p = bytes_get_f64(p + 32, num, HEAD_F64);
         if (!(num[5] == (double)ARX_SET_SELF_NORMALISED || num[5] == (double)ARX_SET_ASYMPTOTIC))
                 return -EBADMSG;
-        f->arx_args = (struct arx_args){num[0], num[1], num[2], num[3], num[4], (enum arx_set)num[5]};
+        f->arx_args = (struct arx_args){.ridge = num[0],
+                                        .forget = num[1],
+                                        .delta = num[2],
+                                        .w_quantile = num[3],
+                                        .w_min = num[4],
+                                        .set = (enum arx_set)num[5]};
         f->capacity_w = num[6];
 
         f->model = calloc(1, sizeof *f->model);

@@ -86,9 +86,9 @@ void check_site(struct builder *b)
                 bad(b, b->site_at, "site: 'name' is missing");
         if (s->slow_step_ms % s->fast_step_ms != 0)
                 bad(b, b->site_at, "slow_step must be a whole number of fast_steps");
-        if (!(l->inlet_min_c < l->inlet_max_c && l->inlet_max_c <= l->inlet_trip_c))
-                bad(b, b->limits_at, "limits: inlet_min %g < inlet_max %g <= inlet_trip %g does not hold",
-                    l->inlet_min_c, l->inlet_max_c, l->inlet_trip_c);
+        if (!(l->inlet_min_c < l->inlet_recommended_c && l->inlet_recommended_c <= l->inlet_allowable_c))
+                bad(b, b->limits_at, "limits: inlet_min %g < inlet_recommended %g <= inlet_allowable %g does not hold",
+                    l->inlet_min_c, l->inlet_recommended_c, l->inlet_allowable_c);
         if (!(l->chwst_min_c < l->chwst_max_c))
                 bad(b, b->limits_at, "limits: chwst_min %g is not below chwst_max %g", l->chwst_min_c, l->chwst_max_c);
         if (s->mqtt.enabled && s->mqtt.host[0] == '\0')

@@ -245,7 +245,8 @@ int layout_arx_structure(const struct layout *l, unsigned na, unsigned nb, struc
 
 struct prior {
         const struct layout *l;
-        double a_lo, a_hi;
+        double a_lo, a_hi; /* rack inlets: time constants from 45 s to 12 min */
+        double coil_hi;    /* supply air: at most 5 min */
 };
 
 static void box(double lo, double hi, double *ret_lo, double *ret_hi)
@@ -289,17 +290,17 @@ static void sat_prior(const struct prior *p, size_t i, const struct arx_term *t,
         } else if (t->src == ARX_SRC_Y && t->index == i && t->sign == 0) {
                 box(t->lag == 1 ? 0 : -1, t->lag == 1 ? 2 : 1, lo, hi);
         } else if (t->sum1) { /* a mean of temperatures: nothing counts more than once */
-                box(0, t->src == ARX_SRC_Y && t->index == i ? p->a_hi : 1, lo, hi);
+                box(0, t->src == ARX_SRC_Y && t->index == i ? p->coil_hi : 1, lo, hi);
         } else if (t->src == ARX_SRC_Y) {
-                box(0, p->a_hi, lo, hi);
+                box(0, p->coil_hi, lo, hi);
         } else if (t->src == ARX_SRC_D && l->d[t->index].kind == D_VALVE) {
                 box(-30, 0, lo, hi); /* K per full stroke */
         } else if (t->src == ARX_SRC_D && l->d[t->index].kind == D_HEAT_VALVE) {
                 box(0, 60, lo, hi);
         } else if (t->src == ARX_SRC_D && l->d[t->index].kind == D_DAMPER) {
                 box(-30, 30, lo, hi);
-        } else { /* fan: K per ratio in one step */
-                box(-10, 10, lo, hi);
+        } else { /* fan, K per ratio in one step: the valve's loop takes up all but a transient */
+                box(-1, 1, lo, hi);
         }
 }
 
@@ -319,7 +320,10 @@ static void valve_prior(const struct layout *l, size_t i, const struct arx_term 
 
 void layout_arx_prior(const struct layout *l, const struct arx_structure *st, double *ret_lo, double *ret_hi)
 {
-        struct prior p = {.l = l, .a_lo = pow(0.5, l->step_s / 30), .a_hi = pow(0.98, l->step_s / 30)};
+        struct prior p = {.l = l,
+                          .a_lo = pow(0.5, l->step_s / 30),
+                          .a_hi = pow(0.96, l->step_s / 30),
+                          .coil_hi = pow(0.9, l->step_s / 30)};
         for (size_t i = 0; i < st->ny; i++)
                 for (size_t k = st->row_start[i]; k < st->row_start[i + 1]; k++) {
                         const struct arx_term *t = &st->term[k];

@@ -178,8 +178,8 @@ static void defaults(struct site *s)
         (void)parse_copy(s->web_bind, sizeof(s->web_bind), "127.0.0.1");
         s->seed = 1;
         s->limits = (struct site_limits){
-            .inlet_max_c = 27,
-            .inlet_trip_c = 32,
+            .inlet_recommended_c = 27,
+            .inlet_allowable_c = 32,
             .inlet_min_c = 18,
             .chwst_min_c = 5,
             .chwst_max_c = 18,

@@ -272,8 +272,8 @@ static void read_sections(struct yreader *r, const struct ynode *root)
             FIELD("port", F_INT, struct site, web_port, 0, 65535),
         };
         static const struct field limits[] = {
-            FIELD("inlet_max", F_NUMBER, struct site_limits, inlet_max_c, 0, 60),
-            FIELD("inlet_trip", F_NUMBER, struct site_limits, inlet_trip_c, 0, 60),
+            FIELD("inlet_recommended", F_NUMBER, struct site_limits, inlet_recommended_c, 0, 60),
+            FIELD("inlet_allowable", F_NUMBER, struct site_limits, inlet_allowable_c, 0, 60),
             FIELD("inlet_min", F_NUMBER, struct site_limits, inlet_min_c, -20, 60),
             FIELD("chwst_min", F_NUMBER, struct site_limits, chwst_min_c, -10, 40),
             FIELD("chwst_max", F_NUMBER, struct site_limits, chwst_max_c, -10, 40),

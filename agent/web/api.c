@@ -73,9 +73,9 @@ static void put_limits(const struct site *site, struct text *t)
 {
         const struct site_limits *l = &site->limits;
 
-        text_put(t, ",\"limits\":{\"inlet_max_c\":");
-        text_json_number(t, l->inlet_max_c);
-        member(t, "inlet_trip_c", l->inlet_trip_c);
+        text_put(t, ",\"limits\":{\"inlet_recommended_c\":");
+        text_json_number(t, l->inlet_recommended_c);
+        member(t, "inlet_allowable_c", l->inlet_allowable_c);
         member(t, "inlet_min_c", l->inlet_min_c);
         member(t, "chwst_min_c", l->chwst_min_c);
         member(t, "chwst_max_c", l->chwst_max_c);
@@ -108,7 +108,7 @@ static int put_inlets(const struct view *v, struct text *t)
                 if (!view_is_present(v, i))
                         continue;
                 h[n++] = (struct hot){i, v->latest[i].value};
-                above += v->latest[i].value > v->site->limits.inlet_max_c;
+                above += v->latest[i].value > v->site->limits.inlet_recommended_c;
         }
         qsort(h, n, sizeof *h, hotter);
         text_printf(t, ",\"inlet\":{\"reporting\":%zu,\"total\":%zu,\"above_max\":%zu", n, total, above);

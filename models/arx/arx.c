@@ -91,12 +91,14 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         double *theta = slice(s, sizeof(double) * st->nterm);
         double *lo = slice(s, sizeof(double) * st->nterm), *hi = slice(s, sizeof(double) * st->nterm);
         double *scratch = slice(s, sizeof(double) * (3 * ARX_TERMS_MAX * ARX_TERMS_MAX + 8 * ARX_TERMS_MAX));
+        double *free_run = slice(s, sizeof(double) * (st->lag_max + ARX_HORIZON_MAX) * st->ny);
         struct arx_row *row = slice(s, sizeof(*row) * st->ny);
         for (size_t i = 0; i < st->ny; i++) {
                 size_t n = st->row_start[i + 1] - st->row_start[i], ref = find_ref(st, i);
                 size_t reduced = ref < n ? n - 1 : n;
                 double *g = slice(s, sizeof(double) * reduced * reduced), *b = slice(s, sizeof(double) * reduced);
-                double *hist = slice(s, sizeof(double) * ARX_HIST_BINS);
+                double *hist = slice(s, sizeof(double) * ARX_HIST_BINS),
+                       *drift = slice(s, sizeof(double) * ARX_HIST_BINS);
                 double *factor = slice(s, sizeof(double) * reduced * reduced);
                 double *phi_sum = slice(s, sizeof(double) * n), *phi0 = slice(s, sizeof(double) * n);
                 if (s->base)
@@ -109,7 +111,8 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
                                                   .hist = hist,
                                                   .factor = factor,
                                                   .phi_sum = phi_sum,
-                                                  .phi0 = phi0};
+                                                  .phi0 = phi0,
+                                                  .drift = drift};
         }
         if (!s->base)
                 return NULL;
@@ -127,6 +130,7 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         m->lo = lo;
         m->hi = hi;
         m->scratch = scratch;
+        m->free_run = free_run;
         return m;
 }
 
@@ -163,7 +167,7 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
                 return -EINVAL;
         if (!(args->ridge > 0.0 && args->ridge < 1e9) || !(args->forget > 0.0 && args->forget <= 1.0) ||
             !(args->delta > 0.0 && args->delta < 1.0) || !(args->w_quantile > 0.0 && args->w_quantile < 1.0) ||
-            !(args->w_min > 0.0 && args->w_min < 1e9) ||
+            !(args->w_min > 0.0 && args->w_min < 1e9) || args->w_horizon == 1 || args->w_horizon > ARX_HORIZON_MAX ||
             (args->set != ARX_SET_SELF_NORMALISED && args->set != ARX_SET_ASYMPTOTIC))
                 return -EINVAL;
         if (!priors_valid(st, prior_lo, prior_hi))
@@ -188,7 +192,7 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
                 struct arx_row *r = &m->row[i];
                 if (r->ref < r->n)
                         m->theta[r->t0 + r->ref] = clamp(1.0, m->lo[r->t0 + r->ref], m->hi[r->t0 + r->ref]);
-                r->w_bar = args->w_min;
+                r->w_bar = r->w_step = args->w_min;
                 arx_row_check_sum1(m, i);
         }
         *ret = m;
@@ -211,6 +215,11 @@ void arx_row_check_sum1(struct arx *m, size_t i)
 const struct arx_structure *arx_structure(const struct arx *m)
 {
         return &m->st;
+}
+
+bool arx_anchored(const struct arx *m)
+{
+        return m->args.anchor;
 }
 
 bool arx_regressor(const struct arx *m, size_t i, const struct arx_window *w, double *phi)
@@ -253,25 +262,49 @@ static bool reduce(const struct arx *m, const struct arx_row *r, const double *p
         return fabs(*target) <= Z_MAX;
 }
 
-static void add_residual(const struct arx *m, struct arx_row *r, double residual)
+void arx_hist_add(const struct arx *m, double *hist, double *weight, double residual)
 {
         double a = fabs(residual), f = m->args.forget;
         int bin = a > 0.0 ? (int)floor(clamp(8.0 * (log2(a / m->args.w_min) + 2.0), 0.0, ARX_HIST_BINS - 1.0)) : 0;
         if (f < 1.0)
                 for (size_t k = 0; k < ARX_HIST_BINS; k++)
-                        r->hist[k] *= f;
-        r->hist[bin] += 1.0;
-        r->hist_weight = f * r->hist_weight + 1.0;
+                        hist[k] *= f;
+        hist[bin] += 1.0;
+        *weight = f * *weight + 1.0;
+}
 
+static void add_residual(const struct arx *m, struct arx_row *r, double residual)
+{
         const double keep = 1.0 - 1.0 / 500.0;
+        arx_hist_add(m, r->hist, &r->hist_weight, residual);
         r->ew_sq = keep * r->ew_sq + residual * residual;
         r->ew_weight = keep * r->ew_weight + 1.0;
+}
+
+/* How far a free run over the horizon ends from what was measured; rows that missed a value on the way say nothing. */
+static void add_drift(struct arx *m, const struct arx_window *w, const double *y_next)
+{
+        const size_t h = m->args.w_horizon;
+        double phi[ARX_TERMS_MAX];
+        const double *run;
+        if (h == 0 || w->n < h - 1 + m->st.lag_max)
+                return;
+        run = arx_free_run(m, w, h, m->free_run);
+        for (size_t i = 0; i < m->st.ny; i++) {
+                struct arx_row *r = &m->row[i];
+                bool whole = r->fitted > 0.0 && isfinite(y_next[i]) && isfinite(run[i]);
+                for (size_t k = 0; k < h && whole; k++)
+                        whole = arx_regressor(m, i, &(struct arx_window){w->n - k, w->y, w->u, w->d}, phi);
+                if (whole)
+                        arx_hist_add(m, r->drift, &r->drift_weight, y_next[i] - run[i]);
+        }
 }
 
 size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
 {
         double phi[ARX_TERMS_MAX], z[ARX_TERMS_MAX], target;
         size_t taken = 0;
+        add_drift(m, w, y_next);
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
                 if (!isfinite(y_next[i]) || !arx_regressor(m, i, w, phi) || !reduce(m, r, phi, y_next[i], z, &target))
@@ -311,6 +344,7 @@ void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret)
             .fitted = r->fitted > 0.0,
             .rmse = r->ew_weight > 0.0 ? sqrt(r->ew_sq / r->ew_weight) : (r->fitted > 0.0 ? r->s : (double)NAN),
             .w_bar = r->w_bar,
+            .w_step = r->w_step,
             .width = width,
             .sum1_infeasible = r->sum1_infeasible,
         };

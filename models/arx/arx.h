@@ -76,7 +76,18 @@ struct arx_args {
         double w_quantile; /* residual quantile for w̄, e.g. 0.995 */
         double w_min;      /* floor of w̄ (sensor noise and quantisation), unit of y, > 0 */
         enum arx_set set;
+        /* 0: the worst case lets every |w| ≤ w̄ in every step, all in one direction. H ≥ 2 (at most ARX_HORIZON_MAX):
+         * the noise is bounded by w̄ in one step and by the w_quantile of the H-step free-run residual in sum; after the
+         * first step the worst case counts only w_step a step, such that H steps accumulate that. Residuals are mostly
+         * sensor noise, which does not accumulate. Statistical, not adversarial; until 50 such residuals are seen
+         * w_step = w̄. */
+        unsigned w_horizon;
+        /* Take the worst case from what the window's transitions showed as well as from zero, and count the tighter
+         * bound: what was just seen bounds θ too, and the plant's standing heat cancels. Sound at every step, but a
+         * later window may bound less, so a certificate no longer implies the next one (safety.h, chain). */
+        bool anchor;
 };
+#define ARX_HORIZON_MAX 20
 void arx_args_default(struct arx_args *ret);
 
 struct arx;
@@ -86,6 +97,9 @@ size_t arx_memsize(const struct arx_structure *st);
  * priors only (±INFINITY otherwise). The structure's arrays are copied. -EINVAL on bad arguments. */
 int arx_create(void *mem, size_t size, const struct arx_structure *st, const struct arx_args *args,
                const double *prior_lo, const double *prior_hi, struct arx **ret);
+
+/* True when m was created with args.anchor. */
+bool arx_anchored(const struct arx *m);
 
 const struct arx_structure *arx_structure(const struct arx *m);
 
@@ -105,6 +119,7 @@ struct arx_row_info {
         bool fitted;
         double rmse;          /* one-step, over the samples since the last fit (exponentially weighted) */
         double w_bar;         /* noise bound in force */
+        double w_step;        /* what the worst case counts per step after the first; = w_bar when w_horizon is 0 */
         double width;         /* Σ (hi − lo)·scale: how wide the set still is */
         bool sum1_infeasible; /* the intervals cannot add to 1: arx_worst drops the group's constraint */
 };

@@ -56,7 +56,8 @@ uint64_t arx_hash(const struct arx *m)
                 h = fnv(fnv(fnv(h, bits(m->theta[k])), bits(m->lo[k])), bits(m->hi[k]));
         for (size_t i = 0; i < m->st.ny; i++) {
                 const struct arx_row *r = &m->row[i];
-                h = fnv(fnv(h, bits(r->w_bar)), bits(r->radius));
+                h = fnv(fnv(h, bits(r->w_bar)), bits(r->w_step));
+                h = fnv(h, bits(r->radius));
                 for (size_t k = 0; k < r->n; k++)
                         h = fnv(h, bits(r->phi0[k]));
                 for (size_t a = 0; a < r->m; a++)
@@ -181,6 +182,9 @@ int arx_load(struct arx *m, const void *buf, size_t len)
                         p = bytes_get_f64(p, r->factor + a * r->m, a + 1);
                 (void)arx_reduce(m, r, r->phi0, m->scratch);
                 r->width0 = r->radius > 0.0 ? arx_ellipsoid_width(r, m->scratch) : 0.0;
+                r->w_step = r->w_bar; /* until free runs of this process say otherwise */
+                r->drift_weight = 0.0;
+                memset(r->drift, 0, sizeof(double) * ARX_HIST_BINS);
                 arx_row_check_sum1(m, i);
         }
         return 0;

@@ -28,6 +28,7 @@ struct arx_row {
         double radius, *factor; /* [m × m] lower Cholesky factor */
         double *phi0;           /* [n] mean regressor at the last fit: where the ellipsoid is narrowest */
         double width0;          /* radius · ‖reduced phi0‖ in the inverse norm; follows from the above */
+        double w_step, drift_weight, *drift; /* histogram of the free-run residual over args.w_horizon steps */
         bool sum1_infeasible;
 };
 
@@ -37,6 +38,7 @@ struct arx {
         struct arx_row *row;
         double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
         double *theta, *lo, *hi;     /* [nterm] */
+        double *free_run;            /* [(lag_max + ARX_HORIZON_MAX) ny] nominal prediction of the recent past */
         double *scratch;             /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };
 
@@ -44,6 +46,11 @@ struct arx {
 double arx_reduce(const struct arx *m, const struct arx_row *r, const double *phi, double *z);
 /* radius · ‖z‖ in the inverse norm; z [m] is overwritten. */
 double arx_ellipsoid_width(const struct arx_row *r, double *z);
+/* Histogram of |residual|: counts one in, forgetting; the q-quantile's upper bin edge (0 when empty). */
+void arx_hist_add(const struct arx *m, double *hist, double *weight, double residual);
+double arx_hist_quantile(const struct arx *m, const double *hist, double weight, double q);
+/* predict.c: nominal free run of the whole window's last `steps` rows, started before them; buf as free_run. */
+const double *arx_free_run(const struct arx *m, const struct arx_window *w, size_t steps, double *buf);
 
 /* Recomputes row i's sum1_infeasible from lo/hi. */
 void arx_row_check_sum1(struct arx *m, size_t i);

@@ -229,6 +229,17 @@ static void intervals(const struct arx *m, struct arx_row *r, const struct probl
         }
 }
 
+double arx_hist_quantile(const struct arx *m, const double *hist, double weight, double q)
+{
+        double rank = q * (weight + 1.0), below = 0.0, edge = 0.0;
+        for (size_t k = 0; k < ARX_HIST_BINS && below < rank; k++) {
+                below += hist[k];
+                if (hist[k] > 1e-9)
+                        edge = m->args.w_min * exp2((double)(k + 1) / 8.0 - 2.0);
+        }
+        return edge;
+}
+
 /* Noise bound: conformal rank of the residuals once there are enough of them, else (and until then) the sub-Gaussian
  * tail bound of the fit's residual scale. */
 static double noise_bound(const struct arx *m, const struct arx_row *r)
@@ -236,16 +247,27 @@ static double noise_bound(const struct arx *m, const struct arx_row *r)
         double q = m->args.w_quantile;
         double dof = fmax(r->weight - (double)r->m, 1.0);
         double tail = r->s * sqrt(2.0 * log(2.0 / (1.0 - q))) * (1.0 + 1.0 / sqrt(dof));
-        double rank = q * (r->hist_weight + 1.0), below = 0.0, edge = 0.0;
-        for (size_t k = 0; k < ARX_HIST_BINS; k++) {
-                if (below >= rank)
-                        break;
-                below += r->hist[k];
-                if (r->hist[k] > 1e-9)
-                        edge = m->args.w_min * exp2((double)(k + 1) / 8.0 - 2.0);
-        }
+        double edge = arx_hist_quantile(m, r->hist, r->hist_weight, q);
         double w = r->hist_weight >= 2.0 / (1.0 - q) ? edge : fmax(edge, tail);
         return fmax(w, m->args.w_min);
+}
+
+/* Noise per step after the first, such that the horizon accumulates the quantile of the free-run residual:
+ * Σ_{k=0}^{H-2} aᵏ w_step + a^{H-1} w̄ = W_H with the row's own a. */
+static double noise_step(const struct arx *m, const struct arx_row *r)
+{
+        const unsigned h = m->args.w_horizon;
+        double a = 0.0, sum = 0.0, power = 1.0, w_h;
+        if (h == 0 || r->drift_weight < 50.0)
+                return r->w_bar;
+        for (size_t k = r->t0; k < r->t0 + r->n; k++)
+                if (m->st.term[k].src == ARX_SRC_Y && m->st.term[k].index == (uint16_t)(r - m->row))
+                        a += m->theta[k];
+        a = fmin(fmax(a, 0.0), 1.0);
+        for (unsigned k = 0; k + 1 < h; k++, power *= a)
+                sum += power;
+        w_h = arx_hist_quantile(m, r->drift, r->drift_weight, m->args.w_quantile);
+        return fmin(fmax((w_h - power * r->w_bar) / sum, 0.0), r->w_bar);
 }
 
 static bool fit_row(struct arx *m, size_t i)
@@ -277,10 +299,12 @@ static bool fit_row(struct arx *m, size_t i)
         /* residuals of a much worse fit say nothing about this one */
         if (!(r->s_hist > 0.0) || r->s < 0.7 * r->s_hist) {
                 memset(r->hist, 0, sizeof(double) * ARX_HIST_BINS);
-                r->hist_weight = 0.0;
+                memset(r->drift, 0, sizeof(double) * ARX_HIST_BINS);
+                r->hist_weight = r->drift_weight = 0.0;
                 r->s_hist = r->s;
         }
         r->w_bar = noise_bound(m, r);
+        r->w_step = noise_step(m, r);
         r->ew_sq = r->ew_weight = 0.0;
         r->fitted = 1.0;
         intervals(m, r, &p);

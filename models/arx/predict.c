@@ -13,6 +13,9 @@ struct horizon {
         const struct arx_window *w;
         size_t n;
         const double *u, *d;
+        /* The anchor of each row (arx_worst with args.anchor): what the last transitions of the window showed. Mean
+         * regressor [nterm] and mean outcome [ny]; NaN outcome = no anchor. */
+        double *phi_ref, *y_ref;
 };
 
 static size_t y_at(const struct arx *m, size_t t, unsigned lag)
@@ -54,7 +57,7 @@ static double last_finite(const struct arx_window *w, size_t ny, size_t i)
 
 size_t arx_predict_work(const struct arx *m, size_t n_steps)
 {
-        return 3 * (m->st.lag_max + n_steps) * m->st.ny;
+        return 3 * (m->st.lag_max + n_steps) * m->st.ny + m->st.nterm + m->st.ny;
 }
 
 static void run_nominal(const struct horizon *hz, double *buf)
@@ -79,6 +82,19 @@ static void run_nominal(const struct horizon *hz, double *buf)
                         next[i] = y;
                 }
         }
+}
+
+const double *arx_free_run(const struct arx *m, const struct arx_window *w, size_t steps, double *buf)
+{
+        /* the window without its last steps − 1 rows; what was in force afterwards is the rest of it */
+        const struct arx_window past = {w->n - steps + 1, w->y, w->u, w->d};
+        const struct horizon hz = {.m = m,
+                                   .w = &past,
+                                   .n = steps,
+                                   .u = w->u + (w->n - steps) * m->st.nu,
+                                   .d = w->d + (w->n - steps) * m->st.nd};
+        run_nominal(&hz, buf);
+        return buf + (m->st.lag_max + steps - 1) * m->st.ny;
 }
 
 void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
@@ -171,8 +187,9 @@ static double ellipsoid_bound(const struct arx *m, const struct arx_row *r, cons
  * the ellipsoid, the second by the intervals. ψ = 0 leaves everything to the intervals; ψ = φ everything to the
  * ellipsoid, tight where there was data; ψ = the mean regressor gives the ellipsoid its best point and prices every
  * move away from it by the intervals; the last does that for the inputs only, which nobody may have moved yet. All are
- * bounds, the least is taken. */
-static double set_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *b, double sgn)
+ * bounds, the least is taken. anchored: φ is already counted from a mean regressor. */
+static double set_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *b, double sgn,
+                        bool anchored)
 {
         static const double zero[ARX_TERMS_MAX];
         double best = box_bound(m, r, a, b, zero), psi[ARX_TERMS_MAX], mixed[ARX_TERMS_MAX];
@@ -184,10 +201,12 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const doub
                         return best;
                 double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
                 psi[k] = lo >= 0.0 ? b[k] : (hi <= 0.0 ? a[k] : 0.5 * (a[k] + b[k]));
-                mixed[k] = m->st.term[r->t0 + k].src == ARX_SRC_U ? sgn * r->phi0[k] : psi[k];
+                mixed[k] = m->st.term[r->t0 + k].src != ARX_SRC_U ? psi[k] : anchored ? 0.0 : sgn * r->phi0[k];
         }
         best = fmin(best, ellipsoid_bound(m, r, psi) + box_bound(m, r, a, b, psi));
         best = fmin(best, ellipsoid_bound(m, r, mixed) + box_bound(m, r, a, b, mixed));
+        if (anchored)
+                return best;
         for (size_t k = 0; k < r->n; k++) {
                 psi[k] = sgn * r->phi0[k];
                 centre += psi[k] * m->theta[r->t0 + k];
@@ -195,14 +214,43 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const doub
         return fmin(best, centre + box_bound(m, r, a, b, psi));
 }
 
+/* Means of the regressor and of what followed, over the transitions of the window that row i saw whole. */
+static void anchor_row(struct horizon *hz, size_t i)
+{
+        const struct arx *m = hz->m;
+        const struct arx_row *r = &m->row[i];
+        double phi[ARX_TERMS_MAX], *ref = hz->phi_ref + r->t0, sum = 0.0;
+        size_t count = 0;
+
+        for (size_t k = 0; k < r->n; k++)
+                ref[k] = 0.0;
+        for (size_t last = 1; last < hz->w->n; last++) {
+                const struct arx_window past = {last, hz->w->y, hz->w->u, hz->w->d};
+                double y = hz->w->y[last * m->st.ny + i];
+
+                if (!isfinite(y) || !arx_regressor(m, i, &past, phi))
+                        continue;
+                for (size_t k = 0; k < r->n; k++)
+                        ref[k] += phi[k];
+                sum += y;
+                count++;
+        }
+        hz->y_ref[i] = count > 0 ? sum / (double)count : (double)NAN;
+        for (size_t k = 0; k < r->n && count > 0; k++)
+                ref[k] /= (double)count;
+}
+
 /* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
- * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is. */
+ * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is.
+ * With an anchor it is counted from the mean of the last transitions instead of from zero: for every model of the set
+ *   ȳ = θ·φ̄ + w',  so  y = θ·φ + w = ȳ − w' + θ·(φ − φ̄) + w. */
 static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, const double *tube_lo,
                       const double *tube_hi)
 {
         const struct arx *m = hz->m;
         const struct arx_row *r = &m->row[i];
-        double a[ARX_TERMS_MAX], b[ARX_TERMS_MAX];
+        const bool anchored = isfinite(hz->y_ref[i]);
+        double a[ARX_TERMS_MAX], b[ARX_TERMS_MAX], noise = t == 0 ? r->w_bar : r->w_step;
         for (size_t k = 0; k < r->n; k++) {
                 const struct arx_term *term = &m->st.term[r->t0 + k];
                 if (term->src == ARX_SRC_Y) {
@@ -212,6 +260,10 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                 } else {
                         a[k] = b[k] = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
                 }
+                if (anchored) {
+                        a[k] -= sgn * hz->phi_ref[r->t0 + k];
+                        b[k] -= sgn * hz->phi_ref[r->t0 + k];
+                }
                 /* a tube may be infinite (no bound), an input may not */
                 if (!isnan(a[k]) && !isnan(b[k]) && (term->src == ARX_SRC_Y || isfinite(b[k])))
                         continue;
@@ -219,7 +271,9 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                         return NAN;
                 a[k] = b[k] = 0.0; /* plays no part, whatever it reads */
         }
-        return sgn * (set_bound(m, r, a, b, sgn) + r->w_bar);
+        if (anchored) /* w' is a mean over about ten transitions: white noise averages out by three, w_step persists */
+                noise += sgn * hz->y_ref[i] + (m->args.w_horizon > 0 ? fmax(r->w_step, r->w_bar / 3.0) : r->w_bar);
+        return sgn * (set_bound(m, r, a, b, sgn, anchored) + noise);
 }
 
 static bool needs_both_tubes(const struct arx *m, const uint8_t *active)
@@ -236,8 +290,14 @@ static bool needs_both_tubes(const struct arx *m, const uint8_t *active)
 void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
                const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y)
 {
-        const struct horizon hz = {.m = m, .w = w, .n = n_steps, .u = u_future, .d = d_future};
         size_t ny = m->st.ny, block = (m->st.lag_max + n_steps) * ny;
+        struct horizon hz = {.m = m,
+                             .w = w,
+                             .n = n_steps,
+                             .u = u_future,
+                             .d = d_future,
+                             .phi_ref = work + 3 * block,
+                             .y_ref = work + 3 * block + m->st.nterm};
         double *nominal = work, *far = work + block, *near = work + 2 * block;
         double sgn = dir > 0 ? 1.0 : -1.0;
         bool both = needs_both_tubes(m, active);
@@ -253,6 +313,11 @@ void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, 
         else
                 near = far; /* never read where it differs: every active coefficient on it is ≥ 0 */
 
+        for (size_t i = 0; i < ny; i++) {
+                hz.y_ref[i] = NAN;
+                if (active[i] && m->args.anchor)
+                        anchor_row(&hz, i);
+        }
         for (size_t t = 0; t < n_steps; t++) {
                 size_t next = y_at(m, t, 1) + ny;
                 for (size_t i = 0; i < ny; i++) {

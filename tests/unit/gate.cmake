@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 coolplane_unit_test(test_inventory LINK coolplane_inventory)
+coolplane_unit_test(test_gate LINK coolplane_gate coolplane_drivers)
+target_compile_definitions(test_gate PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -155,7 +155,7 @@ static struct arx *make(const struct set *s, void *mem, size_t size)
 
 static void worst(const struct arx *m, const struct path *p, int dir, const uint8_t *active, double *ret)
 {
-        double work[3 * (LAGS + STEPS) * NY];
+        double work[3 * (LAGS + STEPS) * NY + 2 * NT + NY];
         assert_true(arx_predict_work(m, STEPS) <= sizeof(work) / sizeof(work[0]));
         struct arx_window w = {LAGS, p->y, p->u, p->d};
         arx_worst(m, &w, STEPS, p->u_future, p->d_future, dir, active, work, ret);
@@ -212,6 +212,69 @@ static void test_mixed_signs_box(void **state)
 {
         (void)state;
         (void)never_exceeded(false, -0.6, 3, 1000, 150);
+}
+
+/* The bound taken from recent transitions: a random member makes its own past of PAST rows, then its own future. */
+static void test_anchored(void **state)
+{
+        enum { PAST = 12 };
+        struct rng r;
+        size_t size, tighter = 0, total = 0;
+        const uint8_t active[NY] = {1, 1};
+
+        (void)state;
+        rng_seed(&r, seed, 9);
+        for (int k = 0; k < 3000; k++) {
+                double y[(PAST + STEPS) * NY], u[PAST + STEPS], d[PAST + STEPS], theta[2 * NT], hi[STEPS * NY],
+                    lo[STEPS * NY], free_hi[STEPS * NY], work[3 * (LAGS + STEPS) * NY + 2 * NT + NY];
+                double level = rng_range(&r, -30, 30);
+                int w = (int)rng_below(&r, 3) - 1;
+                struct arx_args args;
+                struct arx *m = NULL;
+                struct set s;
+                void *mem;
+
+                terms(k % 2);
+                size = arx_memsize(&structure);
+                mem = aligned_alloc(16, size);
+                random_set(&r, 0.0, &s);
+                random_theta(&r, &s, theta);
+                for (size_t t = 0; t < PAST + STEPS; t++) {
+                        u[t] = level + rng_range(&r, -1, 1);
+                        d[t] = rng_range(&r, -1, 1);
+                }
+                for (size_t t = 0; t < PAST + STEPS; t++)
+                        for (size_t i = 0; i < NY; i++) {
+                                double v = s.w_bar * (w ? (double)w : rng_range(&r, -1, 1));
+                                for (size_t a = i * NT; a < (i + 1) * NT && t >= LAGS; a++) {
+                                        size_t at = t - term[a].lag; /* u[at] is in force from at to at + 1 */
+                                        v += theta[a] * (term[a].src == ARX_SRC_Y   ? y[at * NY + term[a].index]
+                                                         : term[a].src == ARX_SRC_U ? u[at]
+                                                         : term[a].src == ARX_SRC_D ? d[at]
+                                                                                    : 1.0);
+                                }
+                                y[t * NY + i] = t >= LAGS ? v : level + rng_range(&r, -1, 1);
+                        }
+                arx_args_default(&args);
+                args.w_min = s.w_bar;
+                for (int anchored = 0; anchored < 2; anchored++) {
+                        args.anchor = anchored;
+                        assert_int_equal(arx_create(mem, size, &structure, &args, s.lo, s.hi, &m), 0);
+                        arx_worst(m, &(struct arx_window){PAST, y, u, d}, STEPS, u + PAST - 1, d + PAST - 1, 1, active,
+                                  work, anchored ? hi : free_hi);
+                }
+                arx_worst(m, &(struct arx_window){PAST, y, u, d}, STEPS, u + PAST - 1, d + PAST - 1, -1, active, work,
+                          lo);
+                for (size_t a = 0; a < STEPS * NY; a++) {
+                        double v = y[PAST * NY + a], slack = 1e-9 * (1.0 + fabs(v));
+                        assert_true(v <= hi[a] + slack);
+                        assert_true(v >= lo[a] - slack);
+                        tighter += hi[a] < free_hi[a] - 0.1;
+                        total++;
+                }
+                free(mem);
+        }
+        assert_true(tighter > total / 4); /* worth having */
 }
 
 static void test_mixed_signs_group(void **state)
@@ -432,6 +495,7 @@ int main(void)
             cmocka_unit_test(test_cooperative_group),
             cmocka_unit_test(test_mixed_signs_box),
             cmocka_unit_test(test_mixed_signs_group),
+            cmocka_unit_test(test_anchored),
             cmocka_unit_test(test_vertex_attains),
             cmocka_unit_test(test_group_step_is_the_best_vertex),
             cmocka_unit_test(test_wider_set_is_never_better),

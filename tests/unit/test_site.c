@@ -121,7 +121,7 @@ static void test_good_site(void **state)
         assert_int_equal(s->seed, 7);
         assert_int_equal(s->fast_step_ms, 10000);
         assert_int_equal(s->slow_step_ms, 60000);
-        assert_true(s->limits.inlet_max_c == 27 && s->limits.chwst_min_c == 5 && isnan(s->latitude_deg));
+        assert_true(s->limits.inlet_recommended_c == 27 && s->limits.chwst_min_c == 5 && isnan(s->latitude_deg));
         assert_string_equal(s->database, path_to("coolplane.db"));
         assert_int_equal(s->nzone, 2);
         assert_int_equal(s->nequipment, 4);
@@ -291,7 +291,7 @@ static void r24_corpus(void **state)
             {"site.yaml", "protocol: modbus-rtu, host: /dev/ttyS9", "protocol: mqtt, topic: a/b",
              "device 'bms' needs the section mqtt"},
             {"site.yaml", "devices:\n", "mqtt: { host: h, password: x }\ndevices:\n", "password: no secrets"},
-            {"site.yaml", "devices:\n", "limits: { inlet_max: 33 }\ndevices:\n",
+            {"site.yaml", "devices:\n", "limits: { inlet_recommended: 33 }\ndevices:\n",
              "site.yaml:10:9: limits: inlet_min 18"},
             {"site.yaml", "devices:\n", "limits: { chwst_min: 18 }\ndevices:\n", "chwst_min 18 is not below"},
             {"site.yaml", "devices:\n", "vm: { topic: x }\ndevices:\n", "site.yaml:10:5: vm needs the section mqtt"},

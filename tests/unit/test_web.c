@@ -34,8 +34,8 @@ static int setup(void **state)
         e->f = fixture_create();
         snprintf(e->f->site.database, sizeof e->f->site.database, "%s", e->f->db);
         snprintf(e->f->site.run_dir, sizeof e->f->site.run_dir, "%s", e->f->dir);
-        e->f->site.limits.inlet_max_c = 27;
-        e->f->site.limits.inlet_trip_c = 32;
+        e->f->site.limits.inlet_recommended_c = 27;
+        e->f->site.limits.inlet_allowable_c = 32;
         snprintf(e->f->point[6].name, sizeof e->f->point[6].name, "t/room/ra\"ck\\2/power");
         /* the fixture has no index by name; points are few and sorted here */
         static uint32_t by_name[FIXTURE_POINTS];
@@ -480,8 +480,8 @@ static void metrics_from_a_database(void **state)
         expect_part(b, "coolplane_point_age_seconds{point=\"t/room/rack-1/inlet\"} 5\n");
         expect_part(b, "coolplane_point_age_seconds{point=\"t/room/crah-1/supply-sp\"} +Inf\n");
         expect_part(b, "coolplane_point_age_seconds{point=\"t/room/ra\\\"ck\\\\2/power\"} 2.5\n");
-        expect_part(b, "coolplane_safety_slack_celsius{constraint=\"inlet_max\"} 1.5\n");
-        expect_part(b, "coolplane_safety_slack_celsius{constraint=\"inlet_trip\"} 6.5\n");
+        expect_part(b, "coolplane_safety_slack_celsius{constraint=\"inlet_recommended\"} 1.5\n");
+        expect_part(b, "coolplane_safety_slack_celsius{constraint=\"inlet_allowable\"} 6.5\n");
         expect_part(b, "coolplane_safety_interventions_total{constraint=\"rate\"} 1\n");
         expect_part(b, "coolplane_writes_total{point=\"t/room/crah-1/supply-sp\",result=\"ACCEPTED\"} 1\n");
         expect_part(b, "coolplane_samples_total{quality=\"good\"} 2\n");

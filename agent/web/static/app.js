@@ -98,8 +98,8 @@ function showNotice(s) {
     text = "The gate is " + s.gate.link + (last ? ". What is shown was last stored at " + utc(last, true) + " UTC." : ".");
   else if (cycleLate(s))
     text = "No control cycle has completed for " + s.gate.cycle_seen_s.toFixed(0) + " s.";
-  if (isNum(s.inlet.max_c) && s.inlet.max_c > s.limits.inlet_max_c)
-    text += (text ? " " : "") + plural(s.inlet.above_max, "inlet") + " above " + celsius(s.limits.inlet_max_c) + ".";
+  if (isNum(s.inlet.max_c) && s.inlet.max_c > s.limits.inlet_recommended_c)
+    text += (text ? " " : "") + plural(s.inlet.above_max, "inlet") + " above " + celsius(s.limits.inlet_recommended_c) + ".";
   if (!s.database.open) text += (text ? " " : "") + "No data yet: " + s.database.error + ".";
   if (n.textContent !== text) n.textContent = text;
   n.hidden = text === "";
@@ -108,9 +108,9 @@ function showNotice(s) {
 function showTiles(s) {
   const g = s.gate.status, i = s.inlet, p = s.power;
   big("inlet-max", celsius(i.max_c),
-    !isNum(i.max_c) ? "" : i.max_c > s.limits.inlet_max_c ? "is-bad" : i.max_c > s.limits.inlet_max_c - 1 ? "is-warn" : "");
+    !isNum(i.max_c) ? "" : i.max_c > s.limits.inlet_recommended_c ? "is-bad" : i.max_c > s.limits.inlet_recommended_c - 1 ? "is-warn" : "");
   el("inlet-note").textContent = i.total === 0 ? "no inlet sensor in the site file" : i.reporting === 0 ? "no data yet" :
-    (i.hottest.length ? shortName(i.hottest[0].point) + " · " : "") + "limit " + celsius(s.limits.inlet_max_c) +
+    (i.hottest.length ? shortName(i.hottest[0].point) + " · " : "") + "limit " + celsius(s.limits.inlet_recommended_c) +
     " · median " + celsius(i.median_c) + " · " + i.reporting + " of " + i.total + " report";
   el("inlet-note").title = i.hottest.map((h) => h.point + " " + celsius(h.value_c)).join("\n");
   big("margin", g ? kelvin(g.margin_k) : "–", g && isNum(g.margin_k) && g.margin_k < 0 ? "is-bad" : "");
@@ -266,7 +266,7 @@ const same = (v) => [v, v, v];
 const specs = {
   inlets: {
     series: [["hottest", 1, (r) => at(r, "inlet_max_c")], ["median", 2, (r) => at(r, "inlet_median_c")]],
-    print: celsius, ylabel: "°C", limits: () => [["limit", limits.inlet_max_c, "--warn", "l-max"], ["trip", limits.inlet_trip_c, "--bad", "l-trip"]],
+    print: celsius, ylabel: "°C", limits: () => [["limit", limits.inlet_recommended_c, "--warn", "l-max"], ["trip", limits.inlet_allowable_c, "--bad", "l-trip"]],
     options: { strokeWidth: 2 }, few: 2,
   },
   air: {

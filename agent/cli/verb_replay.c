@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * coolplane replay: the gate and the planner's brain over a log, at full speed. Virtual clock, log source, null
+ * actuator; between sample and decision it is the code that runs live. Same log, configuration and build: same
+ * decision_sha256.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/exitcode.h"
+#include "agent/cli/cli.h"
+#include "agent/gate/gate.h"
+#include "agent/planner/brain.h"
+
+static const char help[] =
+    "coolplane replay --config site.yaml --log coolplane.db --out decisions.db\n"
+    "coolplane replay --config site.yaml --log coolplane.db --out d.db --from 2026-01-01T00:00:00Z --json\n"
+    "\n"
+    "Runs the production gate and planner over a recorded database. Nothing is written to any plant.\n"
+    "\n"
+    "  --config FILE   site file\n"
+    "  --log DB        database of an import or of an earlier run (read only)\n"
+    "  --out DB        new database for the decisions\n"
+    "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log\n"
+    "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
+    "  --json          one JSON document\n";
+
+struct replay {
+        const struct site *site;
+        struct clk clk;
+        struct gate *gate;
+        struct brain *brain;
+        struct null_actuator *null;
+        int64_t first_ms, next_step_ms, last_ms;
+        struct ipc_step step;
+        struct ipc_proposal proposal;
+        bool progress;
+        int64_t span_ms, shown_ms;
+};
+
+static void on_write_done(void *ctx, const struct write_outcome *o)
+{
+        struct replay *r = ctx;
+
+        gate_write_done(r->gate, o);
+}
+
+static void control_step(struct replay *r)
+{
+        clk_advance_to(&r->clk, r->next_step_ms);
+        gate_step_begin(r->gate, &r->step);
+        if (r->brain)
+                brain_step(r->brain, &r->step, &r->proposal);
+        gate_step_end(r->gate, r->brain ? &r->proposal : NULL, false);
+        r->next_step_ms += r->site->fast_step_ms;
+}
+
+static void show_progress(struct replay *r)
+{
+        if (!r->progress || r->last_ms - r->shown_ms < r->span_ms / 100)
+                return;
+        r->shown_ms = r->last_ms;
+        (void)fprintf(stderr, "\rreplay %3d %%", (int)(100 * (r->last_ms - r->first_ms) / (r->span_ms + 1)));
+}
+
+static int on_samples(void *ctx, const struct sample *v, size_t n)
+{
+        struct replay *r = ctx;
+
+        for (size_t i = 0; i < n; i++) {
+                /* between separate days there is nothing to decide: the next step is the one after the gap */
+                if (v[i].t_ms - r->next_step_ms > 10 * r->site->fast_step_ms)
+                        r->next_step_ms +=
+                            (v[i].t_ms - r->next_step_ms) / r->site->fast_step_ms * r->site->fast_step_ms;
+                while (v[i].t_ms >= r->next_step_ms)
+                        control_step(r);
+                clk_advance_to(&r->clk, v[i].t_ms);
+                gate_samples(r->gate, &v[i], 1);
+                r->last_ms = v[i].t_ms;
+        }
+        show_progress(r);
+        return 0;
+}
+
+static void print_result(const struct replay *r, double wall_s, bool json)
+{
+        struct gate_status s;
+        char sha[65];
+        double speedup;
+
+        gate_status(r->gate, &s);
+        gate_decision_sha256(r->gate, sha);
+        speedup = (double)s.step * (double)r->site->fast_step_ms / 1000.0 / (wall_s > 0 ? wall_s : 1e-9);
+        if (json)
+                (void)printf("{\"steps\":%" PRIu64 ",\"accept\":%" PRIu64 ",\"project\":%" PRIu64 ",\"hold\":%" PRIu64
+                             ",\"fallback\":%" PRIu64 ",\"decision_sha256\":\"%s\",\"speedup\":%.1f}\n",
+                             s.step, s.steps_by_kind[DECISION_ACCEPT], s.steps_by_kind[DECISION_PROJECT],
+                             s.steps_by_kind[DECISION_HOLD], s.steps_by_kind[DECISION_FALLBACK], sha, speedup);
+        else
+                (void)printf("steps %" PRIu64 "  accept %" PRIu64 "  project %" PRIu64 "  hold %" PRIu64
+                             "  fallback %" PRIu64 "\ndecision_sha256 %s\nspeedup %.0f\n",
+                             s.step, s.steps_by_kind[DECISION_ACCEPT], s.steps_by_kind[DECISION_PROJECT],
+                             s.steps_by_kind[DECISION_HOLD], s.steps_by_kind[DECISION_FALLBACK], sha, speedup);
+}
+
+struct options {
+        const char *config, *log, *out;
+        int64_t from_ms, to_ms;
+        bool json, planner;
+};
+
+static int open_log(const struct options *o, const struct site *site, struct store **ret,
+                    struct store_counts *ret_counts)
+{
+        char why[256];
+        int r = store_open(o->log, STORE_READ, ret, why);
+
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s\n", why);
+                return EXIT_IO;
+        }
+        if (store_bind_site(*ret, site) < 0 || store_counts(*ret, ret_counts) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(*ret));
+                return EXIT_IO;
+        }
+        if (ret_counts->samples == 0) {
+                (void)fprintf(stderr, "coolplane replay: %s holds no samples\n", o->log);
+                return EXIT_CANNOT_EVALUATE;
+        }
+        return EXIT_OK;
+}
+
+static int run(const struct options *o, const struct site *site)
+{
+        struct replay r = {.site = site, .progress = !o->json && isatty(STDERR_FILENO)};
+        struct store *log = NULL, *out = NULL;
+        struct layout *layout = NULL;
+        struct store_counts counts;
+        struct actuator act;
+        char why[256];
+        int64_t from, to, started;
+        int code = open_log(o, site, &log, &counts);
+
+        if (code != EXIT_OK)
+                goto out;
+        from = o->from_ms > counts.first_t_ms ? o->from_ms : counts.first_t_ms;
+        to = o->to_ms < counts.last_t_ms + 1 ? o->to_ms : counts.last_t_ms + 1;
+        r.first_ms = r.last_ms = r.shown_ms = from;
+        r.span_ms = to - from;
+        r.next_step_ms = (from / site->fast_step_ms + 1) * site->fast_step_ms;
+        clk_init_virtual(&r.clk, from);
+        code = EXIT_IO;
+        if (access(o->out, F_OK) == 0) {
+                (void)fprintf(stderr, "coolplane replay: %s exists; decisions go into a new database\n", o->out);
+                goto out;
+        }
+        if (store_open(o->out, STORE_WRITE, &out, why) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s\n", why);
+                goto out;
+        }
+        code = EXIT_GENERIC;
+        if (null_actuator_create(site, (struct write_sink){on_write_done, &r}, &r.null, &act) < 0 ||
+            gate_create(&(struct gate_args){.site = site,
+                                            .clk = &r.clk,
+                                            .store = out,
+                                            .actuator = act,
+                                            .run_mode = "replay",
+                                            .decisions_only = true},
+                        &r.gate) < 0 ||
+            layout_create(site, &layout) < 0 ||
+            (o->planner &&
+             brain_create(&(struct brain_args){.site = site, .layout = layout, .seed = site->seed, .learn = true},
+                          &r.brain) < 0)) {
+                (void)fprintf(stderr, "coolplane replay: set-up failed: %s\n", store_errmsg(out));
+                goto out;
+        }
+        started = clk_real_mono_ms();
+        if (store_read_samples(log, from, to, on_samples, &r) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
+                code = EXIT_IO;
+                goto out;
+        }
+        if (r.next_step_ms <= to)
+                control_step(&r);
+        if (r.progress)
+                (void)fputs("\r            \r", stderr);
+        print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->json);
+        code = EXIT_OK;
+out:
+        brain_free(r.brain);
+        gate_free(r.gate);
+        null_actuator_free(r.null);
+        layout_free(layout);
+        store_close(out);
+        store_close(log);
+        return code;
+}
+
+static int usage(const char *what)
+{
+        (void)fprintf(stderr, "coolplane replay: %s; see coolplane replay --help\n", what);
+        return EXIT_USAGE_;
+}
+
+int verb_replay(int argc, char **argv)
+{
+        static const struct option opts[] = {{"config", required_argument, NULL, 'c'},
+                                             {"log", required_argument, NULL, 'l'},
+                                             {"out", required_argument, NULL, 'o'},
+                                             {"from", required_argument, NULL, 'f'},
+                                             {"to", required_argument, NULL, 't'},
+                                             {"no-planner", no_argument, NULL, 'n'},
+                                             {"json", no_argument, NULL, 'j'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
+        struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true};
+        struct site_errors *errors = NULL;
+        struct site *site = NULL;
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+                switch (c) {
+                case 'c':
+                        o.config = optarg;
+                        break;
+                case 'l':
+                        o.log = optarg;
+                        break;
+                case 'o':
+                        o.out = optarg;
+                        break;
+                case 'f':
+                        if (clk_parse_time(optarg, &o.from_ms) < 0)
+                                return usage("--from takes RFC 3339 with offset, or epoch ms");
+                        break;
+                case 't':
+                        if (clk_parse_time(optarg, &o.to_ms) < 0)
+                                return usage("--to takes RFC 3339 with offset, or epoch ms");
+                        break;
+                case 'n':
+                        o.planner = false;
+                        break;
+                case 'j':
+                        o.json = true;
+                        break;
+                case 'h':
+                        (void)fputs(help, stdout);
+                        return EXIT_OK;
+                default:
+                        return usage("unknown option");
+                }
+        }
+        if (!o.config || !o.log || !o.out || optind < argc)
+                return usage("--config, --log and --out are needed");
+        c = site_load(o.config, &site, &errors);
+        site_errors_print(errors, stderr);
+        site_errors_free(errors);
+        if (c < 0)
+                return EXIT_CONFIG;
+        c = run(&o, site);
+        site_free(site);
+        return c;
+}

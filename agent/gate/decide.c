@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Second half of a control step: decide, store, act, and only then report. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/gate/gate_internal.h"
+#include "agent/gate/vm.h"
+
+enum { RELEASE_AFTER_MS = 5 * 60 * 1000 };
+
+static void count_decision(struct gate *g, const struct safety_decision *d)
+{
+        size_t nu;
+        const double *u = decision_u(d, &nu);
+        int64_t t = decision_t_ms(d);
+        uint8_t head[2] = {(uint8_t)decision_kind(d), (uint8_t)decision_reason(d)};
+
+        hash_add(&g->decisions, &t, sizeof t);
+        hash_add(&g->decisions, &g->step, sizeof g->step);
+        hash_add(&g->decisions, head, sizeof head);
+        hash_add(&g->decisions, u, nu * sizeof *u);
+        g->status.steps_by_kind[decision_kind(d)]++;
+}
+
+static const char *binding_name(const struct gate *g, const struct safety_certificate *c)
+{
+        const struct layout *l = g->layout;
+
+        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny)
+                return g->a.site->point[l->y[c->binding_y].point].name;
+        if (c->binding_u >= 0 && (size_t)c->binding_u < l->nu)
+                return g->a.site->point[l->u[c->binding_u].point].name;
+        return "";
+}
+
+static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d, int64_t mono_ms)
+{
+        bool audit_lost =
+            g->store_failing_since_mono_ms >= 0 && mono_ms - g->store_failing_since_mono_ms > RELEASE_AFTER_MS;
+        bool blind = decision_kind(d) == DECISION_FALLBACK && isnan(g->max_inlet_c) && g->first_scan_done;
+
+        if (!g->a.acting)
+                return GATE_SHADOW;
+        if (g->status.mode == GATE_RELEASE || audit_lost || blind)
+                return GATE_RELEASE; /* latched: an operator restarts it */
+        switch (decision_kind(d)) {
+        case DECISION_HOLD:
+                return GATE_HOLD;
+        case DECISION_FALLBACK:
+                return GATE_FALLBACK;
+        default:
+                return GATE_ACTIVE;
+        }
+}
+
+static void enter_mode(struct gate *g, enum gate_mode mode, const struct safety_decision *d, const char *binding)
+{
+        char text[256];
+
+        if (mode == g->status.mode)
+                return;
+        (void)snprintf(text, sizeof text, "%s -> %s: %s%s%s", gate_mode_str(g->status.mode), gate_mode_str(mode),
+                       decision_reason_str(decision_reason(d)), binding[0] ? " at " : "", binding);
+        gate_event(g, mode == GATE_ACTIVE ? 5 : 4, "mode", text);
+        g->status.mode = mode;
+}
+
+static void save_timers(struct gate *g)
+{
+        double buf[GATE_TIMERS_MAX];
+        size_t n = safety_state_save(g->safety, g->snap.mono_s, buf, GATE_TIMERS_MAX);
+
+        if (g->a.store && n > 0 && n <= GATE_TIMERS_MAX)
+                (void)store_put_state(g->a.store, "equipment", g->snap.t_ms, buf, n * sizeof(double));
+}
+
+/* VM moves the planner asks for: each must be safe with the target loaded and the source not yet relieved. */
+static void place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms)
+{
+        const struct site_vm *vm = &g->a.site->vm;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < g->nmove; i++)
+                if (t_ms - g->move_t_ms[i] < 3600000)
+                        g->move_t_ms[kept++] = g->move_t_ms[i];
+        g->nmove = kept;
+        for (uint32_t i = 0; i < prop->nmove && i < IPC_MOVE_MAX; i++) {
+                char request[384], text[256];
+                const char *why;
+
+                if (g->nmove >= (size_t)vm->max_moves_per_hour ||
+                    g->nmove >= sizeof g->move_t_ms / sizeof g->move_t_ms[0] ||
+                    vm_inventory_running(g->vm, t_ms) >= (unsigned)vm->max_concurrent)
+                        return;
+                why = vm_inventory_load(g->vm, &prop->move[i], g->d_hi);
+                if (!why && !safety_check_load(g->safety, &g->snap, g->d_hi))
+                        why = "the target rack would not stay certified";
+                if (why) {
+                        vm_inventory_unload(g->vm, &prop->move[i], g->d_hi);
+                        (void)snprintf(text, sizeof text, "move of %s to %s refused: %s", prop->move[i].vm,
+                                       prop->move[i].to, why);
+                        gate_event(g, 6, "vm", text);
+                        continue;
+                }
+                vm_inventory_request(g->vm, &prop->move[i], g->run_id, g->step, i, t_ms, request, sizeof request);
+                g->move_t_ms[g->nmove++] = t_ms;
+                g->a.publish_move(g->a.publish_ctx, request);
+                (void)snprintf(text, sizeof text, "move of %s from %s to %s asked for, gain %.0f W", prop->move[i].vm,
+                               prop->move[i].from, prop->move[i].to, prop->move[i].gain_w);
+                gate_event(g, 6, "vm", text);
+        }
+}
+
+static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
+                           const char *binding, int64_t *ret_id)
+{
+        size_t nu;
+        struct store_decision row = {
+            .t_ms = g->snap.t_ms,
+            .step = g->step,
+            .mode = gate_mode_str(g->status.mode),
+            .kind = decision_kind(d),
+            .reason = decision_reason(d),
+            .binding = binding,
+            .cert = decision_certificate(d),
+            .proposal = prop ? prop->u : NULL,
+            .action = decision_u(d, &nu),
+            .confirmed = g->u_confirmed,
+            .predicted_w = prop ? prop->predicted_w : (double)NAN,
+            .predicted_std_w = prop ? prop->predicted_std_w : (double)NAN,
+            .move = prop ? prop->move_name : "",
+            .worst_inlet_c = g->max_inlet_c,
+            .solve_s = g->status.last_solve_s,
+        };
+        int r;
+
+        row.nu = nu;
+        *ret_id = -1;
+        if (!g->a.store)
+                return;
+        r = store_put_decision(g->a.store, g->run_id, &row, ret_id);
+        gate_store_trouble(g, r < 0);
+}
+
+void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed)
+{
+        int64_t mono_ms = clk_mono_ms(g->a.clk), started = clk_real_mono_ms(), id;
+        struct safety_proposal sp = {.present = prop != NULL,
+                                     .malformed = malformed,
+                                     .u = prop ? prop->u : NULL,
+                                     .in_distribution = prop && prop->in_distribution != 0};
+        const struct safety_decision *d;
+        const struct safety_certificate *cert;
+        const char *binding;
+        bool write;
+
+        assert(g->in_step);
+        g->in_step = false;
+        g->status.late_proposals += !prop && !malformed;
+        g->status.malformed_proposals += malformed;
+        d = safety_filter(g->safety, &g->snap, &sp);
+        g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
+        cert = decision_certificate(d);
+        binding = binding_name(g, cert);
+        enter_mode(g, mode_after(g, d, mono_ms), d, binding);
+        store_decision(g, d, prop, binding, &id);
+        count_decision(g, d);
+        /* durable first: a decision that could not be stored is not written, until the outage itself means RELEASE */
+        write = (id >= 0 || !g->a.store) && g->first_scan_done && g->status.mode != GATE_RELEASE;
+        if (write)
+                (void)actuate_apply(g->actuate, d, id, g->snap.t_ms, mono_ms);
+        if (g->a.acting && g->status.mode == GATE_RELEASE && !g->remote_released) {
+                g->remote_released = true;
+                gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
+                (void)actuate_remote(g->actuate, false, g->snap.t_ms);
+        }
+        if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&
+            decision_kind(d) <= DECISION_PROJECT)
+                place_moves(g, prop, g->snap.t_ms);
+        g->status.kind = decision_kind(d);
+        g->status.reason = decision_reason(d);
+        (void)snprintf(g->status.binding, sizeof g->status.binding, "%s", binding);
+        g->status.margin_k = cert->margin;
+        g->status.max_inlet_c = g->max_inlet_c;
+        g->status.total_power_w = g->total_power_w;
+        g->status.predicted_w = prop ? prop->predicted_w : (double)NAN;
+        g->status.last_cycle_t_ms = g->snap.t_ms;
+        if (g->snap.slow_step) {
+                save_timers(g);
+                gate_model_store(g, mono_ms);
+        }
+        g->step++;
+        g->status.step = g->step;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The safety model: an interval ARX with one lag, identified inside the gate from samples the gate saw itself. Nothing
+ * the planner learned enters it. At start it is seeded from the samples earlier runs of the gate stored.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/gate/gate_internal.h"
+
+enum { SEED_HOURS = 24, ALIGN = 64 };
+
+int gate_model_create(struct gate *g)
+{
+        struct arx_args args;
+        double *lo = NULL, *hi = NULL;
+        size_t size, n;
+        int r;
+
+        r = layout_arx_structure(g->layout, 1, 1, &g->structure);
+        if (r < 0)
+                return r;
+        n = g->structure->nterm;
+        lo = calloc(n ? n : 1, sizeof *lo);
+        hi = calloc(n ? n : 1, sizeof *hi);
+        size = arx_memsize(g->structure);
+        g->model_mem = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
+        if (!lo || !hi || !g->model_mem) {
+                r = -ENOMEM;
+                goto out;
+        }
+        layout_arx_prior(g->layout, g->structure, lo, hi);
+        arx_args_default(&args);
+        args.delta = GATE_DELTA;
+        args.set = ARX_SET_ASYMPTOTIC;
+        args.w_horizon = 10; /* 5 min at 30 s */
+        args.w_quantile = 0.99;
+        args.anchor = true;
+        r = arx_create(g->model_mem, size, g->structure, &args, lo, hi, &g->model);
+out:
+        free(lo);
+        free(hi);
+        return r;
+}
+
+/* A reading carried for a while is fine for control, but a model learns only from what was really seen; the resampler
+ * holds at most GATE_HOLD_STEPS and then gives NaN, which arx_add skips. */
+void gate_model_step(struct gate *g, const double *y_next)
+{
+        struct arx_window w = {.n = g->window_n, .y = g->window_y, .u = g->window_u, .d = g->window_d};
+
+        if (g->window_n == 0)
+                return;
+        (void)arx_add(g->model, &w, y_next);
+        if (g->fit_countdown > 0)
+                g->fit_countdown--;
+        if (g->fit_countdown == 0) {
+                g->fit_countdown = GATE_FIT_EVERY;
+                if (arx_fit(g->model, GATE_FIT_MIN) > 0)
+                        g->store_models = true;
+        }
+}
+
+void gate_model_seed(struct gate *g)
+{
+        const struct layout *l = g->layout;
+        struct store_counts c;
+        struct dataset *ds = NULL;
+
+        if (!g->a.store || store_counts(g->a.store, &c) < 0 || c.samples == 0)
+                return;
+        if (dataset_load(g->a.store, l, c.last_t_ms - (int64_t)SEED_HOURS * 3600 * 1000, c.last_t_ms + 1,
+                         GATE_HOLD_STEPS, &ds) < 0)
+                return;
+        /* A dataset row holds the means of one step; inputs in force from row r to r + 1 are those of row r + 1. */
+        for (size_t r = 0; r + 1 < ds->n; r++) {
+                struct arx_window w = {
+                    .n = 1, .y = &ds->y[r * l->ny], .u = &ds->u[(r + 1) * l->nu], .d = &ds->d[(r + 1) * l->nd]};
+
+                if (!ds->segment_start[r + 1])
+                        (void)arx_add(g->model, &w, &ds->y[(r + 1) * l->ny]);
+        }
+        dataset_free(ds);
+        if (arx_fit(g->model, GATE_FIT_MIN) > 0)
+                g->store_models = true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+        double x = *(const double *)a, y = *(const double *)b;
+
+        return (x > y) - (x < y);
+}
+
+void gate_model_store(struct gate *g, int64_t mono_ms)
+{
+        size_t ny = g->layout->ny, fitted = 0, n = 0, len, inlets = 0;
+        double *rmse = calloc(ny ? ny : 1, sizeof *rmse);
+        char report[256];
+        void *blob;
+
+        if (!rmse)
+                return;
+        for (size_t i = 0; i < ny; i++) {
+                struct arx_row_info info;
+
+                arx_row_info(g->model, i, &info);
+                fitted += info.fitted;
+                inlets += g->layout->y[i].kind == Y_INLET;
+                if (info.fitted && g->layout->y[i].kind == Y_INLET && isfinite(info.rmse))
+                        rmse[n++] = info.rmse;
+        }
+        qsort(rmse, n, sizeof *rmse, by_value);
+        g->status.model_rows = ny;
+        g->status.model_rows_fitted = fitted;
+        g->status.model_rmse_c = n ? rmse[n / 2] : (double)NAN;
+        free(rmse);
+        if (!g->store_models || !g->a.store ||
+            (g->model_stored_mono_ms > 0 && mono_ms - g->model_stored_mono_ms < 3600000))
+                return;
+        len = arx_save(g->model, NULL, 0);
+        blob = malloc(len);
+        if (!blob)
+                return;
+        (void)arx_save(g->model, blob, len);
+        (void)snprintf(report, sizeof report,
+                       "{\"rows\":%zu,\"rows_fitted\":%zu,\"inlet_rows\":%zu,\"inlet_one_step_rmse_median_c\":%.4f}",
+                       ny, fitted, inlets, n ? g->status.model_rmse_c : 0.0);
+        if (store_put_model(g->a.store,
+                            &(struct store_model){.kind = "arx-safety",
+                                                  .t_ms = clk_t_ms(g->a.clk),
+                                                  .train_to_ms = clk_t_ms(g->a.clk),
+                                                  .hash = arx_hash(g->model),
+                                                  .blob = blob,
+                                                  .len = len,
+                                                  .report_json = report},
+                            NULL) >= 0) {
+                g->model_stored_mono_ms = mono_ms;
+                g->store_models = false;
+        }
+        free(blob);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* coolplaned: options, then wire_run. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/exitcode.h"
+#include "agent/base/log.h"
+#include "agent/base/parse.h"
+#include "agent/gate/wire.h"
+
+static const char help[] =
+    "coolplaned --config /etc/coolplane/site.yaml            shadow: reads, decides, writes nothing\n"
+    "coolplaned --config /etc/coolplane/site.yaml --mode live\n"
+    "\n"
+    "The gate: reads the plant, stores samples, filters proposals through the safety layer and, in live mode only,\n"
+    "writes. SIGTERM hands the plant back to its own controls before leaving.\n"
+    "\n"
+    "  --config FILE         site file\n"
+    "  --mode shadow|live    default shadow\n"
+    "  --check               check the configuration and exit (0, or 78 with every error)\n"
+    "  --explore DURATION    identification phase after the first live start (default 3h of plant time)\n"
+    "  --time-scale X        plant time per real time; only for a simulated plant (default 1)\n"
+    "  --time-origin W:P     real UTC ms W is plant time P ms (with --time-scale)\n"
+    "  --debug               more log lines\n"
+    "  --version, --help\n"
+    "\n"
+    "Exit codes: 0 ok, 2 usage, 69 a device driver or broker cannot be opened, 74 database, 75 another gate runs,\n"
+    "78 configuration.\n";
+
+struct options {
+        const char *config;
+        bool live, check;
+        double scale;
+        int64_t origin_wall_ms, origin_plant_ms, explore_ms;
+};
+
+static int usage(const char *what, const char *value)
+{
+        (void)fprintf(stderr, "coolplaned: %s%s%s; see coolplaned --help\n", what, value ? ": " : "",
+                      value ? value : "");
+        return EXIT_USAGE_;
+}
+
+/* −1 = go on, else the exit code. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+        static const struct option opts[] = {{"config", required_argument, NULL, 'c'},
+                                             {"mode", required_argument, NULL, 'm'},
+                                             {"check", no_argument, NULL, 'k'},
+                                             {"explore", required_argument, NULL, 'x'},
+                                             {"time-scale", required_argument, NULL, 's'},
+                                             {"time-origin", required_argument, NULL, 'o'},
+                                             {"debug", no_argument, NULL, 'd'},
+                                             {"version", no_argument, NULL, 'v'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+                switch (c) {
+                case 'c':
+                        o->config = optarg;
+                        break;
+                case 'm':
+                        o->live = strcmp(optarg, "live") == 0;
+                        if (!o->live && strcmp(optarg, "shadow") != 0)
+                                return usage("--mode takes shadow or live, not", optarg);
+                        break;
+                case 'k':
+                        o->check = true;
+                        break;
+                case 'x':
+                        if (parse_duration_ms(optarg, &o->explore_ms) < 0)
+                                return usage("--explore takes a duration such as 3h, not", optarg);
+                        break;
+                case 's':
+                        if (clk_parse_scale(optarg, &o->scale) < 0)
+                                return usage("--time-scale takes a number above 0, not", optarg);
+                        break;
+                case 'o':
+                        if (clk_parse_origin(optarg, &o->origin_wall_ms, &o->origin_plant_ms) < 0)
+                                return usage("--time-origin takes WALL_MS:PLANT_MS, not", optarg);
+                        break;
+                case 'd':
+                        log_set_level(LOG_LEVEL_DEBUG);
+                        break;
+                case 'v':
+                        (void)puts("coolplaned " COOLPLANE_VERSION);
+                        return EXIT_OK;
+                case 'h':
+                        (void)fputs(help, stdout);
+                        return EXIT_OK;
+                default:
+                        return usage("unknown option", NULL);
+                }
+        }
+        if (optind < argc)
+                return usage("unexpected argument", argv[optind]);
+        if (!o->config)
+                return usage("--config is missing", NULL);
+        return -1;
+}
+
+int main(int argc, char **argv)
+{
+        struct options o = {.scale = 1, .origin_wall_ms = -1, .explore_ms = 3 * 3600 * 1000};
+        struct wire_args args = {0};
+        struct site_errors *errors = NULL;
+        struct site *site = NULL;
+        int r = parse_options(argc, argv, &o);
+
+        if (r >= 0)
+                return r;
+        r = site_load(o.config, &site, &errors);
+        site_errors_print(errors, stderr);
+        site_errors_free(errors);
+        if (r < 0)
+                return EXIT_CONFIG;
+        if (o.check) {
+                site_free(site);
+                return EXIT_OK;
+        }
+        args.site = site;
+        args.live = o.live;
+        args.explore_ms = o.explore_ms;
+        clk_init(&args.clk, o.scale, o.origin_wall_ms, o.origin_plant_ms);
+        r = wire_run(&args);
+        site_free(site);
+        return r;
+}

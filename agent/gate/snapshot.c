@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* First half of a control step: what the plant looks like now, for the safety filter and for the planner. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/gate/gate_internal.h"
+
+/* Sum of the good readings of a role; NaN when none is good. */
+static double sum_role(const struct gate *g, enum role role, enum equipment_class cls, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+        double sum = NAN;
+
+        for (size_t i = 0; i < site->npoint; i++) {
+                const struct point *p = &site->point[i];
+                struct sample s;
+
+                if (p->role != role ||
+                    (cls != EQ_NONE && (p->equipment < 0 || site->equipment[p->equipment].cls != cls)))
+                        continue;
+                s = ptable_get(g->points, i, t_ms);
+                if (s.quality != QUALITY_BAD)
+                        sum = (isnan(sum) ? 0 : sum) + s.value;
+        }
+        return sum;
+}
+
+static double zero_if_nan(double v)
+{
+        return isnan(v) ? 0 : v;
+}
+
+static void window_push(struct gate *g, const double *y, const double *u, const double *d)
+{
+        const struct layout *l = g->layout;
+
+        if (g->window_n == g->window_cap) {
+                memmove(g->window_y, g->window_y + l->ny, (g->window_cap - 1) * l->ny * sizeof(double));
+                memmove(g->window_u, g->window_u + l->nu, (g->window_cap - 1) * l->nu * sizeof(double));
+                memmove(g->window_d, g->window_d + l->nd, (g->window_cap - 1) * l->nd * sizeof(double));
+                g->window_n--;
+        }
+        memcpy(g->window_y + g->window_n * l->ny, y, l->ny * sizeof(double));
+        memcpy(g->window_u + g->window_n * l->nu, u, l->nu * sizeof(double));
+        memcpy(g->window_d + g->window_n * l->nd, d, l->nd * sizeof(double));
+        g->window_n++;
+}
+
+/* Upper bound of a disturbance over the horizon: now, plus three standard deviations of what it did over one horizon
+ * so far (exponentially weighted over about a day of steps), and a floor until enough was seen. */
+static double disturbance_hi(const struct gate *g, size_t k, double now)
+{
+        double rise, hi;
+
+        switch ((enum d_kind)g->layout->d[k].kind) {
+        case D_RACK_POWER:
+        case D_ZONE_POWER:
+                rise = fmax(0.02 * now, 3 * sqrt(g->d_change2[k]));
+                break;
+        case D_CHW_TEMP:
+        case D_RAT:
+        case D_MAT:
+        case D_WETBULB:
+        case D_OAT:
+                rise = fmax(0.2, 3 * sqrt(g->d_change2[k]));
+                break;
+        default:
+                rise = 0; /* ratios of equipment: what they do now */
+        }
+        hi = now + rise;
+        return fmin(hi, fmax(now, g->env_d_max[k]));
+}
+
+/* How much the disturbances move within one horizon: the window's span scaled up as a random walk would. */
+static void learn_disturbances(struct gate *g)
+{
+        const struct layout *l = g->layout;
+        double scale = (double)g->envelope.horizon / (double)(g->window_cap - 1);
+
+        if (g->window_n < g->window_cap)
+                return;
+        g->d_rows++;
+        for (size_t k = 0; k < l->nd; k++) {
+                double change = g->window_d[(g->window_n - 1) * l->nd + k] - g->window_d[k];
+                double weight = fmax(1.0 / 2880, 1.0 / (double)g->d_rows);
+
+                if (isfinite(change))
+                        g->d_change2[k] += weight * (scale * change * change - g->d_change2[k]);
+        }
+}
+
+static void read_u(struct gate *g, int64_t t_ms)
+{
+        const struct layout *l = g->layout;
+
+        for (size_t j = 0; j < l->nu; j++) {
+                struct sample s = ptable_get(g->points, (size_t)l->u[j].point, t_ms);
+
+                g->u_confirmed[j] = s.quality == QUALITY_BAD ? (double)NAN : s.value;
+                g->onoff[j] = 255;
+                if (l->u[j].kind == U_CHILLER && l->u[j].equipment >= 0) {
+                        int p = site_point_of(g->a.site, l->u[j].equipment, ROLE_CHILLER_STATUS);
+                        struct sample run;
+
+                        if (p < 0)
+                                continue;
+                        run = ptable_get(g->points, (size_t)p, t_ms);
+                        if (run.quality != QUALITY_BAD)
+                                g->onoff[j] = run.value > 0.5;
+                }
+        }
+}
+
+/* Condition and hottest of the certified outputs; true when any of them has a fresh good reading. */
+static bool read_y(struct gate *g, int64_t t_ms)
+{
+        const struct layout *l = g->layout;
+        bool any = false;
+
+        g->max_inlet_c = NAN;
+        for (size_t i = 0; i < l->ny; i++) {
+                struct sample s = ptable_get(g->points, (size_t)l->y[i].point, t_ms);
+
+                g->y_ok[i] = s.quality == QUALITY_BAD
+                                 ? (uint8_t)(s.reason == QR_STALE || s.reason == QR_NOT_YET ? COND_STALE : COND_ERROR)
+                                 : (uint8_t)COND_TRUE;
+                if (g->y_ok[i] == COND_TRUE && g->age[i] > GATE_HOLD_STEPS)
+                        g->y_ok[i] = COND_STALE;
+                if (l->y[i].kind != Y_INLET || g->y_ok[i] != COND_TRUE)
+                        continue;
+                any = true;
+                if (!(g->max_inlet_c >= s.value))
+                        g->max_inlet_c = s.value;
+        }
+        return any;
+}
+
+/* Water may not get warmer while a coil has no headroom left: valve nearly open, or supply air above its setpoint. */
+static bool no_headroom(struct gate *g, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+        bool open = false;
+
+        for (size_t i = 0; i < site->npoint && !open; i++) {
+                const struct point *p = &site->point[i];
+                struct sample s = ptable_get(g->points, i, t_ms), other;
+                int sp;
+
+                if (s.quality == QUALITY_BAD)
+                        continue;
+                if (p->role == ROLE_VALVE) {
+                        open = s.value > site->limits.valve_max_ratio;
+                } else if (p->role == ROLE_SAT) {
+                        sp = site_point_of(site, p->equipment, ROLE_SAT_SP);
+                        if (sp < 0)
+                                continue;
+                        other = ptable_get(g->points, (size_t)sp, t_ms);
+                        open = other.quality != QUALITY_BAD && s.value > other.value + 1.5;
+                }
+        }
+        g->valve_open_steps = open ? g->valve_open_steps + 1 : 0;
+        return g->valve_open_steps >= 2;
+}
+
+void gate_step_begin(struct gate *g, struct ipc_step *msg)
+{
+        const struct layout *l = g->layout;
+        int64_t t_ms = clk_t_ms(g->a.clk), mono_ms = clk_mono_ms(g->a.clk);
+        int64_t ratio = g->a.site->slow_step_ms / g->a.site->fast_step_ms;
+        double *y = msg->y, *u = msg->u, *d = msg->d, it_w, fan_w;
+        bool continuous;
+
+        assert(l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX);
+        (void)gate_flush(g);
+        memset(msg, 0, sizeof *msg);
+        resampler_row(g->resampler, t_ms, y, u, d, g->age);
+        continuous = g->last_row_t_ms >= 0 && t_ms - g->last_row_t_ms < 2 * g->a.site->fast_step_ms &&
+                     t_ms - g->last_row_t_ms > g->a.site->fast_step_ms / 2;
+        if (!continuous)
+                g->window_n = 0; /* a gap: nothing before it may explain what comes after */
+        if (g->window_n > 0) {
+                /* what was in force since the last step is known only now */
+                memcpy(g->window_u + (g->window_n - 1) * l->nu, u, l->nu * sizeof(double));
+                memcpy(g->window_d + (g->window_n - 1) * l->nd, d, l->nd * sizeof(double));
+                gate_model_step(g, y);
+        }
+        window_push(g, y, u, d);
+        g->last_row_t_ms = t_ms;
+        learn_disturbances(g);
+
+        read_u(g, t_ms);
+        g->first_scan_done = read_y(g, t_ms) || g->first_scan_done;
+        for (size_t k = 0; k < l->nd; k++)
+                g->d_hi[k] = disturbance_hi(g, k, d[k]);
+        it_w = sum_role(g, ROLE_RACK_POWER, EQ_NONE, t_ms);
+        fan_w = sum_role(g, ROLE_CRAH_POWER, EQ_NONE, t_ms);
+        g->power_w[0] = fan_w;
+        g->power_w[1] = sum_role(g, ROLE_CHILLER_POWER, EQ_NONE, t_ms);
+        g->power_w[2] = sum_role(g, ROLE_PUMP_POWER, EQ_NONE, t_ms);
+        g->power_w[3] = sum_role(g, ROLE_TOWER_POWER, EQ_NONE, t_ms);
+        g->chillers_on = sum_role(g, ROLE_CHILLER_STATUS, EQ_NONE, t_ms);
+        g->total_power_w = it_w;
+        for (size_t i = 0; i < 4; i++)
+                g->total_power_w += zero_if_nan(g->power_w[i]);
+
+        if (g->last_step_mono_ms > 0 && g->status.exploring)
+                g->explored_ms += mono_ms - g->last_step_mono_ms;
+        g->last_step_mono_ms = mono_ms;
+        g->status.exploring = g->a.acting && g->explored_ms < g->a.explore_ms && !g->handback;
+        g->snap = (struct safety_snapshot){
+            .t_ms = t_ms,
+            .mono_s = (double)mono_ms / 1000.0,
+            .window = {.n = g->window_n, .y = g->window_y, .u = g->window_u, .d = g->window_d},
+            .u_confirmed = g->u_confirmed,
+            .d_hi = g->d_hi,
+            .y_ok = g->y_ok,
+            .onoff_status = g->onoff,
+            .cooling_load_w = it_w + zero_if_nan(fan_w),
+            .slow_step = ratio <= 1 || g->step % (uint64_t)ratio == 0,
+            .no_warmer_water = no_headroom(g, t_ms),
+        };
+        ipc_head_init(&msg->head, IPC_STEP, g->step, t_ms, g->a.site->hash);
+        msg->nu = (uint32_t)l->nu;
+        msg->ny = (uint32_t)l->ny;
+        msg->nd = (uint32_t)l->nd;
+        memcpy(u, g->u_confirmed, l->nu * sizeof(double));
+        msg->slow_step = g->snap.slow_step;
+        msg->explore = g->status.exploring;
+        msg->mode = (uint32_t)g->status.mode;
+        memcpy(msg->power_w, g->power_w, sizeof msg->power_w);
+        msg->chillers_on = g->chillers_on;
+        msg->inlet_max_c = g->max_inlet_c;
+        msg->head.size = (uint32_t)sizeof *msg;
+        g->in_step = true;
+}

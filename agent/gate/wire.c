@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/gate/wire.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/exitcode.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/drivers/modbus.h"
+#include "agent/drivers/mqtt.h"
+#include "agent/gate/gate.h"
+#include "agent/gate/notify.h"
+#include "agent/gate/server.h"
+#include "agent/gate/status.h"
+
+enum { FLUSH_MS = 500, HEARTBEAT_MS = 10000, HANDBACK_MAX_MS = 5000, DEADLINE_MAX_MS = 5000 };
+
+enum leaving { STAYING, HANDING_BACK, RELEASING };
+
+struct wire {
+        const struct wire_args *a;
+        struct clk clk;
+        struct loop *loop;
+        struct store *store;
+        struct modbus_driver *modbus;
+        struct mqtt_driver *mqtt;
+        struct null_actuator *null;
+        struct gate *gate;
+        struct server *server;
+        struct loop_timer *step, *deadline, *flush, *heartbeat, *leave;
+        struct ipc_step msg;
+        bool waiting; /* a step has begun, the planner's answer is awaited */
+        bool garbage; /* what came so far was malformed */
+        int64_t next_step_mono_ms;
+        enum device_state *device_state;
+        bool broker_connected;
+        enum leaving leaving;
+        int64_t leave_started_ms;
+        int exit_code;
+};
+
+static void on_samples(void *ctx, const struct sample *s, size_t n)
+{
+        struct wire *w = ctx;
+
+        if (w->gate)
+                gate_samples(w->gate, s, n);
+}
+
+static void on_write_done(void *ctx, const struct write_outcome *o)
+{
+        struct wire *w = ctx;
+
+        if (w->gate)
+                gate_write_done(w->gate, o);
+}
+
+static void on_vm(void *ctx, const char *subtopic, const char *json, size_t len)
+{
+        struct wire *w = ctx;
+
+        if (w->gate)
+                gate_vm_message(w->gate, subtopic, json, len);
+}
+
+static void publish_move(void *ctx, const char *json)
+{
+        struct wire *w = ctx;
+
+        if (w->mqtt && mqtt_driver_publish_vm(w->mqtt, "move/request", json) < 0)
+                log_warning("mqtt", "a VM move request could not be published");
+}
+
+/* ---- the cycle ---- */
+
+static void end_step(struct wire *w, const struct ipc_proposal *p)
+{
+        struct gate_status st;
+        char text[160];
+
+        if (!w->waiting)
+                return;
+        w->waiting = false;
+        loop_timer_disarm(w->deadline);
+        gate_step_end(w->gate, p, !p && w->garbage);
+        gate_status(w->gate, &st);
+        (void)snprintf(text, sizeof text, "%s, step %llu, %s, hottest inlet %.1f C, slack %.2f K",
+                       gate_mode_str(st.mode), (unsigned long long)st.step, decision_kind_str(st.kind), st.max_inlet_c,
+                       st.margin_k);
+        notify_status(text);
+        notify_watchdog();
+}
+
+static void on_deadline(void *ctx)
+{
+        end_step(ctx, NULL);
+}
+
+static void on_proposal(void *ctx, const struct ipc_proposal *p, const char *why)
+{
+        struct wire *w = ctx;
+
+        if (!p) {
+                w->garbage = true;
+                log_warning("planner", "malformed message: %s", why);
+                gate_event(w->gate, 4, "planner", why);
+                return;
+        }
+        if (w->waiting && p->head.seq == w->msg.head.seq && p->nu == w->msg.nu)
+                end_step(w, p);
+}
+
+static void on_planner(void *ctx, bool connected)
+{
+        struct wire *w = ctx;
+
+        log_notice("planner", connected ? "connected" : "gone");
+        if (w->gate)
+                gate_event(w->gate, connected ? 5 : 4, "planner", connected ? "connected" : "gone");
+}
+
+static void arm_next_step(struct wire *w)
+{
+        int64_t now = clk_mono_ms(&w->clk), period = w->a->site->fast_step_ms;
+
+        w->next_step_mono_ms += period;
+        if (w->next_step_mono_ms <= now) /* slept through: skip what was missed, never catch up in a burst */
+                w->next_step_mono_ms += (now - w->next_step_mono_ms) / period * period + period;
+        loop_timer_arm(w->step, w->next_step_mono_ms - now);
+}
+
+static void on_step(void *ctx)
+{
+        struct wire *w = ctx;
+        double deadline_ms = fmin((double)w->a->site->fast_step_ms / w->clk.scale * 0.6, DEADLINE_MAX_MS);
+
+        arm_next_step(w);
+        if (w->leaving != STAYING)
+                return;
+        end_step(w, NULL);
+        gate_step_begin(w->gate, &w->msg);
+        w->waiting = true;
+        w->garbage = false;
+        if (server_send_step(w->server, &w->msg))
+                loop_timer_arm(w->deadline, (int64_t)deadline_ms + 1);
+        else
+                end_step(w, NULL);
+}
+
+/* ---- housekeeping ---- */
+
+static void watch_devices(struct wire *w)
+{
+        static const char *const name[] = {"up", "degraded", "down"};
+        struct mqtt_stats ms;
+
+        for (size_t i = 0; i < w->a->site->ndevice; i++) {
+                const struct device *d = &w->a->site->device[i];
+                struct device_stats st;
+                char text[256];
+
+                if (d->protocol == DEVICE_MQTT)
+                        continue;
+                modbus_driver_stats(w->modbus, (int)i, &st);
+                if (st.state == w->device_state[i])
+                        continue;
+                (void)snprintf(text, sizeof text, "%s is %s%s%s", d->name, name[st.state],
+                               st.state == DEVICE_UP ? "" : ": ", st.state == DEVICE_UP ? "" : st.last_error);
+                log_msg(st.state == DEVICE_UP ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "modbus", "%s", text);
+                gate_event(w->gate, st.state == DEVICE_UP ? 5 : 4, "modbus", text);
+                w->device_state[i] = st.state;
+        }
+        if (!w->mqtt)
+                return;
+        mqtt_driver_stats(w->mqtt, &ms);
+        if (ms.connected != w->broker_connected) {
+                log_notice("mqtt", ms.connected ? "broker connected" : "broker lost");
+                gate_event(w->gate, ms.connected ? 5 : 4, "mqtt", ms.connected ? "broker connected" : "broker lost");
+                w->broker_connected = ms.connected;
+        }
+}
+
+static void on_flush(void *ctx)
+{
+        struct wire *w = ctx;
+        int r = gate_flush(w->gate);
+
+        if (r < 0)
+                log_error("store", "samples not committed: %s; kept in memory", store_errmsg(w->store));
+        watch_devices(w);
+        loop_timer_arm(w->flush, FLUSH_MS);
+}
+
+static void on_heartbeat(void *ctx)
+{
+        struct wire *w = ctx;
+
+        if (w->leaving != RELEASING)
+                gate_heartbeat(w->gate);
+        loop_timer_arm(w->heartbeat, HEARTBEAT_MS);
+}
+
+/* Leaving: fallback setpoints, then remote enable off, then stop; each waits for its writes, bounded. */
+static void on_leave(void *ctx)
+{
+        struct wire *w = ctx;
+        bool late = clk_real_mono_ms() - w->leave_started_ms > HANDBACK_MAX_MS;
+
+        if (gate_handback_done(w->gate) || late) {
+                if (w->leaving == RELEASING || !w->a->live) {
+                        if (late)
+                                log_warning("gate",
+                                            "hand-back not confirmed in time; the devices' watchdogs take over");
+                        loop_stop(w->loop);
+                        return;
+                }
+                w->leaving = RELEASING;
+                w->leave_started_ms = clk_real_mono_ms();
+                gate_release(w->gate);
+        }
+        loop_timer_arm(w->leave, 10);
+}
+
+static void on_signal(void *ctx, int signo)
+{
+        struct wire *w = ctx;
+
+        if (signo == SIGHUP) {
+                log_notice("gate", "SIGHUP: configuration is read at start only; restart to apply changes");
+                return;
+        }
+        if (w->leaving != STAYING)
+                return;
+        notify_stopping();
+        log_notice("gate", "stopping on signal %d", signo);
+        w->waiting = false;
+        w->leaving = HANDING_BACK;
+        w->leave_started_ms = clk_real_mono_ms();
+        gate_handback_begin(w->gate, "the gate is stopping");
+        loop_timer_arm(w->leave, 0);
+}
+
+static size_t on_status(void *ctx, char *buf, size_t cap)
+{
+        struct wire *w = ctx;
+
+        return status_json(w->a->site, w->gate, w->modbus, w->mqtt, server_planner_connected(w->server), buf, cap);
+}
+
+/* ---- set-up ---- */
+
+static int open_store(struct wire *w)
+{
+        char why[256];
+        int r = store_open(w->a->site->database, STORE_WRITE, &w->store, why);
+
+        if (r < 0)
+                log_error("store", "%s", why);
+        return r;
+}
+
+static int open_drivers(struct wire *w, struct actuator *ret_act)
+{
+        const struct site *site = w->a->site;
+        int r;
+
+        r = modbus_driver_create(&(struct modbus_args){.site = site,
+                                                       .loop = w->loop,
+                                                       .clk = &w->clk,
+                                                       .samples = {on_samples, w},
+                                                       .writable = w->a->live,
+                                                       .writes = {on_write_done, w},
+                                                       .seed = site->seed},
+                                 &w->modbus, ret_act);
+        if (r < 0) {
+                log_error("modbus", "driver: %s", strerror(-r));
+                return r;
+        }
+        if (!w->a->live) {
+                r = null_actuator_create(site, (struct write_sink){on_write_done, w}, &w->null, ret_act);
+                if (r < 0)
+                        return r;
+        }
+        if (!site->mqtt.enabled)
+                return 0;
+        r = mqtt_driver_create(&(struct mqtt_args){.site = site,
+                                                   .loop = w->loop,
+                                                   .clk = &w->clk,
+                                                   .samples = {on_samples, w},
+                                                   .vm = {on_vm, w},
+                                                   .may_publish_moves = w->a->live},
+                               &w->mqtt);
+        if (r < 0)
+                log_error("mqtt", "driver: %s", strerror(-r));
+        return r;
+}
+
+static int open_timers(struct wire *w)
+{
+        struct loop *l = w->loop;
+        int r = loop_timer_create(l, false, on_step, w, &w->step);
+
+        if (r >= 0)
+                r = loop_timer_create(l, true, on_deadline, w, &w->deadline);
+        if (r >= 0)
+                r = loop_timer_create(l, true, on_flush, w, &w->flush);
+        if (r >= 0)
+                r = loop_timer_create(l, false, on_heartbeat, w, &w->heartbeat);
+        if (r >= 0)
+                r = loop_timer_create(l, true, on_leave, w, &w->leave);
+        return r;
+}
+
+int wire_run(const struct wire_args *a)
+{
+        struct wire *w = calloc(1, sizeof *w);
+        struct actuator act = {0};
+        sigset_t set;
+        int r;
+
+        if (!w)
+                return EXIT_GENERIC;
+        w->a = a;
+        w->clk = a->clk;
+        w->exit_code = EXIT_UNAVAILABLE;
+        w->device_state = calloc(a->site->ndevice + 1, sizeof *w->device_state);
+        r = w->device_state ? loop_create(&w->clk, &w->loop) : -ENOMEM;
+        if (r < 0)
+                goto out;
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigaddset(&set, SIGHUP);
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        r = loop_signals(w->loop, &set, on_signal, w);
+        if (r < 0)
+                goto out;
+        r = open_store(w);
+        if (r < 0) {
+                w->exit_code = r == -EBUSY ? EXIT_TEMPFAIL : EXIT_IO;
+                goto out;
+        }
+        r = open_drivers(w, &act);
+        if (r < 0)
+                goto out;
+        r = gate_create(&(struct gate_args){.site = a->site,
+                                            .clk = &w->clk,
+                                            .store = w->store,
+                                            .actuator = act,
+                                            .run_mode = a->live ? "live" : "shadow",
+                                            .acting = a->live,
+                                            .explore_ms = a->explore_ms,
+                                            .publish_move = a->live && a->site->vm.enabled ? publish_move : NULL,
+                                            .publish_ctx = w},
+                        &w->gate);
+        if (r < 0) {
+                log_error("gate", "set-up: %s (%s)", strerror(-r), store_errmsg(w->store));
+                goto out;
+        }
+        r = server_create(&(struct server_args){.site = a->site,
+                                                .loop = w->loop,
+                                                .proposal = on_proposal,
+                                                .planner = on_planner,
+                                                .status = on_status,
+                                                .ctx = w},
+                          &w->server);
+        if (r < 0) {
+                log_error("gate", "%s: %s", a->site->run_dir, strerror(-r));
+                goto out;
+        }
+        r = open_timers(w);
+        if (r < 0)
+                goto out;
+        modbus_driver_scan_now(w->modbus);
+        w->next_step_mono_ms = clk_mono_ms(&w->clk);
+        arm_next_step(w);
+        loop_timer_arm(w->flush, FLUSH_MS);
+        on_heartbeat(w);
+        log_notice("gate", "%s: %s, %zu points, %zu devices", a->live ? "live" : "shadow", a->site->name,
+                   a->site->npoint, a->site->ndevice);
+        notify_ready(a->live ? "live, first scan" : "shadow, first scan");
+        r = loop_run(w->loop);
+        w->exit_code = r < 0 ? EXIT_GENERIC : EXIT_OK;
+out:
+        if (r < 0)
+                log_error("gate", "stopped: %s", strerror(-r));
+        server_free(w->server);
+        mqtt_driver_free(w->mqtt);
+        modbus_driver_free(w->modbus);
+        gate_free(w->gate);
+        null_actuator_free(w->null);
+        store_close(w->store);
+        loop_timer_free(w->leave);
+        loop_timer_free(w->heartbeat);
+        loop_timer_free(w->flush);
+        loop_timer_free(w->deadline);
+        loop_timer_free(w->step);
+        loop_free(w->loop);
+        free(w->device_state);
+        r = w->exit_code;
+        free(w);
+        return r;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#define _GNU_SOURCE /* nftw */
+#include "sim/closed_loop.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/drivers/mqtt.h"
+#include "agent/drivers/readplan.h"
+#include "agent/planner/brain.h"
+#include "agent/points/codec.h"
+#include "sim/orchestrator.h"
+#include "sim/print_site.h"
+
+enum { SCAN_S = 5, HEARTBEAT_S = 10, MQTT_PORT = 1883, BASE_PORT = 15020 };
+
+struct closed_loop {
+        struct closed_loop_args a;
+        char dir[64];
+        struct registers *regs;
+        struct orchestrator *orch;
+        struct site *site;
+        struct layout *layout;
+        struct clk clk;
+        struct store *store;
+        struct gate *gate;
+        struct brain *brain;
+        struct readplan **plan; /* [ndevice] */
+        struct ipc_step step;
+        struct ipc_proposal proposal;
+        int silent;
+        bool dead;
+        uint64_t writes;
+        int64_t since_ms; /* start of virtual time */
+};
+
+static int plant_write(void *self, const struct write_request *req)
+{
+        struct closed_loop *c = self;
+        const struct point *p = &c->site->point[req->point];
+        struct write_outcome o = {.id = req->id, .point = req->point, .read_back = NAN, .t_ms = clk_t_ms(&c->clk)};
+        uint16_t regs[4];
+        int device = registers_find(c->regs, c->site->device[p->device].name), ex;
+
+        if (codec_encode(p, req->value, regs, &o.written) < 0 || device < 0) {
+                o.result = WRITE_REJECTED_INVALID_SETTING;
+                gate_write_done(c->gate, &o);
+                return 0;
+        }
+        c->writes++;
+        ex = registers_write(c->regs, (size_t)device, p->address, (unsigned)point_nregs(p), regs);
+        o.result = ex ? WRITE_REJECTED_INVALID_SETTING : WRITE_ACCEPTED;
+        if (!ex && req->read_back &&
+            registers_read(c->regs, (size_t)device, true, p->address, (unsigned)point_nregs(p), regs) == 0) {
+                struct sample s;
+
+                codec_decode(p, regs, o.t_ms, &s);
+                o.read_back = s.value;
+                if (!(fabs(s.value - o.written) <= fmax(p->tol, point_resolution(p))))
+                        o.result = WRITE_MISMATCH;
+        }
+        gate_write_done(c->gate, &o);
+        return 0;
+}
+
+static void on_samples(void *ctx, const struct sample *s, size_t n)
+{
+        struct closed_loop *c = ctx;
+
+        gate_samples(c->gate, s, n);
+}
+
+static int on_publish(void *ctx, const char *topic, const char *payload, size_t len, int qos, bool retained)
+{
+        struct closed_loop *c = ctx;
+        size_t vm = strlen(c->site->vm.topic);
+        const char *why;
+
+        (void)qos;
+        (void)retained;
+        if (c->dead)
+                return 0;
+        if (c->site->vm.enabled && strncmp(topic, c->site->vm.topic, vm) == 0 && topic[vm] == '/') {
+                gate_vm_message(c->gate, topic + vm + 1, payload, len);
+                return 0;
+        }
+        for (size_t i = 0; i < c->site->ndevice; i++)
+                if (c->site->device[i].protocol == DEVICE_MQTT && strcmp(c->site->device[i].topic, topic) == 0)
+                        (void)mqtt_parse_samples(c->site, (int)i, payload, len, clk_t_ms(&c->clk),
+                                                 (struct sample_sink){on_samples, c}, &why);
+        return 0;
+}
+
+static void on_move(void *ctx, const char *json)
+{
+        struct closed_loop *c = ctx;
+
+        orchestrator_request(c->orch, json, strlen(json));
+}
+
+static void scan_device(struct closed_loop *c, size_t device)
+{
+        const struct readplan *plan = c->plan[device];
+        int index = registers_find(c->regs, c->site->device[device].name);
+        bool silent = c->silent == (int)device;
+        int64_t t_ms = clk_t_ms(&c->clk);
+
+        for (size_t b = 0; plan && b < plan->nblock; b++) {
+                const struct readblock *blk = &plan->block[b];
+                uint16_t regs[125];
+                int ex = index < 0 || silent ? 4
+                                             : registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
+                                                              blk->address, blk->count, regs);
+
+                for (size_t k = 0; k < blk->npoint; k++) {
+                        uint32_t id = plan->point[blk->first + k];
+                        const struct point *p = &c->site->point[id];
+                        struct sample s = {.point = id,
+                                           .quality = QUALITY_BAD,
+                                           .reason = QR_COMM_FAIL,
+                                           .t_ms = t_ms,
+                                           .value = NAN,
+                                           .raw = NAN};
+
+                        if (!ex)
+                                codec_decode(p, regs + (p->address - blk->address), t_ms, &s);
+                        s.point = id;
+                        gate_samples(c->gate, &s, 1);
+                }
+        }
+}
+
+static void control_step(struct closed_loop *c)
+{
+        bool malformed = false, present;
+
+        gate_step_begin(c->gate, &c->step);
+        present = c->brain != NULL;
+        if (present)
+                brain_step(c->brain, &c->step, &c->proposal);
+        if (c->a.proposer)
+                present = c->a.proposer(c->a.proposer_ctx, &c->step, &c->proposal, &malformed);
+        gate_step_end(c->gate, present && !malformed ? &c->proposal : NULL, malformed);
+}
+
+void closed_loop_run(struct closed_loop *c, double hours)
+{
+        int64_t end_ms = plant_t_ms(c->a.plant) + (int64_t)(hours * 3600000.0);
+
+        while (plant_t_ms(c->a.plant) < end_ms) {
+                int64_t elapsed_s;
+
+                plant_advance(c->a.plant, SCAN_S);
+                clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
+                elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
+                orchestrator_tick(c->orch, elapsed_s * 1000);
+                if (c->dead)
+                        continue;
+                for (size_t i = 0; i < c->site->ndevice; i++)
+                        scan_device(c, i);
+                if (elapsed_s % HEARTBEAT_S == 0)
+                        gate_heartbeat(c->gate);
+                if (elapsed_s % (c->site->fast_step_ms / 1000) == 0)
+                        control_step(c);
+        }
+}
+
+static int open_agent(struct closed_loop *c)
+{
+        const struct closed_loop_args *a = &c->a;
+        char why[256], own[80];
+        int r;
+
+        (void)snprintf(own, sizeof own, "%s/loop.db", c->dir);
+        r = store_open(a->database ? a->database : own, STORE_WRITE, &c->store, why);
+        if (r < 0) {
+                (void)fprintf(stderr, "closed loop: %s\n", why);
+                return r;
+        }
+        r = gate_create(&(struct gate_args){.site = c->site,
+                                            .clk = &c->clk,
+                                            .store = c->store,
+                                            .actuator = {a->acting ? plant_write : NULL, c},
+                                            .run_mode = "sim",
+                                            .acting = a->acting,
+                                            .explore_ms = a->explore_ms,
+                                            .publish_move = a->acting ? on_move : NULL,
+                                            .publish_ctx = c},
+                        &c->gate);
+        if (r < 0 || !a->planner)
+                return r;
+        return brain_create(
+            &(struct brain_args){
+                .site = c->site, .layout = c->layout, .store = c->store, .seed = a->seed, .learn = true},
+            &c->brain);
+}
+
+int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **ret)
+{
+        struct closed_loop *c = calloc(1, sizeof *c);
+        struct site_errors *errors = NULL;
+        char path[96];
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->a = *a;
+        c->silent = -1;
+        c->since_ms = plant_t_ms(a->plant);
+        clk_init_virtual(&c->clk, c->since_ms);
+        (void)snprintf(c->dir, sizeof c->dir, "/tmp/coolplane-loop.XXXXXX");
+        if (!mkdtemp(c->dir)) {
+                r = -errno;
+                c->dir[0] = '\0';
+                goto fail;
+        }
+        r = registers_create(plant_spec(a->plant), a->plant, &c->regs);
+        if (r < 0)
+                goto fail;
+        r = print_site(c->regs, c->dir, BASE_PORT, "127.0.0.1", MQTT_PORT);
+        if (r < 0)
+                goto fail;
+        (void)snprintf(path, sizeof path, "%s/site.yaml", c->dir);
+        r = site_load(path, &c->site, &errors);
+        if (r < 0)
+                site_errors_print(errors, stderr);
+        site_errors_free(errors);
+        if (r < 0)
+                goto fail;
+        r = layout_create(c->site, &c->layout);
+        if (r < 0)
+                goto fail;
+        r = orchestrator_create(
+            &(struct orchestrator_args){.plant = a->plant, .site = c->site->name, .publish = on_publish, .ctx = c},
+            &c->orch);
+        if (r < 0)
+                goto fail;
+        c->plan = calloc(c->site->ndevice + 1, sizeof(struct readplan *));
+        r = c->plan ? 0 : -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < c->site->ndevice; i++)
+                if (c->site->device[i].protocol != DEVICE_MQTT)
+                        r = readplan_create(c->site, (int)i, NULL, &c->plan[i]);
+        if (r >= 0)
+                r = open_agent(c);
+        if (r < 0)
+                goto fail;
+        *ret = c;
+        return 0;
+fail:
+        closed_loop_free(c);
+        return r;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+        (void)st;
+        (void)type;
+        (void)ftw;
+        return remove(path);
+}
+
+struct closed_loop *closed_loop_free(struct closed_loop *c)
+{
+        if (!c)
+                return NULL;
+        brain_free(c->brain);
+        gate_free(c->gate);
+        store_close(c->store);
+        orchestrator_free(c->orch);
+        for (size_t i = 0; c->plan && i < c->site->ndevice; i++)
+                readplan_free(c->plan[i]);
+        free(c->plan);
+        layout_free(c->layout);
+        site_free(c->site);
+        registers_free(c->regs);
+        if (c->dir[0])
+                (void)nftw(c->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        free(c);
+        return NULL;
+}
+
+struct gate *closed_loop_gate(struct closed_loop *c)
+{
+        return c->gate;
+}
+
+const struct site *closed_loop_site(const struct closed_loop *c)
+{
+        return c->site;
+}
+
+const struct ipc_proposal *closed_loop_proposal(const struct closed_loop *c)
+{
+        return &c->proposal;
+}
+
+uint64_t closed_loop_writes(const struct closed_loop *c)
+{
+        return c->writes;
+}
+
+void closed_loop_silence(struct closed_loop *c, int device)
+{
+        c->silent = device;
+}
+
+void closed_loop_kill(struct closed_loop *c, bool dead)
+{
+        c->dead = dead;
+}

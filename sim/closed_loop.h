@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The unmodified agent in virtual time: gate and planner's brain wired to a plant in this process. Readings go through
+ * the register tables and the agent's codec, writes the same way back; only sockets and real time are missing. Used by
+ * the numbered scenarios and, later, by the yardstick.
+ */
+#ifndef COOLPLANE_SIM_CLOSED_LOOP_H
+#define COOLPLANE_SIM_CLOSED_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/gate/gate.h"
+#include "sim/plant.h"
+
+struct closed_loop;
+
+/* Replaces the planner's answer (hostile or absent proposers). Returns false for "no proposal in time"; *malformed may
+ * be set. Called after the brain, whose answer is in *prop. */
+typedef bool (*closed_loop_proposer)(void *ctx, const struct ipc_step *step, struct ipc_proposal *prop,
+                                     bool *malformed);
+
+struct closed_loop_args {
+        struct plant *plant;  /* borrowed */
+        const char *database; /* path of a new database; NULL = one that goes with the loop */
+        bool acting;          /* false: shadow */
+        int64_t explore_ms;
+        uint64_t seed;
+        closed_loop_proposer proposer; /* NULL = the brain alone */
+        void *proposer_ctx;
+        bool planner; /* false: no brain, no proposals */
+};
+
+/* -Exxx; site errors are printed to stderr (they would be our own bug). */
+int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **ret);
+struct closed_loop *closed_loop_free(struct closed_loop *c);
+
+void closed_loop_run(struct closed_loop *c, double hours);
+
+struct gate *closed_loop_gate(struct closed_loop *c);
+const struct site *closed_loop_site(const struct closed_loop *c);
+/* The last answer of the brain. */
+const struct ipc_proposal *closed_loop_proposal(const struct closed_loop *c);
+uint64_t closed_loop_writes(const struct closed_loop *c); /* setpoint and supervision writes that reached the plant */
+/* Stops the samples of one device (−1 = all come back): a dead device. */
+void closed_loop_silence(struct closed_loop *c, int device);
+/* The agent is gone: no scan, no heartbeat, no step. */
+void closed_loop_kill(struct closed_loop *c, bool dead);
+
+#endif

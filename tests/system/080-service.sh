@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The units as systemd reads them, and the service protocol against a fake supervisor on $NOTIFY_SOCKET: READY, a watchdog
+# kick per completed cycle and none from a stalled one, STOPPING on the way out. Never a real systemd.
+. "$(dirname "$0")/lib.sh"
+need systemd-analyze
+for u in coolplaned coolplaned-shadow coolplane-planner coolplane-web; do
+  out=$(systemd-analyze verify --man=no "$UNITS/$u.service" 2>&1 | grep -F "$UNITS/$u.service")
+  [ -z "$out" ] || fail "systemd-analyze verify $u: $out"
+done
+score() { systemd-analyze security --offline=true "$UNITS/$1.service" 2>/dev/null | sed -n 's/.*: \([0-9.]*\) .*/\1/p' | tail -n 1; }
+at_most "exposure of coolplaned" "$(score coolplaned)" 1.0
+at_most "exposure of coolplane-planner" "$(score coolplane-planner)" 0.2
+at_most "exposure of coolplane-web" "$(score coolplane-web)" 1.0
+
+start_broker
+start_plant tiny 300
+cat >"$work/supervisor.py" <<'PY'
+# Binds the notify socket and logs every message with the wall time.
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+with open(sys.argv[2], "w", buffering=1) as log:
+    while True:
+        for line in s.recv(4096).decode().splitlines():
+            log.write(f"{time.time():.3f} {line}\n")
+PY
+python3 "$work/supervisor.py" "$work/notify.sock" "$work/notify.txt" &
+pids+=($!)
+wait_for 5 '[ -S "$work/notify.sock" ]' || fail "no supervisor"
+export NOTIFY_SOCKET=$work/notify.sock
+start_gate --mode shadow
+start_planner
+wait_for 10 'grep -q READY=1 "$work/notify.txt"' || fail "READY=1 does not come"
+wait_for 20 '[ $(grep -c WATCHDOG=1 "$work/notify.txt") -ge 20 ]' || fail "the watchdog is not kicked"
+kicks=$(grep -c WATCHDOG=1 "$work/notify.txt")
+at_most "kicks without a cycle" "$((kicks - $(status | field step)))" 0
+kill -STOP "$gate"
+sleep 0.3
+before=$(grep -c WATCHDOG=1 "$work/notify.txt")
+sleep 1
+[ "$(grep -c WATCHDOG=1 "$work/notify.txt")" = "$before" ] || fail "a stopped gate kicks its watchdog"
+kill -CONT "$gate"
+wait_for 5 '[ $(grep -c WATCHDOG=1 "$work/notify.txt") -gt "$before" ]' || fail "no kick after the stall"
+grep -q 'STATUS=SHADOW' "$work/notify.txt" || fail "STATUS does not carry the mode"
+stop_pid "$gate"
+grep -q STOPPING=1 "$work/notify.txt" || fail "STOPPING=1 does not come"
+pass "exposure $(score coolplaned) / $(score coolplane-planner) / $(score coolplane-web), $kicks kicks"
