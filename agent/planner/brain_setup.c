@@ -42,6 +42,8 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
         const struct site_limits *lim = &site->limits;
         const struct point *p = &site->point[v->point];
         const struct equipment *e = v->equipment >= 0 ? &site->equipment[v->equipment] : NULL;
+        /* max_step is per control step; a slow variable moves once in so many of them */
+        const double steps = fmax(1.0, (double)site->slow_step_ms / (double)site->fast_step_ms);
         struct plan_u u = {.lo = p->min, .hi = p->max, .zone = v->zone};
 
         switch ((enum u_kind)v->kind) {
@@ -59,12 +61,12 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
                 u.kind = PLAN_U_CHWST;
                 u.lo = fmax(u.lo, lim->chwst_min_c);
                 u.hi = fmin(u.hi, lim->chwst_max_c);
-                u.rate = fmin(or_else(p->max_step, STEP_WATER_K),
+                u.rate = fmin(or_else(p->max_step * steps, STEP_WATER_K),
                               lim->chwst_ramp_k_per_min * (double)site->slow_step_ms / 60e3);
                 break;
         case U_CWST:
                 u.kind = PLAN_U_CWST;
-                u.rate = or_else(p->max_step, STEP_WATER_K);
+                u.rate = fmin(or_else(p->max_step * steps, STEP_WATER_K), STEP_WATER_K);
                 break;
         case U_CHILLER:
                 u.kind = PLAN_U_CHILLER;
