@@ -20,7 +20,7 @@
 #define VALVE_TARGET 0.85
 #define VALVE_WEIGHT_W 2e5
 #define IT_LOAD_RATIO 0.6      /* of the air handlers' capacity, to size the server-fan penalty */
-#define KNEE_RATIO_PER_K 0.005 /* server power gained per K above the knee: fans 4 % of it, three times 4.5 % speed */
+#define KNEE_RATIO_PER_K 0.008 /* server power gained per K above the knee: fans 5–6 % of it, three times 5 % speed */
 
 static double or_else(double v, double other)
 {
@@ -44,7 +44,7 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
         const struct equipment *e = v->equipment >= 0 ? &site->equipment[v->equipment] : NULL;
         /* max_step is per control step; a slow variable moves once in so many of them */
         const double steps = fmax(1.0, (double)site->slow_step_ms / (double)site->fast_step_ms);
-        struct plan_u u = {.lo = p->min, .hi = p->max, .zone = v->zone};
+        struct plan_u u = {.lo = p->min, .hi = p->max, .zone = v->zone, .d_rat = -1};
 
         switch ((enum u_kind)v->kind) {
         case U_SAT:
@@ -74,6 +74,8 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
                 u.rated_w = e ? or_else(e->capacity_w, CHILLER_CAPACITY_W) : CHILLER_CAPACITY_W;
                 break;
         }
+        if (u.kind == PLAN_U_SAT || u.kind == PLAN_U_FAN)
+                u.d_rat = layout_find_d(b->a.layout, D_RAT, v->equipment);
         u.nominal = or_else(p->default_value, p->safe_dir > 0 ? u.hi : u.lo);
         u.nominal = fmin(fmax(u.nominal, u.lo), u.hi);
         *ret = u;

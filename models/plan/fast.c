@@ -10,13 +10,72 @@
 #include <math.h>
 #include <string.h>
 
-#define KNEE_BLEND_K 0.5 /* server fans do not jump at the knee: quadratic over this width, then linear */
+#define KNEE_BLEND_K 0.5       /* server fans do not jump at the knee: quadratic over this width, then linear */
+#define WIDEST_SHARP 40.0      /* of the soft maximum over valves: 0.05 apart counts as apart */
+#define SERVER_LEAK_SHARE 0.13 /* servers leak 0.1 % more per K at any inlet, against 0.75 % above the fans' knee */
+#define COIL_GAIN 1.1          /* openings per effectiveness, relative: a working coil */
+#define RETURN_PER_STEP 0.2    /* a room's air in some minutes */
 #define ARMIJO 1e-4
 #define BACKTRACK_MAX 12
 
 double plan_clamp(double v, double lo, double hi)
 {
         return v < lo ? lo : v > hi ? hi : v;
+}
+
+/* A coil's valve follows the effectiveness asked of it: v = v_now (1 + GAIN (ε/ε_now − 1)), ε = (return − supply) /
+ * (return − water). The identified row knows the loop's dynamics but not this balance: it sees return air as given. */
+static double coil_effectiveness(const struct plan *p, const struct plan_handler *h, size_t r)
+{
+        const double back = *plan_d_at(p, r, h->d), water = *plan_d_at(p, r, p->args.d_chw);
+        return (back - *plan_u_at(p, r, h->sat)) / (back - water);
+}
+
+static void simulate_valves(struct plan *p)
+{
+        for (size_t i = 0; i < p->nhandler; i++) {
+                const struct plan_handler *h = &p->handler[i];
+                for (size_t r = p->lag_max; h->effectiveness > 0.0 && r < p->lag_max + p->args.horizon; r++)
+                        *plan_y_at(p, r, h->valve) =
+                            h->v * (1.0 + COIL_GAIN * (coil_effectiveness(p, h, r - 1) / h->effectiveness - 1.0));
+        }
+}
+
+static void valves_gradient(struct plan *p)
+{
+        const size_t d0 = p->ny + p->nu;
+
+        for (size_t i = 0; i < p->nhandler; i++) {
+                const struct plan_handler *h = &p->handler[i];
+                for (size_t r = p->lag_max; h->effectiveness > 0.0 && r < p->lag_max + p->args.horizon; r++) {
+                        const double back = *plan_d_at(p, r - 1, h->d), water = *plan_d_at(p, r - 1, p->args.d_chw);
+                        const double supply = *plan_u_at(p, r - 1, h->sat), span = back - water;
+                        const double w = p->g[r * p->width + h->valve] * h->v * COIL_GAIN / h->effectiveness;
+                        double *g = &p->g[(r - 1) * p->width];
+                        g[p->ny + h->sat] -= w / span;
+                        g[d0 + h->d] += w * (supply - water) / (span * span);
+                        p->g[r * p->width + h->valve] = 0.0; /* its row is not what predicted it */
+                }
+        }
+}
+
+void plan_anchor_valves(struct plan *p)
+{
+        const size_t now = p->lag_max - 1;
+
+        for (size_t i = 0; i < p->nhandler; i++) {
+                struct plan_handler *h = &p->handler[i];
+                h->effectiveness = 0.0;
+                if (h->valve == SIZE_MAX || p->args.nd_chw == 0)
+                        continue;
+                const double back = *plan_d_at(p, now, h->d), water = *plan_d_at(p, now, p->args.d_chw);
+                const double e = coil_effectiveness(p, h, now);
+                h->v = 0.0;
+                for (size_t r = 0; r < p->lag_max; r++)
+                        h->v += *plan_y_at(p, r, h->valve) / (double)p->lag_max;
+                if (back - water > 3.0 && e > 0.1 && e < 1.0 && h->v > 0.05 && h->v <= 1.05)
+                        h->effectiveness = e;
+        }
 }
 
 void plan_simulate(struct plan *p)
@@ -32,6 +91,62 @@ void plan_simulate(struct plan *p)
                         for (size_t t = p->first[i]; t < p->first[i + 1]; t++)
                                 sum += p->coef[t] * z[p->off[t]];
                         z[i] = sum;
+                }
+        }
+        simulate_valves(p);
+}
+
+/* Return air follows the supply air and, heat being given, rises when less air carries it: ΔT_ret = mean over the
+ * zone's handlers of (ΔSAT − (T_ret − SAT)/fan · Δfan), a few minutes later. Without it the model holds return air
+ * where it is and believes that more air opens the valves. */
+static size_t zone_end(const struct plan *p, size_t h)
+{
+        size_t end = h;
+        while (end < p->nhandler && p->handler[end].zone == p->handler[h].zone)
+                end++;
+        return end;
+}
+
+static void forecast_return_air(struct plan *p)
+{
+        const size_t l = p->lag_max, n = p->args.horizon;
+
+        for (size_t h = 0, end; h < p->nhandler; h = end) {
+                double shift = 0.0;
+                end = zone_end(p, h);
+                for (size_t k = 0; k < n; k++) {
+                        double target = 0.0;
+                        for (size_t i = h; i < end; i++) {
+                                const struct plan_handler *v = &p->handler[i];
+                                target += *plan_u_at(p, l - 1 + k, v->sat) - p->now[v->sat] -
+                                          v->k_per_ratio * (*plan_u_at(p, l - 1 + k, v->fan) - p->now[v->fan]);
+                        }
+                        shift += RETURN_PER_STEP * (target / (double)(end - h) - shift);
+                        for (size_t i = h; i < end; i++)
+                                *plan_d_at(p, l - 1 + k, p->handler[i].d) = p->rat[p->handler[i].d * n + k] + shift;
+                }
+        }
+}
+
+/* Its adjoint: what the future return air does to the cost, onto the inputs. */
+static void return_air_gradient(struct plan *p)
+{
+        const size_t l = p->lag_max, n = p->args.horizon, d0 = p->ny + p->nu;
+
+        for (size_t h = 0, end; h < p->nhandler; h = end) {
+                double lambda = 0.0;
+                end = zone_end(p, h);
+                for (size_t k = n; k-- > 0;) {
+                        double *g = &p->g[(l - 1 + k) * p->width];
+                        lambda *= 1.0 - RETURN_PER_STEP;
+                        for (size_t i = h; i < end; i++)
+                                lambda += g[d0 + p->handler[i].d];
+                        for (size_t i = h; i < end; i++) {
+                                const struct plan_handler *v = &p->handler[i];
+                                const double w = RETURN_PER_STEP * lambda / (double)(end - h);
+                                g[p->ny + v->sat] += w;
+                                g[p->ny + v->fan] -= w * v->k_per_ratio;
+                        }
                 }
         }
 }
@@ -55,11 +170,19 @@ static bool reached(const struct plan *p, size_t j, size_t k, double target)
         return fabs(target - p->now[j]) <= p->u[j].rate * (double)(k + 1);
 }
 
-static double y_cost(const struct plan_y *y, double v, double *ret_slope)
+static double y_cost(const struct plan *p, const struct plan_y *y, double v, double *ret_slope)
 {
         const double e = v - y->target_max, c = v - y->knee;
         double cost = 0.0, slope = 0.0;
 
+        if (y->kind == PLAN_Y_VALVE) {
+                cost += p->pump_price_w * v;
+                slope += p->pump_price_w;
+        }
+        if (y->kind == PLAN_Y_INLET && y->knee_w_per_k > 0.0) {
+                cost += SERVER_LEAK_SHARE * y->knee_w_per_k * v;
+                slope += SERVER_LEAK_SHARE * y->knee_w_per_k;
+        }
         if (e > 0.0) {
                 cost += y->weight * e * e;
                 slope += 2.0 * y->weight * e;
@@ -73,6 +196,26 @@ static double y_cost(const struct plan_y *y, double v, double *ret_slope)
         }
         *ret_slope = slope;
         return cost;
+}
+
+/* Price of the widest valve at row r: price · log(Σ exp(s·v))/s; slopes are added to g unless NULL. */
+static double widest_cost(const struct plan *p, size_t r, double weight, double *g)
+{
+        double widest = -INFINITY, sum = 0.0;
+
+        if (!(p->valve_price_w > 0.0))
+                return 0.0;
+        for (size_t a = 0; a < p->npy; a++)
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row] && *plan_y_at(p, r, p->y[a].row) > widest)
+                        widest = *plan_y_at(p, r, p->y[a].row);
+        for (size_t a = 0; a < p->npy; a++)
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row])
+                        sum += exp(WIDEST_SHARP * (*plan_y_at(p, r, p->y[a].row) - widest));
+        for (size_t a = 0; a < p->npy && g; a++)
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row])
+                        g[p->y[a].row] += weight * p->valve_price_w *
+                                          exp(WIDEST_SHARP * (*plan_y_at(p, r, p->y[a].row) - widest)) / sum;
+        return weight * p->valve_price_w * (widest + log(sum) / WIDEST_SHARP);
 }
 
 static double move_weight(const struct plan *p, size_t j)
@@ -122,12 +265,15 @@ double plan_fast_cost(struct plan *p, const double *target, double *grad)
         for (size_t k = 0; k < n; k++)
                 for (size_t j = 0; j < p->nu; j++)
                         *plan_u_at(p, l - 1 + k, j) = p->free[j] ? reach(p, j, k, target[j]) : p->now[j];
+        forecast_return_air(p);
         plan_simulate(p);
         for (size_t k = 0; k < n; k++) {
+                cost += widest_cost(p, l + k, step_weight(k, n), NULL);
                 for (size_t a = 0; a < p->npy; a++) {
                         double slope;
                         if (p->row_ok[p->y[a].row])
-                                cost += step_weight(k, n) * y_cost(&p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
+                                cost +=
+                                    step_weight(k, n) * y_cost(p, &p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
                 }
         }
         if (grad)
@@ -142,15 +288,20 @@ void plan_fast_gradient(struct plan *p, const double *target, double *grad)
         memset(grad, 0, p->nu * sizeof *grad);
         memset(p->g, 0, (l + n) * p->width * sizeof *p->g);
         (void)u_cost(p, target, grad);
-        for (size_t k = n; k-- > 0;) {
+        for (size_t k = 0; k < n; k++) {
                 double *g = &p->g[(l + k) * p->width];
+                (void)widest_cost(p, l + k, step_weight(k, n), g);
                 for (size_t a = 0; a < p->npy; a++) {
                         double slope;
                         if (!p->row_ok[p->y[a].row])
                                 continue;
-                        (void)y_cost(&p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
+                        (void)y_cost(p, &p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
                         g[p->y[a].row] += step_weight(k, n) * slope;
                 }
+        }
+        valves_gradient(p);
+        for (size_t k = n; k-- > 0;) {
+                double *g = &p->g[(l + k) * p->width];
                 for (size_t i = 0; i < p->ny; i++) {
                         const double lambda = g[i];
                         if (lambda == 0.0)
@@ -159,6 +310,7 @@ void plan_fast_gradient(struct plan *p, const double *target, double *grad)
                                 g[p->off[t]] += p->coef[t] * lambda;
                 }
         }
+        return_air_gradient(p);
         for (size_t j = 0; j < p->nu; j++)
                 for (size_t k = 0; k < n && p->free[j]; k++)
                         if (reached(p, j, k, target[j]))

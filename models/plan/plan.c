@@ -11,9 +11,10 @@
 
 #define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (plant.md: 1–4 %) */
 #define COP_UNKNOWN 5.0
-#define CHAIN_OPEN 0.8    /* part of a warmer supply that ends up as warmer water while the water may still rise */
-#define CHAIN_CLOSED 0.15 /* … once it may not: less flow and less dehumidification remain */
-#define EXPLORE_BIAS 0.15 /* drift of the random walk, part of its amplitude */
+#define CHAIN_OPEN 0.8        /* part of a warmer supply that ends up as warmer water while the water may still rise */
+#define VALVE_OPENS_PER_K 0.1 /* of a working coil, per K of warmer water */
+#define CHAIN_CLOSED 0.15     /* … once it may not: less flow and less dehumidification remain */
+#define EXPLORE_BIAS 0.15     /* drift of the random walk, part of its amplitude */
 #define VALVE_RAISE_BELOW 0.75
 #define RMSE_UNTRUSTED_K 1.0
 #define JUMP_UNTRUSTED_K 8.0
@@ -50,6 +51,8 @@ static void lay_out(struct slicer *s, struct plan *p)
 
         p->u = slice(s, p->nu, sizeof *p->u);
         p->y = slice(s, p->npy, sizeof *p->y);
+        p->handler = slice(s, p->nu, sizeof *p->handler);
+        p->rat = slice(s, p->nd * p->args.horizon, sizeof(double));
         p->acts = slice(s, p->nu * p->npy, 1);
         p->row_ok = slice(s, p->ny, 1);
         p->free = slice(s, p->nu, 1);
@@ -88,16 +91,53 @@ static bool args_ok(const struct plan_args *a, const struct arx_structure *st)
                a->nd_chw <= st->nd && (a->nd_chw == 0 || a->d_chw <= st->nd - a->nd_chw);
 }
 
-static bool u_ok(const struct plan_u *u)
+static bool u_ok(const struct plan_u *u, size_t nd)
 {
-        return u->lo <= u->hi && isfinite(u->lo) && isfinite(u->hi) && u->rate >= 0.0 && isfinite(u->rate) &&
-               u->nominal >= u->lo && u->nominal <= u->hi && u->rated_w >= 0.0 && isfinite(u->rated_w);
+        return u->d_rat < (int)nd && u->lo <= u->hi && isfinite(u->lo) && isfinite(u->hi) && u->rate >= 0.0 &&
+               isfinite(u->rate) && u->nominal >= u->lo && u->nominal <= u->hi && u->rated_w >= 0.0 &&
+               isfinite(u->rated_w);
 }
 
 static bool y_ok(const struct plan_y *y, size_t ny)
 {
         return y->row < ny && isfinite(y->target_max) && y->weight >= 0.0 && isfinite(y->weight) &&
                (isnan(y->knee) || (y->knee_w_per_k >= 0.0 && isfinite(y->knee_w_per_k)));
+}
+
+/* The valve whose row has this setpoint among its regressors. */
+static size_t own_valve(const struct plan *p, const struct arx_structure *st, size_t sat)
+{
+        for (size_t a = 0; a < p->npy; a++) {
+                const size_t row = p->y[a].row;
+                if (p->y[a].kind != PLAN_Y_VALVE)
+                        continue;
+                for (size_t t = st->row_start[row]; t < st->row_start[row + 1]; t++)
+                        if (st->term[t].src == ARX_SRC_U && st->term[t].index == sat)
+                                return row;
+        }
+        return SIZE_MAX;
+}
+
+/* Air handlers with both commands and a return air temperature, those of a zone side by side. */
+static void find_handlers(struct plan *p, const struct arx_structure *st)
+{
+        for (size_t j = 0; j < p->nu; j++) {
+                if (p->u[j].kind != PLAN_U_SAT || p->u[j].d_rat < 0)
+                        continue;
+                for (size_t f = 0; f < p->nu; f++) {
+                        if (p->u[f].kind != PLAN_U_FAN || p->u[f].d_rat != p->u[j].d_rat)
+                                continue;
+                        size_t at = p->nhandler++;
+                        for (; at > 0 && p->handler[at - 1].zone > p->u[j].zone; at--)
+                                p->handler[at] = p->handler[at - 1];
+                        p->handler[at] = (struct plan_handler){.sat = j,
+                                                               .fan = f,
+                                                               .d = (size_t)p->u[j].d_rat,
+                                                               .zone = p->u[j].zone,
+                                                               .valve = own_valve(p, st, j)};
+                        break;
+                }
+        }
 }
 
 /* acts: u is a regressor of the output's row, or of the row of an output that is a regressor of it. */
@@ -126,7 +166,7 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
         if (nu == 0 || nu > 512 || nu != st->nu || st->ny == 0 || st->lag_max == 0 || !args_ok(a, st))
                 return -EINVAL;
         for (size_t j = 0; j < nu; j++)
-                if (!u_ok(&u[j]))
+                if (!u_ok(&u[j], st->nd))
                         return -EINVAL;
         for (size_t i = 0; i < ny; i++)
                 if (!y_ok(&y[i], st->ny))
@@ -142,6 +182,7 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
         if (ny)
                 memcpy(p->y, y, ny * sizeof *y);
         find_influence(p, st);
+        find_handlers(p, st);
         *ret = p;
         return 0;
 }
@@ -283,18 +324,76 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
                         *plan_d_at(p, l - 1 + k, i) = last;
                 }
         }
+        for (size_t h = 0; h < p->nhandler; h++) {
+                struct plan_handler *v = &p->handler[h];
+                const double lift = *plan_d_at(p, l - 1, v->d) - p->now[v->sat], fan = p->now[v->fan];
+                v->k_per_ratio = lift > 0.0 && lift < 40.0 && fan > 0.1 ? lift / fan : 0.0;
+                for (size_t k = 0; k < p->args.horizon; k++)
+                        p->rat[v->d * p->args.horizon + k] = *plan_d_at(p, l - 1 + k, v->d);
+        }
         for (size_t r = 0; r < l + p->args.horizon; r++)
                 p->z[r * p->width + p->width - 1] = 1.0;
         for (size_t k = 0; k < p->args.horizon; k++)
                 memcpy(plan_u_at(p, l - 1 + k, 0), p->now, p->nu * sizeof *p->now);
+        plan_anchor_valves(p);
         find_usable_rows(p, in->model);
         compile_rows(p, in->model);
         find_free(p, in->model);
         return true;
 }
 
-/* Chiller power saved per K of warmer supply air, shared among the air handlers by capacity. */
-static void value_supply_air(struct plan *p, const struct plan_input *in)
+/* Chiller power saved per K of warmer chilled water. */
+static double water_slope(const struct plan_input *in, double chiller_w)
+{
+        struct energy_sample s = in->plant;
+        struct energy_estimate cold, warm;
+        double slope = CHILLER_SLOPE_PER_K * chiller_w;
+
+        if (in->energy && energy_predict(in->energy, &s, &cold)) {
+                s.chwst_c += 0.5;
+                if (energy_predict(in->energy, &s, &warm) && isfinite(cold.power_w - warm.power_w))
+                        slope = plan_clamp((cold.power_w - warm.power_w) / 0.5, 0.005 * chiller_w, 0.04 * chiller_w);
+        }
+        return slope;
+}
+
+/* Pump power per opening of one valve, about the measured point. */
+static double pump_slope(const struct plan *p, const struct plan_input *in)
+{
+        const double pump = in->plant.power_w[ENERGY_PUMPS], valve = in->plant.valve_mean_ratio;
+        size_t nvalve = 0;
+
+        for (size_t a = 0; a < p->npy; a++)
+                nvalve += p->y[a].kind == PLAN_Y_VALVE;
+        if (nvalve == 0 || !(pump > 0.0 && isfinite(pump)) || !(valve > 0.1 && valve <= 1.05))
+                return 0.0;
+        return pump * PLAN_PUMP_SHARE * 3.0 * valve * valve / (double)nvalve;
+}
+
+/* Every valve that matters is modelled, and the chilled water could rise if the widest of them closed. */
+static bool valves_bind(const struct plan *p)
+{
+        double chwst_room = 0.0, coldest = INFINITY;
+        size_t nvalve = 0;
+
+        for (size_t j = 0; j < p->nu; j++)
+                if (p->u[j].kind == PLAN_U_SAT && p->now[j] < coldest)
+                        coldest = p->now[j];
+        for (size_t j = 0; j < p->nu; j++)
+                if (p->u[j].kind == PLAN_U_CHWST)
+                        chwst_room = fmax(chwst_room, fmin(p->u[j].hi, coldest - PLAN_SUPPLY_APPROACH_K) - p->now[j]);
+        for (size_t a = 0; a < p->npy; a++) {
+                if (p->y[a].kind != PLAN_Y_VALVE)
+                        continue;
+                nvalve++;
+                if (!p->row_ok[p->y[a].row])
+                        return false;
+        }
+        return nvalve > 0 && chwst_room > 0.25;
+}
+
+/* What warmer water is worth, and through what: the widest valve while that keeps the water cold, else supply air. */
+static void value_warmth(struct plan *p, const struct plan_input *in)
 {
         double heat = in->plant.heat_w, capacity = 0.0, fans = 0.0, chiller, slope, chain = CHAIN_CLOSED;
         size_t nsat = 0;
@@ -315,14 +414,13 @@ static void value_supply_air(struct plan *p, const struct plan_input *in)
         chiller = in->plant.power_w[ENERGY_CHILLERS];
         if (!(chiller > 0.0 && isfinite(chiller)))
                 chiller = heat / COP_UNKNOWN;
-        slope = CHILLER_SLOPE_PER_K * chiller;
+        slope = water_slope(in, chiller);
 
-        struct energy_sample s = in->plant;
-        struct energy_estimate cold, warm;
-        if (in->energy && energy_predict(in->energy, &s, &cold)) {
-                s.chwst_c += 0.5;
-                if (energy_predict(in->energy, &s, &warm) && isfinite(cold.power_w - warm.power_w))
-                        slope = plan_clamp((cold.power_w - warm.power_w) / 0.5, 0.005 * chiller, 0.04 * chiller);
+        p->pump_price_w = pump_slope(p, in);
+        p->valve_price_w = 0.0;
+        if (valves_bind(p)) {
+                p->valve_price_w = CHAIN_OPEN * slope / VALVE_OPENS_PER_K;
+                chain = CHAIN_CLOSED;
         }
         for (size_t j = 0; j < p->nu; j++) {
                 p->value[j] = 0.0;
@@ -438,7 +536,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
 
         usable = plan_load_window(p, in);
         if (usable && !in->explore) {
-                value_supply_air(p, in);
+                value_warmth(p, in);
                 plan_fast(p);
                 for (size_t j = 0; j < p->nu; j++)
                         if (p->free[j])

@@ -25,6 +25,7 @@ struct plan_u {
         double lo, hi, rate; /* rate: either direction, per fast step; slow kinds (CHWST, CWST): per slow step */
         double nominal;
         int zone;       /* −1 = plant */
+        int d_rat;      /* SAT and fan: disturbance that is this air handler's return air, −1 = none */
         double rated_w; /* fan: power at full speed; chiller: capacity; SAT: the air handler's capacity, 0 = unknown */
 };
 

@@ -6,25 +6,48 @@
 
 #include "models/plan/plan.h"
 
+/* Chilled water stays this far below the coldest supply air asked for. */
+#define PLAN_SUPPLY_APPROACH_K 3.0
+/* Pumps: P = P_now (1 + SHARE (v³ − v_now³)), v the valves' mean opening: with all valves wide open two thirds of the
+ * pump power follow the cube of the flow, the rest is constant flow through the chillers. */
+#define PLAN_PUMP_SHARE 0.65
+
+/* An air handler whose return air is measured: its return air is forecast by energy balance, and its valve by what the
+ * coil must do, both anchored at what is measured now. */
+struct plan_handler {
+        size_t sat, fan, d; /* u, u, d */
+        int zone;
+        double k_per_ratio; /* (return − supply)/fan now */
+        size_t valve;       /* output, SIZE_MAX = none */
+        double effectiveness,
+            v; /* (return − supply)/(return − water) and opening now; 0 = the valve's own row predicts */
+};
+
 struct plan {
         struct plan_args args;
         size_t nu, ny, nd, npy, lag_max, nterm; /* ny: outputs of the model; npy: outputs that matter here */
         struct plan_u *u;                       /* [nu] */
         struct plan_y *y;                       /* [npy] */
+        struct plan_handler *handler;           /* [nu], by zone */
+        size_t nhandler;
         uint8_t *acts; /* [nu × npy] 1 = u can move that output (directly or through another output) */
 
         /* Work of one step, no meaning between steps. History and future share one table of rows [y | u | d | 1], so
          * that a regressor is one offset from its output's row: z[r·width + i] = Σ coef·z[r·width + off]. Row lag_max−1
          * = now. */
-        uint8_t *row_ok;                                  /* [ny] fitted and all its regressors known */
-        uint8_t *free;                                    /* [nu] 1 = the fast plan may move it */
-        size_t width;                                     /* ny + nu + nd + 1 */
-        double *z, *g;                                    /* [lag_max + horizon rows] values; adjoint */
-        size_t *first;                                    /* [ny + 1] terms of each usable row that are not 0 */
-        double *coef;                                     /* [nterm] */
-        ptrdiff_t *off;                                   /* [nterm] */
-        double *now, *value;                              /* [nu] operating point; W per K of warmer supply air */
+        uint8_t *row_ok;     /* [ny] fitted and all its regressors known */
+        uint8_t *free;       /* [nu] 1 = the fast plan may move it */
+        size_t width;        /* ny + nu + nd + 1 */
+        double *z, *g;       /* [lag_max + horizon rows] values; adjoint */
+        size_t *first;       /* [ny + 1] terms of each usable row that are not 0 */
+        double *coef;        /* [nterm] */
+        ptrdiff_t *off;      /* [nterm] */
+        double *rat;         /* [nd × horizon] return air as forecast without us; row of a handler's d */
+        double *now, *value; /* [nu] operating point; W per K of warmer supply air */
         double *target, *trial, *grad, *grad_prev, *best; /* [nu] */
+
+        double pump_price_w;  /* W per opening of one valve: its water is pumped */
+        double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
         uint64_t staged_step; /* slow step counter of the last staging move */
         uint64_t slow_count;
@@ -59,6 +82,8 @@ static inline double *plan_d_at(const struct plan *p, size_t row, size_t k)
         return &p->z[row * p->width + p->ny + p->nu + k];
 }
 
+/* Remembers what the coils do now, for plan_simulate. */
+void plan_anchor_valves(struct plan *p);
 double plan_clamp(double v, double lo, double hi);
 /* Largest valve opening now; NaN when no valve is known. */
 double plan_valve_now(const struct plan *p);

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALVE_PER_K 0.15      /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
-#define VALVE_WEIGHT_W 2e5    /* W per (opening above the limit)² */
-#define SUPPLY_APPROACH_K 3.0 /* chilled water stays this far below the coldest supply air asked for */
-#define STAGING_GAP 6         /* slow steps between two staging moves */
-#define GAIN_MIN_RATIO 0.001  /* of plant power: below it a move is noise */
+#define VALVE_PER_K 0.15     /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
+#define VALVE_WEIGHT_W 2e5   /* W per (opening above the limit)² */
+#define TOWER_EXPONENT 4.0   /* of tower fan power over 1/approach: fan cubes, and a little more */
+#define STAGING_GAP 6        /* slow steps between two staging moves */
+#define GAIN_MIN_RATIO 0.001 /* of plant power: below it a move is noise */
 #define STAGING_GAIN_RATIO 0.015
 #define VALVE_RAISE_BELOW 0.75 /* without an energy model */
 #define VALVE_LOWER_ABOVE 0.9
@@ -169,8 +169,8 @@ static double chw_ceiling(const struct plan *p, const double *u, size_t j)
 {
         double ceiling = p->u[j].hi;
         for (size_t k = 0; k < p->nu; k++)
-                if (p->u[k].kind == PLAN_U_SAT && u[k] - SUPPLY_APPROACH_K < ceiling)
-                        ceiling = u[k] - SUPPLY_APPROACH_K;
+                if (p->u[k].kind == PLAN_U_SAT && u[k] - PLAN_SUPPLY_APPROACH_K < ceiling)
+                        ceiling = u[k] - PLAN_SUPPLY_APPROACH_K;
         return ceiling;
 }
 
@@ -240,6 +240,25 @@ static struct move prior_move(double valve)
         return m;
 }
 
+/* Near the edge of the tower's reach its fans rise as (1/approach)³, and pumps with the valves: about the measured
+ * point that is steeper than a model fitted over everything says. Returns what to add to its estimate. */
+static double local_correction(const struct plan_input *in, const struct energy_sample *s,
+                               const struct energy_estimate *e, const struct energy_estimate *hold, double valve_factor)
+{
+        const double tower = in->plant.power_w[ENERGY_TOWERS], pump = in->plant.power_w[ENERGY_PUMPS];
+        const double approach = in->plant.cwst_c - in->plant.wetbulb_c, next = s->cwst_c - in->plant.wetbulb_c;
+        const double valve = in->plant.valve_mean_ratio;
+        double add = 0.0;
+
+        if (tower > 0.0 && approach > 0.5 && next > 0.5 && next != approach) {
+                const double local = tower * (pow(approach / next, TOWER_EXPONENT) - 1.0);
+                add += local - (e->part_w[ENERGY_TOWERS] - hold->part_w[ENERGY_TOWERS]);
+        }
+        if (pump > 0.0 && valve > 0.0)
+                add += pump * PLAN_PUMP_SHARE * pow(valve, 3.0) * (pow(valve_factor, 3.0) - 1.0);
+        return isfinite(add) ? add : 0.0;
+}
+
 static struct move best_move(struct plan *p, const struct plan_input *in, const struct staging *st, const double *u,
                              const struct energy_estimate *hold, const double *valve_at)
 {
@@ -272,6 +291,7 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
                                         continue;
                                 if (!(must_lower || e.distance <= p->args.trust || e.distance <= hold->distance))
                                         continue;
+                                e.power_w += local_correction(in, &s, &e, hold, valve_at[c] / valve_at[0]);
                                 gain = hold_score - e.power_w - p->args.spread_k * e.std_w -
                                        valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0);
                                 if (gain > best_gain) {

@@ -27,7 +27,7 @@
 #define WINDOW 12
 #define U_MAX (2 * CRAH_MAX + 5)
 #define Y_MAX (2 * CRAH_MAX + RACK_MAX)
-#define D_MAX (RACK_MAX + 1)
+#define D_MAX (RACK_MAX + 1 + CRAH_MAX)
 
 struct room {
         size_t ncrah, nrack, nu, ny, nd;
@@ -118,6 +118,11 @@ static void room_next(const struct room *r, const double *y, const double *u, co
         }
 }
 
+static double return_air(double sat, double fan)
+{
+        return sat + 6.0 / fan;
+}
+
 static void room_step(struct room *r, const double *u)
 {
         double next[Y_MAX];
@@ -131,6 +136,8 @@ static void room_step(struct room *r, const double *u)
         for (size_t i = 0; i < r->nrack; i++)
                 r->wd[(WINDOW - 1) * r->nd + i] = 8e3 + 500.0 * sin(0.7 * (double)i);
         r->wd[(WINDOW - 1) * r->nd + r->nrack] = r->wu[(WINDOW - 1) * r->nu + chw_u(r)];
+        for (size_t c = 0; c < r->ncrah; c++)
+                r->wd[(WINDOW - 1) * r->nd + r->nrack + 1 + c] = return_air(u[2 * c], u[2 * c + 1]);
 }
 
 static struct arx_window window_of(const struct room *r)
@@ -158,6 +165,8 @@ static void start_state(struct room *r, double sat, double fan, double chw)
                         y[i] = sat + 5e-4 * d[i] - 8.0 * (fan - 0.6);
                 }
                 d[r->nrack] = chw;
+                for (size_t c = 0; c < r->ncrah; c++)
+                        d[r->nrack + 1 + c] = return_air(sat, fan);
         }
 }
 
@@ -194,7 +203,7 @@ static struct room *room_new(size_t ncrah, size_t nrack, size_t samples)
         r->nrack = nrack;
         r->nu = 2 * ncrah + 5;
         r->ny = nrack + 2 * ncrah;
-        r->nd = nrack + 1;
+        r->nd = nrack + 1 + ncrah;
         rng_seed(&r->rng, 77, 0);
         structure(r);
         arx_args_default(&aa);
@@ -203,13 +212,13 @@ static struct room *room_new(size_t ncrah, size_t nrack, size_t samples)
         assert_int_equal(arx_create(r->model_mem, arx_memsize(&r->st), &r->st, &aa, NULL, NULL, &r->model), 0);
 
         for (size_t c = 0; c < ncrah; c++) {
-                r->u[2 * c] = (struct plan_u){PLAN_U_SAT, 15, 27, 0.5, 18, 0, 120e3};
-                r->u[2 * c + 1] = (struct plan_u){PLAN_U_FAN, 0.3, 1.0, 0.05, 0.8, 0, 7500};
+                r->u[2 * c] = (struct plan_u){PLAN_U_SAT, 15, 27, 0.5, 18, 0, (int)(nrack + 1 + c), 120e3};
+                r->u[2 * c + 1] = (struct plan_u){PLAN_U_FAN, 0.3, 1.0, 0.05, 0.8, 0, (int)(nrack + 1 + c), 7500};
         }
-        r->u[chw_u(r)] = (struct plan_u){PLAN_U_CHWST, 7, 16, 1.0, 8, -1, 0};
-        r->u[chw_u(r) + 1] = (struct plan_u){PLAN_U_CWST, 18, 32, 1.0, 27, -1, 0};
+        r->u[chw_u(r)] = (struct plan_u){PLAN_U_CHWST, 7, 16, 1.0, 8, -1, -1, 0};
+        r->u[chw_u(r) + 1] = (struct plan_u){PLAN_U_CWST, 18, 32, 1.0, 27, -1, -1, 0};
         for (size_t k = 2; k < 5; k++)
-                r->u[chw_u(r) + k] = (struct plan_u){PLAN_U_CHILLER, 0, 1, 1, 1, -1, 400e3};
+                r->u[chw_u(r) + k] = (struct plan_u){PLAN_U_CHILLER, 0, 1, 1, 1, -1, -1, 400e3};
         for (size_t i = 0; i < nrack; i++)
                 r->y[r->npy++] = (struct plan_y){PLAN_Y_INLET, i, 26.0, 2e3, 25.0, 60.0};
         for (size_t c = 0; c < ncrah; c++)
