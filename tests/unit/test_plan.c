@@ -314,6 +314,33 @@ static void gradient_is_exact(void **state)
         room_free(r);
 }
 
+/* Heat being given, more air comes back cooler and asks less of the coil; warmer water and colder supply ask more. */
+static void valves_answer_as_coils_do(void **state)
+{
+        (void)state;
+        struct room *r = room_new(3, 6, 400);
+        start_state(r, 20.0, 0.6, 10);
+        struct plan_input in = input_of(r, 0);
+        struct plan_output out;
+        double target[U_MAX];
+        const size_t end = LAGS + r->args.horizon - 1, valve = r->nrack + r->ncrah;
+
+        plan_step(r->plan, &in, &out);
+        memcpy(target, r->plan->now, r->nu * sizeof *target);
+        (void)plan_fast_cost(r->plan, target, NULL);
+        const double held = *plan_y_at(r->plan, end, valve);
+        near(held, 0.5, 1e-6); /* anchored at what is measured */
+        for (size_t c = 0; c < 3; c++)
+                target[2 * c + 1] = 0.7;
+        (void)plan_fast_cost(r->plan, target, NULL);
+        assert_true(*plan_y_at(r->plan, end, valve) < held - 0.02);
+        memcpy(target, r->plan->now, r->nu * sizeof *target);
+        target[0] = 19.0;
+        (void)plan_fast_cost(r->plan, target, NULL);
+        assert_true(*plan_y_at(r->plan, end, valve) > held + 0.02);
+        room_free(r);
+}
+
 static double power_of(const struct room *r, const double *u)
 {
         double w = 0.0;
@@ -691,6 +718,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(gradient_is_exact),
+            cmocka_unit_test(valves_answer_as_coils_do),
             cmocka_unit_test(closed_loop_saves_fan_power_inside_the_targets),
             cmocka_unit_test(unfitted_model_or_unknown_state_proposes_nothing_new),
             cmocka_unit_test(blind_spot_freezes_the_variables_that_reach_it),
