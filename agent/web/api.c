@@ -10,6 +10,8 @@
 #include "agent/web/asset.h"
 #include "agent/web/request.h"
 
+#define EVENTS_SEARCHED "5000" /* newest ones: severity has no index */
+
 enum { SERIES_BUDGET_MS = 400, HOTTEST = 5, BAD_LISTED = 20 };
 
 static const char type_json[] = "application/json; charset=utf-8";
@@ -74,8 +76,8 @@ static void put_limits(const struct site *site, struct text *t)
         const struct site_limits *l = &site->limits;
 
         text_put(t, ",\"limits\":{\"inlet_recommended_c\":");
-        text_json_number(t, l->inlet_recommended_c);
-        member(t, "inlet_allowable_c", l->inlet_allowable_c);
+        text_json_number(t, view_inlet_recommended_c(site));
+        member(t, "inlet_allowable_c", view_inlet_allowable_c(site));
         member(t, "inlet_min_c", l->inlet_min_c);
         member(t, "chwst_min_c", l->chwst_min_c);
         member(t, "chwst_max_c", l->chwst_max_c);
@@ -108,10 +110,10 @@ static int put_inlets(const struct view *v, struct text *t)
                 if (!view_is_present(v, i))
                         continue;
                 h[n++] = (struct hot){i, v->latest[i].value};
-                above += v->latest[i].value > v->site->limits.inlet_recommended_c;
+                above += v->latest[i].value > view_inlet_recommended_c(v->site);
         }
         qsort(h, n, sizeof *h, hotter);
-        text_printf(t, ",\"inlet\":{\"reporting\":%zu,\"total\":%zu,\"above_max\":%zu", n, total, above);
+        text_printf(t, ",\"inlet\":{\"reporting\":%zu,\"total\":%zu,\"above_recommended\":%zu", n, total, above);
         member(t, "max_c", n > 0 ? h[0].value : (double)NAN);
         member(t, "median_c",
                n > 0 ? (n % 2 ? h[n / 2].value : (h[n / 2 - 1].value + h[n / 2].value) / 2) : (double)NAN);
@@ -248,17 +250,18 @@ static int put_series(struct console *c, const struct web_request *q, struct tex
         return series_json(c->series, v->store, hours, v->counts.first_t_ms, v->counts.last_t_ms, SERIES_BUDGET_MS, t);
 }
 
-static int put_rows(struct console *c, const struct web_request *q, const char *sql, struct text *t)
+static int put_rows(struct console *c, const struct web_request *q, const char *sql, size_t np, struct text *t)
 {
-        struct store_param p = {0};
+        struct store_param p[2] = {{0}, {0}};
         char *json = NULL;
         int r;
 
-        if (request_int(q->param(q->ctx, "limit"), 50, 1, SERIES_ROWS_MAX, &p.i) < 0)
+        if (request_int(q->param(q->ctx, "limit"), 50, 1, SERIES_ROWS_MAX, &p[0].i) < 0 ||
+            request_int(q->param(q->ctx, "severity"), 7, 0, 7, &p[1].i) < 0)
                 return -EINVAL;
         if (!c->view->store)
                 return -ENODATA;
-        r = store_query_json(c->view->store, sql, &p, 1, &json);
+        r = store_query_json(c->view->store, sql, p, np, &json);
         if (r < 0)
                 return r;
         text_put(t, "{\"rows\":");
@@ -274,13 +277,17 @@ static int put_decisions(struct console *c, const struct web_request *q, struct 
                         "SELECT id, run, t_ms, time, step, mode, decision, reason, binding, margin, fraction, verified,"
                         " terminal, has_proposal, predicted_w, predicted_std_w, move, worst_inlet_c, solve_s"
                         " FROM v_decisions ORDER BY id DESC LIMIT ?1",
-                        t);
+                        1, t);
 }
 
 static int put_events(struct console *c, const struct web_request *q, struct text *t)
 {
         return put_rows(
-            c, q, "SELECT id, run, t_ms, time, severity, component, text FROM v_events ORDER BY id DESC LIMIT ?1", t);
+            c, q,
+            "SELECT id, run, t_ms, time, severity, component, text FROM v_events WHERE id IN (SELECT id FROM"
+            " event WHERE severity <= ?2 AND id > (SELECT max(id) FROM event) - " EVENTS_SEARCHED
+            " ORDER BY id DESC LIMIT ?1) ORDER BY id DESC",
+            2, t);
 }
 
 static int put_status_route(struct console *c, const struct web_request *q, struct text *t)
@@ -321,7 +328,10 @@ static void say(struct web_response *ret, unsigned status, const char *json)
 static void fail(struct web_response *ret, int r)
 {
         if (r == -EINVAL)
-                say(ret, 400, "{\"error\":\"hours is a whole number from 1 to 168, limit one from 1 to 500\"}\n");
+                say(ret, 400,
+                    "{\"error\":\"hours is a whole number from 1 to 168, limit one from 1 to 500, severity one from 0 "
+                    "to"
+                    " 7\"}\n");
         else if (r == -ENODATA)
                 say(ret, 503, "{\"error\":\"no data yet: the database does not exist or cannot be read\"}\n");
         else if (r == -EBUSY)

@@ -190,6 +190,7 @@ static void run(struct http *h)
 {
         MHD_UNSIGNED_LONG_LONG wait_ms = TICK_MS;
 
+        drop_slow(h); /* here, not in the timer: every event moves that one on */
         for (int i = 0; i < RUNS_MAX; i++) {
                 (void)MHD_run(h->daemon);
                 wait_ms = TICK_MS;
@@ -208,10 +209,7 @@ static void on_ready(void *ctx, int fd, uint32_t events)
 
 static void on_tick(void *ctx)
 {
-        struct http *h = ctx;
-
-        drop_slow(h);
-        run(h);
+        run(ctx);
 }
 
 /* --- start and stop ---------------------------------------------------------------------------------------------- */

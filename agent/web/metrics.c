@@ -135,6 +135,11 @@ static double hottest(const struct view *v)
         return max;
 }
 
+static double kelvin(double v) /* without the noise of a subtraction */
+{
+        return round(v * 1e6) / 1e6;
+}
+
 static void put_slack(const struct view *v, struct text *t)
 {
         static const char name[] = "coolplane_safety_slack_celsius";
@@ -142,15 +147,15 @@ static void put_slack(const struct view *v, struct text *t)
         bool up = v->gate.link == GATE_RUNNING;
 
         if (isfinite(max_c))
-                gauge(t, "coolplane_inlet_recommended_celsius", "Hottest measured inlet.", max_c);
+                gauge(t, "coolplane_inlet_max_celsius", "Hottest measured inlet.", max_c);
         if (!isfinite(max_c) && !(up && isfinite(v->gate.margin_k)))
                 return;
         family(t, name, "gauge", "Distance to a limit; negative = beyond it.");
         if (up && isfinite(v->gate.margin_k))
                 sample(t, name, "constraint", "worst_case", v->gate.margin_k);
         if (isfinite(max_c)) {
-                sample(t, name, "constraint", "inlet_recommended", v->site->limits.inlet_recommended_c - max_c);
-                sample(t, name, "constraint", "inlet_allowable", v->site->limits.inlet_allowable_c - max_c);
+                sample(t, name, "constraint", "inlet_recommended", kelvin(view_inlet_recommended_c(v->site) - max_c));
+                sample(t, name, "constraint", "inlet_allowable", kelvin(view_inlet_allowable_c(v->site) - max_c));
         }
 }
 

@@ -12,23 +12,32 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
+/* Room for n bytes more and the NUL. */
+static bool reserve(struct text *t, size_t n)
+{
+        size_t cap = t->cap ? t->cap : 1024;
+        char *grown;
+
+        if (t->failed)
+                return false;
+        if (t->n + n + 1 <= t->cap)
+                return true;
+        while (cap < t->n + n + 1)
+                cap *= 2;
+        grown = realloc(t->v, cap);
+        if (!grown) {
+                t->failed = true;
+                return false;
+        }
+        t->v = grown;
+        t->cap = cap;
+        return true;
+}
+
 void text_putn(struct text *t, const char *s, size_t n)
 {
-        if (t->failed)
+        if (!reserve(t, n))
                 return;
-        if (t->n + n + 1 > t->cap) {
-                size_t cap = t->cap ? t->cap : 1024;
-
-                while (cap < t->n + n + 1)
-                        cap *= 2;
-                char *grown = realloc(t->v, cap);
-                if (!grown) {
-                        t->failed = true;
-                        return;
-                }
-                t->v = grown;
-                t->cap = cap;
-        }
         memcpy(t->v + t->n, s, n);
         t->n += n;
         t->v[t->n] = '\0';
@@ -41,17 +50,20 @@ void text_put(struct text *t, const char *s)
 
 void text_printf(struct text *t, const char *fmt, ...)
 {
-        char buf[512];
-        va_list ap;
+        va_list ap, again;
         int n;
 
         va_start(ap, fmt);
-        n = vsnprintf(buf, sizeof buf, fmt, ap);
+        va_copy(again, ap);
+        n = vsnprintf(NULL, 0, fmt, ap);
         va_end(ap);
-        if (n < 0 || (size_t)n >= sizeof buf)
+        if (n < 0)
                 t->failed = true;
-        else
-                text_putn(t, buf, (size_t)n);
+        else if (reserve(t, (size_t)n)) {
+                (void)vsnprintf(t->v + t->n, (size_t)n + 1, fmt, again);
+                t->n += (size_t)n;
+        }
+        va_end(again);
 }
 
 /* Length of the UTF-8 sequence at v (NUL-terminated), 0 if it is not valid. */

@@ -189,6 +189,16 @@ void view_refresh(struct view *v)
         v->read_mono_ms = clk_real_mono_ms();
 }
 
+double view_inlet_recommended_c(const struct site *site)
+{
+        return site->limits.inlet_recommended_c;
+}
+
+double view_inlet_allowable_c(const struct site *site)
+{
+        return site->limits.inlet_allowable_c;
+}
+
 bool view_is_present(const struct view *v, size_t point)
 {
         const struct view_latest *l = &v->latest[point];

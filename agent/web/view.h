@@ -49,6 +49,10 @@ int view_create(const struct site *site, const struct clk *clk, struct view **re
 struct view *view_free(struct view *v);
 void view_refresh(struct view *v);
 
+/* The two lines an inlet is held against, °C. */
+double view_inlet_recommended_c(const struct site *site);
+double view_inlet_allowable_c(const struct site *site);
+
 /* A sample counts as the present when it is good and not older than this before the newest one. */
 #define VIEW_PRESENT_MS (5 * 60 * 1000)
 bool view_is_present(const struct view *v, size_t point);

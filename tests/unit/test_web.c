@@ -492,10 +492,20 @@ static void metrics_from_a_database(void **state)
         b = ask(c, "/api/decisions", "1", 200);
         expect_part(b, "\"reason\":\"rate\"");
         free(b);
+        assert_int_equal(store_put_event(e->w, e->run, T0, 6, "vm", "small talk"), 0);
+        assert_int_equal(store_put_event(e->w, e->run, T0, 4, "modbus", "plc: down"), 0);
+        b = ask(c, "/api/events", "5", 200); /* limit and severity */
+        expect_part(b, "plc: down");
+        assert_null(strstr(b, "small talk"));
+        free(b);
+        b = ask(c, "/api/events", "7", 200);
+        expect_part(b, "small talk");
+        free(b);
+        free(ask(c, "/api/events", "8", 400));
         free(ask(c, "/api/decisions", "0", 400));
-        free(ask(c, "/api/decisions", "501", 400));
+        free(ask(c, "/api/series", "0", 400));
         free(ask(c, "/api/series", "169", 400));
-        free(ask(c, "/api/series", "168", 200));
+        free(ask(c, "/api/series", "7", 200));
         console_free(c);
 }
 

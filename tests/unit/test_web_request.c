@@ -83,6 +83,23 @@ static void numbers(void **state)
         }
 }
 
+static void long_text(void **state)
+{
+        char piece[3001];
+        struct text t = {0};
+
+        (void)state;
+        memset(piece, 'x', 3000);
+        piece[3000] = '\0';
+        for (int i = 0; i < 50; i++)
+                text_printf(&t, "%d:%s;", 10 + i, piece);
+        assert_false(t.failed);
+        assert_int_equal(t.n, 50 * 3004);
+        assert_int_equal(strlen(t.v), t.n);
+        assert_memory_equal(t.v + 49 * 3004, "59:x", 4);
+        text_free(&t);
+}
+
 static void hosts(void **state)
 {
         static const char *const names[] = {"console.example"};
@@ -244,9 +261,9 @@ static void gate_socket(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(json_escapes), cmocka_unit_test(label_escapes), cmocka_unit_test(numbers),
-            cmocka_unit_test(hosts),        cmocka_unit_test(query_numbers), cmocka_unit_test(gate_document),
-            cmocka_unit_test(gate_socket),
+            cmocka_unit_test(json_escapes),  cmocka_unit_test(label_escapes), cmocka_unit_test(numbers),
+            cmocka_unit_test(long_text),     cmocka_unit_test(hosts),         cmocka_unit_test(query_numbers),
+            cmocka_unit_test(gate_document), cmocka_unit_test(gate_socket),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

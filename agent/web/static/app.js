@@ -6,6 +6,8 @@
 
 const el = (id) => document.getElementById(id);
 const STATUS_MS = 3000, TABLES_MS = 5000, SERIES_MS = 10000;
+/* Its legend measures itself with an inline style, which the policy above refuses; ours is plain text beside the chart. */
+Dygraph.PLUGINS = Dygraph.PLUGINS.filter((p) => p !== Dygraph.Plugins.Legend);
 let hours = 6, limits = null, columns = [], rows = [], charts = {};
 
 /* ---- words and numbers ---- */
@@ -57,7 +59,7 @@ async function get(path) {
 
 const modes = {
   SHADOW: ["ok", "decides, writes nothing"],
-  ACTIVE: ["ok", "optimising inside certified limits"],
+  ACTIVE: ["ok", ""],
   HOLD: ["warn", "holds the present setpoints"],
   FALLBACK: ["bad", "runs on fallback setpoints"],
   RELEASE: ["bad", "has handed the plant back to its local controls"],
@@ -79,9 +81,11 @@ function showMode(s) {
   const [cls, what] = modes[g.mode] || ["unknown", ""];
   badge.textContent = g.mode;
   badge.className = "mode " + cls;
+  const why = g.reason + (g.binding ? " at " + shortName(g.binding) : "");
   let text = what;
-  if (g.mode !== "ACTIVE" && g.mode !== "SHADOW" && g.reason)
-    text += ": " + g.reason + (g.binding ? " at " + shortName(g.binding) : "");
+  if (g.mode === "ACTIVE")
+    text = g.decision === "accept" ? "runs the planner's proposal, certified" : "runs the planner's proposal as corrected: " + why;
+  else if (g.mode !== "SHADOW" && g.reason) text += ": " + why;
   if (g.exploring) text += "; identifying the plant";
   el("headline").textContent = text;
 }
@@ -93,29 +97,31 @@ function cycleLate(s) {
 function showNotice(s) {
   const n = el("notice");
   const last = s.database.last_t_ms;
-  let text = "";
+  let text = "", bad = !s.gate.status || cycleLate(s) || s.inlet.max_c > s.limits.inlet_allowable_c;
   if (!s.gate.status)
     text = "The gate is " + s.gate.link + (last ? ". What is shown was last stored at " + utc(last, true) + " UTC." : ".");
   else if (cycleLate(s))
     text = "No control cycle has completed for " + s.gate.cycle_seen_s.toFixed(0) + " s.";
   if (isNum(s.inlet.max_c) && s.inlet.max_c > s.limits.inlet_recommended_c)
-    text += (text ? " " : "") + plural(s.inlet.above_max, "inlet") + " above " + celsius(s.limits.inlet_recommended_c) + ".";
+    text += (text ? " " : "") + plural(s.inlet.above_recommended, "inlet") + " above the recommended " + celsius(s.limits.inlet_recommended_c) + ".";
   if (!s.database.open) text += (text ? " " : "") + "No data yet: " + s.database.error + ".";
   if (n.textContent !== text) n.textContent = text;
+  n.className = "notice " + (bad ? "bad" : "warn");
   n.hidden = text === "";
 }
 
 function showTiles(s) {
   const g = s.gate.status, i = s.inlet, p = s.power;
   big("inlet-max", celsius(i.max_c),
-    !isNum(i.max_c) ? "" : i.max_c > s.limits.inlet_recommended_c ? "is-bad" : i.max_c > s.limits.inlet_recommended_c - 1 ? "is-warn" : "");
+    !isNum(i.max_c) ? "" : i.max_c > s.limits.inlet_allowable_c ? "is-bad" : i.max_c > s.limits.inlet_recommended_c ? "is-warn" : "");
   el("inlet-note").textContent = i.total === 0 ? "no inlet sensor in the site file" : i.reporting === 0 ? "no data yet" :
-    (i.hottest.length ? shortName(i.hottest[0].point) + " · " : "") + "limit " + celsius(s.limits.inlet_recommended_c) +
+    (i.hottest.length ? shortName(i.hottest[0].point) + " · " : "") + "recommended up to " + celsius(s.limits.inlet_recommended_c) +
     " · median " + celsius(i.median_c) + " · " + i.reporting + " of " + i.total + " report";
   el("inlet-note").title = i.hottest.map((h) => h.point + " " + celsius(h.value_c)).join("\n");
   big("margin", g ? kelvin(g.margin_k) : "–", g && isNum(g.margin_k) && g.margin_k < 0 ? "is-bad" : "");
   el("margin-note").textContent = !g ? "the gate is " + s.gate.link : isNum(g.margin_k)
-    ? "between the certified worst case and its limit" : "not computed yet";
+    ? (g.margin_k < 0 ? "the computed worst case is beyond its limit" : "from the computed worst case to its limit")
+    : "not computed yet";
   const cooling = sumOf([p.crah_w, p.chiller_w, p.tower_w, p.pump_w]);
   big("cooling", kw(cooling));
   el("cooling-note").textContent = cooling === null ? "no data yet" :
@@ -175,7 +181,7 @@ function showHealth(s) {
   if (db.open) {
     list.push(wrong || p.no_sample_yet
       ? chip(p.good + " of " + p.total + " points good", wrong ? "warn" : "unknown")
-      : chip("all " + p.total + " points good", "ok"));
+      : chip("all " + p.total + " points good" + (g ? "" : " when last stored"), g ? "ok" : "unknown"));
     list.push(chip("database " + bytes(db.bytes) + ", " + db.samples.toLocaleString("en") + " samples", "unknown",
       db.first_t_ms ? "from " + utc(db.first_t_ms, true) + " UTC" : ""));
   } else {
@@ -249,9 +255,9 @@ function eventRow(e) {
 }
 
 async function readTables() {
-  const d = await get("/api/decisions?limit=20"), e = await get("/api/events?limit=20");
+  const d = await get("/api/decisions?limit=20"), e = await get("/api/events?limit=20&severity=5");
   fill("decisions", d && d.rows, 10, decisionRow, "no decision yet");
-  fill("events", e && e.rows, 4, eventRow, "no event yet");
+  fill("events", e && e.rows, 4, eventRow, "nothing so far");
 }
 
 /* ---- charts ---- */
@@ -266,7 +272,8 @@ const same = (v) => [v, v, v];
 const specs = {
   inlets: {
     series: [["hottest", 1, (r) => at(r, "inlet_max_c")], ["median", 2, (r) => at(r, "inlet_median_c")]],
-    print: celsius, ylabel: "°C", limits: () => [["limit", limits.inlet_recommended_c, "--warn", "l-max"], ["trip", limits.inlet_allowable_c, "--bad", "l-trip"]],
+    print: celsius, ylabel: "°C", limits: () => [["recommended", limits.inlet_recommended_c, "--warn", "l-max"],
+      ["allowable", limits.inlet_allowable_c, "--bad", "l-trip"]],
     options: { strokeWidth: 2 }, few: 2,
   },
   air: {
@@ -414,6 +421,7 @@ function every(name, ms, fn) {
         again = await fn();
       } catch (error) {
         el("notice").textContent = "The console does not answer; what is shown is old.";
+        el("notice").className = "notice bad";
         el("notice").hidden = false;
       }
     }
