@@ -138,6 +138,11 @@ static void points_json(const struct site *s)
                         cli_json_string(stdout, s->device[p->device].name);
                 else
                         (void)printf("null");
+                if (is_modbus(p) && p->device >= 0) {
+                        (void)printf(",\"host\":");
+                        cli_json_string(stdout, s->device[p->device].host);
+                        (void)printf(",\"port\":%d", s->device[p->device].port);
+                }
                 (void)printf(",\"equipment\":");
                 if (p->equipment >= 0)
                         cli_json_string(stdout, s->equipment[p->equipment].name);
@@ -162,6 +167,8 @@ static void points_json(const struct site *s)
                 number("max", p, p->max, false);
                 number("default", p, p->default_value, false);
                 number("tol", p, p->tol, true);
+                number("max_step", p, p->max_step, true);
+                number("resolution", p, point_resolution(p), true);
                 (void)printf(",\"safe_dir\":%d,\"stale_after_s\":%.9g,\"frozen_after_s\":%.9g,\"settle_s\":%.9g}",
                              p->safe_dir, (double)p->stale_after_ms / 1e3, (double)p->frozen_after_ms / 1e3,
                              (double)p->settle_ms / 1e3);

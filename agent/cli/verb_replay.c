@@ -97,6 +97,8 @@ static void print_result(const struct replay *r, double wall_s, bool json)
 
         gate_status(r->gate, &s);
         gate_decision_sha256(r->gate, sha);
+        if (s.watching)
+                (void)fprintf(stderr, "nothing to command here: watched only, no decisions\n");
         speedup = (double)s.step * (double)r->site->fast_step_ms / 1000.0 / (wall_s > 0 ? wall_s : 1e-9);
         if (json)
                 (void)printf("{\"steps\":%" PRIu64 ",\"accept\":%" PRIu64 ",\"project\":%" PRIu64 ",\"hold\":%" PRIu64
@@ -175,7 +177,7 @@ static int run(const struct options *o, const struct site *site)
                                             .decisions_only = true},
                         &r.gate) < 0 ||
             layout_create(site, &layout) < 0 ||
-            (o->planner &&
+            (o->planner && layout->nu > 0 &&
              brain_create(&(struct brain_args){.site = site, .layout = layout, .seed = site->seed, .learn = true},
                           &r.brain) < 0)) {
                 (void)fprintf(stderr, "coolplane replay: set-up failed: %s\n", store_errmsg(out));

@@ -59,13 +59,6 @@ int mb_write_init(struct modbus_driver *drv)
         return 0;
 }
 
-void mb_write_fini(struct modbus_driver *drv)
-{
-        for (size_t i = 0; i < drv->njob; i++)
-                loop_timer_free(drv->job[i].settle);
-        free(drv->job);
-}
-
 static void enqueue(struct mb_conn *c, struct mb_job *j)
 {
         j->conn = c;
@@ -96,6 +89,17 @@ static void finish(struct mb_job *j, enum write_result result, double read_back)
         j->next = drv->free_job;
         drv->free_job = j;
         drv->a.writes.done(drv->a.writes.ctx, &o);
+}
+
+void mb_write_fini(struct modbus_driver *drv)
+{
+        for (size_t i = 0; i < drv->njob; i++) {
+                struct mb_job *j = &drv->job[i];
+                if (j->state != JOB_FREE) /* every accepted request has its outcome, at the end too */
+                        finish(j, j->state == JOB_QUEUED ? WRITE_NOT_SENT : WRITE_PENDING, (double)NAN);
+                loop_timer_free(j->settle);
+        }
+        free(drv->job);
 }
 
 static void settle(struct mb_job *j)

@@ -184,6 +184,19 @@ static bool wants_write(const struct entry *e, const struct point *p, double now
         return true;
 }
 
+/* The write of e ended: its action gets this outcome. */
+static void put_outcome(struct actuate *a, struct entry *e, const struct write_outcome *o)
+{
+        e->pending = false;
+        if (e->action_id >= 0 && a->a.store) {
+                if (a->noutcome == OUTCOME_QUEUE)
+                        actuate_flush(a);
+                a->outcome[a->noutcome] = *o;
+                a->outcome_action[a->noutcome++] = e->action_id;
+        }
+        e->action_id = -1;
+}
+
 size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id, int64_t t_ms,
                      int64_t mono_ms)
 {
@@ -226,7 +239,12 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
                         e->written_mono_ms = mono_ms;
                         e->confirmed = false;
                         if (send(a, e->point, rows[k].value, true, &e->request) < 0)
-                                e->pending = false;
+                                put_outcome(a, e,
+                                            &(struct write_outcome){.point = e->point,
+                                                                    .result = WRITE_NOT_SENT,
+                                                                    .written = NAN,
+                                                                    .read_back = NAN,
+                                                                    .t_ms = t_ms});
                         else
                                 queued++;
                 }
@@ -275,7 +293,6 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
         e = &a->u[j];
         if (!e->pending || e->request != o->id)
                 return;
-        e->pending = false;
         if (o->result == WRITE_ACCEPTED) {
                 e->confirmed = true;
                 e->value = o->written;
@@ -286,16 +303,10 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
                 e->mismatches++;
                 e->mismatch_mono_ms = mono_ms;
                 report(a, 4, "%s: read back %g after writing %g", p->name, o->read_back, o->written);
-        } else if (o->result != WRITE_NOT_SENT) {
+        } else if (o->result != WRITE_NOT_SENT && o->result != WRITE_PENDING) {
                 report(a, 4, "%s: write of %g ended %s", p->name, e->value, write_result_str(o->result));
         }
-        if (e->action_id >= 0 && a->a.store) {
-                if (a->noutcome == OUTCOME_QUEUE)
-                        actuate_flush(a);
-                a->outcome[a->noutcome] = *o;
-                a->outcome_action[a->noutcome++] = e->action_id;
-        }
-        e->action_id = -1;
+        put_outcome(a, e, o);
 }
 
 void actuate_flush(struct actuate *a)

@@ -71,7 +71,7 @@ static void enter_mode(struct gate *g, enum gate_mode mode, const struct safety_
 static void save_timers(struct gate *g)
 {
         double buf[GATE_TIMERS_MAX];
-        size_t n = safety_state_save(g->safety, g->snap.mono_s, buf, GATE_TIMERS_MAX);
+        size_t n = g->safety ? safety_state_save(g->safety, g->snap.mono_s, buf, GATE_TIMERS_MAX) : 0;
 
         if (g->a.store && n > 0 && n <= GATE_TIMERS_MAX)
                 (void)store_put_state(g->a.store, "equipment", g->snap.t_ms, buf, n * sizeof(double));
@@ -145,6 +145,37 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         gate_store_trouble(g, r < 0);
 }
 
+static void finish_step(struct gate *g, int64_t mono_ms)
+{
+        g->status.max_inlet_c = g->max_inlet_c;
+        g->status.total_power_w = g->total_power_w;
+        g->status.last_cycle_t_ms = g->snap.t_ms;
+        if (g->snap.slow_step) {
+                save_timers(g);
+                gate_model_store(g, mono_ms);
+        }
+        g->step++;
+        g->status.step = g->step;
+}
+
+/* A step of a site where nothing can be commanded: what was seen and what the model expects next are its result. */
+static void watch_step(struct gate *g, int64_t mono_ms)
+{
+        const struct layout *l = g->layout;
+        size_t last = g->window_n - 1;
+        struct arx_window w = {.n = g->window_n, .y = g->window_y, .u = g->window_u, .d = g->window_d};
+
+        arx_predict(g->model, &w, 1, g->window_u + last * l->nu, g->window_d + last * l->nd, g->watch_work, g->watch_y);
+        hash_add(&g->decisions, &g->snap.t_ms, sizeof g->snap.t_ms);
+        hash_add(&g->decisions, &g->step, sizeof g->step);
+        hash_add(&g->decisions, g->window_y + last * l->ny, l->ny * sizeof(double));
+        hash_add(&g->decisions, g->watch_y, l->ny * sizeof(double));
+        g->status.kind = DECISION_HOLD;
+        g->status.reason = DR_NO_PROPOSAL;
+        g->status.margin_k = g->status.predicted_w = (double)NAN;
+        finish_step(g, mono_ms);
+}
+
 void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed)
 {
         int64_t mono_ms = clk_mono_ms(g->a.clk), started = clk_real_mono_ms(), id;
@@ -159,6 +190,10 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
 
         assert(g->in_step);
         g->in_step = false;
+        if (!g->safety) {
+                watch_step(g, mono_ms);
+                return;
+        }
         g->status.late_proposals += !prop && !malformed;
         g->status.malformed_proposals += malformed;
         d = safety_filter(g->safety, &g->snap, &sp);
@@ -184,14 +219,6 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.reason = decision_reason(d);
         (void)snprintf(g->status.binding, sizeof g->status.binding, "%s", binding);
         g->status.margin_k = cert->margin;
-        g->status.max_inlet_c = g->max_inlet_c;
-        g->status.total_power_w = g->total_power_w;
         g->status.predicted_w = prop ? prop->predicted_w : (double)NAN;
-        g->status.last_cycle_t_ms = g->snap.t_ms;
-        if (g->snap.slow_step) {
-                save_timers(g);
-                gate_model_store(g, mono_ms);
-        }
-        g->step++;
-        g->status.step = g->step;
+        finish_step(g, mono_ms);
 }

@@ -60,6 +60,14 @@ static int create_safety(struct gate *g)
 
         if (r < 0)
                 return r;
+        if (g->envelope.nu < 1 || g->envelope.ncert < 1) {
+                g->a.acting = false;
+                g->status.watching = true;
+                gate_event(g, 5, "gate", "nothing to command under a certified limit: watching only");
+                g->watch_y = calloc(g->layout->ny + 1, sizeof(double));
+                g->watch_work = calloc(arx_predict_work(g->model, 1) + 1, sizeof(double));
+                return g->watch_y && g->watch_work ? 0 : -ENOMEM;
+        }
         r = safety_envelope_validate(&g->envelope, &what, &index);
         if (r < 0) {
                 char text[160];
@@ -82,7 +90,7 @@ static void restore_timers(struct gate *g)
         int64_t t_ms;
         size_t len;
 
-        if (!g->a.store || store_get_state(g->a.store, "equipment", &t_ms, buf, sizeof buf, &len) < 0)
+        if (!g->safety || !g->a.store || store_get_state(g->a.store, "equipment", &t_ms, buf, sizeof buf, &len) < 0)
                 return;
         safety_state_restore(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0,
                              fmax(0, (double)(clk_t_ms(g->a.clk) - t_ms) / 1000.0), buf, len / sizeof(double));
@@ -137,7 +145,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
                                                   .points = g->points,
                                                   .store = args->store,
                                                   .actuator = args->actuator,
-                                                  .acting = args->acting,
+                                                  .acting = g->a.acting,
                                                   .event = on_event,
                                                   .event_ctx = g},
                            &g->actuate);
@@ -150,7 +158,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         restore_timers(g);
         gate_model_seed(g);
         gate_model_store(g, clk_mono_ms(args->clk));
-        g->status.mode = args->acting ? GATE_HOLD : GATE_SHADOW;
+        g->status.mode = g->a.acting ? GATE_HOLD : GATE_SHADOW;
         *ret = g;
         return 0;
 fail:
@@ -171,6 +179,8 @@ struct gate *gate_free(struct gate *g)
         resampler_free(g->resampler);
         ptable_free(g->points);
         free(g->safety_mem);
+        free(g->watch_y);
+        free(g->watch_work);
         free(g->model_mem);
         free(g->structure);
         free(g->env_u);

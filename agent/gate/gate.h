@@ -73,10 +73,12 @@ struct gate_status {
         bool exploring;
         size_t model_rows_fitted, model_rows;
         double model_rmse_c; /* median one-step of inlet rows */
+        bool watching;       /* nothing to command or no certified output: no decisions are made */
 };
 void gate_status(const struct gate *g, struct gate_status *ret);
 
-/* SHA-256 over every decision made (t_ms, step, kind, reason, action), hex, 65 bytes: replay's identity. */
+/* SHA-256 over every decision made (t_ms, step, kind, reason, action), hex, 65 bytes: replay's identity. Where the gate
+ * only watches: over each step's time, readings and forecast. */
 void gate_decision_sha256(const struct gate *g, char *ret_hex);
 
 #endif

@@ -42,7 +42,8 @@ struct gate {
         void *model_mem, *safety_mem;
         struct arx_structure *structure;
         struct arx *model;
-        struct safety *safety;
+        struct safety *safety;      /* NULL: nothing can be commanded or certified here, the gate only watches */
+        double *watch_y, *watch_work; /* then: the model's forecast of the next row */
         struct safety_envelope envelope;
         struct safety_u *env_u;
         struct safety_y *env_cert;

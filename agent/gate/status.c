@@ -60,6 +60,7 @@ size_t status_json(const struct site *site, const struct gate *g, const struct m
             (int)planner_connected, "model_rows", (json_int_t)s.model_rows, "model_rows_fitted",
             (json_int_t)s.model_rows_fitted, "model_rmse_c", number(s.model_rmse_c));
         if (doc) {
+                (void)json_object_set_new(doc, "watching", json_boolean(s.watching));
                 (void)json_object_set_new(doc, "last_cycle_t_ms", json_integer(s.last_cycle_t_ms));
                 (void)json_object_set_new(
                     doc, "decisions",

@@ -19,7 +19,8 @@
 #include "agent/gate/server.h"
 #include "agent/gate/status.h"
 
-enum { FLUSH_MS = 500, HEARTBEAT_MS = 10000, HANDBACK_MAX_MS = 5000, DEADLINE_MAX_MS = 5000 };
+enum { NOTICES_PER_STEP = 4 };
+enum { FLUSH_MS = 500, HEARTBEAT_MS = 10000, HANDBACK_MAX_MS = 8000, DEADLINE_MAX_MS = 5000 };
 
 enum leaving { STAYING, HANDING_BACK, RELEASING };
 
@@ -40,6 +41,8 @@ struct wire {
         int64_t next_step_mono_ms;
         enum device_state *device_state;
         bool broker_connected;
+        uint64_t broker_reconnects;
+        unsigned planner_notices; /* of the present step: a planner that floods must not flood the log */
         enum leaving leaving;
         int64_t leave_started_ms;
         int exit_code;
@@ -108,8 +111,10 @@ static void on_proposal(void *ctx, const struct ipc_proposal *p, const char *why
 
         if (!p) {
                 w->garbage = true;
-                log_warning("planner", "malformed message: %s", why);
-                gate_event(w->gate, 4, "planner", why);
+                if (w->planner_notices++ < NOTICES_PER_STEP) {
+                        log_warning("planner", "malformed message: %s", why);
+                        gate_event(w->gate, 4, "planner", why);
+                }
                 return;
         }
         if (w->waiting && p->head.seq == w->msg.head.seq && p->nu == w->msg.nu)
@@ -120,6 +125,8 @@ static void on_planner(void *ctx, bool connected)
 {
         struct wire *w = ctx;
 
+        if (w->planner_notices++ >= NOTICES_PER_STEP)
+                return;
         log_notice("planner", connected ? "connected" : "gone");
         if (w->gate)
                 gate_event(w->gate, connected ? 5 : 4, "planner", connected ? "connected" : "gone");
@@ -147,6 +154,7 @@ static void on_step(void *ctx)
         gate_step_begin(w->gate, &w->msg);
         w->waiting = true;
         w->garbage = false;
+        w->planner_notices = 0;
         if (server_send_step(w->server, &w->msg))
                 loop_timer_arm(w->deadline, (int64_t)deadline_ms + 1);
         else
@@ -179,6 +187,11 @@ static void watch_devices(struct wire *w)
         if (!w->mqtt)
                 return;
         mqtt_driver_stats(w->mqtt, &ms);
+        if (ms.connected && ms.reconnects != w->broker_reconnects && w->broker_connected) {
+                log_notice("mqtt", "broker lost for a moment");
+                gate_event(w->gate, 4, "mqtt", "broker lost for a moment");
+        }
+        w->broker_reconnects = ms.reconnects;
         if (ms.connected != w->broker_connected) {
                 log_notice("mqtt", ms.connected ? "broker connected" : "broker lost");
                 gate_event(w->gate, ms.connected ? 5 : 4, "mqtt", ms.connected ? "broker connected" : "broker lost");

@@ -223,7 +223,9 @@ static int put_status(struct console *c, struct text *t)
         /* real time since this console saw a new cycle: right whatever clock the plant runs on */
         member(t, "cycle_seen_s",
                v->cycle_mono_ms < 0 ? (double)NAN : (double)(v->read_mono_ms - v->cycle_mono_ms) / 1000);
-        text_printf(t, ",\"status\":%s}", v->gate.json ? v->gate.json : "null");
+        text_put(t, ",\"status\":");
+        text_put(t, v->gate.json ? v->gate.json : "null");
+        text_put(t, "}");
         put_store(v, t);
         r = put_inlets(v, t);
         put_power(v, t);

@@ -27,7 +27,7 @@ goes_on "planner stopped"
 [[ $(status | field mode) =~ ^(HOLD|FALLBACK)$ ]] || fail "mode is $(status | field mode) with a stopped planner"
 kill -KILL "$planner"; wait "$planner" 2>/dev/null
 
-"$BIN/nonsense_planner" "$work/site/run/planner.sock" >"$work/nonsense.log" 2>&1 &
+"$BIN/nonsense_planner" "$work/site/run/planner.sock" "${COOLPLANE_SEED:-1}" 60 >"$work/nonsense.log" 2>&1 &
 nonsense=$!
 pids+=("$nonsense")
 goes_on "nonsense planner"

@@ -19,7 +19,7 @@ from modbus_read import read_point  # noqa: E402
 BIN, CONFIG, DB, SCALE, ORIGIN, KILLS, SEED, LOG = sys.argv[1:9]
 SCALE, KILLS = float(SCALE), int(KILLS)
 rng = random.Random(int(SEED))
-points = json.loads(subprocess.run([f"{BIN}/coolplane", "points", "list", CONFIG, "--json"], check=True,
+points = json.loads(subprocess.run([f"{BIN}/coolplane", "points", "list", "--config", CONFIG, "--json"], check=True,
                                    capture_output=True).stdout)
 by_name = {p["name"]: p for p in points}
 remote = [p for p in points if p["role"] == "remote_status"]
@@ -101,14 +101,18 @@ with open(LOG, "ab") as log:
             worst_local_s = max(worst_local_s, local_s)
             time.sleep(0.005)
 
-jumps = []
+jumps, checked = [], 0
+SI = {"degC": 1, "deltaK": 1, "%": 0.01, "ratio": 1}
 for name, confirmed, action in query("SELECT point, confirmed, action FROM v_setpoints WHERE confirmed IS NOT NULL"):
     p = by_name[name]
-    if p["safe_dir"] == 0 or p.get("max_step") is None:
+    if p["safe_dir"] == 0 or p["max_step"] is None:
         continue
-    less = (confirmed - action) * p["safe_dir"]
-    if less > p["max_step"] * 1.001 + (p.get("resolution") or 0):
+    checked += 1
+    less = (confirmed - action) * p["safe_dir"]  # SI, as stored
+    if less > (p["max_step"] * 1.001 + p["resolution"]) * SI[p["unit"]]:
         jumps.append((name, confirmed, action))
+if not checked:
+    fail("no setpoint with a max_step was decided: the test shows nothing")
 if jumps:
     fail(f"{len(jumps)} steps toward less cooling above max_step, first {jumps[0]}")
 if was_remote == 0:

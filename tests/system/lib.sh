@@ -79,10 +79,12 @@ start_planner() {
 }
 stop_pid() { kill -TERM "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 status() { "$BIN/coolplane" status --config "$config" --json 2>/dev/null; }
-field() { # field NAME < status document: one top-level or dotted member
+field() { # field NAME < status document: one top-level or dotted member; nothing when there is no document
   python3 -c 'import json,sys
-d=json.load(sys.stdin)
-for k in sys.argv[1].split("."): d=d[k]
+text = sys.stdin.read()
+if not text: sys.exit(1)
+d = json.loads(text)
+for k in sys.argv[1].split("."): d = d[k]
 print(d)' "$1"
 }
 # wait_for SECONDS 'shell condition'
@@ -93,4 +95,4 @@ wait_for() {
     sleep 0.1
   done
 }
-step_at_least() { [ "$(status | field step 2>/dev/null || echo -1)" -ge "$1" ]; }
+step_at_least() { [ "$(status | field step || echo -1)" -ge "$1" ]; }
