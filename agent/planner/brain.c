@@ -14,6 +14,12 @@
 #define FORGET 0.9998    /* 5000 steps, some 40 h */
 #define MEAN_STEPS_MIN 5 /* of a slow step, to be a sample */
 #define HORIZON_MAX 64
+#define REFUSED_SAT_K 0.3
+#define REFUSED_FAN_RATIO 0.03
+#define CAUTION_STEP_K 0.15
+#define CAUTION_MAX_K 1.0
+#define CAUTION_PAUSE 10  /* steps: one episode counts once */
+#define CAUTION_FORGET 60 /* steps without a refusal that undo one: half an hour */
 
 /* --- the plant as the energy model sees it ------------------------------------------------------------------------ */
 
@@ -181,6 +187,31 @@ void brain_observe(struct brain *b, const struct observation *o)
         mean_add(b, o);
 }
 
+/* --- being refused ------------------------------------------------------------------------------------------------ */
+
+/* When the gate cools harder than asked, the proposal was too near to what it can certify: keep more distance for a
+ * while. Quantised setpoints stay below the thresholds; in shadow nothing follows what we ask, so nothing is refused.
+ */
+static void learn_caution(struct brain *b, const struct ipc_step *step)
+{
+        bool refused = false;
+
+        for (size_t j = 0; j < b->a.layout->nu; j++) {
+                const double cooler = step->u[j] - b->asked[j]; /* NaN compares false */
+                refused = refused || (b->pu[j].kind == PLAN_U_SAT && cooler < -REFUSED_SAT_K) ||
+                          (b->pu[j].kind == PLAN_U_FAN && cooler > REFUSED_FAN_RATIO);
+        }
+        if (b->caution_pause > 0)
+                b->caution_pause--;
+        if (refused && step->mode == IPC_MODE_ACTIVE) {
+                if (b->caution_pause == 0)
+                        b->caution_k = fmin(b->caution_k + CAUTION_STEP_K, CAUTION_MAX_K);
+                b->caution_pause = CAUTION_PAUSE;
+        } else {
+                b->caution_k = fmax(b->caution_k - CAUTION_STEP_K / CAUTION_FORGET, 0.0);
+        }
+}
+
 /* --- answering ---------------------------------------------------------------------------------------------------- */
 
 static void answer_nothing(const struct ipc_step *step, struct ipc_proposal *ret)
@@ -215,6 +246,8 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
         b->stepped = true;
         b->steps++;
 
+        if (o.follows)
+                learn_caution(b, step);
         for (size_t k = 0; k < b->plan_args.horizon; k++) /* persistence */
                 memcpy(b->future + k * l->nd, step->d, l->nd * sizeof *step->d);
         const struct plan_input in = {
@@ -227,9 +260,11 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
             .slow_step = step->slow_step != 0,
             .step = step->head.seq,
             .explore = step->explore != 0,
+            .caution_k = b->caution_k,
         };
         plan_step(b->plan, &in, b->out);
         memcpy(ret->u, b->out->u, l->nu * sizeof *ret->u);
+        memcpy(b->asked, b->out->u, l->nu * sizeof *b->asked);
         ret->in_distribution = b->out->in_distribution;
         ret->predicted_w = b->out->predicted_w;
         ret->predicted_std_w = b->out->predicted_std_w;
@@ -285,7 +320,10 @@ int brain_create(const struct brain_args *a, struct brain **ret)
         b->wd = calloc(BRAIN_WINDOW * (l->nd + 1), sizeof(double));
         b->future = calloc(HORIZON_MAX * (l->nd + 1), sizeof(double));
         b->out = calloc(1, sizeof *b->out);
-        r = b->wy && b->wu && b->wd && b->future && b->out ? create_models(b) : -ENOMEM;
+        b->asked = calloc(l->nu, sizeof *b->asked);
+        for (size_t j = 0; b->asked && j < l->nu; j++)
+                b->asked[j] = (double)NAN;
+        r = b->wy && b->wu && b->wd && b->future && b->out && b->asked ? create_models(b) : -ENOMEM;
         if (r == 0)
                 r = brain_setup_plan(b);
         if (r == 0 && a->store)
@@ -312,6 +350,7 @@ struct brain *brain_free(struct brain *b)
                 free(b->wd);
                 free(b->future);
                 free(b->out);
+                free(b->asked);
                 free(b);
         }
         return NULL;
@@ -330,7 +369,8 @@ void brain_info(const struct brain *b, struct brain_info *ret)
         double *rmse = calloc(l->ny + 1, sizeof *rmse);
         size_t n = 0;
 
-        *ret = (struct brain_info){.steps = b->steps, .seeded_rows = b->seeded_rows, .rows = l->ny, .vms = b->vms};
+        *ret = (struct brain_info){
+            .steps = b->steps, .seeded_rows = b->seeded_rows, .rows = l->ny, .vms = b->vms, .caution_k = b->caution_k};
         for (size_t i = 0; i < l->ny; i++) {
                 struct arx_row_info info;
                 arx_row_info(b->arx, i, &info);

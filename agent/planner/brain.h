@@ -39,7 +39,8 @@ struct brain_info {
         double inlet_rmse_c; /* median one-step error of the inlet rows; NaN = none fitted */
         size_t energy_samples;
         double energy_cv_rmse_ratio;
-        size_t vms; /* in the last inventory */
+        size_t vms;       /* in the last inventory */
+        double caution_k; /* extra distance kept from the inlet targets because the gate has been refusing */
 };
 void brain_info(const struct brain *b, struct brain_info *ret);
 

@@ -9,9 +9,10 @@
 #include "models/energy/energy.h"
 #include "models/plan/plan.h"
 
-#define BRAIN_FIELDS 11   /* numbers in a struct energy_sample */
-#define BRAIN_FIT_MIN 120 /* samples of a row: an hour of steps */
-#define BRAIN_WINDOW 24   /* steps kept: lags, and enough to carry a sensor over 10 minutes of silence */
+#define BRAIN_FIELDS 11          /* numbers in a struct energy_sample */
+#define BRAIN_FIT_MIN 120        /* samples of a row: an hour of steps */
+#define BRAIN_INLET_MARGIN_K 1.0 /* aim this far below the limit the safety layer certifies */
+#define BRAIN_WINDOW 24          /* steps kept: lags, and enough to carry a sensor over 10 minutes of silence */
 
 /* What one control step saw, from the socket or from the store. */
 struct observation {
@@ -49,6 +50,11 @@ struct brain {
         int64_t slow_index;        /* of the slow step being averaged */
         struct energy_sample last; /* plant now */
         struct energy_sample ready;
+
+        /* how far to stay from what the gate has been refusing lately */
+        double caution_k;
+        unsigned caution_pause; /* steps until another refusal counts */
+        double *asked;          /* [nu] last answer; NaN = none */
 
         uint64_t steps, seeded_rows;
         int64_t last_t_ms;

@@ -15,7 +15,6 @@
 #define CRAH_CAPACITY_W 100e3
 #define CHILLER_CAPACITY_W 500e3
 
-#define INLET_MARGIN_K 1.0 /* aim below the limit the safety layer certifies */
 #define INLET_WEIGHT_W_PER_K2 2e3
 #define VALVE_TARGET 0.85
 #define VALVE_WEIGHT_W 2e5
@@ -97,7 +96,7 @@ static void describe_y(struct brain *b)
                 struct plan_y y = {.row = i, .knee = (double)NAN};
                 if (l->y[i].kind == Y_INLET) {
                         y.kind = PLAN_Y_INLET;
-                        y.target_max = lim->inlet_recommended_c - INLET_MARGIN_K;
+                        y.target_max = lim->inlet_recommended_c - BRAIN_INLET_MARGIN_K;
                         y.weight = INLET_WEIGHT_W_PER_K2;
                         y.knee = lim->it_fan_knee_c;
                         y.knee_w_per_k = KNEE_RATIO_PER_K * IT_LOAD_RATIO * capacity / (double)ninlet;

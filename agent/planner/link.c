@@ -44,9 +44,9 @@ static void report(const struct link *k)
         brain_info(k->brain, &i);
         log_info("planner",
                  "step %llu: %zu of %zu model rows fitted, inlet one-step error %.3f K (median), "
-                 "%zu energy samples, CV(RMSE) %.3f",
+                 "%zu energy samples, CV(RMSE) %.3f, caution %.2f K",
                  (unsigned long long)i.steps, i.rows_fitted, i.rows, i.inlet_rmse_c, i.energy_samples,
-                 i.energy_cv_rmse_ratio);
+                 i.energy_cv_rmse_ratio, i.caution_k);
 }
 
 static void answer(struct link *k, const struct ipc_step *step)

@@ -172,7 +172,7 @@ static bool reached(const struct plan *p, size_t j, size_t k, double target)
 
 static double y_cost(const struct plan *p, const struct plan_y *y, double v, double *ret_slope)
 {
-        const double e = v - y->target_max, c = v - y->knee;
+        const double e = v - y->target_max + (y->kind == PLAN_Y_INLET ? p->caution_k : 0.0), c = v - y->knee;
         double cost = 0.0, slope = 0.0;
 
         if (y->kind == PLAN_Y_VALVE) {

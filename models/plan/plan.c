@@ -16,6 +16,8 @@
 #define CHAIN_CLOSED 0.15     /* … once it may not: less flow and less dehumidification remain */
 #define EXPLORE_BIAS 0.15     /* drift of the random walk, part of its amplitude */
 #define VALVE_RAISE_BELOW 0.75
+#define RELAX_NEAR 0.15 /* of the rate, toward less cooling, near the targets … */
+#define RELAX_FAR 0.35  /* … and with kelvins of room: a room warmed fast is a room warmed too far */
 #define RMSE_UNTRUSTED_K 1.0
 #define JUMP_UNTRUSTED_K 8.0
 
@@ -430,16 +432,48 @@ static void value_warmth(struct plan *p, const struct plan_input *in)
         }
 }
 
+double plan_room_k(const struct plan *p, size_t j)
+{
+        double room = INFINITY;
+        for (size_t a = 0; a < p->npy; a++) {
+                const double v = *plan_y_at(p, p->lag_max - 1, p->y[a].row);
+                if (p->acts[j * p->npy + a] && p->y[a].kind == PLAN_Y_INLET &&
+                    p->y[a].target_max - p->caution_k - v < room)
+                        room = p->y[a].target_max - p->caution_k - v;
+        }
+        return room;
+}
+
 /* +1 when every inlet the variable acts on has room (drift warmer), −1 when one is over its target. */
 static double room_of(const struct plan *p, size_t j)
 {
-        double over = -1.0;
-        for (size_t a = 0; a < p->npy; a++) {
-                const double v = *plan_y_at(p, p->lag_max - 1, p->y[a].row);
-                if (p->acts[j * p->npy + a] && p->y[a].kind == PLAN_Y_INLET && v - p->y[a].target_max > over)
-                        over = v - p->y[a].target_max;
-        }
-        return plan_clamp(-over, -1.0, 1.0);
+        return plan_clamp(plan_room_k(p, j), -1.0, 1.0);
+}
+
+static double toward_less_cooling(const struct plan_u *u, double change)
+{
+        return u->kind == PLAN_U_FAN || u->kind == PLAN_U_CHILLER ? -change : change;
+}
+
+/* First action: toward more cooling at the variable's rate; toward less cooling slowly where inlets are near their
+ * targets, because the model is linear and the room is not. */
+static double first_action(const struct plan *p, size_t j)
+{
+        const double change = plan_clamp(p->best[j] - p->now[j], -p->u[j].rate, p->u[j].rate);
+        const double pace = plan_clamp(0.1 * plan_room_k(p, j), RELAX_NEAR, RELAX_FAR);
+
+        if (toward_less_cooling(&p->u[j], change) <= 0.0)
+                return p->now[j] + change;
+        return p->now[j] + plan_clamp(change, -pace * p->u[j].rate, pace * p->u[j].rate);
+}
+
+/* true when some variable moves toward less cooling; a proposal that does not needs no confidence */
+static bool relaxes(const struct plan *p, const double *u)
+{
+        for (size_t j = 0; j < p->nu; j++)
+                if (toward_less_cooling(&p->u[j], u[j] - p->now[j]) > 1e-9)
+                        return true;
+        return false;
 }
 
 static void explore(struct plan *p, const struct plan_input *in, bool window_known, double *u)
@@ -489,13 +523,15 @@ static void explore(struct plan *p, const struct plan_input *in, bool window_kno
 static void predict_energy(struct plan *p, const struct plan_input *in, struct plan_output *ret)
 {
         struct energy_sample s = plan_sample_with(p, &in->plant, ret->u);
-        struct energy_estimate e;
+        struct energy_estimate e, here;
 
         if (!in->energy || !energy_predict(in->energy, &s, &e))
                 return;
         ret->predicted_w = e.power_w;
         ret->predicted_std_w = e.std_w;
-        if (!(e.distance <= p->args.trust))
+        /* being somewhere new is not the proposal's doing; going further is */
+        if (!(e.distance <= p->args.trust) &&
+            !(energy_predict(in->energy, &in->plant, &here) && e.distance <= here.distance + 0.01))
                 ret->in_distribution = false;
 }
 
@@ -530,6 +566,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
                 ret->u[j] = p->now[j];
         }
         ret->in_distribution = known;
+        p->caution_k = in->caution_k >= 0.0 && in->caution_k < 20.0 ? in->caution_k : 0.0;
         p->move[0] = '\0';
         ret->move = p->move;
         p->slow_count += in->slow_step;
@@ -540,7 +577,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
                 plan_fast(p);
                 for (size_t j = 0; j < p->nu; j++)
                         if (p->free[j])
-                                ret->u[j] = p->now[j] + plan_clamp(p->best[j] - p->now[j], -p->u[j].rate, p->u[j].rate);
+                                ret->u[j] = first_action(p, j);
                 ret->predicted_max_inlet_c = plan_hottest(p);
                 ret->in_distribution = ret->in_distribution && believable(p, in->model);
                 if (in->slow_step)
@@ -557,6 +594,6 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         for (size_t j = 0; j < p->nu; j++)
                 ret->u[j] = plan_clamp(ret->u[j], p->u[j].lo, p->u[j].hi);
         predict_energy(p, in, ret);
-        if (in->explore)
+        if (in->explore || !relaxes(p, ret->u))
                 ret->in_distribution = known; /* leaving the data is the purpose */
 }

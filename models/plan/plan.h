@@ -66,8 +66,9 @@ struct plan_input {
         const double *d_future;      /* [horizon × nd] forecast */
         struct energy_sample plant;  /* plant averages now */
         bool slow_step;
-        uint64_t step; /* counter; randomness is a function of (seed, step) */
-        bool explore;  /* identification phase: random walk u + U(−Δ, Δ) in range and rate */
+        uint64_t step;    /* counter; randomness is a function of (seed, step) */
+        bool explore;     /* identification phase: random walk u + U(−Δ, Δ) in range and rate */
+        double caution_k; /* stay this much further below every inlet target than asked for at create */
 };
 
 struct plan_output {

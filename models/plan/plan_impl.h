@@ -46,6 +46,7 @@ struct plan {
         double *now, *value; /* [nu] operating point; W per K of warmer supply air */
         double *target, *trial, *grad, *grad_prev, *best; /* [nu] */
 
+        double caution_k;     /* of this step */
         double pump_price_w;  /* W per opening of one valve: its water is pumped */
         double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
@@ -84,6 +85,8 @@ static inline double *plan_d_at(const struct plan *p, size_t row, size_t k)
 
 /* Remembers what the coils do now, for plan_simulate. */
 void plan_anchor_valves(struct plan *p);
+/* Least room of the inlets this variable acts on: target − caution − measured; INFINITY when none is known. */
+double plan_room_k(const struct plan *p, size_t j);
 double plan_clamp(double v, double lo, double hi);
 /* Largest valve opening now; NaN when no valve is known. */
 double plan_valve_now(const struct plan *p);

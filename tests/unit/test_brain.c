@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
 #include "models/num/rng.h"
 
@@ -418,6 +419,45 @@ static void foreign_step_gets_a_well_formed_non_answer(void **state)
         brain_free(brain);
 }
 
+static double caution_of(const struct brain *brain)
+{
+        struct brain_info info;
+        brain_info(brain, &info);
+        return info.caution_k;
+}
+
+static void keeps_its_distance_from_what_the_gate_refuses(void **state)
+{
+        struct bench *b = *state;
+        struct brain *brain = brain_new(b, NULL);
+
+        assert_int_equal(IPC_MODE_ACTIVE, GATE_ACTIVE);
+        for (int t = 0; t < 30; t++)
+                turn(b, brain, true);
+        assert_true(caution_of(brain) == 0.0);
+        b->plant.fan[0] += 0.2; /* as the gate does: more cooling than asked */
+        turn(b, brain, true);
+        const double once = caution_of(brain);
+        assert_true(once > 0.1 && once < 0.2);
+        b->plant.fan[0] += 0.2; /* the same episode */
+        turn(b, brain, true);
+        assert_true(caution_of(brain) == once);
+        for (int t = 0; t < 20; t++)
+                turn(b, brain, true);
+        assert_true(caution_of(brain) < once && caution_of(brain) > 0.5 * once);
+        for (int t = 0; t < 50; t++)
+                turn(b, brain, true);
+        assert_true(caution_of(brain) == 0.0);
+
+        make_step(b, false);
+        for (size_t j = 0; j < b->layout->nu; j++)
+                b->step.u[j] = j < 4 ? 15.0 : b->step.u[j];
+        b->step.mode = GATE_SHADOW; /* nobody follows us there */
+        brain_step(brain, &b->step, &b->proposal);
+        assert_true(caution_of(brain) == 0.0);
+        brain_free(brain);
+}
+
 static const char inventory_json[] =
     "{\"timestamp\":%" PRId64 ",\"hosts\":["
     "{\"name\":\"h1\",\"rack\":\"rack-1\",\"cores\":32,\"mem_gib\":256,\"idle_w\":120,\"max_w\":350,"
@@ -478,6 +518,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(explores_identifies_and_saves, setup, teardown),
             cmocka_unit_test_setup_teardown(same_messages_same_answers_whenever_it_learns, setup, teardown),
+            cmocka_unit_test_setup_teardown(keeps_its_distance_from_what_the_gate_refuses, setup, teardown),
             cmocka_unit_test_setup_teardown(foreign_step_gets_a_well_formed_non_answer, setup, teardown),
             cmocka_unit_test_setup_teardown(starts_from_the_database_and_places_vms, setup, teardown),
         };

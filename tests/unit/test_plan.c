@@ -341,6 +341,40 @@ static void valves_answer_as_coils_do(void **state)
         room_free(r);
 }
 
+static void less_cooling_comes_slowly_and_more_at_once(void **state)
+{
+        (void)state;
+        struct room *r = room_new(3, 6, 400);
+        struct plan_output out, careful;
+
+        start_state(r, 18.0, 0.8, 8); /* inlets near 20.6: kelvins of room */
+        struct plan_input in = input_of(r, 0);
+        plan_step(r->plan, &in, &out);
+        for (size_t c = 0; c < 3; c++) {
+                near(out.u[2 * c + 1], 0.8 - 0.35 * 0.05, 1e-9);
+                assert_true(out.u[2 * c] <= 18.0 + 0.35 * 0.5 + 1e-9);
+        }
+        start_state(r, 24.0, 0.4, 8); /* inlets near 30 */
+        in = input_of(r, 1);
+        in.energy = NULL;
+        plan_step(r->plan, &in, &out);
+        assert_true(out.in_distribution); /* cooling needs no confidence */
+        for (size_t c = 0; c < 3; c++) {
+                near(out.u[2 * c + 1], 0.45, 1e-9);
+                near(out.u[2 * c], 23.5, 1e-9);
+        }
+        start_state(r, 20.4, 0.5, 8); /* inlets near 25.5, half a kelvin below the target */
+        in = input_of(r, 2);
+        plan_step(r->plan, &in, &out);
+        in.caution_k = 1.0;
+        plan_step(r->plan, &in, &careful);
+        for (size_t c = 0; c < 3; c++) {
+                assert_true(careful.u[2 * c + 1] >= out.u[2 * c + 1] && careful.u[2 * c] <= out.u[2 * c]);
+                assert_true(careful.u[2 * c + 1] > out.u[2 * c + 1] || careful.u[2 * c] < out.u[2 * c]);
+        }
+        room_free(r);
+}
+
 static double power_of(const struct room *r, const double *u)
 {
         double w = 0.0;
@@ -719,6 +753,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(gradient_is_exact),
             cmocka_unit_test(valves_answer_as_coils_do),
+            cmocka_unit_test(less_cooling_comes_slowly_and_more_at_once),
             cmocka_unit_test(closed_loop_saves_fan_power_inside_the_targets),
             cmocka_unit_test(unfitted_model_or_unknown_state_proposes_nothing_new),
             cmocka_unit_test(blind_spot_freezes_the_variables_that_reach_it),
