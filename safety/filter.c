@@ -53,6 +53,7 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         s->want = take(a, nu, sizeof(double));
         s->clip = take(a, nu, sizeof(double));
         s->start = take(a, nu, sizeof(double));
+        s->end = take(a, nu, sizeof(double));
         s->act = take(a, nu, sizeof(double));
         s->last = take(a, nu, sizeof(double));
         s->decision.u = take(a, nu, sizeof(double));
@@ -162,14 +163,28 @@ static void segment_start(struct safety *s, const struct safety_snapshot *snap, 
                 s->start[j] = limits_quantise(u, limits_more_of(u, s->clip[j], to), s->base[j]);
 }
 
+/* Nothing can be certified, the readings are comfortable: toward the nominal action by one rate a step, not at a bound;
+ * a jump would shake the plant for no measured reason. Never toward less cooling, never less than the proposal's own.
+ */
+static void retreat(struct safety *s, size_t j)
+{
+        const struct safety_u *u = &s->env.u[j];
+        double step = u->rate > 0 ? u->rate : u->backup_rate, pace;
+        if (u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0 || limits_less_cooling(u, s->start[j], s->base[j]))
+                return;
+        pace = s->base[j] + u->safe_dir * step;
+        if (limits_less_cooling(u, pace, s->start[j]))
+                s->start[j] = limits_quantise(u, limits_more_of(u, s->clip[j], pace), s->base[j]);
+}
+
 static double between(const struct safety *s, size_t j, double f)
 {
         const struct safety_u *u = &s->env.u[j];
         if (u->kind == SAFETY_U_ONOFF)
-                return f > 0 ? s->clip[j] : s->start[j];
+                return f > 0 ? s->end[j] : s->start[j];
         if (f == 0)
                 return s->start[j];
-        return limits_quantise(u, s->start[j] + f * (s->clip[j] - s->start[j]), s->base[j]);
+        return limits_quantise(u, s->start[j] + f * (s->end[j] - s->start[j]), s->base[j]);
 }
 
 static void settle(struct safety *s, size_t g, double f, bool certified)
@@ -183,53 +198,116 @@ static void settle(struct safety *s, size_t g, double f, bool certified)
         }
 }
 
-/* First the proposal itself, then the start of the segment, then bisection; every group at its own fraction, all groups
- * in one rollout. */
+/* True when the group's clipped proposal cools less than what the plant has in any variable. */
+static bool eager(const struct safety *s, size_t g)
+{
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+                if (s->u_group[j] == g &&
+                    (u->kind == SAFETY_U_ONOFF ? s->clip[j] < s->base[j]
+                                               : u->safe_dir != 0 && limits_less_cooling(u, s->clip[j], s->base[j])))
+                        return true;
+        }
+        return false;
+}
+
+/* What phase p tries: the proposal; what the plant has (with every proposed move toward more cooling); the backup; then
+ * bisection of the segment from the last certified of these toward the one before it. */
+static void candidate(struct safety *s, const struct safety_snapshot *snap, const struct group *p, size_t j)
+{
+        const struct safety_u *u = &s->env.u[j];
+        double hold = u->kind == SAFETY_U_ONOFF ? fmax(s->clip[j], s->base[j])
+                      : u->safe_dir == 0        ? limits_quantise(u, s->base[j], s->base[j])
+                                         : limits_quantise(u, limits_more_of(u, s->clip[j], s->base[j]), s->base[j]);
+        switch (p->phase) {
+        case PHASE_PROPOSAL:
+                s->act[j] = s->end[j] = s->clip[j];
+                break;
+        case PHASE_HOLD:
+                s->act[j] = s->start[j] = hold;
+                break;
+        case PHASE_BACKUP:
+                s->end[j] = hold;
+                segment_start(s, snap, j, !p->chained && p->comfortable);
+                s->act[j] = s->start[j];
+                break;
+        case PHASE_BISECT:
+                s->act[j] = between(s, j, 0.5 * (p->lo + p->hi));
+                break;
+        }
+}
+
+/* One verdict of the rollout for group g. Less cooling than now needs the reserve on top, so that the noise of the next
+ * step does not take the certificate away again. */
+static void next_phase(struct safety *s, const struct safety_snapshot *snap, size_t g, bool last)
+{
+        struct group *p = &s->group[g], kept = *p;
+        bool ok = tighten_judge(s, g);
+        double mid = 0.5 * (p->lo + p->hi);
+
+        if (p->toward_less && (p->phase == PHASE_PROPOSAL || p->phase == PHASE_BISECT))
+                ok = ok && p->margin >= s->env.reserve;
+        switch (p->phase) {
+        case PHASE_PROPOSAL:
+                if (ok)
+                        settle(s, g, 1, true);
+                p->phase = PHASE_HOLD;
+                return;
+        case PHASE_HOLD:
+                p->phase = ok ? PHASE_BISECT : PHASE_BACKUP;
+                break;
+        case PHASE_BACKUP:
+                if (!ok) {
+                        for (size_t j = 0; j < s->env.nu; j++) {
+                                if (s->u_group[j] != g)
+                                        continue;
+                                segment_start(s, snap, j, p->comfortable);
+                                if (p->comfortable)
+                                        retreat(s, j);
+                        }
+                        settle(s, g, 0, false);
+                        return;
+                }
+                p->toward_less = false; /* the segment ends at what the plant has */
+                p->phase = PHASE_BISECT;
+                break;
+        case PHASE_BISECT:
+                if (ok) {
+                        p->lo = mid;
+                } else { /* margin and terminal stay those of the best certified action */
+                        *p = kept;
+                        p->hi = mid;
+                }
+                break;
+        }
+        if (p->phase == PHASE_BISECT && (last || p->hi - p->lo < BISECT_END))
+                settle(s, g, p->lo, true);
+        else if (last)
+                settle(s, g, 0, false);
+}
+
+/* Every group by itself, all groups in one rollout. */
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
         size_t open = s->ngroup;
         memcpy(s->act, s->clip, s->env.nu * sizeof(double));
+        for (size_t g = 0; g < s->ngroup; g++) {
+                s->group[g].phase = PHASE_PROPOSAL;
+                s->group[g].toward_less = eager(s, g);
+                s->group[g].lo = 0;
+                s->group[g].hi = 1;
+        }
         for (unsigned it = 0; it < SAFETY_EVAL_MAX && open > 0; it++) {
                 for (size_t j = 0; j < s->env.nu; j++) {
-                        const struct group *p = s->u_group[j] != SAFETY_NO_GROUP ? &s->group[s->u_group[j]] : NULL;
-                        if (!p || p->decided || it == 0)
-                                continue;
-                        if (it == 1)
-                                segment_start(s, snap, j, !p->chained && p->comfortable);
-                        s->act[j] = between(s, j, it == 1 ? 0 : 0.5 * (p->lo + p->hi));
+                        if (s->u_group[j] != SAFETY_NO_GROUP && !s->group[s->u_group[j]].decided)
+                                candidate(s, snap, &s->group[s->u_group[j]], j);
                 }
                 tighten_rollout(s, snap, snap->d_hi, s->act, false);
                 open = 0;
                 for (size_t g = 0; g < s->ngroup; g++) {
-                        struct group *p = &s->group[g];
-                        struct group kept = *p;
-                        bool ok;
-                        if (p->decided)
-                                continue;
-                        ok = tighten_judge(s, g);
-                        if (it == 0) {
-                                p->lo = 0;
-                                p->hi = 1;
-                                if (ok)
-                                        settle(s, g, 1, true);
-                        } else if (it == 1 && !ok) {
-                                for (size_t j = 0; j < s->env.nu; j++) {
-                                        if (s->u_group[j] == g)
-                                                segment_start(s, snap, j, p->comfortable);
-                                }
-                                settle(s, g, 0, false);
-                        } else if (it > 1) {
-                                double mid = 0.5 * (p->lo + p->hi);
-                                if (ok) {
-                                        p->lo = mid;
-                                } else { /* margin and terminal stay those of the best certified action */
-                                        *p = kept;
-                                        p->hi = mid;
-                                }
-                        }
-                        if (!p->decided && it > 0 && (p->hi - p->lo < BISECT_END || it + 1 == SAFETY_EVAL_MAX))
-                                settle(s, g, p->lo, true);
-                        open += !p->decided;
+                        if (!s->group[g].decided)
+                                next_phase(s, snap, g, it + 1 == SAFETY_EVAL_MAX);
+                        open += !s->group[g].decided;
                 }
         }
 }

@@ -84,6 +84,8 @@ struct group {
         bool held;        /* and it ended in the terminal box */
         bool invariant;   /* the terminal box exists for the present model set */
         bool decided, certified, terminal;
+        enum { PHASE_PROPOSAL, PHASE_HOLD, PHASE_BACKUP, PHASE_BISECT } phase;
+        bool toward_less;        /* the segment leads to less cooling than the plant has */
         double lo, hi, fraction; /* bisection: lo certified, hi not */
         double margin;
         int binding;
@@ -102,12 +104,12 @@ struct safety {
         int8_t *row_lo;              /* [ncert] lo is certifiable */
         struct equipment *equip;     /* [nu] */
         struct interlock lock;
-        double *base, *want, *clip, *start, *act, *last; /* [nu] */
-        double *u_future, *d_future;                     /* [N × nu], [N × nd] */
-        double *y_up, *y_lo;                             /* [N × ny] */
-        double *box;                                     /* [ny] terminal box, upper */
-        double *syn_y, *syn_u, *syn_d;                   /* [lag_max × …] constant window of the terminal set */
-        uint8_t *active, *row_bad;                       /* [ny] */
+        double *base, *want, *clip, *start, *end, *act, *last; /* [nu] */
+        double *u_future, *d_future;                           /* [N × nu], [N × nd] */
+        double *y_up, *y_lo;                                   /* [N × ny] */
+        double *box;                                           /* [ny] terminal box, upper */
+        double *syn_y, *syn_u, *syn_d; /* [lag_max × …] constant window of the terminal set */
+        uint8_t *active, *row_bad;     /* [ny] */
         double *arx_work;
         struct verifier *verifier;
         struct safety_decision decision;

@@ -101,6 +101,8 @@ static const char *check_cert(const struct safety_envelope *e, size_t i)
                 return "cert.lo";
         if (isinf(c->trip) || c->trip < c->hi)
                 return "cert.trip";
+        if (!(c->soft_k >= 0 && c->soft_k < 1000))
+                return "cert.soft_k";
         return NULL;
 }
 
@@ -120,6 +122,8 @@ static const char *check_scalars(const struct safety_envelope *e)
                 return "horizon";
         if (!(e->capacity_margin >= 0 && e->capacity_margin <= 10))
                 return "capacity_margin";
+        if (!(e->reserve >= 0 && e->reserve < 1000))
+                return "reserve";
         if (!((double)e->hold_steps * e->step_s <= 300))
                 return "hold_steps";
         if (!(e->delta >= 0 && e->delta < 1))

@@ -4,10 +4,11 @@
  * The safety filter: takes a proposal from an untrusted planner and returns the only thing that may be written, a
  * decision. It reasons with hard limits and with an interval model (models/arx) and with nothing else.
  *
- *   u₀ = nearest action to the proposal on the segment [backup, proposal] such that, for every model θ ∈ Θ and every
- *   |w| ≤ w̄: apply u₀ for one step, then the backup policy (more cooling at the equipment's own rates); every certified
- *   output stays ≤ its limit along the horizon N, and ends where the backup holds it (terminal set: the limit box, when
- *   invariant under the backup; computed in tighten.c).
+ *   u₀ = the proposal, or else the nearest action to it on the segment [what the plant has, proposal], or else the one
+ *   nearest to what the plant has on the segment [backup, what the plant has], such that, for every model θ ∈ Θ and
+ * every |w| ≤ w̄: apply u₀ for one step, then the backup policy (more cooling at the equipment's own rates); every
+ * certified output stays ≤ its limit along the horizon N, and ends where the backup holds it (terminal set: the limit
+ * box, when invariant under the backup; computed in tighten.c).
  *
  * Moves toward more cooling are never limited by rates, intervals or the optimiser; only moves toward less cooling are.
  * NaN, late, malformed or absent proposals are ordinary: HOLD, then FALLBACK. Guarantee layers: ARCHITECTURE.md.
@@ -67,6 +68,7 @@ struct safety_envelope {
         double step_s;               /* control step */
         size_t horizon;              /* steps, e.g. 20 */
         double capacity_margin;      /* running capacity ≥ load × (1 + margin), e.g. 0.15 */
+        double reserve;              /* ≥ 0, unit of the outputs: margin that a move toward less cooling must leave */
         unsigned hold_steps;         /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
         unsigned required_persist;   /* clean steps needed to leave FALLBACK */
         double delta; /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
@@ -137,7 +139,7 @@ struct safety_certificate {
         double margin;   /* least (limit − worst case) over certified outputs and steps; NaN = not computed */
         int binding_y;   /* arx row with the least margin, −1 = none */
         int binding_u;   /* variable that was cut first, −1 = none */
-        double fraction; /* how far from backup (0) to proposal (1) the action lies */
+        double fraction; /* 1: the proposal; else how far along its segment the action lies */
         bool terminal;   /* the limit box is invariant under the backup for the present model set */
         bool verified;   /* the second checker agreed */
 };

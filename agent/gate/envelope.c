@@ -134,6 +134,8 @@ int gate_envelope_build(struct gate *g)
             .d_max = g->env_d_max,
             .step_s = l->step_s,
             .horizon = GATE_HORIZON,
+            .delta = GATE_DELTA,
+            .reserve = GATE_RESERVE_K,
             .capacity_margin = 0.15,
             .hold_steps = (unsigned)fmax(1.0, 300.0 / l->step_s),
             .required_persist = 10,

@@ -23,6 +23,7 @@ enum {
         GATE_FIT_MIN = 60,   /* samples a row needs before its fit counts */
 };
 
+#define GATE_RESERVE_K 0.5 /* margin a move toward less cooling must leave */
 #define GATE_DELTA 0.05 /* 1 − confidence of the model set */
 
 struct gate {
