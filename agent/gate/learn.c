@@ -38,7 +38,8 @@ int gate_model_create(struct gate *g)
         args.delta = GATE_DELTA;
         args.set = ARX_SET_ASYMPTOTIC;
         args.w_horizon = 10; /* 5 min at 30 s */
-        args.w_quantile = 0.99;
+        args.w_quantile = 0.97;
+        args.forget = 0.998; /* about four hours: the gains move with the operating point */
         args.anchor = true;
         r = arx_create(g->model_mem, size, g->structure, &args, lo, hi, &g->model);
 out:
