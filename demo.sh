@@ -99,7 +99,7 @@ pids+=($gate)
 "$bin/coolplane-planner" --config "$config" "${time_args[@]}" >"$work/planner.log" 2>&1 &
 planner=$!
 pids+=($planner)
-"$bin/coolplane-web" --config "$config" >"$work/web.log" 2>&1 &
+"$bin/coolplane-web" --config "$config" "${time_args[@]}" >"$work/web.log" 2>&1 &
 console=$!
 pids+=($console)
 [ $keep = 1 ] && echo "console: http://127.0.0.1:$web/"

@@ -126,6 +126,15 @@ static bool allocate(const struct site *site, const struct inventory *inv, struc
         return t->inlet_c && t->influence && t->cooling && t->host && t->vm && t->move && t->work;
 }
 
+/* Twice what the hour's allowance leaves for one slow step: the gate refuses some, and more would only be searched for.
+ */
+static size_t moves_due(const struct site *site)
+{
+        double due = ceil(2.0 * site->vm.max_moves_per_hour * (double)site->slow_step_ms / 3600e3);
+
+        return (size_t)fmin(fmax(due, 0.0), IPC_MOVE_MAX);
+}
+
 static void place(struct brain *b, const struct ipc_step *step, const struct inventory *inv, struct ipc_proposal *ret)
 {
         const struct site *site = b->a.site;
@@ -151,8 +160,7 @@ static void place(struct brain *b, const struct ipc_step *step, const struct inv
             .inlet_max_c = site->limits.inlet_recommended_c,
             .k_per_w_value = VALUE_RATIO_PER_K * chiller,
             .move_cost_w = MOVE_COST_W,
-            .budget = site->vm.max_moves_per_hour < IPC_MOVE_MAX ? (size_t)fmax(0, site->vm.max_moves_per_hour)
-                                                                 : IPC_MOVE_MAX,
+            .budget = moves_due(site),
         };
         n = place_plan(&p, t.work, work_size, t.move);
         for (size_t i = 0; i < n; i++) {

@@ -92,7 +92,7 @@ static void test_groups_do_not_punish_each_other(void **state)
         d = rig_decide(&r); /* comfortable, no earlier certificate, and from nominal up nothing can be certified */
         expect(d, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
         act = rig_action(d);
-        assert_true(act[0] == 18 && act[2] == 18 && near(act[4], 20.4) && near(act[6], 20.4));
+        assert_true(near(act[0], 19.5) && near(act[2], 19.5) && near(act[4], 20.4) && near(act[6], 20.4));
         for (size_t i = 0; i < RIG_HIST * r.ny; i++)
                 r.wy[i] = i % r.ny < 3 ? 25 : 22;
         d = rig_decide(&r); /* certified part of the way */
@@ -124,7 +124,7 @@ static void test_nothing_certifiable_stays_nominal_or_cools(void **state)
         d = rig_decide(&r);
         expect(d, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
         act = rig_action(d);
-        assert_true(act[0] == 18 && act[2] == 17 && near(act[3], 0.8) && act[4] == 18);
+        assert_true(act[0] == 18 && act[2] == 17 && near(act[3], 0.8) && near(act[4], 18.5));
         assert_false(decision_certificate(d)->terminal);
         assert_true(decision_certificate(d)->margin < 0);
         assert_true(decision_certificate(d)->verified);
