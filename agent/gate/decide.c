@@ -179,7 +179,7 @@ static void watch_step(struct gate *g, int64_t mono_ms)
 void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed)
 {
         int64_t mono_ms = clk_mono_ms(g->a.clk), started = clk_real_mono_ms(), id;
-        struct safety_proposal sp = {.present = prop != NULL,
+        struct safety_proposal sp = {.present = prop != NULL || malformed,
                                      .malformed = malformed,
                                      .u = prop ? prop->u : NULL,
                                      .in_distribution = prop && prop->in_distribution != 0};

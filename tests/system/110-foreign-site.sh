@@ -3,7 +3,7 @@
 # A plant the simulator did not write, served by two files (tests/data/annex): other counts, devices, units and registers, no
 # water side, no broker. The gate takes it over, lowers its fans, keeps its limits and hands it back.
 . "$(dirname "$0")/lib.sh"
-scale=60
+scale=100
 python3 "$SRC/tests/system/annex_plant.py" "$work/port" $scale 2>"$work/annex.log" &
 pids+=($!)
 wait_for 5 '[ -s "$work/port" ]' || fail "the annex does not start"
@@ -15,8 +15,8 @@ config=$work/site/site.yaml db=$work/site/coolplane.db
 time_args=(--time-scale $scale --time-origin "$(date +%s%3N):1752537600000")
 start_gate --mode live --explore 10m
 start_planner
-wait_for 20 '[ "$(status | field mode)" = ACTIVE ]' || fail "the annex is not taken over: $(status)"
-wait_for 60 'step_at_least 240' || fail "240 steps of 10 s do not come"
+wait_for 60 '[ "$(status | field mode)" = ACTIVE ]' || fail "the annex is not taken over: $(status)"
+wait_for 90 'step_at_least 240' || fail "240 steps of 10 s do not come"
 point() { sql "SELECT value FROM v_latest WHERE point = 'annex/comms/$1'"; }
 at_least "inlet in C, not in F" "$(point row1/inlet)" 15
 at_most "hottest inlet" "$(sql "SELECT max(value) FROM v_samples WHERE point LIKE '%/inlet' AND quality = 'GOOD'")" 26.1

@@ -49,15 +49,14 @@ start_plant() {
   start_ms=1752537600000
   local i
   for i in 1 2 3 4 5 6; do
-    base=$((20000 + RANDOM % 20000))
+    base=$((20000 + RANDOM % 12000)) # below the ports the kernel hands out
     "$BIN/coolplane-sim" serve --site "$site" --seed 1 --base-port $base --mqtt 127.0.0.1:"$mqtt" --print-site "$work/site" \
       >"$work/print-site.log" 2>&1 || fail "print-site"
     wall_ms=$(date +%s%3N)
     "$BIN/coolplane-sim" serve --site "$site" --seed 1 --base-port $base --mqtt 127.0.0.1:"$mqtt" --time-scale "$scale" \
       --time-origin "$wall_ms:$start_ms" --write-log "$writes" --report "$work/plant.json" "$@" >>"$work/sim.log" 2>&1 &
     plant=$!
-    sleep 0.3
-    kill -0 $plant 2>/dev/null && break
+    wait_for 20 '! kill -0 $plant 2>/dev/null || grep -q "devices on" "$work/sim.log"' && kill -0 $plant 2>/dev/null && break
   done
   kill -0 $plant 2>/dev/null || fail "the plant does not start"
   pids+=("$plant")
@@ -79,12 +78,14 @@ start_planner() {
 }
 stop_pid() { kill -TERM "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 status() { "$BIN/coolplane" status --config "$config" --json 2>/dev/null; }
-field() { # field NAME < status document: one top-level or dotted member; nothing when there is no document
+field() { # field NAME < status document: one top-level or dotted member; nothing when it is not there
   python3 -c 'import json,sys
 text = sys.stdin.read()
 if not text: sys.exit(1)
 d = json.loads(text)
-for k in sys.argv[1].split("."): d = d[k]
+for k in sys.argv[1].split("."):
+    if k not in d: sys.exit(1)
+    d = d[k]
 print(d)' "$1"
 }
 # wait_for SECONDS 'shell condition'

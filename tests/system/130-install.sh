@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What a package of the agent holds: four programs that run, their units and examples; never the simulator.
+. "$(dirname "$0")/lib.sh"
+need cmake
+build=$(dirname "$BIN")
+DESTDIR=$work/root cmake --install "$build" --component agent >"$work/install.log" 2>&1 || fail "install"
+prefix=$work/root$(sed -n 's/^CMAKE_INSTALL_PREFIX:PATH=//p' "$build/CMakeCache.txt")
+for p in coolplaned coolplane-planner coolplane-web coolplane; do
+  [ -x "$prefix/bin/$p" ] || fail "no $p"
+  "$prefix/bin/$p" --version >"$work/version.txt" 2>&1 || fail "$p --version: $(cat "$work/version.txt")"
+  grep -q "^$p [0-9]" "$work/version.txt" || fail "$p --version says: $(cat "$work/version.txt")"
+done
+[ "$(ls "$prefix/bin" | wc -l)" = 4 ] || fail "programs: $(ls "$prefix/bin")"
+[ -z "$(find "$work/root" -name '*sim*' -type f)" ] || fail "the simulator is in the agent: $(find "$work/root" -name '*sim*')"
+for u in coolplaned coolplaned-shadow coolplane-planner coolplane-web; do
+  unit=$prefix/lib/systemd/system/$u.service
+  [ -f "$unit" ] || fail "no $u.service"
+  program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
+  [ -x "$work/root$program" ] || fail "$u.service starts $program, which is not installed"
+  grep -q '@[A-Z_]*@' "$unit" && fail "$u.service has an unfilled name"
+done
+[ -f "$prefix/lib/sysusers.d/coolplane.conf" ] || fail "no sysusers.d entry"
+"$prefix/bin/coolplane" check-config "$prefix/share/doc/coolplane/examples/tiny/site.yaml" >"$work/check.txt" 2>&1 ||
+  fail "the installed example: $(cat "$work/check.txt")"
+pass
