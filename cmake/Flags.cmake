@@ -18,6 +18,10 @@ if(COOLPLANE_SANITIZE)
     -fsanitize=${COOLPLANE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(coolplane_flags INTERFACE -fsanitize=${COOLPLANE_SANITIZE})
 endif()
+if(COOLPLANE_FUZZ) # coverage of the libraries for libFuzzer; the targets themselves link with -fsanitize=fuzzer
+  target_compile_options(coolplane_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(coolplane_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_options(coolplane_flags INTERFACE

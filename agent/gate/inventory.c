@@ -102,6 +102,9 @@ static const char *read_vms(const json_t *vms, struct inventory *inv)
                         v->group = (uint32_t)json_integer_value(group);
         }
         qsort(inv->vm, inv->nvm, sizeof *inv->vm, by_name);
+        for (size_t i = 1; i < inv->nvm; i++)
+                if (strcmp(inv->vm[i - 1].name, inv->vm[i].name) == 0)
+                        return "two VMs of one name"; /* a move names its VM */
         return NULL;
 }
 

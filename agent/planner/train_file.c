@@ -211,6 +211,8 @@ static bool head_acceptable(const uint64_t *head, size_t len)
         for (size_t k = 0; k < HEAD_U64; k++)
                 if (k != H_FROM && k != H_TO && head[k] > FILE_MAX)
                         return false;
+        if (head[H_STEP] == 0 || head[H_NA] == 0 || head[H_NA] > 255 || head[H_NB] > 255)
+                return false;
         if (head[H_NY] > ROWS_MAX || head[H_NU] > ROWS_MAX || head[H_ND] > ROWS_MAX || head[H_LAG] > 255 ||
             head[H_NTERM] > head[H_NY] * ARX_TERMS_MAX)
                 return false;
@@ -246,6 +248,8 @@ static int decode(const uint8_t *buf, size_t len, struct train_file *f)
                                         .w_min = num[4],
                                         .set = (enum arx_set)num[5]};
         f->capacity_w = num[6];
+        if (!(f->capacity_w >= 0 && f->capacity_w < 1e12)) /* 0: none; the upper end is energy_create's */
+                return -EBADMSG;
 
         f->model = calloc(1, sizeof *f->model);
         if (!f->model || !(f->model->structure = get_structure(head, p)))
@@ -256,6 +260,8 @@ static int decode(const uint8_t *buf, size_t len, struct train_file *f)
                 return -ENOMEM;
         memcpy(f->report_json, p, head[H_JSON]);
         f->report_json[head[H_JSON]] = '\0';
+        if (strlen(f->report_json) != head[H_JSON])
+                return -EBADMSG;
         p += head[H_JSON];
 
         /* row starts are checked by arx_create, but arx_memsize walks them first */

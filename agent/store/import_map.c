@@ -133,6 +133,8 @@ static void read_columns(struct load *l, const struct ynode *columns)
                 bad(l, columns, "columns must be a map from header name to options");
                 return;
         }
+        if (m->column) /* the key is given twice; yaml_parse has told */
+                return;
         size_t n = 0;
         for (const struct ynode *c = yaml_child(&l->y, columns); c; c = yaml_next(&l->y, c))
                 n++;
