@@ -205,12 +205,48 @@ static void syntax_errors(struct build *b, struct fy_diag *diag)
         b->rc = -EINVAL;
 }
 
+/* Length of the UTF-8 character at s, 0 when it is none (overlong, surrogate and out-of-range forms included). */
+static size_t utf8_length(const unsigned char *s, size_t left)
+{
+        static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
+        if (s[0] < 0x80)
+                return 1;
+        size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+        if (s[0] < 0xc0 || s[0] > 0xf4 || n > left)
+                return 0;
+        unsigned long c = s[0] & (0xffu >> (n + 1));
+        for (size_t i = 1; i < n; i++) {
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+                c = c << 6 | (s[i] & 0x3fu);
+        }
+        return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
+}
+
+/* libfyaml 0.7.12 reads a directive with such bytes for ever. */
+static bool refuse_not_utf8(const char *text, size_t len, yaml_error_fn error, void *ctx)
+{
+        int line = 1, col = 1;
+        for (size_t i = 0, n; i < len; i += n) {
+                n = utf8_length((const unsigned char *)text + i, len - i);
+                if (n == 0) {
+                        error(ctx, line, col, "not UTF-8");
+                        return true;
+                }
+                col = text[i] == '\n' ? 1 : col + 1;
+                line += text[i] == '\n';
+        }
+        return false;
+}
+
 int yaml_parse(const char *text, size_t len, yaml_error_fn error, void *ctx, struct yaml *ret)
 {
         struct build b = {.error = error, .ctx = ctx};
         struct fy_diag_cfg dcfg;
         struct fy_parser *parser = NULL;
 
+        if (refuse_not_utf8(text, len, error, ctx))
+                return -EINVAL;
         fy_diag_cfg_default(&dcfg);
         dcfg.fp = NULL;
         struct fy_diag *diag = fy_diag_create(&dcfg);

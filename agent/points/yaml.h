@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * A YAML document as a plain tree with the position of every node, so that nothing else sees libfyaml. Anchors,
- * aliases, tags and several documents are refused: a site file is data.
+ * aliases, tags and several documents are refused: a site file is data. UTF-8 only.
  */
 #ifndef COOLPLANE_POINTS_YAML_H
 #define COOLPLANE_POINTS_YAML_H

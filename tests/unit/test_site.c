@@ -409,6 +409,14 @@ static void test_files(void **state)
         put_bytes("points.csv", "name,table\na\0b,log\n", 19);
         assert_int_equal(load(NULL, NULL), -EINVAL);
         assert_non_null(strstr(out, "points.csv:2: a NUL byte"));
+        /* an unknown directive with such bytes kept libfyaml 0.7.12 busy for ever */
+        put_good();
+        put_bytes("site.yaml",
+                  "# 20 \xc2\xb0"
+                  "C\n%X \xb4\n---\n",
+                  17);
+        assert_int_equal(load(NULL, NULL), -EINVAL);
+        assert_non_null(strstr(out, "site.yaml:2:4: not UTF-8"));
 
         put_good();
         FILE *f = fopen(path_to("points.csv"), "a");
