@@ -124,7 +124,7 @@ static int from_aggregate(const struct table *t, double unit_s, const char *path
         int r;
 
         if (t->ncol < 2 || !(step * unit_s >= 1.0 && step * unit_s <= 86400.0))
-                return fail(reterr, path, 3, "expected a value and time stamps rising by 1 s to 1 day");
+                return fail(reterr, path, 3, "expected rising time stamps, 1 s to 1 day, and a value");
         for (size_t i = 0; i < t->nrow; i++) {
                 if (i > 0 && fabs(t->v[i * t->ncol] - t->v[(i - 1) * t->ncol] - step) > 1e-6 * step)
                         return fail(reterr, path, i + 2, "time stamps are not evenly spaced");

@@ -414,7 +414,7 @@ static void test_files(void **state)
         put_bytes("site.yaml",
                   "# 20 \xc2\xb0"
                   "C\n%X \xb4\n---\n",
-                  17);
+                  18);
         assert_int_equal(load(NULL, NULL), -EINVAL);
         assert_non_null(strstr(out, "site.yaml:2:4: not UTF-8"));
 

@@ -92,6 +92,7 @@ static void bad_files_are_named_with_their_line(void **state)
             {"vm,t0,t1\na,1,-1\n", ":2: percent"},
             {"timestamp,v\n0,1\n300,2\n900,3\n", ":4: time stamps are not evenly"},
             {"timestamp,v\n0,1\n0,2\n", "rising time stamps"},
+            {"timestamp,v\n0,1\n0.0001,2\n", ":3: expected rising time stamps, 1 s"}, /* 0 ms divided by zero */
             {"timestamp,v\n0,1\n300,-2\n", ":3: negative"},
         };
         struct workload *w = NULL;
