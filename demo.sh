@@ -118,12 +118,10 @@ wait_until $((day_ms + hours * 3600000 + 60000)) live
 "$bin/coolplane" status --config "$config" --json >"$work/status.json" || fail "status does not answer"
 curl -sf "http://127.0.0.1:$web/" >"$work/page.html" || fail "the console does not answer"
 curl -sf "http://127.0.0.1:$web/metrics" >"$work/metrics.txt" || fail "the metrics do not answer"
-if [ $keep = 1 ]; then
-  echo "console: http://127.0.0.1:$web/   database: $work/site/coolplane.db   (Ctrl-C stops everything)"
-  wait $sim
+if [ $keep = 0 ]; then
+  stop coolplaned $gate # hands the plant back
+  stop coolplane-sim $sim
 fi
-stop coolplaned $gate # hands the plant back
-stop coolplane-sim $sim
 
 # --- what it saved: the same day, the same weather and load, under the plant's own strategies
 "$bin/coolplane-sim" compare "${sim_args[@]}" --start 2025-07-15T00:00:00Z --hours "$hours" --warmup-hours $((shadow_h + explore_h)) \
@@ -131,3 +129,9 @@ stop coolplane-sim $sim
 "$bin/coolplane" train --db "$work/site/coolplane.db" --config "$config" --out "$work/model" --json >"$work/model.json" \
   2>"$work/train.log" || fail "train"
 python3 "$root/sim/demo_report.py" "$work" "$shadow_writes" "$root/demo-report.json" "$root/demo-report.html"
+rc=$?
+if [ $keep = 1 ]; then
+  echo "still running; console: http://127.0.0.1:$web/   database: $work/site/coolplane.db   (Ctrl-C stops everything)"
+  wait $sim
+fi
+exit $rc

@@ -83,7 +83,7 @@ static const char help_text[] =
     "                         blackhole:DEV garbage:DEV exception:DEV refuse:DEV illegal:DEV:ADDR heal:DEV;\n"
     "                         in the plant: crah-fail:I chiller-trip:I inlet-stuck:I inlet-bias:I:K load-step:F clear\n"
     "  --write-log FILE       CSV of every write request\n"
-    "  --report FILE          JSON account of the plant, written at the end\n"
+    "  --report FILE          JSON account of the plant, written when its window ends and at the end\n"
     "  --account-from TIME    start the report's window then (RFC 3339 or UTC ms of plant time) …\n"
     "  --account-to TIME      … and end it then\n"
     "  --run-for SECONDS      stop after this much plant time\n";
@@ -274,6 +274,15 @@ static void run_faults(struct serve *s)
         }
 }
 
+static void write_report(struct serve *s)
+{
+        int err = s->o.report ? report_write(s->report, s->o.report) : 0;
+        if (err < 0) {
+                log_error("sim", "%s: %s", s->o.report, strerror(-err));
+                s->code = EXIT_IO;
+        }
+}
+
 static void run_window(struct serve *s)
 {
         int64_t now = plant_t_ms(s->world.plant);
@@ -281,8 +290,8 @@ static void run_window(struct serve *s)
                 s->window_open = true;
                 report_reset(s->report);
         }
-        if (now >= s->o.account_to)
-                report_close(s->report);
+        if (now >= s->o.account_to && report_close(s->report))
+                write_report(s);
 }
 
 /* Steps of one length whatever the wall does, so that a plant nobody writes to runs the same every time. */
@@ -439,13 +448,7 @@ static int serve(struct serve *s)
                 log_error("sim", "event loop: %s", strerror(-err));
                 s->code = EXIT_GENERIC;
         }
-        if (s->o.report) {
-                err = report_write(s->report, s->o.report);
-                if (err < 0) {
-                        log_error("sim", "%s: %s", s->o.report, strerror(-err));
-                        s->code = EXIT_IO;
-                }
-        }
+        write_report(s);
         return s->code;
 }
 

@@ -62,13 +62,14 @@ void report_reset(struct report *r)
         r->closed = false;
 }
 
-void report_close(struct report *r)
+bool report_close(struct report *r)
 {
         if (r->closed)
-                return;
+                return false;
         plant_account(r->plant, &r->at_end);
         r->end_ms = plant_t_ms(r->plant);
         r->closed = true;
+        return true;
 }
 
 static void fill_state(const struct report *r, struct row *w)

@@ -5,6 +5,7 @@
 #ifndef COOLPLANE_SIM_SERVE_REPORT_H
 #define COOLPLANE_SIM_SERVE_REPORT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "sim/plant.h"
@@ -14,7 +15,7 @@ int report_create(struct plant *p, const struct weather *w, struct report **ret)
 struct report *report_free(struct report *r);
 void report_step(struct report *r);                         /* after every advance */
 void report_reset(struct report *r);                        /* the window starts now: account and rows begin anew */
-void report_close(struct report *r);                        /* the window ends now, once */
+bool report_close(struct report *r);                        /* the window ends now; false when it had ended before */
 int report_write(const struct report *r, const char *path); /* JSON; 0 or -Exxx */
 
 /* The account's members as JSON, without braces. */

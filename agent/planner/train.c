@@ -30,9 +30,16 @@ static int model_create(const struct layout *l, const struct train_args *a, stru
                 return -ENOMEM;
         int r = layout_arx_structure(l, a->na, a->nb, &m->structure);
         if (r == 0) {
-                size_t size = arx_memsize(m->structure);
+                size_t size = arx_memsize(m->structure), n = m->structure->nterm;
+                double *lo = calloc(n + 1, sizeof *lo), *hi = calloc(n + 1, sizeof *hi);
                 m->mem = aligned_alloc(16, (size + 15) / 16 * 16);
-                r = m->mem ? arx_create(m->mem, size, m->structure, &a->arx, NULL, NULL, &m->arx) : -ENOMEM;
+                r = -ENOMEM;
+                if (m->mem && lo && hi) {
+                        layout_arx_prior(l, m->structure, lo, hi);
+                        r = arx_create(m->mem, size, m->structure, &a->arx, lo, hi, &m->arx);
+                }
+                free(lo);
+                free(hi);
         }
         if (r < 0)
                 train_model_free(m);
