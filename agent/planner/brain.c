@@ -147,6 +147,10 @@ void brain_learn(struct brain *b)
                         (void)arx_fit(b->arx, BRAIN_FIT_MIN);
                 }
         }
+        if (b->place_due) { /* the search takes longer than an answer may: the moves go out with the next one */
+                b->place_due = false;
+                brain_place(b);
+        }
         if (b->energy_due) {
                 b->energy_due = false;
                 energy_add(b->energy, &b->ready);
@@ -270,8 +274,12 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
         ret->predicted_std_w = b->out->predicted_std_w;
         ret->predicted_max_inlet_c = b->out->predicted_max_inlet_c;
         (void)snprintf(ret->move_name, sizeof ret->move_name, "%s", b->out->move);
-        if (in.slow_step && !in.explore)
-                brain_place(b, step, ret);
+        ret->nmove = b->nmove;
+        memcpy(ret->move, b->move, b->nmove * sizeof *b->move);
+        b->nmove = 0;
+        b->place_due = in.slow_step && !in.explore && b->a.store && b->a.site->vm.enabled;
+        if (b->place_due)
+                b->step = *step;
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */

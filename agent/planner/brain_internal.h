@@ -44,7 +44,10 @@ struct brain {
         double *wy, *wu, *wd, *future;
         struct plan_output *out;
 
-        bool learn_due, energy_due;
+        bool learn_due, energy_due, place_due;
+        struct ipc_step step; /* the slow step whose placement is due */
+        uint32_t nmove;       /* moves found, told with the next answer */
+        struct ipc_move move[IPC_MOVE_MAX];
         unsigned fit_countdown, energy_countdown;
         struct slow_mean mean;
         int64_t slow_index;        /* of the slow step being averaged */
@@ -70,10 +73,12 @@ double brain_chiller_capacity_w(const struct site *site);
 void brain_observe(struct brain *b, const struct observation *o);
 struct energy_sample brain_plant_sample(const struct brain *b, const struct observation *o);
 
+/* brain_place.c: VM moves for b->step into b->move */
+void brain_place(struct brain *b);
+
 /* brain_seed.c: yesterday, as if it had been watched */
 int brain_seed(struct brain *b);
 
 /* brain_place.c: fills move[] and nmove from the newest inventory */
-void brain_place(struct brain *b, const struct ipc_step *step, struct ipc_proposal *ret);
 
 #endif

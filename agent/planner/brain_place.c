@@ -135,9 +135,10 @@ static size_t moves_due(const struct site *site)
         return (size_t)fmin(fmax(due, 0.0), IPC_MOVE_MAX);
 }
 
-static void place(struct brain *b, const struct ipc_step *step, const struct inventory *inv, struct ipc_proposal *ret)
+static void place(struct brain *b, const struct inventory *inv)
 {
         const struct site *site = b->a.site;
+        const struct ipc_step *step = &b->step;
         struct tables t = {0};
         size_t work_size, n;
         double chiller = step->power_w[ENERGY_CHILLERS];
@@ -164,14 +165,14 @@ static void place(struct brain *b, const struct ipc_step *step, const struct inv
         };
         n = place_plan(&p, t.work, work_size, t.move);
         for (size_t i = 0; i < n; i++) {
-                struct ipc_move *m = &ret->move[i];
+                struct ipc_move *m = &b->move[i];
                 (void)snprintf(m->vm, sizeof m->vm, "%s", inv->vm[t.move[i].vm].name);
                 (void)snprintf(m->from, sizeof m->from, "%s", inv->host[t.move[i].from].name);
                 (void)snprintf(m->to, sizeof m->to, "%s", inv->host[t.move[i].to].name);
                 m->power_w = t.move[i].power_w;
                 m->gain_w = t.move[i].gain_w;
         }
-        ret->nmove = (uint32_t)n;
+        b->nmove = (uint32_t)n;
 out:
         free(t.rack_of);
         free(t.inlet_c);
@@ -183,20 +184,21 @@ out:
         free(t.work);
 }
 
-void brain_place(struct brain *b, const struct ipc_step *step, struct ipc_proposal *ret)
+void brain_place(struct brain *b)
 {
         struct inventory *inv = NULL;
         const char *why;
         char *json = NULL;
         int64_t t_ms;
 
-        if (!b->a.store || !b->a.site->vm.enabled || store_latest_vm_message(b->a.store, "inventory", &t_ms, &json) < 0)
+        b->nmove = 0;
+        if (store_latest_vm_message(b->a.store, "inventory", &t_ms, &json) < 0)
                 return;
         b->vms = 0;
-        if (step->head.t_ms - t_ms <= INVENTORY_STALE_MS &&
+        if (b->step.head.t_ms - t_ms <= INVENTORY_STALE_MS &&
             inventory_parse(b->a.site, json, strlen(json), &inv, &why) == 0) {
                 b->vms = inv->nvm;
-                place(b, step, inv, ret);
+                place(b, inv);
         }
         inventory_free(inv);
         free(json);
