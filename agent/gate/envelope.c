@@ -31,7 +31,8 @@ static void envelope_u(const struct gate *g, size_t j, struct safety_u *ret)
         const struct point *p = &site->point[v->point];
         const struct site_limits *lim = &site->limits;
         struct safety_u u = {.kind = SAFETY_U_CONTINUOUS, .safe_dir = p->safe_dir, .lo = p->min, .hi = p->max};
-        double per_step;
+        /* a slow variable moves once per slow step, and max_step counts control steps */
+        double ratio = (double)site->slow_step_ms / (double)site->fast_step_ms, per_step;
 
         u.step = point_resolution(p);
         u.origin = p->offset;
@@ -47,12 +48,11 @@ static void envelope_u(const struct gate *g, size_t j, struct safety_u *ret)
         case U_CHWST:
                 u.lo = fmax(u.lo, lim->chwst_min_c);
                 u.hi = fmin(u.hi, lim->chwst_max_c);
-                /* a slow variable moves once per slow step */
                 per_step = lim->chwst_ramp_k_per_min * (double)site->slow_step_ms / 60000.0;
-                u.rate = fmin(fallback(p->max_step, STEP_WATER_K), per_step);
+                u.rate = fmin(fallback(p->max_step * ratio, STEP_WATER_K), per_step);
                 break;
         case U_CWST:
-                u.rate = fallback(p->max_step, STEP_CW_K);
+                u.rate = fmin(fallback(p->max_step * ratio, STEP_CW_K), STEP_CW_K);
                 break;
         case U_CHILLER:
                 u.kind = SAFETY_U_ONOFF;

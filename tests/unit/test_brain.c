@@ -180,15 +180,18 @@ static void starts_from_the_database_and_places_vms(void **state)
         assert_int_equal(store_put_vm_message(b->store, T0_MS + 200 * STEP_MS, "inventory", json), 0);
         turn(b, brain, false); /* step 200 is a slow one */
         assert_int_equal(b->step.slow_step, 1);
+        assert_int_equal(b->proposal.nmove, 0);
+        turn(b, brain, false); /* found after that answer, told with the next */
         assert_int_equal(b->proposal.nmove, 1);
         assert_string_equal(b->proposal.move[0].vm, "v1");
         assert_string_equal(b->proposal.move[0].from, "h1");
         assert_string_equal(b->proposal.move[0].to, "h2");
         assert_true(b->proposal.move[0].gain_w > 120.0 && b->proposal.move[0].gain_w < 200.0);
         assert_true(fabs(b->proposal.move[0].power_w - 1.2 / 32.0 * 230.0) < 1e-9);
-        for (int t = 0; t < 30; t++)
+        for (int t = 0; t < 29; t++)
                 turn(b, brain, false);
         assert_int_equal(b->step.slow_step, 1);
+        turn(b, brain, false);
         assert_int_equal(b->proposal.nmove, 0); /* the inventory is 15 minutes old */
         brain_free(brain);
         store_close(reader);
