@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 DYGRAPH = Path("/usr/share/javascript/dygraphs")
-COLUMNS = [("cooling_kwh", "cooling kWh", 0), ("it_fan_kwh", "server fans kWh", 0), ("total_kwh", "total kWh", 0),
+COLUMNS = [("cooling_kwh", "cooling kWh", 0), ("it_kwh", "IT kWh", 0), ("it_fan_kwh", "server fans kWh", 0), ("total_kwh", "total kWh", 0),
            ("pue", "PUE", 3), ("max_inlet_c", "hottest inlet °C", 1), ("degmin27", "deg-min > 27", 0),
            ("hard_violations", "hard violations", 0), ("chiller_starts", "chiller starts", 0), ("migrations", "VM moves", 0)]
 NAMES = {"b0": "fixed setpoints", "b2": "trim-and-respond", "c": "coolplane"}
