@@ -24,7 +24,7 @@ enum {
 };
 
 #define GATE_RESERVE_K 0.5 /* margin a move toward less cooling must leave */
-#define GATE_DELTA 0.05 /* 1 − confidence of the model set */
+#define GATE_DELTA 0.05    /* 1 − confidence of the model set */
 
 struct gate {
         struct gate_args a;
@@ -43,7 +43,7 @@ struct gate {
         void *model_mem, *safety_mem;
         struct arx_structure *structure;
         struct arx *model;
-        struct safety *safety;      /* NULL: nothing can be commanded or certified here, the gate only watches */
+        struct safety *safety;        /* NULL: nothing can be commanded or certified here, the gate only watches */
         double *watch_y, *watch_work; /* then: the model's forecast of the next row */
         struct safety_envelope envelope;
         struct safety_u *env_u;

@@ -69,8 +69,9 @@ struct zone {
 /* Hard limits the safety layer keeps (°C unless named). Defaults: ARCHITECTURE.md, "Limits". */
 struct site_limits {
         double inlet_recommended_c; /* proposals and the fallback keep inlets below this (ASHRAE recommended, 27) */
-        double inlet_allowable_c;   /* hard: the certified worst case stays below it; above it full cooling at once (A1, 32) */
-        double inlet_min_c;  /* 18 recommended; soft */
+        double inlet_allowable_c;   /* hard: the certified worst case stays below it; above it full cooling at once (A1,
+                                       32) */
+        double inlet_min_c;         /* 18 recommended; soft */
         double chwst_min_c, chwst_max_c;
         double chwst_ramp_k_per_min; /* upward only */
         double dewpoint_margin_k;

@@ -17,8 +17,8 @@
  *   coolplane_safety_interventions_total{constraint}   counter  decisions that changed or refused a proposal, by reason
  *   coolplane_failback_total{reason}                   counter  entries into FALLBACK
  *   coolplane_safety_slack_celsius{constraint}         gauge    worst_case: certified limit − worst case;
- *                                                               inlet_recommended, inlet_allowable: limit − hottest inlet
- *   coolplane_solver_seconds                           histogram time of the safety filter
+ *                                                               inlet_recommended, inlet_allowable: limit − hottest
+ * inlet coolplane_solver_seconds                           histogram time of the safety filter
  *   coolplane_model_residual_celsius{quantile}         gauge    one-step error of the inlet rows, median
  *   coolplane_db_bytes, coolplane_db_free_bytes        gauge    database with its WAL; room left on its disk
  *   coolplane_db_commit_seconds                        gauge    last commit
