@@ -14,7 +14,7 @@
 #include "agent/gate/gate.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { STEPS_MAX = 6, WRITES_MAX = 256, STEP_MS = 10000 };
+enum { STEPS_MAX = 40, WRITES_MAX = 256, STEP_MS = 10000 };
 enum { FLAG_ABSENT = 1, FLAG_SHORT = 2, FLAG_OTHER = 4, FLAG_SENSORS_LOST = 8, FLAG_LONG = 16 };
 
 struct rig {
