@@ -44,7 +44,7 @@ def chart(ident, title, labels, data, unit):
     return (f"<h2>{html.escape(title)}</h2><div id='{ident}' class='chart'></div><script>new Dygraph("
             f"document.getElementById('{ident}'), {json.dumps(data)}.map(r => [new Date(r[0]), ...r.slice(1)]), "
             f"{{labels: {json.dumps(['time'] + labels)}, ylabel: {json.dumps(unit)}, legend: 'always', "
-            "labelsUTC: true, connectSeparatedPoints: true}});</script>")
+            "labelsUTC: true, connectSeparatedPoints: true});</script>")
 
 
 def page(report, text, series):
@@ -63,8 +63,8 @@ def page(report, text, series):
     body.append(chart("fans", "Mean CRAH fan", ["fan"], pick(["mean_fan_ratio"]), "ratio"))
     body.append(chart("outdoor", "Outdoors", ["dry bulb", "wet bulb"], pick(["oat_c", "wetbulb_c"]), "°C"))
     return ("<!doctype html><meta charset='utf-8'><title>coolplane demo</title><style>" + css +
-            "body{font:15px/1.4 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em}"
-            "pre{overflow-x:auto;background:#f4f4f4;padding:1em}.chart{width:100%;height:260px}</style><script>" + js +
+            "body{font:15px/1.4 system-ui,sans-serif;max-width:1250px;margin:2em auto;padding:0 1em}"
+            "pre{overflow-x:auto;font-size:13px;background:#f4f4f4;padding:1em}.chart{width:100%;height:260px}</style><script>" + js +
             "</script>" + "".join(body))
 
 

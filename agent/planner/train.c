@@ -23,6 +23,18 @@ struct train_model *train_model_free(struct train_model *m)
         return NULL;
 }
 
+/* Gain boxes for the inlets only: a few hours of a hall do not fix sixty coefficients each. Supply air of a foreign
+ * controller's log follows its own loop, which the boxes of a commanded coil do not describe. */
+static void inlet_priors(const struct layout *l, const struct arx_structure *st, double *lo, double *hi)
+{
+        layout_arx_prior(l, st, lo, hi);
+        for (size_t i = 0; i < st->ny; i++)
+                for (size_t k = st->row_start[i]; k < st->row_start[i + 1] && l->y[i].kind != Y_INLET; k++) {
+                        lo[k] = -(double)INFINITY;
+                        hi[k] = (double)INFINITY;
+                }
+}
+
 static int model_create(const struct layout *l, const struct train_args *a, struct train_model **ret)
 {
         struct train_model *m = calloc(1, sizeof *m);
@@ -35,7 +47,7 @@ static int model_create(const struct layout *l, const struct train_args *a, stru
                 m->mem = aligned_alloc(16, (size + 15) / 16 * 16);
                 r = -ENOMEM;
                 if (m->mem && lo && hi) {
-                        layout_arx_prior(l, m->structure, lo, hi);
+                        inlet_priors(l, m->structure, lo, hi);
                         r = arx_create(m->mem, size, m->structure, &a->arx, lo, hi, &m->arx);
                 }
                 free(lo);
