@@ -40,7 +40,7 @@ static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d
 {
         bool audit_lost =
             g->store_failing_since_mono_ms >= 0 && mono_ms - g->store_failing_since_mono_ms > RELEASE_AFTER_MS;
-        bool blind = decision_kind(d) == DECISION_FALLBACK && isnan(g->max_inlet_c) && g->first_scan_done;
+        bool blind = decision_kind(d) == DECISION_FALLBACK && g->blind && g->first_scan_done;
 
         if (!g->a.acting)
                 return GATE_SHADOW;

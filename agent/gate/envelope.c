@@ -101,6 +101,17 @@ static double worst_disturbance(const struct gate *g, size_t k)
         }
 }
 
+/* Every inlet; in a zone without inlet sensors the supply air, which no inlet can be cooler than. */
+static bool certified(const struct layout *l, size_t i)
+{
+        if (l->y[i].kind != Y_SAT)
+                return l->y[i].kind == Y_INLET;
+        for (size_t k = 0; k < l->ny; k++)
+                if (l->y[k].kind == Y_INLET && l->y[k].zone == l->y[i].zone)
+                        return false;
+        return true;
+}
+
 int gate_envelope_build(struct gate *g)
 {
         const struct layout *l = g->layout;
@@ -115,7 +126,7 @@ int gate_envelope_build(struct gate *g)
         for (size_t j = 0; j < l->nu; j++)
                 envelope_u(g, j, &g->env_u[j]);
         for (size_t i = 0; i < l->ny; i++)
-                if (l->y[i].kind == Y_INLET)
+                if (certified(l, i))
                         g->env_cert[ncert++] =
                             (struct safety_y){.row = i,
                                               .hi = lim->inlet_allowable_c,

@@ -62,6 +62,7 @@ struct gate {
         uint8_t *y_ok, *onoff;
         unsigned valve_open_steps, calm_steps;
         double power_w[4], chillers_on, max_inlet_c, total_power_w;
+        bool blind; /* no certified output has a fresh good reading */
         bool in_step, handback, remote_released, first_scan_done;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms; /* −1 = healthy */

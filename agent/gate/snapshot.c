@@ -131,10 +131,12 @@ static bool read_y(struct gate *g, int64_t t_ms)
                         g->y_ok[i] = COND_STALE;
                 if (l->y[i].kind != Y_INLET || g->y_ok[i] != COND_TRUE)
                         continue;
-                any = true;
                 if (!(g->max_inlet_c >= s.value))
                         g->max_inlet_c = s.value;
         }
+        for (size_t k = 0; k < g->envelope.ncert; k++)
+                any = any || g->y_ok[g->env_cert[k].row] == COND_TRUE;
+        g->blind = !any;
         return any;
 }
 

@@ -332,7 +332,7 @@ static void write_cells(struct reading *r, struct map_row *row)
                 return;
         if (p->table == POINT_TABLE_COIL || p->type == POINT_BIT || p->type == POINT_STRING)
                 bad(r->b, r->at, "access: a coil, a bit or a string cannot be written (function code 16 only)");
-        else if (p->table != POINT_TABLE_HOLDING)
+        else if (p->table != POINT_TABLE_HOLDING && p->table != POINT_TABLE_LOG) /* a log: what replay would command */
                 bad(r->b, r->at, "access: only holding registers can be written, not %s", table_names[p->table]);
         else if (isnan(p->min) || isnan(p->max))
                 bad(r->b, r->at, "access: a writable number needs both min and max");
