@@ -23,7 +23,7 @@ void equipment_reset(struct equipment *q)
 {
         memset(q, 0, sizeof(*q));
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++)
-                q->start_s[i] = -INFINITY;
+                q->start_s[i] = -(double)INFINITY;
 }
 
 void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, bool running, double mono_s)

@@ -12,7 +12,7 @@ enum demand { DEMAND_TRIM, DEMAND_STAY, DEMAND_RESPOND };
 
 static enum demand demand_of(const struct safety *s, const struct safety_snapshot *snap, const struct safety_y *c)
 {
-        double y, room = INFINITY;
+        double y, room = (double)INFINITY;
         if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                 return DEMAND_RESPOND;
         if (!isnan(c->hi))

@@ -327,7 +327,7 @@ static void conclude(struct safety *s, enum decision_reason cut)
         bool certified = true, moved = false;
         enum decision_reason why = cut;
         d->cert.terminal = true;
-        d->cert.margin = INFINITY;
+        d->cert.margin = (double)INFINITY;
         for (size_t g = 0; g < s->ngroup; g++) {
                 const struct group *p = &s->group[g];
                 if (!p->certified && !p->blind && why != DR_NOT_CERTIFIABLE) {
@@ -349,7 +349,7 @@ static void conclude(struct safety *s, enum decision_reason cut)
                 }
         }
         if (!isfinite(d->cert.margin))
-                d->cert.margin = NAN;
+                d->cert.margin = (double)NAN;
         for (size_t j = 0; j < s->env.nu; j++)
                 moved = moved || !unchanged(s, j);
         if (d->kind == DECISION_HOLD)
@@ -389,7 +389,7 @@ static void verify_last(struct safety *s, const struct safety_snapshot *snap)
                 d->reason = DR_VERIFY;
                 d->cert.terminal = false;
                 d->cert.fraction = 0;
-                d->cert.margin = NAN;
+                d->cert.margin = (double)NAN;
         }
         for (size_t g = 0; g < s->ngroup; g++) {
                 s->group[g].chained = s->group[g].certified && d->cert.verified;
@@ -418,7 +418,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
         d->cert = (struct safety_certificate){.model_hash = s->model_hash,
                                               .delta = s->env.delta > 0 ? s->env.delta : (double)NAN,
                                               .horizon = s->env.horizon,
-                                              .margin = NAN,
+                                              .margin = (double)NAN,
                                               .binding_y = lock.binding_y,
                                               .fraction = lock.order >= ORDER_FALLBACK ? 0 : 1};
         if (lock.order == ORDER_NORMAL)

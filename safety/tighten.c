@@ -144,13 +144,13 @@ static double limit_of(const struct safety *s, size_t row)
                 if (s->env.cert[i].row == row)
                         return s->env.cert[i].hi;
         }
-        return NAN;
+        return (double)NAN;
 }
 
 /* Any box with f(box) ≤ box will do: free rows start high and come down until the certified ones fit as well. */
 static void box_upper(struct safety *s)
 {
-        double top = -INFINITY;
+        double top = -(double)INFINITY;
         bool open = true;
         for (size_t i = 0; i < s->env.ncert; i++)
                 top = fmax(top, s->env.cert[i].hi); /* fmax ignores NaN */
@@ -216,7 +216,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                                     .blind_row = -1,
                                     .binding = -1,
                                     .fraction = 1,
-                                    .margin = NAN};
+                                    .margin = (double)NAN};
         }
         for (size_t i = 0; i < s->env.ny; i++) {
                 struct group *g = s->row_group[i] != SAFETY_NO_GROUP ? &s->group[s->row_group[i]] : NULL;
@@ -271,12 +271,12 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
 static double row_margin(const struct safety *s, size_t i)
 {
         const struct safety_y *c = &s->env.cert[i];
-        double least = INFINITY;
+        double least = (double)INFINITY;
         for (size_t k = 0; k < s->env.horizon; k++) {
                 double up = isnan(c->hi) ? (double)INFINITY : c->hi - s->y_up[k * s->env.ny + c->row];
                 double dn = s->row_lo[i] ? s->y_lo[k * s->env.ny + c->row] - c->lo : (double)INFINITY;
                 if (isnan(up) || isnan(dn))
-                        return NAN;
+                        return (double)NAN;
                 least = fmin(least, fmin(up, dn));
         }
         return least;
@@ -313,7 +313,7 @@ bool tighten_judge(struct safety *s, size_t g)
 {
         struct group *p = &s->group[g];
         bool ok = true, boxed;
-        p->margin = INFINITY;
+        p->margin = (double)INFINITY;
         p->binding = -1;
         for (size_t i = 0; i < s->env.ncert; i++) {
                 double m;
@@ -323,7 +323,7 @@ bool tighten_judge(struct safety *s, size_t g)
                 if (p->blind && (isnan(m) || s->row_bad[s->env.cert[i].row]))
                         continue;
                 if (isnan(m))
-                        m = -INFINITY;
+                        m = -(double)INFINITY;
                 ok = ok && m >= -CERT_TOL;
                 if (m < p->margin) {
                         p->margin = m;

@@ -74,7 +74,7 @@ static void forget_unit(struct unit *q)
         q->known = q->on = false;
         q->changed_s = 0;
         for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
-                q->started_s[i] = -INFINITY;
+                q->started_s[i] = -(double)INFINITY;
 }
 
 /* mem is zeroed */
@@ -125,7 +125,7 @@ static void watch_unit(struct unit *q, const struct safety_u *u, bool on, double
 {
         if (!q->known) {
                 q->known = true;
-                for (double n = 2; n <= u->max_starts_per_h; n++)
+                for (unsigned n = 2; n <= u->max_starts_per_h; n++)
                         add_start(q, mono_s);
         } else if (q->on == on) {
                 if (q->changed_s > mono_s)
@@ -220,7 +220,7 @@ static double regressor(const struct verifier *v, const struct safety_snapshot *
         if (t->src == ARX_SRC_ONE)
                 return 1;
         if (t->lag > w->n)
-                return NAN;
+                return (double)NAN;
         r = w->n - t->lag;
         if (t->src == ARX_SRC_Y)
                 return w->y[r * v->env.ny + t->index];
@@ -266,7 +266,7 @@ static double seen(const struct verifier *v, const struct arx_window *w, const s
         if (t->src == ARX_SRC_ONE)
                 return 1;
         if (t->lag > r + 1)
-                return NAN;
+                return (double)NAN;
         r -= t->lag - 1u;
         return t->src == ARX_SRC_Y   ? w->y[r * v->env.ny + t->index]
                : t->src == ARX_SRC_U ? w->u[r * v->env.nu + t->index]
@@ -311,12 +311,12 @@ static double one_step_bound(const struct verifier *v, const struct safety_snaps
         arx_row(v->model, row, &theta, &lo, &hi);
         arx_row_info(v->model, row, &info);
         if (from_recent && !recent(v, &snap->window, row, phi, &y))
-                return NAN;
+                return (double)NAN;
         for (size_t k = st->row_start[row]; k < st->row_start[row + 1]; k++) {
                 size_t o = k - st->row_start[row];
                 double x = dir * (regressor(v, snap, &st->term[k], act) - (from_recent ? phi[o] : 0));
                 if (!isfinite(x))
-                        return NAN;
+                        return (double)NAN;
                 if (st->term[k].sum1) {
                         gx[n] = x;
                         glo[n] = lo[o];

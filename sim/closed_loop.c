@@ -43,7 +43,8 @@ static int plant_write(void *self, const struct write_request *req)
 {
         struct closed_loop *c = self;
         const struct point *p = &c->site->point[req->point];
-        struct write_outcome o = {.id = req->id, .point = req->point, .read_back = NAN, .t_ms = clk_t_ms(&c->clk)};
+        struct write_outcome o = {
+            .id = req->id, .point = req->point, .read_back = (double)NAN, .t_ms = clk_t_ms(&c->clk)};
         uint16_t regs[4];
         int device = registers_find(c->regs, c->site->device[p->device].name), ex;
 
@@ -124,8 +125,8 @@ static void scan_device(struct closed_loop *c, size_t device)
                                            .quality = QUALITY_BAD,
                                            .reason = QR_COMM_FAIL,
                                            .t_ms = t_ms,
-                                           .value = NAN,
-                                           .raw = NAN};
+                                           .value = (double)NAN,
+                                           .raw = (double)NAN};
 
                         if (!ex)
                                 codec_decode(p, regs + (p->address - blk->address), t_ms, &s);

@@ -330,7 +330,7 @@ int verb_compare(int argc, char **argv)
                 o.seed = plant_spec_named(o.world.site, &spec) == 0 ? spec.seed : 1;
         progress = !o.json && isatty(STDERR_FILENO);
         for (size_t i = 0; i < o.ncontroller; i++) {
-                result[i] = (struct result){.controller = o.controller[i], .max_inlet_c = -INFINITY};
+                result[i] = (struct result){.controller = o.controller[i], .max_inlet_c = -(double)INFINITY};
                 for (int64_t k = 0; k < o.nseed; k++) {
                         struct plant_account a;
                         if (progress)

@@ -117,7 +117,7 @@ void plant_advance(struct plant *p, double dt_s)
         const double steps = ceil(dt_s / PLANT_STEP_S - 1e-9);
         const double end_s = p->elapsed_s + dt_s;
 
-        for (double k = 0.0; k < steps; k += 1.0)
+        for (uint64_t k = 0; (double)k < steps; k++)
                 one_step(p, dt_s / steps);
         p->elapsed_s = end_s; /* no drift from summing */
 }

@@ -16,7 +16,7 @@ bool reg_write_of(enum quantity q, struct reg_write *ret)
                 *ret = (struct reg_write){0.3, 1, 0.35, 1, 0.05, 0.9, 1, "30s"};
                 return true;
         case Q_CH_ENABLE_CMD:
-                *ret = (struct reg_write){0, 1, 0, 1, NAN, 1, 1, "5m"};
+                *ret = (struct reg_write){0, 1, 0, 1, (double)NAN, 1, 1, "5m"};
                 return true;
         case Q_W_CHWST_CMD:
                 *ret = (struct reg_write){5, 20, 6, 18, 0.2, 7, -1, "30s"};
@@ -25,10 +25,10 @@ bool reg_write_of(enum quantity q, struct reg_write *ret)
                 *ret = (struct reg_write){14, 32, 14, 32, 0.5, 24, 0, "30s"};
                 return true;
         case Q_HEARTBEAT_CMD:
-                *ret = (struct reg_write){0, 65535, 0, 65535, NAN, NAN, 0, NULL};
+                *ret = (struct reg_write){0, 65535, 0, 65535, (double)NAN, (double)NAN, 0, NULL};
                 return true;
         case Q_REMOTE_CMD:
-                *ret = (struct reg_write){0, 1, 0, 1, NAN, 0, 0, NULL};
+                *ret = (struct reg_write){0, 1, 0, 1, (double)NAN, 0, 0, NULL};
                 return true;
         default:
                 return false;

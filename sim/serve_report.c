@@ -57,7 +57,7 @@ void report_reset(struct report *r)
         plant_account_reset(r->plant);
         plant_account(r->plant, &r->at_row);
         r->start_ms = r->row_start_ms = plant_t_ms(r->plant);
-        r->max_inlet_c = -INFINITY;
+        r->max_inlet_c = -(double)INFINITY;
         r->n = 0;
         r->closed = false;
 }
@@ -136,7 +136,7 @@ void report_step(struct report *r)
         r->row[r->n++] = w;
         r->at_row = a;
         r->row_start_ms = now;
-        r->max_inlet_c = -INFINITY;
+        r->max_inlet_c = -(double)INFINITY;
 }
 
 static void member(FILE *f, const char *name, double v)

@@ -35,7 +35,7 @@ static const struct setpoints base = {20, 0.8, 10, 26};
 static void hold(struct plant *p, const struct setpoints *s, double seconds, uint16_t *beat)
 {
         const struct plant_spec *spec = plant_spec(p);
-        for (double t = 0; t < seconds; t += BEAT_S) {
+        for (unsigned k = 0; k * BEAT_S < seconds; k++) {
                 (*beat)++;
                 for (size_t i = 0; i < spec->ncrah; i++) {
                         plant_remote_enable(p, PLANT_DEV_CRAH, i, true);
@@ -60,7 +60,7 @@ static double mean_inlet_c(const struct plant *p)
 
 static double max_inlet_c(const struct plant *p)
 {
-        double m = -INFINITY;
+        double m = -(double)INFINITY;
         for (size_t i = 0; i < plant_spec(p)->nrack; i++)
                 m = fmax(m, plant_true_inlet_c(p, i));
         return m;
@@ -151,8 +151,10 @@ static int cooling_lost(const struct world_args *a, struct numbers *n)
                 (void)plant_fault(w.plant, fault);
         }
         n->overheats = false;
-        for (n->overheat_s = 0; n->overheat_s < 1800 && !n->overheats; n->overheat_s += BEAT_S) {
+        n->overheat_s = 0;
+        for (unsigned k = 0; k * BEAT_S < 1800 && !n->overheats; k++) {
                 plant_advance(w.plant, BEAT_S);
+                n->overheat_s += BEAT_S;
                 n->overheats = max_inlet_c(w.plant) > 32;
         }
         world_free(&w);

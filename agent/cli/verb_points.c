@@ -179,9 +179,6 @@ static void points_json(const struct site *s)
 static void plan_block(const struct site *s, const struct readplan *plan, const struct readblock *b, bool json,
                        bool first)
 {
-        size_t used = 0;
-        for (size_t k = 0; k < b->npoint; k++)
-                used += point_nregs(&s->point[plan->point[b->first + k]]);
         if (!json) {
                 (void)printf("  unit %-3u %-8s %5u..%-5u %3u %s, %zu points\n", b->unit_id, table_names[b->table],
                              b->address, b->address + b->count - 1u, b->count,

@@ -21,8 +21,8 @@ static void emit_bad(struct mb_device *d, size_t first, size_t n, enum quality_r
                                                   .quality = QUALITY_BAD,
                                                   .reason = (uint8_t)reason,
                                                   .t_ms = t_ms,
-                                                  .value = NAN,
-                                                  .raw = NAN};
+                                                  .value = (double)NAN,
+                                                  .raw = (double)NAN};
         if (n > 0)
                 drv->a.samples.samples(drv->a.samples.ctx, drv->scratch, n);
 }

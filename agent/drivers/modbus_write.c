@@ -119,7 +119,7 @@ static void supersede_older(struct mb_conn *c, uint32_t point, uint64_t seq)
                         j->superseded = true;
                         continue;
                 }
-                finish(j, j->state == JOB_QUEUED ? WRITE_NOT_SENT : WRITE_PENDING, NAN);
+                finish(j, j->state == JOB_QUEUED ? WRITE_NOT_SENT : WRITE_PENDING, (double)NAN);
                 next = c->first_job; /* done() may have queued or ended others: look again */
         }
 }
@@ -130,7 +130,7 @@ static void refuse(struct modbus_driver *drv, const struct write_request *req, e
                                   .point = req->point,
                                   .result = result,
                                   .written = written,
-                                  .read_back = NAN,
+                                  .read_back = (double)NAN,
                                   .t_ms = clk_t_ms(drv->a.clk)};
         drv->device[drv->a.site->point[req->point].device].stats.write_errors++;
         drv->a.writes.done(drv->a.writes.ctx, &o);
@@ -141,7 +141,7 @@ int mb_write(void *driver, const struct write_request *req)
         struct modbus_driver *drv = driver;
         const struct site *site = drv->a.site;
         uint16_t regs[4] = {0};
-        double written = NAN;
+        double written = (double)NAN;
 
         if (req->point >= site->npoint)
                 return -EINVAL;
@@ -153,7 +153,7 @@ int mb_write(void *driver, const struct write_request *req)
         if (!drv->free_job)
                 return -EAGAIN;
         if (codec_encode(p, req->value, regs, &written) < 0) {
-                refuse(drv, req, WRITE_REJECTED_INVALID_SETTING, NAN);
+                refuse(drv, req, WRITE_REJECTED_INVALID_SETTING, (double)NAN);
                 return 0;
         }
         if (mb_backoff_holds(&d->backoff) || mb_backoff_holds(&d->conn->backoff)) {
@@ -214,29 +214,29 @@ static void write_exception(struct mb_job *j, unsigned exception)
 {
         switch (exception) {
         case 3:
-                finish(j, WRITE_REJECTED_INVALID_SETTING, NAN);
+                finish(j, WRITE_REJECTED_INVALID_SETTING, (double)NAN);
                 return;
         case 10:
         case 11:
-                finish(j, WRITE_REJECTED_INVALID_DEVICE, NAN);
+                finish(j, WRITE_REJECTED_INVALID_DEVICE, (double)NAN);
                 return;
         case 5: /* acknowledged, still working on it */
                 j->unconfirmed = true;
                 if (j->req.read_back && point_of(j)->readable && !j->superseded)
                         settle(j);
                 else
-                        finish(j, without_confirmation(j), NAN);
+                        finish(j, without_confirmation(j), (double)NAN);
                 return;
         case 6:
                 if (j->busy_left-- > 0 && !j->superseded) {
                         mblink_hold(j->conn->link, MB_BUSY_PAUSE_MS);
                         j->state = JOB_QUEUED;
                 } else {
-                        finish(j, WRITE_TIMED_OUT, NAN);
+                        finish(j, WRITE_TIMED_OUT, (double)NAN);
                 }
                 return;
         default:
-                finish(j, WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE, NAN);
+                finish(j, WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE, (double)NAN);
         }
 }
 
@@ -255,7 +255,7 @@ static void written(struct mb_job *j, const struct mblink_reply *reply)
                 return;
         case MBLINK_NO_CONNECTION:
                 mb_device_failed(d, &j->conn->request, reply);
-                finish(j, WRITE_REJECTED_DEVICE_OFFLINE, NAN);
+                finish(j, WRITE_REJECTED_DEVICE_OFFLINE, (double)NAN);
                 return;
         case MBLINK_TIMEOUT:
         case MBLINK_LOST:
@@ -265,18 +265,18 @@ static void written(struct mb_job *j, const struct mblink_reply *reply)
                 break;
         }
         if (j->superseded)
-                finish(j, WRITE_PENDING, NAN);
+                finish(j, WRITE_PENDING, (double)NAN);
         else if (j->req.read_back && point_of(j)->readable)
                 settle(j);
         else
-                finish(j, j->unconfirmed ? WRITE_TIMED_OUT : WRITE_ACCEPTED, NAN);
+                finish(j, j->unconfirmed ? WRITE_TIMED_OUT : WRITE_ACCEPTED, (double)NAN);
 }
 
 static void read_back(struct mb_job *j, const struct mblink_reply *reply)
 {
         const struct point *p = point_of(j);
         struct mb_device *d = device_of(j);
-        struct sample s = {.point = j->req.point, .value = NAN};
+        struct sample s = {.point = j->req.point, .value = (double)NAN};
 
         j->reads++;
         if (reply->result == MBLINK_REPLY) {

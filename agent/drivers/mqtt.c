@@ -58,8 +58,8 @@ static void emit_lost(struct mqtt_driver *d)
                                    .quality = QUALITY_BAD,
                                    .reason = QR_COMM_FAIL,
                                    .t_ms = t_ms,
-                                   .value = NAN,
-                                   .raw = NAN};
+                                   .value = (double)NAN,
+                                   .raw = (double)NAN};
                 d->a.samples.samples(d->a.samples.ctx, &s, 1);
         }
 }
@@ -229,10 +229,10 @@ static int add_topic(struct mqtt_driver *d, const char *topic)
         for (size_t i = 0; i < d->ntopic; i++)
                 if (strcmp(d->topic[i], topic) == 0)
                         return 0;
-        d->topic[d->ntopic] = strdup(topic);
-        if (!d->topic[d->ntopic])
+        char *copy = strdup(topic);
+        if (!copy)
                 return -ENOMEM;
-        d->ntopic++;
+        d->topic[d->ntopic++] = copy;
         return 0;
 }
 

@@ -64,7 +64,7 @@ static void accept_value(const struct point *p, const json_t *v, int64_t t_ms, s
         s->quality = QUALITY_BAD;
         s->reason = json_is_null(v) ? QR_SOURCE : QR_PARSE;
         s->t_ms = t_ms;
-        s->value = s->raw = NAN;
+        s->value = s->raw = (double)NAN;
 }
 
 static bool stale(const struct point *p, int64_t age_ms)
@@ -103,8 +103,8 @@ static int take_samples(const struct site *site, int device, const json_t *root,
                                      .quality = QUALITY_BAD,
                                      .reason = QR_SOURCE,
                                      .t_ms = t_ms,
-                                     .value = NAN,
-                                     .raw = NAN};
+                                     .value = (double)NAN,
+                                     .raw = (double)NAN};
                 if (!e) /* the source's own flag wins over a number beside it */
                         accept_value(p, v, t_ms, s);
         }

@@ -36,7 +36,7 @@ static int null_write(void *self, const struct write_request *req)
 {
         struct null_actuator *n = self;
         uint16_t regs[4];
-        struct write_outcome o = {.id = req->id, .point = req->point, .written = NAN, .read_back = NAN};
+        struct write_outcome o = {.id = req->id, .point = req->point, .written = (double)NAN, .read_back = (double)NAN};
 
         if (req->point >= n->site->npoint || !n->site->point[req->point].writable)
                 return -EINVAL;

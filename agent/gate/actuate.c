@@ -242,8 +242,8 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
                                 put_outcome(a, e,
                                             &(struct write_outcome){.point = e->point,
                                                                     .result = WRITE_NOT_SENT,
-                                                                    .written = NAN,
-                                                                    .read_back = NAN,
+                                                                    .written = (double)NAN,
+                                                                    .read_back = (double)NAN,
                                                                     .t_ms = t_ms});
                         else
                                 queued++;

@@ -130,7 +130,7 @@ int gate_envelope_build(struct gate *g)
                         g->env_cert[ncert++] =
                             (struct safety_y){.row = i,
                                               .hi = lim->inlet_allowable_c,
-                                              .lo = NAN,
+                                              .lo = (double)NAN,
                                               .trip = lim->inlet_allowable_c,
                                               .soft_k = lim->inlet_allowable_c - lim->inlet_recommended_c};
         for (size_t k = 0; k < l->nd; k++)

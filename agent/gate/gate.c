@@ -299,7 +299,7 @@ void gate_handback_begin(struct gate *g, const char *why)
                 nominal.in_distribution = 1;
                 for (size_t j = 0; j < g->layout->nu; j++)
                         nominal.u[j] = g->env_u[j].nominal;
-                nominal.predicted_w = nominal.predicted_std_w = nominal.predicted_max_inlet_c = NAN;
+                nominal.predicted_w = nominal.predicted_std_w = nominal.predicted_max_inlet_c = (double)NAN;
                 (void)snprintf(nominal.move_name, sizeof nominal.move_name, "hand-back to local setpoints");
                 gate_step_end(g, &nominal, false);
         }

@@ -12,7 +12,7 @@
 static double sum_role(const struct gate *g, enum role role, enum equipment_class cls, int64_t t_ms)
 {
         const struct site *site = g->a.site;
-        double sum = NAN;
+        double sum = (double)NAN;
 
         for (size_t i = 0; i < site->npoint; i++) {
                 const struct point *p = &site->point[i];
@@ -120,7 +120,7 @@ static bool read_y(struct gate *g, int64_t t_ms)
         const struct layout *l = g->layout;
         bool any = false;
 
-        g->max_inlet_c = NAN;
+        g->max_inlet_c = (double)NAN;
         for (size_t i = 0; i < l->ny; i++) {
                 struct sample s = ptable_get(g->points, (size_t)l->y[i].point, t_ms);
 

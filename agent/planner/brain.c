@@ -68,7 +68,7 @@ static double mean_of_u(const struct brain *b, const double *u, enum plan_u_kind
 struct energy_sample brain_plant_sample(const struct brain *b, const struct observation *o)
 {
         const struct layout *l = b->a.layout;
-        struct energy_sample s = {.fan_ratio_cubed = NAN, .chillers_on = o->chillers_on};
+        struct energy_sample s = {.fan_ratio_cubed = (double)NAN, .chillers_on = o->chillers_on};
         double fan = 0.0, rated = 0.0, it_w, valve = 0.0, on = 0.0;
         size_t nvalve = 0, nchiller = 0;
 

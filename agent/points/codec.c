@@ -220,7 +220,7 @@ static void judge(const struct point *p, const uint64_t *bits, double wire, stru
         bool denormal32 = p->type == POINT_FLOAT32 && s->raw != 0 && fabs(s->raw) < 1.17549435e-38;
         if ((cls != FP_NORMAL && cls != FP_ZERO) || denormal32 || !isfinite(s->value)) {
                 s->reason = QR_NAN;
-                s->value = NAN;
+                s->value = (double)NAN;
                 return;
         }
         if ((!isnan(p->valid_min) && !(s->value >= p->valid_min)) ||
@@ -234,7 +234,7 @@ static void judge(const struct point *p, const uint64_t *bits, double wire, stru
 
 void codec_decode(const struct point *p, const uint16_t *regs, int64_t t_ms, struct sample *ret_sample)
 {
-        struct sample s = {.point = ret_sample->point, .t_ms = t_ms, .value = NAN, .raw = NAN};
+        struct sample s = {.point = ret_sample->point, .t_ms = t_ms, .value = (double)NAN, .raw = (double)NAN};
         if (p->type == POINT_STRING) {
                 s.quality = QUALITY_BAD;
                 s.reason = QR_PARSE;
@@ -320,11 +320,11 @@ static double raw_round(enum point_type t, double raw, int dir)
 double codec_quantise(const struct point *p, double value)
 {
         if (isnan(value) || p->type == POINT_STRING)
-                return NAN;
+                return (double)NAN;
         double lo, hi;
         raw_bounds(p, &lo, &hi);
         if (!(lo <= hi))
-                return NAN;
+                return (double)NAN;
         double raw = raw_round(p->type, raw_from_si(p, value), p->scale < 0 ? -p->safe_dir : p->safe_dir);
         if (p->type == POINT_FLOAT32) { /* the bound itself must be a float inside the range */
                 lo = raw_round(POINT_FLOAT32, lo, +1);

@@ -289,11 +289,11 @@ static void reading_cells(struct reading *r, struct point *p)
                     suggest(get(r, C_UNIT), unit_name, NULL, hint));
         p->unit = unit >= 0 ? unit : UNIT_NONE;
         enum unit u = (enum unit)p->unit;
-        p->valid_min = unit_to_si(u, number_cell(r, C_VALID_MIN, NAN));
-        p->valid_max = unit_to_si(u, number_cell(r, C_VALID_MAX, NAN));
+        p->valid_min = unit_to_si(u, number_cell(r, C_VALID_MIN, (double)NAN));
+        p->valid_max = unit_to_si(u, number_cell(r, C_VALID_MAX, (double)NAN));
         if (p->valid_min > p->valid_max)
                 bad(r->b, r->at, "valid_min %s is above valid_max %s", get(r, C_VALID_MIN), get(r, C_VALID_MAX));
-        p->max_rate = unit_delta_to_si(u, number_cell(r, C_MAX_RATE, NAN));
+        p->max_rate = unit_delta_to_si(u, number_cell(r, C_MAX_RATE, (double)NAN));
         if (p->max_rate <= 0)
                 bad(r->b, r->at, "max_rate: must be above 0");
         p->frozen_after_ms = duration_cell(r, C_FROZEN_AFTER);
@@ -308,10 +308,10 @@ static void write_cells(struct reading *r, struct map_row *row)
         int access = choice_cell(r, C_ACCESS, (const char *const[]){"R", "W", "RW", NULL}, 0);
         p->readable = access != 1;
         p->writable = access > 0;
-        p->min = unit_to_si(u, number_cell(r, C_MIN, NAN));
-        p->max = unit_to_si(u, number_cell(r, C_MAX, NAN));
-        p->default_value = unit_to_si(u, number_cell(r, C_DEFAULT, NAN));
-        p->max_step = unit_delta_to_si(u, number_cell(r, C_MAX_STEP, NAN));
+        p->min = unit_to_si(u, number_cell(r, C_MIN, (double)NAN));
+        p->max = unit_to_si(u, number_cell(r, C_MAX, (double)NAN));
+        p->default_value = unit_to_si(u, number_cell(r, C_DEFAULT, (double)NAN));
+        p->max_step = unit_delta_to_si(u, number_cell(r, C_MAX_STEP, (double)NAN));
         p->min_interval_ms = duration_cell(r, C_MIN_INTERVAL);
         p->settle_ms = duration_cell(r, C_SETTLE);
         row->has_tol = get(r, C_TOL)[0] != '\0';

@@ -69,7 +69,7 @@ size_t point_nregs(const struct point *p)
         case POINT_STRING:
                 return p->length;
         }
-        assert(!"point type");
+        assert(false && "point type");
         return 1;
 }
 

@@ -38,8 +38,11 @@ int ptable_create(const struct point *points, size_t n, struct ptable **ret)
         t->points = points;
         t->n = n;
         for (size_t i = 0; i < n; i++)
-                t->e[i].now = (struct sample){
-                    .point = (uint32_t)i, .quality = QUALITY_BAD, .reason = QR_NOT_YET, .value = NAN, .raw = NAN};
+                t->e[i].now = (struct sample){.point = (uint32_t)i,
+                                              .quality = QUALITY_BAD,
+                                              .reason = QR_NOT_YET,
+                                              .value = (double)NAN,
+                                              .raw = (double)NAN};
         *ret = t;
         return 0;
 }

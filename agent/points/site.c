@@ -136,7 +136,7 @@ int read_file(struct builder *b, const char *path, struct pos at, char **ret_tex
                 (void)fclose(f);
         if (rc == -ENOMEM)
                 b->rc = rc;
-        if (rc != 0) {
+        if (text == NULL) {
                 if (rc == -EFBIG)
                         bad(b, at, "%s: larger than %u MiB", path, SITE_FILE_SIZE_MAX >> 20);
                 else
@@ -170,7 +170,7 @@ int read_file(struct builder *b, const char *path, struct pos at, char **ret_tex
 
 static void defaults(struct site *s)
 {
-        s->latitude_deg = s->longitude_deg = NAN;
+        s->latitude_deg = s->longitude_deg = (double)NAN;
         s->elevation_m = 0;
         s->fast_step_ms = 30 * 1000;
         s->slow_step_ms = 5 * 60 * 1000;

@@ -19,7 +19,8 @@ struct pos {
 };
 
 struct site_errors *errors_create(void);
-void errors_add(struct site_errors *e, const char *path, struct pos at, bool warning, const char *fmt, va_list ap);
+void errors_add(struct site_errors *e, const char *path, struct pos at, bool warning, const char *fmt, va_list ap)
+    __attribute__((format(printf, 5, 0)));
 void errors_sort(struct site_errors *e);
 
 /* " (did you mean 'x'?)" for the nearest of `names` (NULL-terminated by name(i)), or "". buf ≥ 128. Returns buf. */

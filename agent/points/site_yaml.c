@@ -377,8 +377,8 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
         struct equipment *e = &b->s->equipment[b->s->nequipment];
         struct equipment_more *more = &b->equipment_more[b->s->nequipment++];
         *e = (struct equipment){.zone = -1, .line = n->line};
-        e->capacity_w = e->airflow_m3s = e->fan_power_w = e->power_w = e->min_plr = NAN;
-        e->min_on_s = e->min_off_s = e->max_starts_per_h = NAN;
+        e->capacity_w = e->airflow_m3s = e->fan_power_w = e->power_w = e->min_plr = (double)NAN;
+        e->min_on_s = e->min_off_s = e->max_starts_per_h = (double)NAN;
         *more = (struct equipment_more){.at = at_node(r, n)};
         uint64_t seen = apply(r, n, "equipment", own, COUNT(own), e);
         need(r, n, "equipment", own, seen, 0);

@@ -10,7 +10,7 @@
 #include "agent/base/parse.h"
 #include "agent/points/yaml.h"
 
-#define MAP_SIZE_MAX (1l << 20)
+#define MAP_SIZE_MAX (1L << 20)
 
 struct load {
         const char *path;

@@ -12,7 +12,7 @@
 
 #include "agent/base/parse.h"
 
-#define DAY_MS 86400000ll
+#define DAY_MS 86400000LL
 #define HOUR_S 3600
 
 static bool is_digit(char c)
@@ -213,8 +213,8 @@ static int finish(struct scan *t, struct logtime_text *ret)
         if (t->hour == 24 && (t->minute != 0 || t->second != 0 || t->ms != 0))
                 return -EINVAL;
         int64_t ms = days_from_civil(t->year, t->month, t->day) * DAY_MS +
-                     ((t->hour * 60ll + t->minute) * 60 + t->second) * 1000 + t->ms;
-        *ret = (struct logtime_text){.absolute = t->has_offset, .wall_ms = ms - t->offset_s * 1000ll};
+                     ((t->hour * 60LL + t->minute) * 60 + t->second) * 1000 + t->ms;
+        *ret = (struct logtime_text){.absolute = t->has_offset, .wall_ms = ms - t->offset_s * 1000LL};
         return 0;
 }
 
@@ -302,7 +302,7 @@ static bool offset_at(int64_t utc_s, int64_t *ret_offset_s)
 int logtime_to_utc(const struct logtime_zone *z, int64_t wall_ms, int64_t ret_ms[2])
 {
         if (z->fixed) {
-                ret_ms[0] = wall_ms - z->offset_s * 1000ll;
+                ret_ms[0] = wall_ms - z->offset_s * 1000LL;
                 return 1;
         }
         /* The offset in force is one of those a day before and a day after; each is tried and checked. */

@@ -13,7 +13,7 @@
 #include "agent/points/units.h"
 
 #define READ_BATCH 1024
-#define CONFIG_FILE_MAX (4l << 20)
+#define CONFIG_FILE_MAX (4L << 20)
 
 /* --- binding ----------------------------------------------------------------------------------------------------- */
 

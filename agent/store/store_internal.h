@@ -16,7 +16,7 @@
 
 /* PRAGMA quick_check reads the whole file, so it runs at open only below this size (about 0.1 s): the start of an
  * agent must not take longer as history grows. Larger files: `coolplane db verify`. */
-#define STORE_QUICK_CHECK_MAX_BYTES (16ll << 20)
+#define STORE_QUICK_CHECK_MAX_BYTES (16LL << 20)
 
 enum store_stmt {
         STMT_BEGIN,

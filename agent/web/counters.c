@@ -22,6 +22,7 @@ void counters_init(struct counters *c)
 void counters_clear(struct counters *c)
 {
         free(c->write);
+        c->write = NULL;
         counters_init(c);
 }
 

@@ -29,6 +29,8 @@ void gatedoc_clear(struct gatedoc *d)
 {
         free(d->device);
         free(d->json);
+        d->device = NULL;
+        d->json = NULL;
         *d = (struct gatedoc){.link = GATE_NOT_RUNNING,
                               .step = -1,
                               .last_cycle_t_ms = -1,

@@ -212,7 +212,7 @@ static void put_counters(const struct counters *c, struct text *t)
                 text_label(t, c->write[i].point);
                 text_put(t, "\",result=\"");
                 text_label(t, c->write[i].result);
-                text_printf(t, "\"} %llu\n", (unsigned long long)(c->write[i].n + c->write[i].unsettled));
+                text_printf(t, "\"} %llu\n", (unsigned long long)c->write[i].n + c->write[i].unsettled);
         }
         put_solver(c, t);
 }

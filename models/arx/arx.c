@@ -302,7 +302,7 @@ static void add_drift(struct arx *m, const struct arx_window *w, const double *y
 
 size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
 {
-        double phi[ARX_TERMS_MAX], z[ARX_TERMS_MAX], target;
+        double phi[ARX_TERMS_MAX] = {0}, z[ARX_TERMS_MAX] = {0}, target;
         size_t taken = 0;
         add_drift(m, w, y_next);
         for (size_t i = 0; i < m->st.ny; i++) {

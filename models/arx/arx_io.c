@@ -86,7 +86,7 @@ size_t arx_save(const struct arx *m, void *buf, size_t cap)
         if (!buf || cap < need)
                 return need;
         uint8_t *p = buf;
-        memcpy(p, "CPAR", 4);
+        memcpy(p, "CPAR", 4); /* NOLINT(bugprone-not-null-terminated-result): magic bytes, no string */
         (void)bytes_put(p + 4, VERSION, 4);
         (void)bytes_put(p + 8, structure_hash(&m->st), 8);
         (void)bytes_put(p + 16, m->st.ny, 8);

@@ -188,7 +188,7 @@ static void confidence(const struct arx *m, const struct arx_row *r, double *ret
 static void intervals(const struct arx *m, struct arx_row *r, const struct problem *p)
 {
         const double *scale = m->st.scale + r->t0, *prior_lo = m->prior_lo + r->t0, *prior_hi = m->prior_hi + r->t0;
-        double *theta = m->theta + r->t0, *lo = m->lo + r->t0, *hi = m->hi + r->t0, radius = INFINITY;
+        double *theta = m->theta + r->t0, *lo = m->lo + r->t0, *hi = m->hi + r->t0, radius = (double)INFINITY;
         memcpy(r->factor, p->h, sizeof(double) * p->m * p->m);
         bool known = r->weight > (double)p->m + 2.0 && num_cholesky(p->m, r->factor) == 0;
         r->radius = r->width0 = 0.0;
@@ -212,7 +212,7 @@ static void intervals(const struct arx *m, struct arx_row *r, const struct probl
         }
         size_t j = 0;
         for (size_t k = 0; k < r->n; k++) {
-                double half = INFINITY;
+                double half = (double)INFINITY;
                 if (k == r->ref) {
                         if (known) {
                                 memcpy(p->work, p->a, sizeof(double) * p->m);
@@ -264,8 +264,10 @@ static double noise_step(const struct arx *m, const struct arx_row *r)
                 if (m->st.term[k].src == ARX_SRC_Y && m->st.term[k].index == (uint16_t)(r - m->row))
                         a += m->theta[k];
         a = fmin(fmax(a, 0.0), 1.0);
-        for (unsigned k = 0; k + 1 < h; k++, power *= a)
+        for (unsigned k = 0; k + 1 < h; k++) {
                 sum += power;
+                power *= a;
+        }
         w_h = arx_hist_quantile(m, r->drift, r->drift_weight, m->args.w_quantile);
         return fmin(fmax((w_h - power * r->w_bar) / sum, 0.0), r->w_bar);
 }

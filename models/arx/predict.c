@@ -31,7 +31,7 @@ static double input_at(const struct horizon *hz, const struct arx_term *term, si
                 return (is_u ? hz->u : hz->d)[(t + 1 - term->lag) * stride + term->index];
         size_t back = term->lag - (t + 1); /* steps before now */
         if (back + 1 > hz->w->n)
-                return NAN;
+                return (double)NAN;
         return (is_u ? hz->w->u : hz->w->d)[(hz->w->n - 1 - back) * stride + term->index];
 }
 
@@ -52,7 +52,7 @@ static double last_finite(const struct arx_window *w, size_t ny, size_t i)
         for (size_t k = w->n; k-- > 0;)
                 if (isfinite(w->y[k * ny + i]))
                         return w->y[k * ny + i];
-        return NAN;
+        return (double)NAN;
 }
 
 size_t arx_predict_work(const struct arx *m, size_t n_steps)
@@ -113,7 +113,7 @@ struct item {
 /* max of θ·φ over θ ∈ [lo, hi], φ ∈ [a, b] */
 static double max_product(double lo, double hi, double a, double b)
 {
-        double best = -INFINITY;
+        double best = -(double)INFINITY;
         const double theta[] = {lo, hi}, phi[] = {a, b};
         for (size_t i = 0; i < 2; i++)
                 for (size_t k = 0; k < 2; k++) {
@@ -268,7 +268,7 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                 if (!isnan(a[k]) && !isnan(b[k]) && (term->src == ARX_SRC_Y || isfinite(b[k])))
                         continue;
                 if (m->lo[r->t0 + k] != 0.0 || m->hi[r->t0 + k] != 0.0)
-                        return NAN;
+                        return (double)NAN;
                 a[k] = b[k] = 0.0; /* plays no part, whatever it reads */
         }
         if (anchored) /* w' is a mean over about ten transitions: white noise averages out by three, w_step persists */
@@ -314,7 +314,7 @@ void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, 
                 near = far; /* never read where it differs: every active coefficient on it is ≥ 0 */
 
         for (size_t i = 0; i < ny; i++) {
-                hz.y_ref[i] = NAN;
+                hz.y_ref[i] = (double)NAN;
                 if (active[i] && m->args.anchor)
                         anchor_row(&hz, i);
         }

@@ -313,7 +313,7 @@ size_t energy_fit(struct energy *e)
 /* To the nearest sample, in data spreads; half a spread is free. */
 static double distance(const struct energy *e, const struct energy_sample *s)
 {
-        double x[STATE_DIMS], v[STATE_DIMS], best = INFINITY;
+        double x[STATE_DIMS], v[STATE_DIMS], best = (double)INFINITY;
         state_vector(e, s, x);
         for (size_t i = 0; i < e->count; i++) {
                 state_vector(e, sample_at(e, i), v);
@@ -367,7 +367,7 @@ size_t energy_save(const struct energy *e, void *buf, size_t cap)
         if (!buf || cap < need)
                 return need;
         uint8_t *p = buf;
-        memcpy(p, "CPEN", 4);
+        memcpy(p, "CPEN", 4); /* NOLINT(bugprone-not-null-terminated-result): magic bytes, no string */
         p = bytes_put(p + 4, VERSION, 4);
         p = bytes_put(p, e->seed, 8);
         p = bytes_put_f64(p, &e->capacity_w, 1);

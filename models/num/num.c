@@ -109,7 +109,7 @@ static int compare_double(const void *a, const void *b)
 double num_quantile(size_t n, double *v, double q)
 {
         if (n == 0)
-                return NAN;
+                return (double)NAN;
         qsort(v, n, sizeof(*v), compare_double);
         double pos = clamp(q, 0.0, 1.0) * (double)(n - 1);
         size_t k = (size_t)pos;

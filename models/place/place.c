@@ -159,14 +159,14 @@ static double rise(const struct work *w, size_t i, bool added_only)
 static double thermal_gain(const struct work *w)
 {
         const struct place_problem *p = w->p;
-        double hottest = -INFINITY;
+        double hottest = -(double)INFINITY;
 
         for (size_t i = 0; i < p->nrack; i++) {
                 const double net = rise(w, i, false), added = rise(w, i, true);
                 const double after = w->inlet_c[i] + net;
                 const double peak = p->inlet_c[i] + w->peak_k[i] + added;
                 if (added > 0.0 && !(peak <= p->inlet_max_c))
-                        return -INFINITY;
+                        return -(double)INFINITY;
                 if (after > hottest)
                         hottest = after;
         }
@@ -177,7 +177,7 @@ static double thermal_gain(const struct work *w)
 
 static void commit_thermal(struct work *w)
 {
-        w->hottest_c = -INFINITY;
+        w->hottest_c = -(double)INFINITY;
         for (size_t i = 0; i < w->p->nrack; i++) {
                 w->inlet_c[i] += rise(w, i, false);
                 w->peak_k[i] += rise(w, i, true);
@@ -236,7 +236,7 @@ static size_t refuge(const struct work *w, size_t vm)
 {
         const struct place_problem *p = w->p;
         size_t best = SIZE_MAX;
-        double best_score = -INFINITY;
+        double best_score = -(double)INFINITY;
 
         for (size_t to = 0; to < p->nhost; to++) {
                 double from_w, to_w;
@@ -320,7 +320,7 @@ static void set_up(struct work *w, const struct place_problem *p, void *mem)
         unsigned char *at = mem;
 
         at += (alignof(max_align_t) - (uintptr_t)at % alignof(max_align_t)) % alignof(max_align_t);
-        *w = (struct work){.p = p, .hottest_c = -INFINITY};
+        *w = (struct work){.p = p, .hottest_c = -(double)INFINITY};
         w->host = slice(&at, p->nhost * sizeof *w->host);
         w->at = slice(&at, p->nvm * sizeof *w->at);
         w->moved = slice(&at, p->nvm);

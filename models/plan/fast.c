@@ -201,7 +201,7 @@ static double y_cost(const struct plan *p, const struct plan_y *y, double v, dou
 /* Price of the widest valve at row r: price · log(Σ exp(s·v))/s; slopes are added to g unless NULL. */
 static double widest_cost(const struct plan *p, size_t r, double weight, double *g)
 {
-        double widest = -INFINITY, sum = 0.0;
+        double widest = -(double)INFINITY, sum = 0.0;
 
         if (!(p->valve_price_w > 0.0))
                 return 0.0;
@@ -382,11 +382,12 @@ void plan_fast(struct plan *p)
 
                 if (!(direction(p, alpha, &slope) > 1e-5) || !(slope < 0.0))
                         break;
-                for (int b = 0; b < BACKTRACK_MAX && !accepted; b++, length *= 0.5) {
+                for (int b = 0; b < BACKTRACK_MAX && !accepted; b++) {
                         for (size_t j = 0; j < p->nu; j++)
                                 p->best[j] = p->target[j] + length * p->trial[j];
                         next = plan_fast_cost(p, p->best, NULL);
                         accepted = next <= cost + ARMIJO * length * slope;
+                        length *= 0.5;
                 }
                 if (!accepted)
                         break;
@@ -403,7 +404,7 @@ void plan_fast(struct plan *p)
 
 double plan_hottest(const struct plan *p)
 {
-        double hottest = NAN;
+        double hottest = (double)NAN;
 
         for (size_t a = 0; a < p->npy; a++) {
                 if (p->y[a].kind != PLAN_Y_INLET || !p->row_ok[p->y[a].row])

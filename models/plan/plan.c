@@ -375,7 +375,7 @@ static double pump_slope(const struct plan *p, const struct plan_input *in)
 /* Every valve that matters is modelled, and the chilled water could rise if the widest of them closed. */
 static bool valves_bind(const struct plan *p)
 {
-        double chwst_room = 0.0, coldest = INFINITY;
+        double chwst_room = 0.0, coldest = (double)INFINITY;
         size_t nvalve = 0;
 
         for (size_t j = 0; j < p->nu; j++)
@@ -434,7 +434,7 @@ static void value_warmth(struct plan *p, const struct plan_input *in)
 
 double plan_room_k(const struct plan *p, size_t j)
 {
-        double room = INFINITY;
+        double room = (double)INFINITY;
         for (size_t a = 0; a < p->npy; a++) {
                 const double v = *plan_y_at(p, p->lag_max - 1, p->y[a].row);
                 if (p->acts[j * p->npy + a] && p->y[a].kind == PLAN_Y_INLET &&
@@ -559,7 +559,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         bool known = true, usable;
 
         memset(ret, 0, sizeof *ret);
-        ret->predicted_w = ret->predicted_std_w = ret->predicted_max_inlet_c = NAN;
+        ret->predicted_w = ret->predicted_std_w = ret->predicted_max_inlet_c = (double)NAN;
         for (size_t j = 0; j < p->nu; j++) {
                 known = known && isfinite(in->u_now[j]);
                 p->now[j] = isfinite(in->u_now[j]) ? plan_clamp(in->u_now[j], p->u[j].lo, p->u[j].hi) : p->u[j].nominal;

@@ -25,7 +25,7 @@ static const double cw_step_k[] = {0.0, -1.0, 1.0};
 double plan_valve_now(const struct plan *p)
 {
         const size_t n = p->lag_max < 4 ? p->lag_max : 4;
-        double widest = NAN;
+        double widest = (double)NAN;
 
         for (size_t a = 0; a < p->npy; a++) {
                 double sum = 0.0;
@@ -52,7 +52,7 @@ static double valve_limit(const struct plan *p)
 static double valve_predicted(struct plan *p, double dk)
 {
         const size_t l = p->lag_max, n = p->args.horizon;
-        double widest = NAN;
+        double widest = (double)NAN;
 
         for (size_t k = 0; k < n; k++)
                 for (size_t c = 0; c < p->args.nd_chw; c++)

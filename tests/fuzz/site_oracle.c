@@ -42,7 +42,7 @@ static void check_write(const struct point *p)
         MUST(isfinite(p->min) && isfinite(p->max) && p->min <= p->max && p->tol >= 0);
         MUST(isnan(p->default_value) || (p->default_value >= p->min && p->default_value <= p->max));
         MUST(isnan(p->max_step) || p->max_step > 0);
-        const double asked[] = {p->min, p->max, p->min / 2 + p->max / 2, -INFINITY, INFINITY, 0};
+        const double asked[] = {p->min, p->max, p->min / 2 + p->max / 2, -(double)INFINITY, (double)INFINITY, 0};
         for (size_t i = 0; i < 6; i++) {
                 uint16_t regs[4];
                 double q = 0, v = codec_quantise(p, asked[i]);

@@ -129,7 +129,7 @@ static void set_u(enum nonsense kind)
                 const bool odd = rng_below(&me.rng, 2);
                 double v = odd ? 1e6 : -1e6;
                 if (kind == NOT_A_NUMBER && odd)
-                        v = NAN;
+                        v = (double)NAN;
                 else if (kind == NOT_A_NUMBER)
                         continue;
                 else if (kind == INFINITE)
@@ -152,7 +152,7 @@ static void foreign_moves(void)
                 else
                         (void)snprintf(m->vm, sizeof m->vm, "%s", i % 3 == 1 ? "../../etc" : "\"},{\"vm\":\"v");
                 m->power_w = i % 2 ? (double)NAN : -1e9;
-                m->gain_w = INFINITY;
+                m->gain_w = (double)INFINITY;
         }
 }
 

@@ -228,7 +228,7 @@ struct plan_input input_of(struct room *r, uint64_t step)
                       .wetbulb_c = 15,
                       .chillers_on = 2,
                       .valve_mean_ratio = 0.5,
-                      .power_w = {NAN, NAN, NAN, NAN}},
+                      .power_w = {(double)NAN, (double)NAN, (double)NAN, (double)NAN}},
             .step = step,
         };
 }

@@ -183,8 +183,8 @@ static void test_box_prior_binds(void **state)
         (void)state;
         double lo[2 * NT], hi[2 * NT];
         for (size_t k = 0; k < 2 * NT; k++) {
-                lo[k] = -INFINITY;
-                hi[k] = INFINITY;
+                lo[k] = -(double)INFINITY;
+                hi[k] = (double)INFINITY;
         }
         lo[0] = 0.75, hi[0] = 0.9; /* truth 0.70: outside */
         lo[5] = 0.0, hi[5] = 0.10; /* truth 0.12 */
@@ -355,12 +355,12 @@ static void test_missing_values(void **state)
         assert_true(phi[0] == world.y[500 * NY] && phi[1] == world.y[499 * NY] && phi[3] == world.u[500 * NU] &&
                     phi[6] == 1.0);
 
-        double y_next[] = {NAN, 22.0};
+        double y_next[] = {(double)NAN, 22.0};
         assert_int_equal(arx_add(m, &win, y_next), 1); /* row 0 has no target */
-        world.y[499 * NY] = NAN;                       /* lag 2 of row 0 only */
+        world.y[499 * NY] = (double)NAN;               /* lag 2 of row 0 only */
         assert_false(arx_regressor(m, 0, &win, phi));
         assert_true(arx_regressor(m, 1, &win, phi));
-        world.d[500] = INFINITY;
+        world.d[500] = (double)INFINITY;
         assert_false(arx_regressor(m, 1, &win, phi));
         y_next[0] = 22.0;
         assert_int_equal(arx_add(m, &win, y_next), 0);
@@ -396,7 +396,7 @@ static void test_persistence_where_there_is_no_model(void **state)
         arx_row_info(m, 0, &info);
         assert_true(info.fitted);
         /* a missing reading of row 1 leaves row 1 and whoever needs it at persistence, never NaN */
-        world.y[500 * NY + 1] = NAN;
+        world.y[500 * NY + 1] = (double)NAN;
         arx_predict(m, &win, 3, world.u + 500 * NU, world.d + 500, work, pred);
         assert_true(pred[0] == world.y[500 * NY]);
         assert_true(pred[1] == world.y[499 * NY + 1]);
@@ -442,7 +442,7 @@ static void test_create_refuses(void **state)
         bad.ridge = 0.0;
         assert_int_equal(arx_create(mem, size, &structure, &bad, NULL, NULL, &m), -EINVAL);
         bad = args;
-        bad.forget = NAN;
+        bad.forget = (double)NAN;
         assert_int_equal(arx_create(mem, size, &structure, &bad, NULL, NULL, &m), -EINVAL);
         double lo[2 * NT], hi[2 * NT];
         for (size_t k = 0; k < 2 * NT; k++)
@@ -452,7 +452,7 @@ static void test_create_refuses(void **state)
         lo[0] = -1.0;
         lo[4] = 0.5; /* against the sign prior */
         assert_int_equal(arx_create(mem, size, &structure, &args, lo, hi, &m), -EINVAL);
-        lo[4] = NAN;
+        lo[4] = (double)NAN;
         assert_int_equal(arx_create(mem, size, &structure, &args, lo, hi, &m), -EINVAL);
         struct arx_term t[2 * NT];
         memcpy(t, term, sizeof(t));

@@ -158,7 +158,7 @@ static void test_content_is_checked_behind_the_checksum(void **state)
         buf = save(c, &len);
         assert_int_equal(arx_load(b, buf, len), 0);
         size_t refused = 0;
-        const double evil[] = {NAN, INFINITY, -1e308};
+        const double evil[] = {(double)NAN, (double)INFINITY, -1e308};
         for (size_t at = 32; at + 12 <= len; at += 8)
                 for (size_t e = 0; e < 3; e++) {
                         unsigned char keep[8];

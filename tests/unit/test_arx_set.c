@@ -123,7 +123,7 @@ static void check(bool cooperative, bool still, uint64_t stream)
         terms(cooperative);
         void *mem = aligned_alloc(16, arx_memsize(&structure));
         static struct data w;
-        double closest = INFINITY;
+        double closest = (double)INFINITY;
         for (int rep = 0; rep < 60; rep++) {
                 const struct arx *m = learn(&r, mem, &w, still);
                 double u[STEPS * 2], d[STEPS], up[STEPS * NY], down[STEPS * NY], work[3 * (STEPS + 1) * NY];

@@ -170,7 +170,7 @@ static double never_exceeded(bool group, double y_min, uint64_t stream, int sets
         size_t size = arx_memsize(&structure);
         void *mem = aligned_alloc(16, size);
         const uint8_t active[NY] = {1, 1};
-        double closest = INFINITY;
+        double closest = (double)INFINITY;
         for (int k = 0; k < sets; k++) {
                 struct set s;
                 struct path p;
@@ -332,7 +332,7 @@ static void test_group_step_is_the_best_vertex(void **state)
                 random_set(&r, 0.0, &s);
                 random_path(&r, &p);
                 const struct arx *m = make(&s, mem, size);
-                double hi[STEPS * NY], best = -INFINITY;
+                double hi[STEPS * NY], best = -(double)INFINITY;
                 worst(m, &p, 1, active, hi);
                 for (size_t free_k = 0; free_k < 4; free_k++)
                         for (unsigned mask = 0; mask < 8; mask++) {
@@ -427,7 +427,7 @@ static void test_no_bound_is_never_a_number(void **state)
         void *mem = aligned_alloc(16, size);
         const uint8_t active[NY] = {1, 1};
         double hi[STEPS * NY];
-        p.y[NY] = NAN; /* y0 now */
+        p.y[NY] = (double)NAN; /* y0 now */
         worst(make(&s, mem, size), &p, 1, active, hi);
         for (size_t k = 0; k < STEPS * NY; k++)
                 assert_false(hi[k] <= 1e300);
@@ -443,7 +443,7 @@ static void test_no_bound_is_never_a_number(void **state)
                 assert_true(isnan(hi[0]) && isnan(hi[1]));
         }
         random_path(&r, &p);
-        p.d_future[1] = NAN;
+        p.d_future[1] = (double)NAN;
         worst(make(&s, mem, size), &p, 1, active, hi);
         assert_true(isfinite(hi[0]) && isfinite(hi[1]));
         assert_true(isnan(hi[NY + 1]));

@@ -21,7 +21,7 @@ static uint64_t seed;
 static struct point point_of(enum point_type type, enum point_order order)
 {
         struct point p = {.table = POINT_TABLE_HOLDING, .type = type, .order = order, .scale = 1, .unit = UNIT_NONE};
-        p.valid_min = p.valid_max = p.max_rate = p.min = p.max = p.default_value = p.max_step = NAN;
+        p.valid_min = p.valid_max = p.max_rate = p.min = p.max = p.default_value = p.max_step = (double)NAN;
         return p;
 }
 
@@ -220,13 +220,13 @@ static void test_accept(void **state)
         assert_int_equal(s.reason, QR_OUT_OF_RANGE);
         codec_accept(&p, 20, 9, &s);
         assert_int_equal(s.quality, QUALITY_GOOD);
-        codec_accept(&p, NAN, 9, &s);
+        codec_accept(&p, (double)NAN, 9, &s);
         assert_int_equal(s.reason, QR_NAN);
-        codec_accept(&p, INFINITY, 9, &s);
+        codec_accept(&p, (double)INFINITY, 9, &s);
         assert_int_equal(s.reason, QR_NAN);
         p.scale = 0.001; /* scale is the device's own on MQTT and in logs … */
         p.unit = UNIT_KW;
-        p.valid_min = p.valid_max = NAN;
+        p.valid_min = p.valid_max = (double)NAN;
         codec_accept(&p, 5000, 9, &s);
         assert_true(fabs(s.value - 5000) < 1e-9);
         p = point_of(POINT_INT16, ORDER_AB); /* … and was applied already to a register point in a log */
@@ -254,8 +254,8 @@ static void test_encode_bounds(void **state)
         assert_int_equal(codec_encode(&p, 17.9, regs, &q), -ERANGE);
         assert_int_equal(codec_encode(&p, 27.1, regs, &q), -ERANGE);
         assert_int_equal(codec_encode(&p, 27.0001, regs, &q), -ERANGE);
-        assert_int_equal(codec_encode(&p, NAN, regs, &q), -ERANGE);
-        assert_int_equal(codec_encode(&p, INFINITY, regs, &q), -ERANGE);
+        assert_int_equal(codec_encode(&p, (double)NAN, regs, &q), -ERANGE);
+        assert_int_equal(codec_encode(&p, (double)INFINITY, regs, &q), -ERANGE);
         assert_true(regs[0] == 0xAAAA && q == -1);
         assert_int_equal(codec_encode(&p, 18, regs, &q), 0);
         assert_int_equal(regs[0], 180);
@@ -300,8 +300,9 @@ static void test_quantise(void **state)
         assert_true(fabs(codec_quantise(&p, 20.11) - 20.2) < 1e-9);
         p.safe_dir = 0;
         assert_true(fabs(codec_quantise(&p, 20.14) - 20.1) < 1e-9);
-        assert_true(fabs(codec_quantise(&p, 99) - 27) < 1e-9 && fabs(codec_quantise(&p, -INFINITY) - 18) < 1e-9);
-        assert_true(isnan(codec_quantise(&p, NAN)));
+        assert_true(fabs(codec_quantise(&p, 99) - 27) < 1e-9 &&
+                    fabs(codec_quantise(&p, -(double)INFINITY) - 18) < 1e-9);
+        assert_true(isnan(codec_quantise(&p, (double)NAN)));
         p.min = 20.01, p.max = 20.09; /* no count inside */
         assert_true(isnan(codec_quantise(&p, 20.05)));
 

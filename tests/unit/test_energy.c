@@ -194,10 +194,10 @@ static void test_missing_and_absurd_values(void **state)
         struct energy_info info;
         state_at(&r, 0, &s);
         for (size_t p = 0; p < ENERGY_PARTS; p++)
-                s.power_w[p] = NAN;
+                s.power_w[p] = (double)NAN;
         energy_add(e, &s); /* nothing measured: not kept */
         s.power_w[0] = -5.0;
-        s.power_w[1] = INFINITY;
+        s.power_w[1] = (double)INFINITY;
         energy_add(e, &s);
         energy_info(e, &info);
         assert_int_equal(info.samples, 0);
@@ -205,10 +205,10 @@ static void test_missing_and_absurd_values(void **state)
         for (size_t t = 0; t < 60; t++) {
                 state_at(&r, t, &s);
                 plant(&r, &s, 0.01);
-                s.power_w[ENERGY_FANS] = s.power_w[ENERGY_PUMPS] = s.power_w[ENERGY_TOWERS] = NAN;
-                s.valve_mean_ratio = NAN;
+                s.power_w[ENERGY_FANS] = s.power_w[ENERGY_PUMPS] = s.power_w[ENERGY_TOWERS] = (double)NAN;
+                s.valve_mean_ratio = (double)NAN;
                 if (t % 3 == 0)
-                        s.cwst_c = NAN;
+                        s.cwst_c = (double)NAN;
                 energy_add(e, &s);
         }
         assert_int_equal(energy_fit(e), 1);
@@ -216,8 +216,8 @@ static void test_missing_and_absurd_values(void **state)
         state_at(&r, 10, &s);
         assert_true(energy_predict(e, &s, &est));
         assert_true(isfinite(est.power_w) && est.part_w[ENERGY_TOWERS] > 0.0); /* physics for what is not metered */
-        s.heat_w = INFINITY;
-        s.fan_ratio_cubed = NAN;
+        s.heat_w = (double)INFINITY;
+        s.fan_ratio_cubed = (double)NAN;
         assert_true(energy_predict(e, &s, &est));
         assert_true(isfinite(est.power_w) && isfinite(est.std_w) && isfinite(est.distance));
         assert_true(est.part_w[ENERGY_CHILLERS] == 0.0);
@@ -295,7 +295,7 @@ static void test_save_and_load(void **state)
         assert_int_equal(energy_load(other, buf, len), -EINVAL);
         assert_int_equal(energy_create(mem, energy_memsize() - 1, 1, 1.0, &other), -EINVAL);
         assert_int_equal(energy_create(mem, energy_memsize(), 1, 0.0, &other), -EINVAL);
-        assert_int_equal(energy_create(mem, energy_memsize(), 1, NAN, &other), -EINVAL);
+        assert_int_equal(energy_create(mem, energy_memsize(), 1, (double)NAN, &other), -EINVAL);
         free(mem);
         free(buf);
         free(a);

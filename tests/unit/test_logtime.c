@@ -12,7 +12,7 @@
 
 #include "agent/store/logtime.h"
 
-#define S 1000ll
+#define S 1000LL
 #define H (3600 * S)
 
 static void test_parse(void **state)

@@ -91,13 +91,13 @@ int env_point(struct env *e, int device, enum point_table table, uint16_t addres
                             .type = type,
                             .scale = 1,
                             .readable = true,
-                            .valid_min = NAN,
-                            .valid_max = NAN,
-                            .max_rate = NAN,
-                            .min = NAN,
-                            .max = NAN,
-                            .default_value = NAN,
-                            .max_step = NAN};
+                            .valid_min = (double)NAN,
+                            .valid_max = (double)NAN,
+                            .max_rate = (double)NAN,
+                            .min = (double)NAN,
+                            .max = (double)NAN,
+                            .default_value = (double)NAN,
+                            .max_step = (double)NAN};
         if (type == POINT_FLOAT32)
                 p->order = ORDER_ABCD;
         (void)snprintf(p->name, sizeof(p->name), "site/zone/device-%d/point-%zu", device, e->site.npoint);

@@ -160,7 +160,7 @@ static void refused_before_the_wire(void **state)
         start(POINT_UINT16);
         assert_int_equal(write_one(100.6)->result, WRITE_REJECTED_INVALID_SETTING);
         assert_int_equal(write_one(-1)->result, WRITE_REJECTED_INVALID_SETTING);
-        assert_int_equal(write_one(NAN)->result, WRITE_REJECTED_INVALID_SETTING);
+        assert_int_equal(write_one((double)NAN)->result, WRITE_REJECTED_INVALID_SETTING);
         assert_int_equal(write_one(100)->result, WRITE_ACCEPTED);
         struct write_request r = {.id = 1, .point = 1, .value = 5};
         assert_int_equal(e.act.write(e.act.self, &r), -EINVAL);

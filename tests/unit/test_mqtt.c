@@ -247,8 +247,11 @@ static int setup(void **state)
         int fd = listening_socket(&port);
         (void)close(fd);
         for (int i = 0; i < 2; i++)
-                points[i] = (struct point){
-                    .table = POINT_TABLE_MQTT, .type = POINT_FLOAT64, .scale = 1, .valid_min = NAN, .valid_max = NAN};
+                points[i] = (struct point){.table = POINT_TABLE_MQTT,
+                                           .type = POINT_FLOAT64,
+                                           .scale = 1,
+                                           .valid_min = (double)NAN,
+                                           .valid_max = (double)NAN};
         (void)snprintf(points[0].key, sizeof(points[0].key), "a");
         (void)snprintf(points[1].key, sizeof(points[1].key), "b");
         devices[0] = (struct device){.protocol = DEVICE_MQTT, .topic = "hall/it/power"};

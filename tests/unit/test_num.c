@@ -38,7 +38,7 @@ static void test_dot_and_finite(void **state)
         assert_true(num_dot(3, a, b) == 12.0);
         assert_true(num_dot(0, a, b) == 0.0);
         assert_true(num_all_finite(3, a));
-        const double c[] = {1, NAN}, d[] = {1, -INFINITY};
+        const double c[] = {1, (double)NAN}, d[] = {1, -(double)INFINITY};
         assert_false(num_all_finite(2, c));
         assert_false(num_all_finite(2, d));
         assert_true(num_all_finite(1, d));
@@ -55,7 +55,7 @@ static void test_cholesky_pinned(void **state)
         assert_int_equal(num_cholesky(2, indefinite), -EDOM);
         double singular[] = {1, 0, 1, 1};
         assert_int_equal(num_cholesky(2, singular), -EDOM);
-        double nan[] = {NAN};
+        double nan[] = {(double)NAN};
         assert_int_equal(num_cholesky(1, nan), -EDOM);
         double zero[] = {0.0};
         assert_int_equal(num_cholesky(1, zero), -EDOM);
@@ -159,7 +159,7 @@ static void test_bytes(void **state)
         assert_int_equal(b[0], 8);
         assert_int_equal(b[7], 1);
         assert_int_equal(bytes_get(b, 3), 0x060708u);
-        const double v[] = {-1.5, NAN};
+        const double v[] = {-1.5, (double)NAN};
         double w[2];
         assert_ptr_equal(bytes_put_f64(b, v, 2), b + 16);
         assert_ptr_equal(bytes_get_f64(b, w, 2), b + 16);

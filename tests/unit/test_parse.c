@@ -87,9 +87,9 @@ static void format_is_shortest_and_round_trips(void **state)
                       {0.1 + 0.2, "0.30000000000000004"},
                       {0x1p-1074, "5e-324"},
                       {123456.789, "123456.789"},
-                      {NAN, "nan"},
-                      {-INFINITY, "-inf"},
-                      {INFINITY, "inf"},
+                      {(double)NAN, "nan"},
+                      {-(double)INFINITY, "-inf"},
+                      {(double)INFINITY, "inf"},
                       {0x1.fffffffffffffp1023, "1.7976931348623157e+308"}};
         char buf[32];
         for (size_t i = 0; i < sizeof(pinned) / sizeof(pinned[0]); i++)

@@ -151,7 +151,7 @@ static void heat_leaves_the_rack_that_warms_the_hottest_inlet(void **state)
         r.influence[3] = 0.1; /* rack 1 would be pushed by 4 K … */
         r.inlet_c[1] = 23.1;  /* … over 27 °C */
         assert_int_equal(solve(&r), 0);
-        r.inlet_c[1] = NAN; /* unknown: nothing is added there */
+        r.inlet_c[1] = (double)NAN; /* unknown: nothing is added there */
         assert_int_equal(solve(&r), 0);
 }
 
@@ -266,7 +266,7 @@ static void rack_power(const struct room *r, double *ret_w)
 /* Facility power plus the value of the hottest inlet, from scratch. */
 static double objective(const struct room *r, const double *start_w)
 {
-        double w[RACKS], cost = 0.0, hottest = -INFINITY;
+        double w[RACKS], cost = 0.0, hottest = -(double)INFINITY;
         rack_power(r, w);
         for (size_t i = 0; i < RACKS; i++) {
                 double t = r->inlet_c[i];

@@ -167,7 +167,7 @@ static void unfitted_model_or_unknown_state_proposes_nothing_new(void **state)
 
         double u[U_MAX];
         memcpy(u, in.u_now, r->nu * sizeof *u);
-        u[1] = NAN;
+        u[1] = (double)NAN;
         in.u_now = u;
         in.model = NULL;
         plan_step(r->plan, &in, &out);
@@ -185,7 +185,7 @@ static void blind_spot_freezes_the_variables_that_reach_it(void **state)
         struct plan_output out;
 
         for (size_t t = 0; t < WINDOW; t++)
-                r->wy[t * r->ny + 0] = NAN; /* rack 0 sees handlers 0–3 */
+                r->wy[t * r->ny + 0] = (double)NAN; /* rack 0 sees handlers 0–3 */
         plan_step(r->plan, &in, &out);
         for (size_t c = 0; c < 12; c++) {
                 const bool moved = out.u[2 * c + 1] != in.u_now[2 * c + 1] || out.u[2 * c] != in.u_now[2 * c];
@@ -328,7 +328,7 @@ static void bad_arguments_are_refused(void **state)
         a.d_chw = r->nd;
         assert_int_equal(plan_create(r->plan_mem, size, &r->st, r->u, r->nu, r->y, r->npy, &a, &p), -22);
         a = r->args;
-        r->u[0].hi = NAN;
+        r->u[0].hi = (double)NAN;
         assert_int_equal(plan_create(r->plan_mem, size, &r->st, r->u, r->nu, r->y, r->npy, &a, &p), -22);
         r->u[0] = keep;
         r->u[0].nominal = r->u[0].hi + 1;

@@ -107,7 +107,8 @@ static void slow_plan_trusts_the_energy_model_inside_its_data(void **state)
             {0.80, 9.0, 25.0, 15.0, 0.0, -1.0},  /* 0.80 + 0.15 × 0.80 × 0.5 > 0.85 */
             {0.95, 9.0, 25.0, 15.0, -0.5, -1.0}, /* valves first */
             {0.50, 9.0, 25.0, 21.2, 1.0, -0.8},  /* no lower than wet bulb + 3 K */
-            {0.50, 9.0, 25.0, 22.0, 1.0, 0.0},   {0.50, 9.0, 25.0, NAN, 1.0, 0.0}, /* wet bulb unknown: never lower */
+            {0.50, 9.0, 25.0, 22.0, 1.0, 0.0},
+            {0.50, 9.0, 25.0, (double)NAN, 1.0, 0.0}, /* wet bulb unknown: never lower */
             {0.50, 16.0, 25.0, 22.0, 0.0, 0.0},
         };
         for (size_t k = 0; k < sizeof c / sizeof *c; k++) {

@@ -22,7 +22,7 @@ static int setup(void **state)
         (void)state;
         for (int i = 0; i < 2; i++) {
                 points[i] = (struct point){.scale = 1};
-                points[i].max_rate = points[i].valid_min = points[i].valid_max = NAN;
+                points[i].max_rate = points[i].valid_min = points[i].valid_max = (double)NAN;
                 points[i].stale_after_ms = 30000;
         }
         return ptable_create(points, 2, &table);
@@ -129,10 +129,12 @@ static void test_never_better(void **state)
         ptable_update(table, &s, 6000);
         is(ptable_get(table, 0, 6000), QUALITY_UNCERTAIN, QR_SOURCE);
         assert_false(ptable_last_good(table, 0, &s));
-        s = (struct sample){.point = 0, .quality = QUALITY_GOOD, .t_ms = 7000, .value = NAN, .raw = NAN};
+        s = (struct sample){
+            .point = 0, .quality = QUALITY_GOOD, .t_ms = 7000, .value = (double)NAN, .raw = (double)NAN};
         ptable_update(table, &s, 7000);
         is(s, QUALITY_BAD, QR_NAN);
-        s = (struct sample){.point = 0, .quality = QUALITY_BAD, .reason = QR_COMM_FAIL, .t_ms = 8000, .value = NAN};
+        s = (struct sample){
+            .point = 0, .quality = QUALITY_BAD, .reason = QR_COMM_FAIL, .t_ms = 8000, .value = (double)NAN};
         ptable_update(table, &s, 8000);
         is(ptable_get(table, 0, 8000), QUALITY_BAD, QR_COMM_FAIL);
         s = (struct sample){.point = 99, .quality = QUALITY_GOOD, .t_ms = 8000, .value = 1};

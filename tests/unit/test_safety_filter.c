@@ -221,9 +221,9 @@ static void test_ladder(void **state)
         ladder_of(DR_NO_PROPOSAL, false, false, true, 18);
         ladder_of(DR_MALFORMED, true, true, true, 18);
         ladder_of(DR_LOW_CONFIDENCE, true, false, false, 18);
-        ladder_of(DR_NOT_FINITE, true, false, true, NAN);
-        ladder_of(DR_NOT_FINITE, true, false, true, INFINITY);
-        ladder_of(DR_NOT_FINITE, true, false, true, -INFINITY);
+        ladder_of(DR_NOT_FINITE, true, false, true, (double)NAN);
+        ladder_of(DR_NOT_FINITE, true, false, true, (double)INFINITY);
+        ladder_of(DR_NOT_FINITE, true, false, true, -(double)INFINITY);
 }
 
 static void test_unclean_step_restarts_recovery(void **state)
@@ -287,8 +287,8 @@ static void test_bad_reading_blocks_warmer_in_its_group_only(void **state)
         /* a gap in the history blinds as well, although the reading is good now */
         r.y_ok[1] = COND_TRUE;
         NOW(r, 1) = 22;
-        r.wu[(RIG_HIST - 1) * r.nu] = NAN;
-        r.confirmed[0] = NAN;
+        r.wu[(RIG_HIST - 1) * r.nu] = (double)NAN;
+        r.confirmed[0] = (double)NAN;
         d = rig_decide(&r);
         expect(d, DECISION_PROJECT, DR_SENSOR);
         rig_close(&r);
@@ -392,7 +392,7 @@ static void test_unconfirmed_base_is_the_last_decision(void **state)
 
         (void)state;
         open_rig(&r);
-        r.confirmed[0] = NAN; /* never seen: nominal 18; the history has a gap, so no warmer */
+        r.confirmed[0] = (double)NAN; /* never seen: nominal 18; the history has a gap, so no warmer */
         r.prop[0] = 23;
         assert_true(rig_action(rig_decide(&r))[0] == 18);
         r.prop[0] = 17;
@@ -414,7 +414,7 @@ static void test_load_check_for_moves(void **state)
         assert_true(safety_check_load(r.s, &r.snap, d));
         d[1] = 2.5; /* more than the backup can carry off */
         assert_false(safety_check_load(r.s, &r.snap, d));
-        d[1] = NAN;
+        d[1] = (double)NAN;
         assert_false(safety_check_load(r.s, &r.snap, d));
         d[1] = 0.6;
         r.y_ok[0] = COND_STALE;
@@ -536,7 +536,7 @@ static void test_lower_limit_of_a_pressure(void **state)
         const struct arx_structure st = {1, 1, 0, 1, 2, row_start, term, scale};
         const struct safety_u u = {
             .safe_dir = 1, .lo = 0.3, .hi = 1, .rate = 1, .backup_rate = 0.5, .nominal = 1, .fast = 1};
-        struct safety_y cert = {.row = 0, .hi = NAN, .lo = 10, .trip = NAN};
+        struct safety_y cert = {.row = 0, .hi = (double)NAN, .lo = 10, .trip = (double)NAN};
         struct safety_envelope env = {.nu = 1,
                                       .ny = 1,
                                       .ncert = 1,

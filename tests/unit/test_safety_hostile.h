@@ -70,7 +70,7 @@ static inline void hostile_plant(struct rig *r)
         for (size_t i = 0; i < r->ny; i++)
                 r->y_ok[i] = rng_below(&r->rng, 40) ? COND_TRUE : COND_STALE;
         if (rng_below(&r->rng, 50) == 0)
-                r->wy[(RIG_HIST - 1) * r->ny + rng_below(&r->rng, (uint32_t)r->ny)] = NAN;
+                r->wy[(RIG_HIST - 1) * r->ny + rng_below(&r->rng, (uint32_t)r->ny)] = (double)NAN;
         r->snap.slow_step = rng_below(&r->rng, 5) == 0;
         r->snap.no_warmer_water = rng_below(&r->rng, 3) == 0;
         r->snap.interlock = rng_below(&r->rng, 200) == 0;

@@ -33,7 +33,7 @@ static void test_quantise_rounds_toward_more_cooling(void **state)
         u.step = 0;
         assert_true(limits_quantise(&u, 20.123, 0) == 20.123);
         assert_true(limits_quantise(&u, 99, 0) == 24);
-        assert_true(limits_quantise(&u, NAN, 0) == 16);
+        assert_true(limits_quantise(&u, (double)NAN, 0) == 16);
         u = sat(); /* bounds off the grid: the grid ends inside */
         u.lo = 16.2;
         u.hi = 23.8;
@@ -142,19 +142,19 @@ static void test_validate_names_the_field(void **state)
         BAD_U(kind, (enum safety_u_kind)7, "u.kind");
         BAD_U(safe_dir, 2, "u.safe_dir");
         BAD_U(lo, 24.1, "u.lo");
-        BAD_U(lo, NAN, "u.lo");
-        BAD_U(hi, INFINITY, "u.lo");
+        BAD_U(lo, (double)NAN, "u.lo");
+        BAD_U(hi, (double)INFINITY, "u.lo");
         BAD_U(step, -0.1, "u.step");
-        BAD_U(step, NAN, "u.step");
+        BAD_U(step, (double)NAN, "u.step");
         BAD_U(step, 1e-12, "u.step");
-        BAD_U(origin, INFINITY, "u.origin");
+        BAD_U(origin, (double)INFINITY, "u.origin");
         BAD_U(rate, -1, "u.rate");
-        BAD_U(rate, NAN, "u.rate");
+        BAD_U(rate, (double)NAN, "u.rate");
         BAD_U(rate, 0.09, "u.rate"); /* below the step of 0.1: could never move */
         BAD_U(backup_rate, 0, "u.backup_rate");
-        BAD_U(backup_rate, INFINITY, "u.backup_rate");
+        BAD_U(backup_rate, (double)INFINITY, "u.backup_rate");
         BAD_U(nominal, 15.9, "u.nominal");
-        BAD_U(nominal, NAN, "u.nominal");
+        BAD_U(nominal, (double)NAN, "u.nominal");
         r.u[j].rate = 0.1; /* at the bound */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.u[j].rate = 0;
@@ -169,13 +169,13 @@ static void test_validate_names_the_field(void **state)
         BAD_U(hi, 2, "u.lo");
         BAD_U(step, 0.5, "u.step");
         BAD_U(capacity_w, -1, "u.capacity_w");
-        BAD_U(min_on_s, NAN, "u.min_on_s");
+        BAD_U(min_on_s, (double)NAN, "u.min_on_s");
         BAD_U(min_off_s, -1, "u.min_off_s");
         BAD_U(max_starts_per_h, 0.9, "u.max_starts_per_h");
         BAD_U(max_starts_per_h, 16.1, "u.max_starts_per_h");
         BAD_Y(row, r.ny, "cert.row");
         BAD_Y(row, 0, "cert.row"); /* twice */
-        BAD_Y(hi, INFINITY, "cert.hi");
+        BAD_Y(hi, (double)INFINITY, "cert.hi");
         BAD_Y(lo, 27, "cert.lo");
         BAD_Y(trip, 26.9, "cert.trip");
         BAD_E(nu, 0, "nu");
@@ -196,10 +196,10 @@ static void test_validate_names_the_field(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.cert[1].trip = 27;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
-        r.cert[1] = (struct safety_y){.row = 1, .hi = NAN, .lo = NAN, .trip = NAN};
+        r.cert[1] = (struct safety_y){.row = 1, .hi = (double)NAN, .lo = (double)NAN, .trip = (double)NAN};
         expect_bad(&r.env, "cert.hi", 1);
         r.cert[1].trip = 30;
-        r.d_max[2] = NAN;
+        r.d_max[2] = (double)NAN;
         expect_bad(&r.env, "d_max", 2);
         rig_close(&r);
 }
@@ -219,7 +219,7 @@ static void test_create_refuses(void **state)
         r.env.ny--;
         assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
         r.env.ny++;
-        r.u[0].nominal = NAN;
+        r.u[0].nominal = (double)NAN;
         assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
         assert_null(s);
         free(mem);
@@ -321,7 +321,7 @@ static void test_starts_survive_restart(void **state)
         equipment_observe(&p, &u, false, false, 50 + 7700 - 6300);
         assert_false(equipment_may_start(&p, &u, 50 + 8599.9 - 6300));
         assert_true(equipment_may_start(&p, &u, 50 + 8600 - 6300));
-        buf[2] = NAN; /* damaged: as never seen */
+        buf[2] = (double)NAN; /* damaged: as never seen */
         equipment_restore(&p, 50, 100, buf);
         assert_false(p.seen);
 }
@@ -345,7 +345,7 @@ static void test_capacity_before_anything_stops(void **state)
         assert_true(rig_action(rig_decide(&r))[b] == 1);
         assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
         assert_int_equal(decision_certificate(&r.s->decision)->binding_u, (int)b);
-        r.snap.cooling_load_w = NAN;
+        r.snap.cooling_load_w = (double)NAN;
         assert_true(rig_action(rig_decide(&r))[b] == 1);
         r.snap.cooling_load_w = 100e3 / 1.15 - 1;
         r.status[a] = 0; /* the other one is enabled and does not run */

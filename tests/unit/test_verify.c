@@ -42,8 +42,8 @@ static void test_continuous_bounds(void **state)
         assert_true(judge(&b, 0, 16)); /* more cooling: any distance */
         assert_false(judge(&b, 0, 15.9));
         assert_false(judge(&b, 0, 18.05)); /* off the grid */
-        assert_false(judge(&b, 0, NAN));
-        assert_false(judge(&b, 0, -INFINITY));
+        assert_false(judge(&b, 0, (double)NAN));
+        assert_false(judge(&b, 0, -(double)INFINITY));
         assert_true(judge(&b, 1, 0.75));
         assert_false(judge(&b, 1, 0.74));
         assert_true(judge(&b, 1, 1));
@@ -109,7 +109,7 @@ static void test_units(void **state)
         assert_true(judge(&b, j, 0));
         b.r.snap.cooling_load_w = 100e3 / 1.15 + 1;
         assert_false(judge(&b, j, 0));
-        b.r.snap.cooling_load_w = NAN;
+        b.r.snap.cooling_load_w = (double)NAN;
         assert_false(judge(&b, j, 0));
         b.r.snap.cooling_load_w = 80e3;
         b.r.status[j - 1] = 0;
@@ -143,7 +143,7 @@ static void test_base_without_read_back(void **state)
         open_bench(&b, rig_default());
         b.act[0] = 16.5;
         verify_decided(b.v, b.act);
-        b.r.confirmed[0] = NAN;
+        b.r.confirmed[0] = (double)NAN;
         assert_true(judge(&b, 0, 17));
         assert_false(judge(&b, 0, 17.1));
         rig_close(&b.r);
@@ -216,7 +216,7 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.confirmed[0] = b.act[0] = 18;
         assert_false(judge(&b, 0, 18.1));
         assert_true(judge(&b, 4, 18.4)); /* the other room */
-        b.r.wy[(RIG_HIST - 1) * b.r.ny] = NAN;
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = (double)NAN;
         assert_false(judge(&b, 0, 18.1)); /* not known is not inside */
         assert_true(judge(&b, 0, 18));
         rig_close(&b.r);

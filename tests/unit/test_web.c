@@ -18,7 +18,7 @@
 #include "tests/unit/store_fixture.h"
 
 #define T0 1700000100000 /* a multiple of 300 s */
-#define HOUR 3600000ll
+#define HOUR 3600000LL
 
 struct env {
         struct fixture *f;
