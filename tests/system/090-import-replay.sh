@@ -18,6 +18,16 @@ done
 a=$(field decision_sha256 <"$work/replay1.json") b=$(field decision_sha256 <"$work/replay2.json")
 [ -n "$a" ] && [ "$a" = "$b" ] || fail "decision_sha256 differs: $a $b"
 at_least "steps" "$(field steps <"$work/replay1.json")" 20000
+# the same log where nothing may be commanded: the gate watches, makes no decision, and is as repeatable
+cp -r "$example" "$work/watch"
+sed -i 's/,RW,[^,]*,[^,]*,[^,]*,[^,]*,[^,]*$/,,,,,,/' "$work/watch/points.csv"
+for i in 1 2; do
+  "$BIN/coolplane" replay --config "$work/watch/site.yaml" --log "$work/ahu.db" --out "$work/watch$i.db" --json >"$work/watch$i.json" \
+    2>"$work/watch.log" || fail "replay of a site to watch: $(tail -n 3 "$work/watch.log")"
+done
+grep -q 'watched only' "$work/watch.log" || fail "nothing says that the site is only watched"
+[ "$(field decision_sha256 <"$work/watch1.json")" = "$(field decision_sha256 <"$work/watch2.json")" ] || fail "watched twice, seen differently"
+[ "$(sqlite3 -readonly "$work/watch1.db" 'SELECT count(*) FROM decision')" = 0 ] || fail "decisions where nothing can be commanded"
 "$BIN/coolplane" train --db "$work/ahu.db" --config "$example/site.yaml" --out "$work/model" --json >"$work/train.json" \
   2>"$work/train.log" || fail "train: $(tail -n 3 "$work/train.log")"
 rmse=$(field holdout.sat.rmse_15min <"$work/train.json")
