@@ -73,7 +73,7 @@ int plant_create(const struct plant_spec *spec, const struct weather *w, const s
         }
         r = plant_build(p);
         if (r != 0) {
-                p = plant_free(p);
+                (void)plant_free(p);
                 return r;
         }
         plant_it_build(p);

@@ -120,7 +120,8 @@ static void share_air(struct plant *p, const struct room *rm)
                 double sum = 0.0;
 
                 for (size_t k = 0; k < rm->nrack; k++) {
-                        const double dx = x - (double)(k % ROW_LENGTH), dy = 2.0 * (y - 0.5 - (double)(k / ROW_LENGTH));
+                        const size_t row = k / ROW_LENGTH;
+                        const double dx = x - (double)(k % ROW_LENGTH), dy = 2.0 * (y - 0.5 - (double)row);
                         double *s = &share[k * p->share_stride + c];
 
                         *s = exp(-sqrt(dx * dx + dy * dy) / 3.5);

@@ -149,7 +149,7 @@ int registers_create(const struct plant_spec *spec, struct plant *p, struct regi
         r->spec = *spec;
         r->plant = p;
         r->device = calloc(spec->nroom + spec->ncrah + spec->nchiller + 1, sizeof(*r->device));
-        r->owned = calloc(spec->nroom + 1, sizeof(*r->owned));
+        r->owned = calloc(spec->nroom + 1, sizeof(*r->owned)); /* NOLINT(bugprone-sizeof-expression): of pointers */
         if (!r->device || !r->owned)
                 goto fail;
         for (size_t room = 0; room < spec->nroom; room++) {

@@ -181,7 +181,7 @@ int weather_load(const char *path, struct weather **ret, char *reterr)
         }
         (void)fclose(f);
         if (r != 0) {
-                w = weather_free(w);
+                (void)weather_free(w);
                 return r;
         }
         weather_derive(w);

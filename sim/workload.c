@@ -20,7 +20,7 @@ int workload_alloc(size_t ntrace, size_t nsample, double step_s, struct workload
                 return -ENOMEM;
         w->ratio = ntrace > 0 && nsample > 0 ? calloc(ntrace * nsample, sizeof(*w->ratio)) : NULL;
         if (w->ratio == NULL) {
-                w = workload_free(w);
+                (void)workload_free(w);
                 return -ENOMEM;
         }
         w->ntrace = ntrace;

@@ -245,6 +245,7 @@ static int collect_topics(struct mqtt_driver *d)
         d->topic = calloc(site->ndevice + VM_TOPICS + 1, sizeof(char *));
         if (!d->topic)
                 return -ENOMEM;
+        d->ntopic = 0;
         r = add_topic(d, d->echo_topic);
         for (size_t i = 0; i < site->ndevice && r == 0; i++)
                 if (site->device[i].protocol == DEVICE_MQTT)

@@ -16,13 +16,14 @@ const double counters_bound_s[COUNTERS_BUCKETS] = {0.001, 0.0025, 0.005, 0.01, 0
 
 void counters_init(struct counters *c)
 {
-        *c = (struct counters){.last_step = -1, .last_kind = -1};
+        memset(c, 0, sizeof(*c));
+        c->last_step = -1;
+        c->last_kind = -1;
 }
 
 void counters_clear(struct counters *c)
 {
         free(c->write);
-        c->write = NULL;
         counters_init(c);
 }
 

@@ -29,15 +29,14 @@ void gatedoc_clear(struct gatedoc *d)
 {
         free(d->device);
         free(d->json);
-        d->device = NULL;
-        d->json = NULL;
-        *d = (struct gatedoc){.link = GATE_NOT_RUNNING,
-                              .step = -1,
-                              .last_cycle_t_ms = -1,
-                              .max_inlet_c = (double)NAN,
-                              .margin_k = (double)NAN,
-                              .model_rmse_c = (double)NAN,
-                              .last_commit_s = (double)NAN};
+        memset(d, 0, sizeof(*d));
+        d->link = GATE_NOT_RUNNING;
+        d->step = -1;
+        d->last_cycle_t_ms = -1;
+        d->max_inlet_c = (double)NAN;
+        d->margin_k = (double)NAN;
+        d->model_rmse_c = (double)NAN;
+        d->last_commit_s = (double)NAN;
 }
 
 static double number(const json_t *o, const char *key)
