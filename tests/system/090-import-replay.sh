@@ -18,6 +18,9 @@ done
 a=$(field decision_sha256 <"$work/replay1.json") b=$(field decision_sha256 <"$work/replay2.json")
 [ -n "$a" ] && [ "$a" = "$b" ] || fail "decision_sha256 differs: $a $b"
 at_least "steps" "$(field steps <"$work/replay1.json")" 20000
+decided=$(sqlite3 -readonly "$work/out1.db" 'SELECT count(*) FROM decision')
+[ "$decided" = "$(field steps <"$work/replay1.json")" ] || fail "$decided decisions in $(field steps <"$work/replay1.json") steps"
+at_least "accepted proposals" "$(field accept <"$work/replay1.json")" 10000
 # the same log where nothing may be commanded: the gate watches, makes no decision, and is as repeatable
 cp -r "$example" "$work/watch"
 sed -i 's/,RW,[^,]*,[^,]*,[^,]*,[^,]*,[^,]*$/,,,,,,/' "$work/watch/points.csv"
