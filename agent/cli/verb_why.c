@@ -177,7 +177,8 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                             " UNION ALL SELECT 'second checker: ' || iif(verified, 'agreed', 'did NOT agree') ||"
                             " '; terminal set: ' || iif(terminal, 'limit box holds under the backup',"
                             " 'not invariant') FROM decision WHERE id = ?1"
-                            " UNION ALL SELECT format('action lies %s of the way to the proposal (0: what the plant has, or the backup)',"
+                            " UNION ALL SELECT format('action lies %s of the way to the proposal (0: what the plant "
+                            "has, or the backup)',"
                             " round(fraction, 3)) FROM decision WHERE id = ?1 AND fraction IS NOT NULL",
                             p, 1);
         if (r == 0)
