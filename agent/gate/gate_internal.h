@@ -60,7 +60,7 @@ struct gate {
         double *d_change2; /* [nd] mean square change over one horizon */
         uint64_t d_rows;   /* steps it was learned from */
         uint8_t *y_ok, *onoff;
-        unsigned valve_open_steps, calm_steps;
+        unsigned valve_open_steps;
         double power_w[4], chillers_on, max_inlet_c, total_power_w;
         bool blind; /* no certified output has a fresh good reading */
         bool in_step, handback, remote_released, first_scan_done;

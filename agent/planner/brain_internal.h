@@ -79,6 +79,4 @@ void brain_place(struct brain *b);
 /* brain_seed.c: yesterday, as if it had been watched */
 int brain_seed(struct brain *b);
 
-/* brain_place.c: fills move[] and nmove from the newest inventory */
-
 #endif
