@@ -28,6 +28,7 @@ struct work {
         double *inlet_c;         /* [nrack] with the moves so far */
         double *peak_k;          /* [nrack] rise while all moves so far are under way (targets loaded only) */
         double *strongest;       /* [nrack] largest influence of each rack's heat, K per W */
+        double cheapest_w;       /* least that a core in use costs anywhere, cooling included */
         size_t ntouched;         /* racks whose power the candidate changes */
         int touched[EVACUATE_MAX + 1];
         double delta_w[EVACUATE_MAX + 1];
@@ -117,16 +118,24 @@ static void shift(struct work *w, size_t vm, size_t to)
         w->first[to] = vm;
 }
 
+/* Change of its host's power when the VM leaves: ≤ 0. */
+static double shed_w(const struct work *w, size_t vm)
+{
+        const struct host_state *a = &w->host[w->at[vm]];
+        const struct place_host *ha = &w->p->host[w->at[vm]];
+
+        return host_w(ha, a->nvm - 1, a->cpu_cores - w->p->vm[vm].cpu_cores) - host_w(ha, a->nvm, a->cpu_cores);
+}
+
 /* Gain without the thermal part: power of both hosts with cooling, before minus after. */
 static double power_gain(const struct work *w, size_t vm, size_t to, double *ret_from_w, double *ret_to_w)
 {
         const struct place_problem *p = w->p;
         const struct place_vm *v = &p->vm[vm];
-        const size_t from = (size_t)w->at[vm];
-        const struct host_state *a = &w->host[from], *b = &w->host[to];
-        const struct place_host *ha = &p->host[from], *hb = &p->host[to];
+        const struct host_state *b = &w->host[to];
+        const struct place_host *ha = &p->host[w->at[vm]], *hb = &p->host[to];
 
-        *ret_from_w = host_w(ha, a->nvm - 1, a->cpu_cores - v->cpu_cores) - host_w(ha, a->nvm, a->cpu_cores);
+        *ret_from_w = shed_w(w, vm);
         *ret_to_w = host_w(hb, b->nvm + 1, b->cpu_cores + v->cpu_cores) - host_w(hb, b->nvm, b->cpu_cores);
         return -*ret_from_w * cost_per_w(p, ha->rack) - *ret_to_w * cost_per_w(p, hb->rack);
 }
@@ -186,13 +195,16 @@ static void commit_thermal(struct work *w)
         }
 }
 
-/* Most a move can gain once the hottest inlet is counted: prunes the exact evaluation. */
-static double single_bound(const struct work *w, size_t vm, double gain_power)
+/*
+ * Most that taking this power off the host's rack and `cpu_cores` to any other host can gain: the heat comes up where
+ * it costs least and the hottest inlet falls by the rack's strongest influence. Prunes the exact search.
+ */
+static double gain_bound(const struct work *w, size_t host, double relief_w, double cpu_cores)
 {
         const struct place_problem *p = w->p;
-        const struct place_host *h = &p->host[w->at[vm]];
+        const int rack = p->host[host].rack;
 
-        return gain_power + p->k_per_w_value * w->strongest[h->rack] * (h->idle_w + dynamic_w(h, p->vm[vm].cpu_cores));
+        return relief_w * (cost_per_w(p, rack) + p->k_per_w_value * w->strongest[rack]) - cpu_cores * w->cheapest_w;
 }
 
 struct candidate {
@@ -209,14 +221,17 @@ static bool may_move(const struct work *w, size_t vm)
 static void try_single(struct work *w, size_t vm, struct candidate *best)
 {
         const struct place_problem *p = w->p;
-        const int ra = p->host[w->at[vm]].rack;
+        const size_t from = (size_t)w->at[vm];
+        const int ra = p->host[from].rack;
+        const double relief_w = -shed_w(w, vm);
+        const double thermal = relief_w * p->k_per_w_value * w->strongest[ra];
 
+        if (!(gain_bound(w, from, relief_w, p->vm[vm].cpu_cores) > best->gain_per_move_w))
+                return;
         for (size_t to = 0; to < p->nhost; to++) {
                 double from_w, to_w, gain;
-                if (!fits(w, vm, to))
-                        continue;
                 gain = power_gain(w, vm, to, &from_w, &to_w);
-                if (!(single_bound(w, vm, gain) > best->gain_per_move_w))
+                if (!(gain + thermal > best->gain_per_move_w) || !fits(w, vm, to))
                         continue;
                 touch(w, ra, from_w);
                 touch(w, p->host[to].rack, to_w);
@@ -240,11 +255,11 @@ static size_t refuge(const struct work *w, size_t vm)
 
         for (size_t to = 0; to < p->nhost; to++) {
                 double from_w, to_w;
-                if (w->host[to].nvm == 0 || !fits(w, vm, to))
+                if (w->host[to].nvm == 0)
                         continue;
                 const double left = (p->host[to].cores - w->host[to].cores) / p->host[to].cores;
                 const double score = power_gain(w, vm, to, &from_w, &to_w) - left;
-                if (score > best_score) {
+                if (score > best_score && fits(w, vm, to)) {
                         best_score = score;
                         best = to;
                 }
@@ -262,6 +277,9 @@ static void try_evacuation(struct work *w, size_t host, size_t budget, struct ca
 
         if (s->nvm < 2 || s->nvm > budget || s->nvm > EVACUATE_MAX || s->nfixed > 0 || p->host[host].reserved ||
             !p->host[host].can_sleep)
+                return;
+        if (!(gain_bound(w, host, host_w(&p->host[host], s->nvm, s->cpu_cores), s->cpu_cores) >
+              best->gain_per_move_w * (double)s->nvm))
                 return;
         for (size_t left = s->nvm; left-- > 0 && whole;) {
                 const size_t vm = w->first[host];
@@ -345,6 +363,11 @@ static void set_up(struct work *w, const struct place_problem *p, void *mem)
                 s->nvm++;
                 s->nfixed += !p->vm[v].movable;
         }
+        w->cheapest_w = (double)INFINITY;
+        for (size_t h = 0; h < p->nhost; h++)
+                if (!p->host[h].reserved)
+                        w->cheapest_w =
+                            fmin(w->cheapest_w, dynamic_w(&p->host[h], 1.0) * cost_per_w(p, p->host[h].rack));
         for (size_t i = 0; i < p->nrack; i++) {
                 w->inlet_c[i] = p->inlet_c[i];
                 w->peak_k[i] = w->strongest[i] = 0.0;
@@ -368,11 +391,11 @@ size_t place_plan(const struct place_problem *p, void *work, size_t work_size, s
         set_up(&w, p, work);
         while (n < p->budget) {
                 struct candidate best = {.gain_per_move_w = p->move_cost_w > 0.0 ? p->move_cost_w : 0.0};
+                for (size_t h = 0; h < p->nhost; h++)
+                        try_evacuation(&w, h, p->budget - n, &best);
                 for (size_t v = 0; v < p->nvm; v++)
                         if (may_move(&w, v))
                                 try_single(&w, v, &best);
-                for (size_t h = 0; h < p->nhost; h++)
-                        try_evacuation(&w, h, p->budget - n, &best);
                 if (best.n == 0)
                         break;
                 n += take(&w, &best, &ret_moves[n]);

@@ -332,6 +332,72 @@ static void random_rooms_keep_every_constraint(void **state)
         assert_true(total > 300);
 }
 
+/* True when the capacity, the group and the peak (the target loaded, the source not yet relieved) allow one move. */
+static bool allowed(const struct room *r, size_t v, size_t to)
+{
+        const struct place_vm *m = &r->vm[v];
+        double cores = m->cores, mem = m->mem_gib, cpu = m->cpu_cores, before_w[RACKS], w[RACKS];
+        struct room moved = *r;
+
+        if (!m->movable || (int)to == m->host || r->host[m->host].reserved || r->host[to].reserved)
+                return false;
+        for (size_t o = 0; o < r->p.nvm; o++) {
+                if (r->vm[o].host != (int)to)
+                        continue;
+                cores += r->vm[o].cores;
+                mem += r->vm[o].mem_gib;
+                cpu += r->vm[o].cpu_cores;
+                if (m->group && r->vm[o].group == m->group)
+                        return false;
+        }
+        if (cores > r->host[to].cores || mem > r->host[to].mem_gib || cpu > r->host[to].cores)
+                return false;
+        rack_power(r, before_w);
+        moved.vm[v].host = (int)to;
+        rack_power(&moved, w);
+        for (size_t i = 0; i < RACKS; i++) {
+                double peak = r->inlet_c[i], added = 0.0;
+                for (size_t j = 0; j < RACKS; j++)
+                        added += r->influence[i * RACKS + j] * fmax(w[j] - before_w[j], 0.0);
+                if (added > 0.0 && !(peak + added <= r->p.inlet_max_c))
+                        return false;
+        }
+        return true;
+}
+
+/* The bounds that prune the search never prune the best move. */
+static void one_move_is_the_best_of_all(void **state)
+{
+        (void)state;
+        struct rng g;
+        size_t found = 0;
+
+        rng_seed(&g, 13, 0);
+        for (int round = 0; round < 60; round++) {
+                struct room r;
+                double start_w[RACKS], best = 0.0;
+                random_room(&r, &g);
+                r.p.budget = 1;
+                rack_power(&r, start_w);
+                const double before = objective(&r, start_w);
+                for (size_t v = 0; v < r.p.nvm; v++) {
+                        for (size_t to = 0; to < r.p.nhost; to++) {
+                                struct room moved = r;
+                                if (!allowed(&r, v, to))
+                                        continue;
+                                moved.vm[v].host = (int)to;
+                                best = fmax(best, before - objective(&moved, start_w));
+                        }
+                }
+                const size_t n = solve(&r);
+                assert_int_equal(n, best > r.p.move_cost_w);
+                if (n)
+                        near(r.move[0].gain_w, best, 1e-6 * (1.0 + before));
+                found += n;
+        }
+        assert_true(found > 20);
+}
+
 /* With containment (no influence) and hosts that stay awake, a planner that still promises gains deceives itself. */
 static void contained_rooms_promise_almost_nothing(void **state)
 {
@@ -365,6 +431,7 @@ int main(void)
             cmocka_unit_test(heat_leaves_the_rack_that_warms_the_hottest_inlet),
             cmocka_unit_test(constraints_hold_one_by_one),
             cmocka_unit_test(random_rooms_keep_every_constraint),
+            cmocka_unit_test(one_move_is_the_best_of_all),
             cmocka_unit_test(contained_rooms_promise_almost_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
