@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "agent/gate/gate_internal.h"
-#include "agent/gate/vm.h"
 
 enum { RELEASE_AFTER_MS = 5 * 60 * 1000 };
 
@@ -75,43 +74,6 @@ static void save_timers(struct gate *g)
 
         if (g->a.store && n > 0 && n <= GATE_TIMERS_MAX)
                 (void)store_put_state(g->a.store, "equipment", g->snap.t_ms, buf, n * sizeof(double));
-}
-
-/* VM moves the planner asks for: each must be safe with the target loaded and the source not yet relieved. */
-static void place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms)
-{
-        const struct site_vm *vm = &g->a.site->vm;
-        size_t kept = 0;
-
-        for (size_t i = 0; i < g->nmove; i++)
-                if (t_ms - g->move_t_ms[i] < 3600000)
-                        g->move_t_ms[kept++] = g->move_t_ms[i];
-        g->nmove = kept;
-        for (uint32_t i = 0; i < prop->nmove && i < IPC_MOVE_MAX; i++) {
-                char request[384], text[256];
-                const char *why;
-
-                if (g->nmove >= (size_t)vm->max_moves_per_hour ||
-                    g->nmove >= sizeof g->move_t_ms / sizeof g->move_t_ms[0] ||
-                    vm_inventory_running(g->vm, t_ms) >= (unsigned)vm->max_concurrent)
-                        return;
-                why = vm_inventory_load(g->vm, &prop->move[i], g->d_hi);
-                if (!why && !safety_check_load(g->safety, &g->snap, g->d_hi))
-                        why = "the target rack would not stay certified";
-                if (why) {
-                        vm_inventory_unload(g->vm, &prop->move[i], g->d_hi);
-                        (void)snprintf(text, sizeof text, "move of %s to %s refused: %s", prop->move[i].vm,
-                                       prop->move[i].to, why);
-                        gate_event(g, 6, "vm", text);
-                        continue;
-                }
-                vm_inventory_request(g->vm, &prop->move[i], g->run_id, g->step, i, t_ms, request, sizeof request);
-                g->move_t_ms[g->nmove++] = t_ms;
-                g->a.publish_move(g->a.publish_ctx, request);
-                (void)snprintf(text, sizeof text, "move of %s from %s to %s asked for, gain %.0f W", prop->move[i].vm,
-                               prop->move[i].from, prop->move[i].to, prop->move[i].gain_w);
-                gate_event(g, 6, "vm", text);
-        }
 }
 
 static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
@@ -214,7 +176,7 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         }
         if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&
             decision_kind(d) <= DECISION_PROJECT)
-                place_moves(g, prop, g->snap.t_ms);
+                gate_place_moves(g, prop, g->snap.t_ms);
         g->status.kind = decision_kind(d);
         g->status.reason = decision_reason(d);
         (void)snprintf(g->status.binding, sizeof g->status.binding, "%s", binding);

@@ -82,6 +82,8 @@ struct gate {
 void gate_store_trouble(struct gate *g, bool failed);
 /* envelope.c: the safety envelope of a site */
 int gate_envelope_build(struct gate *g);
+/* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */
+void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms);
 /* learn.c: the safety model, identified from the gate's own samples */
 int gate_model_create(struct gate *g);
 void gate_model_seed(struct gate *g);                       /* from the samples the gate stored in earlier runs */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/gate/gate_internal.h"
+
 enum { RUNNING_MAX = 32, FORGET_MS = 15 * 60 * 1000 };
 
 struct running {
@@ -175,4 +177,40 @@ unsigned vm_inventory_running(struct vm_inventory *v, int64_t t_ms)
                 if (t_ms - v->running[i].t_ms > FORGET_MS)
                         forget(v, i--);
         return (unsigned)v->nrunning;
+}
+
+void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms)
+{
+        const struct site_vm *vm = &g->a.site->vm;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < g->nmove; i++)
+                if (t_ms - g->move_t_ms[i] < 3600000)
+                        g->move_t_ms[kept++] = g->move_t_ms[i];
+        g->nmove = kept;
+        for (uint32_t i = 0; i < prop->nmove && i < IPC_MOVE_MAX; i++) {
+                char request[384], text[256];
+                const char *why;
+
+                if (g->nmove >= (size_t)vm->max_moves_per_hour ||
+                    g->nmove >= sizeof g->move_t_ms / sizeof g->move_t_ms[0] ||
+                    vm_inventory_running(g->vm, t_ms) >= (unsigned)vm->max_concurrent)
+                        return;
+                why = vm_inventory_load(g->vm, &prop->move[i], g->d_hi);
+                if (!why && !safety_check_load(g->safety, &g->snap, g->d_hi))
+                        why = "the target rack would not stay certified";
+                if (why) {
+                        vm_inventory_unload(g->vm, &prop->move[i], g->d_hi);
+                        (void)snprintf(text, sizeof text, "move of %s to %s refused: %s", prop->move[i].vm,
+                                       prop->move[i].to, why);
+                        gate_event(g, 6, "vm", text);
+                        continue;
+                }
+                vm_inventory_request(g->vm, &prop->move[i], g->run_id, g->step, i, t_ms, request, sizeof request);
+                g->move_t_ms[g->nmove++] = t_ms;
+                g->a.publish_move(g->a.publish_ctx, request);
+                (void)snprintf(text, sizeof text, "move of %s from %s to %s asked for, gain %.0f W", prop->move[i].vm,
+                               prop->move[i].from, prop->move[i].to, prop->move[i].gain_w);
+                gate_event(g, 6, "vm", text);
+        }
 }
