@@ -143,7 +143,9 @@ struct plant_account {
         double cooling_kwh, total_kwh;          /* cooling = the four above; total = it + it_fan + cooling */
         double max_inlet_c, degmin27, degmin32; /* degree-minutes summed over the racks */
         double max_rise_15min_k;                /* of any rack */
-        uint64_t hard_violations;               /* rack-minutes above 32 °C, freeze, equipment rule broken */
+        /* Racks above 32 °C, counted at every internal step (5 s); freeze; equipment rule broken. The second counts
+         * from the moment a supervisor first held a device and is never reset. */
+        uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };

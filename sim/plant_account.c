@@ -21,10 +21,18 @@ static double stored_j(const struct plant *p)
         return j;
 }
 
+void plant_violation(struct plant *p, uint64_t n)
+{
+        p->meter.violations += n;
+        if (p->taken_over)
+                p->violations_since_takeover += n;
+}
+
 void plant_account_step(struct plant *p, double dt_s)
 {
         struct meters *m = &p->meter;
         double it = 0.0, fan = 0.0, crah = 0.0, chiller = 0.0, hottest = -100.0;
+        uint64_t over = 0;
 
         for (size_t i = 0; i < p->spec.nrack; i++) {
                 const struct rack *r = &p->rack[i];
@@ -32,6 +40,7 @@ void plant_account_step(struct plant *p, double dt_s)
                 it += r->it_w;
                 fan += r->fan_w;
                 hottest = fmax(hottest, r->inlet_c);
+                over += !(r->inlet_c <= HARD_INLET_C);
                 if (r->inlet_c > WARM_INLET_C) {
                         m->degmin27 += (r->inlet_c - WARM_INLET_C) * dt_s / 60.0;
                         m->degmin32 += fmax(r->inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;
@@ -41,6 +50,7 @@ void plant_account_step(struct plant *p, double dt_s)
                 crah += p->crah[i].fan_w;
         for (size_t i = 0; i < p->spec.nchiller; i++)
                 chiller += p->chiller[i].power_w;
+        plant_violation(p, over);
         m->time_s += dt_s;
         m->it += it * dt_s;
         m->it_fan += fan * dt_s;
@@ -62,7 +72,6 @@ void plant_account_tick(struct plant *p)
         for (size_t i = 0; i < p->spec.nrack; i++) {
                 struct rack *r = &p->rack[i];
 
-                m->violations += r->inlet_c > HARD_INLET_C;
                 r->minute_c[slot] = r->inlet_c;
                 for (size_t k = 0; k < RISE_MINUTES; k++)
                         m->max_rise_k = fmax(m->max_rise_k, r->inlet_c - r->minute_c[k]);
@@ -100,6 +109,7 @@ void plant_account(const struct plant *p, struct plant_account *ret)
             .degmin32 = m->degmin32,
             .max_rise_15min_k = m->max_rise_k,
             .hard_violations = m->violations,
+            .hard_violations_since_takeover = p->violations_since_takeover,
             .chiller_starts = m->starts,
             .migrations = m->migrations,
             .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,

@@ -177,6 +177,8 @@ struct plant {
         struct local_tuning tuning;
         struct weather_now now;
         struct meters meter;
+        bool taken_over; /* a lease was alive once */
+        uint64_t violations_since_takeover;
         struct lut valve_flow, host_curve;
         const struct chiller_curves *curves;
 
@@ -215,6 +217,7 @@ void plant_local_tick(struct plant *p);
 /* plant_account.c */
 void plant_account_step(struct plant *p, double dt_s);
 void plant_account_tick(struct plant *p);
+void plant_violation(struct plant *p, uint64_t n);
 /* plant_meas.c: what the PLC and the outside see of one inlet */
 double plant_inlet_reading_c(const struct plant *p, size_t rack);
 

@@ -61,8 +61,10 @@ void plant_remote_enable(struct plant *p, enum plant_dev dev, size_t i, bool on)
 {
         struct lease *l = lease_of(p, dev, i);
 
-        if (l != NULL)
-                l->enable = on;
+        if (l == NULL)
+                return;
+        l->enable = on;
+        p->taken_over |= plant_lease_alive(l);
 }
 
 void plant_heartbeat(struct plant *p, enum plant_dev dev, size_t i, uint16_t counter)
@@ -74,6 +76,7 @@ void plant_heartbeat(struct plant *p, enum plant_dev dev, size_t i, uint16_t cou
         l->counter = counter;
         l->seen = true;
         l->age_s = 0.0;
+        p->taken_over |= plant_lease_alive(l);
 }
 
 bool plant_is_remote(const struct plant *p, enum plant_dev dev, size_t i)
@@ -200,10 +203,10 @@ static void judge_order(struct plant *p, size_t i)
         if (c->want == c->want_before || !plant_lease_alive(&c->lease))
                 return;
         if (!c->want && on && (c->state_s < MIN_ON_S - RULE_SLACK_S || !spare_runs(p, i)))
-                p->meter.violations++;
+                plant_violation(p, 1);
         if (c->want && !on && !c->tripped &&
             (c->state_s < MIN_OFF_S - RULE_SLACK_S || c->start_age_s[STARTS_PER_H - 1] < 3600.0 - RULE_SLACK_S))
-                p->meter.violations++;
+                plant_violation(p, 1);
 }
 
 static void chiller_start(struct plant *p, struct chiller *c)
@@ -240,7 +243,7 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
         c->want_before = c->want;
 
         if (c->leaving_c < FREEZE_C && c->state == CHILLER_RUNNING) {
-                p->meter.violations++;
+                plant_violation(p, 1);
                 c->tripped = true;
         }
         want = (c->want || c->forced) && !c->tripped;

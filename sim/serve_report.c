@@ -164,8 +164,11 @@ void account_json(FILE *f, const struct plant_account *a)
         member(f, "degmin32", a->degmin32);
         member(f, "max_rise_15min_k", a->max_rise_15min_k);
         member(f, "energy_residual_ratio", a->energy_residual_ratio);
-        fprintf(f, "\"hard_violations\":%" PRIu64 ",\"chiller_starts\":%" PRIu64 ",\"migrations\":%" PRIu64,
-                a->hard_violations, a->chiller_starts, a->migrations);
+        member(f, "cooling_per_it_kwh", a->cooling_kwh / (a->it_kwh + a->it_fan_kwh));
+        fprintf(f,
+                "\"hard_violations\":%" PRIu64 ",\"hard_violations_since_takeover\":%" PRIu64
+                ",\"chiller_starts\":%" PRIu64 ",\"migrations\":%" PRIu64,
+                a->hard_violations, a->hard_violations_since_takeover, a->chiller_starts, a->migrations);
 }
 
 /* One name a value, in this order. */

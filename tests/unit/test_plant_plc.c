@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 
 #include "plant_fixture.h"
 
@@ -164,6 +165,50 @@ static void chiller_orders_respect_minimum_times_and_the_last_one(void **state)
         rig_free(&r);
 }
 
+/* Every rack above 32 °C counts at every step, so a short excursion counts too; a reset of the account forgets nothing
+ * of what happened under a supervisor. */
+static void hard_violations_count_every_step_and_every_hour_under_a_supervisor(void **state)
+{
+        struct rig r = rig_new("tiny", 1, SPRING_MS);
+        uint64_t expected = 0, supervised = 0;
+        bool over_for_a_part_of_a_minute = false;
+        unsigned above_steps = 0;
+
+        (void)state;
+        for (size_t i = 0; i < plant_spec(r.plant)->ncrah; i++) {
+                char name[32];
+
+                snprintf(name, sizeof(name), "crah-fail:%zu", i);
+                assert_int_equal(plant_fault(r.plant, name), 0);
+        }
+        for (unsigned step = 0; step < 240; step++) {
+                const uint64_t before = expected;
+
+                plant_advance(r.plant, 5.0);
+                for (size_t i = 0; i < plant_spec(r.plant)->nrack; i++)
+                        expected += plant_true_inlet_c(r.plant, i) > 32.0;
+                above_steps += expected > before;
+                over_for_a_part_of_a_minute |= above_steps == 1 && account(r.plant).hard_violations > 0;
+                assert_int_equal(account(r.plant).hard_violations, expected);
+                assert_int_equal(account(r.plant).hard_violations_since_takeover, 0);
+        }
+        assert_true(over_for_a_part_of_a_minute);
+
+        plant_remote_enable(r.plant, PLANT_DEV_CRAH, 0, true);
+        plant_heartbeat(r.plant, PLANT_DEV_CRAH, 0, 1);
+        for (unsigned step = 0; step < 60; step++) {
+                if (step % 20 == 0)
+                        plant_account_reset(r.plant);
+                plant_advance(r.plant, 5.0);
+                for (size_t i = 0; i < plant_spec(r.plant)->nrack; i++)
+                        supervised += plant_true_inlet_c(r.plant, i) > 32.0;
+        }
+        assert_true(supervised > 0);
+        assert_int_equal(account(r.plant).hard_violations_since_takeover, supervised);
+        assert_true(account(r.plant).hard_violations < supervised);
+        rig_free(&r);
+}
+
 static void starting_takes_time_and_loads_softly(void **state)
 {
         struct rig r = rig_new("hall", 1, SPRING_MS);
@@ -247,6 +292,7 @@ int main(void)
             cmocka_unit_test(lease_is_obeyed_and_lost_after_its_time),
             cmocka_unit_test(absurd_setpoints_are_clamped_or_ignored),
             cmocka_unit_test(chiller_orders_respect_minimum_times_and_the_last_one),
+            cmocka_unit_test(hard_violations_count_every_step_and_every_hour_under_a_supervisor),
             cmocka_unit_test(starting_takes_time_and_loads_softly),
             cmocka_unit_test(warm_water_starts_a_machine_unasked),
             cmocka_unit_test(tripped_chiller_is_replaced_locally),
