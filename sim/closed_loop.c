@@ -233,6 +233,7 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
         site_errors_free(errors);
         if (r < 0)
                 goto fail;
+        c->site->vm.enabled = c->site->vm.enabled && !a->no_moves;
         r = layout_create(c->site, &c->layout);
         if (r < 0)
                 goto fail;

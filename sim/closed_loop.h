@@ -3,7 +3,7 @@
 /*
  * The unmodified agent in virtual time: gate and planner's brain wired to a plant in this process. Readings go through
  * the register tables and the agent's codec, writes the same way back; only sockets and real time are missing. Used by
- * the numbered scenarios and, later, by the yardstick.
+ * the numbered scenarios and by coolplane-sim compare.
  */
 #ifndef COOLPLANE_SIM_CLOSED_LOOP_H
 #define COOLPLANE_SIM_CLOSED_LOOP_H
@@ -29,7 +29,8 @@ struct closed_loop_args {
         uint64_t seed;
         closed_loop_proposer proposer; /* NULL = the brain alone */
         void *proposer_ctx;
-        bool planner; /* false: no brain, no proposals */
+        bool planner;  /* false: no brain, no proposals */
+        bool no_moves; /* the site's orchestrator is left out: VMs stay where they are */
 };
 
 /* -Exxx; site errors are printed to stderr (they would be our own bug). */

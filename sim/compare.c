@@ -24,8 +24,11 @@ static const struct controller {
         const char *name;
         enum plant_local local; /* what the plant's own controls do */
         bool agent;             /* the unmodified agent in virtual time takes the plant over */
-} controllers[] = {
-    {"b0", PLANT_LOCAL_FIXED, false}, {"b2", PLANT_LOCAL_TRIM_RESPOND, false}, {"c", PLANT_LOCAL_FIXED, true}};
+        bool moves;             /* and may move VMs */
+} controllers[] = {{"b0", PLANT_LOCAL_FIXED, false, false},
+                   {"b2", PLANT_LOCAL_TRIM_RESPOND, false, false},
+                   {"c0", PLANT_LOCAL_FIXED, true, false},
+                   {"c", PLANT_LOCAL_FIXED, true, true}};
 #define NCONTROLLER (sizeof(controllers) / sizeof(controllers[0]))
 
 struct options {
@@ -42,18 +45,23 @@ struct options {
 
 struct result {
         const struct controller *controller;
-        double cooling_kwh, it_kwh, it_fan_kwh, total_kwh, pue;   /* means over the seeds */
+        double cooling_kwh, it_kwh, it_fan_kwh, total_kwh;        /* means over the seeds */
+        double pue, cooling_per_it_kwh;                           /* of the means; IT with its fans */
         double max_inlet_c, degmin27, degmin32, max_rise_15min_k; /* worst seed */
-        uint64_t hard_violations;                                 /* sum */
+        uint64_t hard_violations, since_takeover;                 /* sums */
         double chiller_starts, migrations, residual;              /* means; worst */
 };
 
 static const char help_text[] =
     "Example: coolplane-sim compare --site hall --season summer --days 2\n"
     "         coolplane-sim compare --site tiny --hours 24 --seeds 5 --json\n\n"
-    "One row for each controller over the same weather and load. Energies, PUE, starts and migrations are means over "
+    "One row for each controller over the same weather and load. Energies, starts and migrations are means over "
     "the\n"
-    "seeds, temperatures and degree-minutes those of the worst seed, hard violations the sum.\n\n"
+    "seeds, temperatures and degree-minutes those of the worst seed, hard violations the sum: racks above 32 °C at "
+    "any\n"
+    "step of the plant (5 s), freezing, orders a chiller may not follow; since_takeover counts identification too.\n"
+    "cooling_per_it is cooling energy per kWh of IT and server fans: moving VMs changes IT, so compare this as "
+    "well.\n\n"
     "  --site NAME              tiny, hall (default) or campus\n"
     "  --hours N, --days N      length of the evaluation (default 24 hours)\n"
     "  --warmup-hours H         before it, not counted (default 6)\n"
@@ -63,10 +71,11 @@ static const char help_text[] =
     "  --seeds K                K seeds from there (default 1)\n"
     "  --weather FILE           .epw or open-meteo .json (default: a synthetic year)\n"
     "  --workload FILE          CPU use of VMs, CSV (default: synthetic)\n"
-    "  --controllers LIST       b0 fixed setpoints, b2 trim-and-respond, c coolplane (default b0,b2,c); c identifies "
-    "the\n"
-    "                           plant live in the last half of the warm-up, at most 3 h\n"
-    "  --log DIR                keep coolplane's databases there (c-SEED.db)\n"
+    "  --controllers LIST       b0 fixed setpoints, b2 trim-and-respond, c coolplane, c0 coolplane without VM moves\n"
+    "                           (default b0,b2,c0,c); c and c0 identify the plant live in the last 0.6 of the "
+    "warm-up,\n"
+    "                           at most 3 h\n"
+    "  --log DIR                keep coolplane's databases there (c-SEED.db, c0-SEED.db)\n"
     "  --json                   one JSON document\n";
 
 enum {
@@ -185,7 +194,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
         *o = (struct options){.world = {.site = "hall"}, .hours = 24, .warmup_h = 6, .nseed = 1};
         (void)parse_season("summer", &o->start_ms);
-        (void)parse_controllers(o, "b0,b2,c");
+        (void)parse_controllers(o, "b0,b2,c0,c");
         while ((c = getopt_long(argc, argv, "", longopts, &index)) != -1) {
                 if (c == OPT_HELP) {
                         fputs(help_text, stdout);
@@ -195,7 +204,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                         return EXIT_USAGE_;
                 if (!set_option(o, c, optarg)) {
                         fprintf(stderr, "coolplane-sim compare: --%s: cannot use \"%s\"%s\n", longopts[index].name,
-                                optarg, c == OPT_CONTROLLERS ? " (this version knows b0, b2 and c)" : "");
+                                optarg, c == OPT_CONTROLLERS ? " (b0, b2, c0 or c)" : "");
                         return EXIT_USAGE_;
                 }
         }
@@ -216,21 +225,22 @@ static void advance_h(struct plant *p, double hours)
 }
 
 /* Warm-up beside the plant's own controls, then live: identification at the end of the warm-up, then what counts. */
-static int run_agent(const struct options *o, struct plant *p, uint64_t seed)
+static int run_agent(const struct options *o, const struct controller *k, struct plant *p, uint64_t seed)
 {
-        double explore_h = fmin(3, o->warmup_h / 2);
+        double explore_h = fmin(3, 0.6 * o->warmup_h);
         struct closed_loop *loop;
         char db[512];
         int r;
 
         advance_h(p, o->warmup_h - explore_h);
-        (void)snprintf(db, sizeof(db), "%s/c-%" PRIu64 ".db", o->log ? o->log : "", seed);
+        (void)snprintf(db, sizeof(db), "%s/%s-%" PRIu64 ".db", o->log ? o->log : "", k->name, seed);
         r = closed_loop_create(&(struct closed_loop_args){.plant = p,
                                                           .database = o->log ? db : NULL,
                                                           .acting = true,
                                                           .explore_ms = llround(explore_h * 3600e3),
                                                           .seed = seed,
-                                                          .planner = true},
+                                                          .planner = true,
+                                                          .no_moves = !k->moves},
                                &loop);
         if (r < 0) {
                 fprintf(stderr, "coolplane-sim compare: the agent does not start: %s\n", strerror(-r));
@@ -255,7 +265,7 @@ static int run(const struct options *o, const struct controller *c, uint64_t see
         if (code != EXIT_OK)
                 return code;
         if (c->agent) {
-                code = run_agent(o, w.plant, seed);
+                code = run_agent(o, c, w.plant, seed);
         } else {
                 advance_h(w.plant, o->warmup_h);
                 plant_account_reset(w.plant);
@@ -272,7 +282,8 @@ static void add(struct result *r, const struct plant_account *a, double share)
         r->it_kwh += a->it_kwh * share;
         r->it_fan_kwh += a->it_fan_kwh * share;
         r->total_kwh += a->total_kwh * share;
-        r->pue += a->total_kwh / (a->it_kwh + a->it_fan_kwh) * share;
+        r->cooling_per_it_kwh = r->cooling_kwh / (r->it_kwh + r->it_fan_kwh);
+        r->pue = 1.0 + r->cooling_per_it_kwh;
         r->chiller_starts += (double)a->chiller_starts * share;
         r->migrations += (double)a->migrations * share;
         r->max_inlet_c = fmax(r->max_inlet_c, a->max_inlet_c);
@@ -281,6 +292,7 @@ static void add(struct result *r, const struct plant_account *a, double share)
         r->max_rise_15min_k = fmax(r->max_rise_15min_k, a->max_rise_15min_k);
         r->residual = fmax(r->residual, a->energy_residual_ratio);
         r->hard_violations += a->hard_violations;
+        r->since_takeover += a->hard_violations_since_takeover;
 }
 
 static void print_table(const struct options *o, const struct result *r, size_t n)
@@ -288,15 +300,20 @@ static void print_table(const struct options *o, const struct result *r, size_t 
         char t[32];
         printf("site %s, %g h from %s, %" PRId64 " seed%s\n", o->world.site, o->hours, clk_format(o->start_ms, t),
                o->nseed, o->nseed == 1 ? "" : "s");
-        printf("%-10s %11s %10s %10s %10s %6s %11s %8s %8s %16s %15s %14s %10s\n", "controller", "cooling_kwh",
-               "it_kwh", "it_fan_kwh", "total_kwh", "pue", "max_inlet_c", "degmin27", "degmin32", "max_rise_15min_k",
-               "hard_violations", "chiller_starts", "migrations");
-        for (size_t i = 0; i < n; i++)
-                printf("%-10s %11.1f %10.1f %10.1f %10.1f %6.3f %11.2f %8.1f %8.1f %16.2f %15" PRIu64
-                       " %14.1f %10.1f\n",
+        printf("%-10s %11s %10s %10s %10s %6s %14s %11s %8s %8s %16s %15s %14s %14s %10s\n", "controller",
+               "cooling_kwh", "it_kwh", "it_fan_kwh", "total_kwh", "pue", "cooling_per_it", "max_inlet_c", "degmin27",
+               "degmin32", "max_rise_15min_k", "hard_violations", "since_takeover", "chiller_starts", "migrations");
+        for (size_t i = 0; i < n; i++) {
+                printf("%-10s %11.1f %10.1f %10.1f %10.1f %6.3f %14.4f %11.2f %8.1f %8.1f %16.2f %15" PRIu64,
                        r[i].controller->name, r[i].cooling_kwh, r[i].it_kwh, r[i].it_fan_kwh, r[i].total_kwh, r[i].pue,
-                       r[i].max_inlet_c, r[i].degmin27, r[i].degmin32, r[i].max_rise_15min_k, r[i].hard_violations,
-                       r[i].chiller_starts, r[i].migrations);
+                       r[i].cooling_per_it_kwh, r[i].max_inlet_c, r[i].degmin27, r[i].degmin32, r[i].max_rise_15min_k,
+                       r[i].hard_violations);
+                if (r[i].controller->agent)
+                        printf(" %14" PRIu64, r[i].since_takeover);
+                else
+                        printf(" %14s", "-");
+                printf(" %14.1f %10.1f\n", r[i].chiller_starts, r[i].migrations);
+        }
 }
 
 static void print_json(const struct options *o, const struct result *r, size_t n)
@@ -307,12 +324,14 @@ static void print_json(const struct options *o, const struct result *r, size_t n
                o->world.site, clk_format(o->start_ms, t), o->hours, o->warmup_h, o->nseed);
         for (size_t i = 0; i < n; i++)
                 printf("%s\n{\"controller\":\"%s\",\"cooling_kwh\":%.3f,\"it_kwh\":%.3f,\"it_fan_kwh\":%.3f,"
-                       "\"total_kwh\":%.3f,\"pue\":%.5f,\"max_inlet_c\":%.3f,\"degmin27\":%.3f,\"degmin32\":%.3f,"
-                       "\"max_rise_15min_k\":%.3f,\"hard_violations\":%" PRIu64
+                       "\"total_kwh\":%.3f,\"pue\":%.5f,\"cooling_per_it_kwh\":%.5f,\"max_inlet_c\":%.3f,"
+                       "\"degmin27\":%.3f,\"degmin32\":%.3f,\"max_rise_15min_k\":%.3f,\"hard_violations\":%" PRIu64
+                       ",\"hard_violations_since_takeover\":%" PRIu64
                        ",\"chiller_starts\":%.10g,\"migrations\":%.10g,\"energy_residual_ratio\":%.3e}",
                        i ? "," : "", r[i].controller->name, r[i].cooling_kwh, r[i].it_kwh, r[i].it_fan_kwh,
-                       r[i].total_kwh, r[i].pue, r[i].max_inlet_c, r[i].degmin27, r[i].degmin32, r[i].max_rise_15min_k,
-                       r[i].hard_violations, r[i].chiller_starts, r[i].migrations, r[i].residual);
+                       r[i].total_kwh, r[i].pue, r[i].cooling_per_it_kwh, r[i].max_inlet_c, r[i].degmin27,
+                       r[i].degmin32, r[i].max_rise_15min_k, r[i].hard_violations, r[i].since_takeover,
+                       r[i].chiller_starts, r[i].migrations, r[i].residual);
         printf("\n]}\n");
 }
 
