@@ -51,6 +51,8 @@ void equipment_observe(struct equipment *q, const struct safety_u *u, bool comma
 
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s)
 {
+        if (u->hi < 1) /* fixed off */
+                return false;
         if (q->on)
                 return true;
         return mono_s - q->since_s >= u->min_off_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
@@ -58,6 +60,8 @@ bool equipment_may_start(const struct equipment *q, const struct safety_u *u, do
 
 bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s)
 {
+        if (u->lo > 0) /* fixed on */
+                return false;
         if (!q->on)
                 return true;
         /* without a start left it could not come back */

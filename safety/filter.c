@@ -40,7 +40,9 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         const size_t nu = e->nu, ny = e->ny, n = e->horizon, lag = st->lag_max;
         (void)take(a, 1, sizeof(*s)); /* the object itself */
         s->env = *e;
-        s->env.u = copy(a, e->u, nu, sizeof(struct safety_u));
+        s->own_u = copy(a, e->u, nu, sizeof(struct safety_u));
+        s->env.u = s->now_u = copy(a, e->u, nu, sizeof(struct safety_u));
+        s->fixed_at = take(a, nu, sizeof(double));
         s->env.cert = copy(a, e->cert, e->ncert, sizeof(struct safety_y));
         s->env.d_max = copy(a, e->d_max, e->nd, sizeof(double));
         s->group = take(a, ny, sizeof(struct group));
@@ -88,6 +90,10 @@ int safety_create(void *mem, size_t size, const struct safety_envelope *e, const
         size_t index;
         if (safety_envelope_validate(e, &what, &index) < 0 || e->nu != st->nu || e->ny != st->ny || e->nd != st->nd)
                 return -EINVAL;
+        for (size_t k = 0; k < st->nterm; k++) {
+                if (st->term[k].src == ARX_SRC_U && e->u[st->term[k].index].drives_d != SAFETY_NO_D)
+                        return -EINVAL; /* certify_drivers decides it for all groups, so none may own it */
+        }
         if (!mem || size < safety_memsize(e, st) || arx_predict_work(model, e->horizon) > work_max(st, e->horizon))
                 return -ENOMEM;
         memset(mem, 0, safety_memsize(e, st));
@@ -95,28 +101,50 @@ int safety_create(void *mem, size_t size, const struct safety_envelope *e, const
         s->model = model;
         s->lag_max = st->lag_max;
         s->decision.nu = e->nu;
-        for (size_t j = 0; j < e->nu; j++)
+        for (size_t j = 0; j < e->nu; j++) {
                 equipment_reset(&s->equip[j]);
+                s->fixed_at[j] = (double)NAN;
+        }
         tighten_groups(s);
         s->verifier = verify_create(s->verifier, e, model);
         *ret = s;
         return 0;
 }
 
-/* What the plant has now: read-back, else what was last decided, else the nominal action; inside the box. */
+/* What the plant has now: read-back, else what was last decided, else the nominal action; inside the box. A variable
+ * that cannot be moved has no other value: its box is that point. */
 static void set_base(struct safety *s, const struct safety_snapshot *snap)
 {
+        s->fixed_changed = false;
         for (size_t j = 0; j < s->env.nu; j++) {
-                const struct safety_u *u = &s->env.u[j];
-                double v = snap->u_confirmed ? snap->u_confirmed[j] : (double)NAN;
+                struct safety_u *u = &s->now_u[j];
+                const bool fixed = snap->u_fixed && snap->u_fixed[j];
+                double v = snap->u_confirmed ? snap->u_confirmed[j] : (double)NAN, was = s->fixed_at[j];
+                *u = s->own_u[j];
                 if (!isfinite(v))
                         v = s->have_last ? s->last[j] : u->nominal;
                 s->base[j] = v < u->lo ? u->lo : v > u->hi ? u->hi : v;
+                if (u->kind == SAFETY_U_ONOFF)
+                        v = s->base[j] = s->base[j] >= 0.5;
+                s->fixed_at[j] = fixed ? v : (double)NAN;
+                s->fixed_changed = s->fixed_changed || (fixed ? !(was == v) : !isnan(was));
+                if (fixed) {
+                        u->lo = u->hi = u->nominal = s->base[j];
+                        u->step = u->kind == SAFETY_U_ONOFF ? u->step : 0;
+                }
                 if (u->kind == SAFETY_U_ONOFF) {
-                        s->base[j] = s->base[j] >= 0.5;
                         equipment_observe(&s->equip[j], u, s->base[j] > 0,
                                           snap->onoff_status && snap->onoff_status[j] == 1, snap->mono_s);
                 }
+        }
+}
+
+/* want ← the proposal, without what would be noise or cannot be done. */
+static void take_proposal(struct safety *s, const double *u)
+{
+        for (size_t j = 0; j < s->env.nu; j++) {
+                bool noise = s->env.u[j].kind == SAFETY_U_CONTINUOUS && fabs(u[j] - s->base[j]) < s->env.u[j].dead_band;
+                s->want[j] = noise || isfinite(s->fixed_at[j]) ? s->base[j] : u[j];
         }
 }
 
@@ -286,6 +314,42 @@ static void next_phase(struct safety *s, const struct safety_snapshot *snap, siz
                 settle(s, g, 0, false);
 }
 
+/* Setpoints that drive a disturbance serve several groups, so they are decided first: warmer only where every group
+ * that reads them stays certified, with the reserve, on what the plant has. */
+static void certify_drivers(struct safety *s, const struct safety_snapshot *snap, enum decision_reason *why,
+                            int *binding)
+{
+        static const struct group hold = {.phase = PHASE_HOLD};
+        bool any = false;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                bool warmer = s->env.u[j].drives_d != SAFETY_NO_D && s->clip[j] > s->base[j];
+                if (s->u_group[j] != SAFETY_NO_GROUP)
+                        candidate(s, snap, &hold, j);
+                else
+                        s->act[j] = s->clip[j];
+                any = any || warmer;
+        }
+        if (!any)
+                return;
+        tighten_rollout(s, snap, snap->d_hi, s->act, true);
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const struct safety_u *u = &s->env.u[j];
+                if (u->drives_d == SAFETY_NO_D || !(s->clip[j] > s->base[j]))
+                        continue;
+                for (size_t g = 0; g < s->ngroup; g++) {
+                        if (!tighten_reads(s, g, j) ||
+                            (tighten_judge(s, g) && !s->group[g].blind && s->group[g].margin >= s->env.reserve))
+                                continue;
+                        s->clip[j] = limits_quantise(u, s->base[j], s->base[j]);
+                        if (*why == DR_ACCEPTED) {
+                                *why = DR_WORST_CASE;
+                                *binding = (int)j;
+                        }
+                        break;
+                }
+        }
+}
+
 /* Every group by itself, all groups in one rollout. */
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
@@ -422,7 +486,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                                               .binding_y = lock.binding_y,
                                               .fraction = lock.order >= ORDER_FALLBACK ? 0 : 1};
         if (lock.order == ORDER_NORMAL)
-                memcpy(s->want, prop->u, s->env.nu * sizeof(double));
+                take_proposal(s, prop->u);
         else if (lock.order == ORDER_HOLD)
                 memcpy(s->want, s->have_last ? s->last : s->base, s->env.nu * sizeof(double));
         else
@@ -432,6 +496,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 memcpy(s->act, s->clip, s->env.nu * sizeof(double));
         } else {
                 hold_blind(s);
+                certify_drivers(s, snap, &cut, &binding_u);
                 certify(s, snap);
                 conclude(s, cut);
         }

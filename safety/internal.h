@@ -97,12 +97,15 @@ struct safety {
         struct safety_envelope env;
         const struct arx *model;
         uint64_t model_hash;
-        bool have_hash, have_last;
+        bool have_hash, have_last, fixed_changed;
         size_t lag_max, ngroup;
         struct group *group;
-        size_t *row_group, *u_group; /* [ny], [nu]; SAFETY_NO_GROUP = no certified output depends on it */
-        int8_t *row_lo;              /* [ncert] lo is certifiable */
-        struct equipment *equip;     /* [nu] */
+        size_t *row_group, *u_group;  /* [ny], [nu]; SAFETY_NO_GROUP = no certified output depends on it */
+        int8_t *row_lo;               /* [ncert] lo is certifiable */
+        struct safety_u *now_u;       /* [nu] env.u of this step: a fixed variable's box is its present value */
+        const struct safety_u *own_u; /* [nu] the validated copy */
+        double *fixed_at;             /* [nu] where a variable is that cannot be moved now, NaN = it can */
+        struct equipment *equip;      /* [nu] */
         struct interlock lock;
         double *base, *want, *clip, *start, *end, *act, *last; /* [nu] */
         double *u_future, *d_future;                           /* [N × nu], [N × nd] */
@@ -122,6 +125,8 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap);
  */
 void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const double *d_hi, const double *act,
                      bool all);
+/* True when a row of group g reads the disturbance that variable j drives. */
+bool tighten_reads(const struct safety *s, size_t g, size_t j);
 /* True when group g of the last rollout is certified; fills its margin, binding and terminal. */
 bool tighten_judge(struct safety *s, size_t g);
 

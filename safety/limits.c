@@ -45,6 +45,8 @@ static const char *check_continuous(const struct safety_u *u)
                 return "u.rate";
         if (u->rate > 0 && u->rate < u->step * (1 - 1e-9)) /* could never move */
                 return "u.rate";
+        if (!(isfinite(u->dead_band) && u->dead_band >= 0))
+                return "u.dead_band";
         if (u->safe_dir != 0 && u->hi > u->lo && !(isfinite(u->backup_rate) && u->backup_rate > 0))
                 return "u.backup_rate";
         return NULL;
@@ -137,6 +139,9 @@ int safety_envelope_validate(const struct safety_envelope *e, const char **reter
         size_t index = 0;
         for (size_t j = 0; !what && j < e->nu; j++) {
                 what = check_u(&e->u[j]);
+                if (!what && e->u[j].drives_d != SAFETY_NO_D &&
+                    (e->u[j].drives_d > e->nd || e->u[j].kind != SAFETY_U_CONTINUOUS || e->u[j].safe_dir != -1))
+                        what = "u.drives_d";
                 index = j;
         }
         for (size_t i = 0; !what && i < e->ncert; i++) {

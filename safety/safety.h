@@ -29,6 +29,10 @@ enum safety_u_kind {
         SAFETY_U_ONOFF,      /* chiller enable: equipment automaton */
 };
 
+/* drives_d: the disturbance a setpoint drives, SAFETY_NO_D when none; the zero-initialised struct says none. */
+#define SAFETY_NO_D ((size_t)0)
+#define SAFETY_DRIVES(index) ((size_t)(index) + 1)
+
 /* One manipulated variable. All in SI; lo ≤ hi finite; step ≥ 0 (register resolution, 0 = continuous). */
 struct safety_u {
         enum safety_u_kind kind;
@@ -40,8 +44,12 @@ struct safety_u {
                       * A slow variable changes once per slow step: give its rate per slow step. */
         double backup_rate; /* fastest the equipment itself moves toward more cooling per control step */
         double nominal;     /* what the plant runs on its own: the known safe action */
-        uint8_t fast;       /* 1: may change every step; 0: only on the slow step (toward more cooling: always).
-                             * A slow continuous variable with safe_dir ≤ 0 is a water setpoint (no_warmer_water). */
+        double dead_band;   /* ≥ 0: a proposed change smaller than this is not made; 0 = none. CONTINUOUS only */
+        /* SAFETY_DRIVES(k): disturbance k follows this setpoint (chilled water): the worst case takes it at no less
+         * than the setpoint decided. CONTINUOUS with safe_dir −1, read by no row of the model itself. */
+        size_t drives_d;
+        uint8_t fast; /* 1: may change every step; 0: only on the slow step (toward more cooling: always).
+                       * A slow continuous variable with safe_dir ≤ 0 is a water setpoint (no_warmer_water). */
         /* ONOFF only: lo 0, hi 1, step 1, origin 0, safe_dir +1; rate and backup_rate unused. The equipment's own
          * minimum off time and starts per hour bind toward more cooling as well: no one may start a chiller against
          * them. No unit stops unless the others that report running carry the load with the margin. */
@@ -86,6 +94,10 @@ struct safety_snapshot {
         double mono_s;             /* monotonic or virtual seconds; all timers use it */
         struct arx_window window;  /* last row = now; u rows are confirmed values */
         const double *u_confirmed; /* [nu] last read-back; NaN = unknown */
+        /* [nu] 1: cannot be moved now (device local, foreign, down). It keeps its present value (inside its box; grid
+         * or not) in every decision, whatever is proposed, and the worst case counts it where it is, outside its box
+         * too. NULL = none. A decision says nothing about what such a variable should be. */
+        const uint8_t *u_fixed;
         const double *d_hi;  /* [nd] worst disturbance over the horizon: forecast upper, VM moves included both ways */
         const uint8_t *y_ok; /* [ny] enum safety_cond of the reading: FALSE = not usable, TRUE = fresh and GOOD */
         const uint8_t *onoff_status; /* [nu] running feedback of ONOFF units (0/1), 255 = unknown; may be NULL */

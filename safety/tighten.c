@@ -106,8 +106,9 @@ static void terminal_window(struct safety *s)
         const size_t nu = s->env.nu, nd = s->env.nd;
         for (size_t l = 0; l < s->lag_max; l++) {
                 for (size_t j = 0; j < nu; j++)
-                        s->syn_u[l * nu + j] =
-                            s->env.u[j].kind == SAFETY_U_ONOFF ? s->env.u[j].lo : limits_full(&s->env.u[j]);
+                        s->syn_u[l * nu + j] = isfinite(s->fixed_at[j])             ? s->fixed_at[j]
+                                               : s->env.u[j].kind == SAFETY_U_ONOFF ? s->env.u[j].lo
+                                                                                    : limits_full(&s->env.u[j]);
                 if (nd > 0)
                         memcpy(s->syn_d + l * nd, s->env.d_max, nd * sizeof(double));
         }
@@ -184,7 +185,7 @@ void tighten_model(struct safety *s)
 {
         const struct arx_structure *st = arx_structure(s->model);
         uint64_t hash = arx_hash(s->model);
-        if (s->have_hash && hash == s->model_hash)
+        if (s->have_hash && hash == s->model_hash && !s->fixed_changed)
                 return;
         s->have_hash = true;
         s->model_hash = hash;
@@ -238,11 +239,25 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
         }
 }
 
+bool tighten_reads(const struct safety *s, size_t g, size_t j)
+{
+        const struct arx_structure *st = arx_structure(s->model);
+        for (size_t i = 0; i < s->env.ny; i++) {
+                for (size_t k = st->row_start[i]; s->row_group[i] == g && k < st->row_start[i + 1]; k++) {
+                        if (st->term[k].src == ARX_SRC_D && SAFETY_DRIVES(st->term[k].index) == s->env.u[j].drives_d)
+                                return true;
+                }
+        }
+        return false;
+}
+
 void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const double *d_hi, const double *act,
                      bool all)
 {
         const size_t nu = s->env.nu, nd = s->env.nd, n = s->env.horizon;
         bool lower = false;
+        for (size_t k = 0; k < n && nd > 0; k++)
+                memcpy(s->d_future + k * nd, d_hi, nd * sizeof(double));
         for (size_t j = 0; j < nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
                 double v = act[j];
@@ -250,14 +265,19 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
                         v = fmin(v, s->base[j]); /* a start is not counted on before it is confirmed */
                 else if (u->safe_dir != 0 && limits_less_cooling(u, limits_ramp(u, s->base[j]), v))
                         v = limits_ramp(u, s->base[j]);
+                if (isfinite(s->fixed_at[j]))
+                        v = s->fixed_at[j];
+                for (size_t k = 0; k < n && u->drives_d != SAFETY_NO_D;
+                     k++) { /* colder water comes too late to count on */
+                        double *d = &s->d_future[k * nd + u->drives_d - 1];
+                        *d = v > *d ? v : *d;
+                }
                 for (size_t k = 0; k < n; k++) {
                         s->u_future[k * nu + j] = v;
-                        if (u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0)
+                        if (isnan(s->fixed_at[j]) && u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0)
                                 v = limits_more_of(u, v, limits_ramp(u, v));
                 }
         }
-        for (size_t k = 0; k < n && nd > 0; k++)
-                memcpy(s->d_future + k * nd, d_hi, nd * sizeof(double));
         for (size_t i = 0; i < s->env.ny; i++)
                 s->active[i] = s->row_group[i] != SAFETY_NO_GROUP && (all || !s->group[s->row_group[i]].decided);
         arx_worst(s->model, &snap->window, n, s->u_future, s->d_future, 1, s->active, s->arx_work, s->y_up);

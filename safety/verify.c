@@ -22,7 +22,8 @@ struct verifier {
         struct safety_envelope env;
         const struct arx *model;
         struct unit *unit; /* [nu] */
-        double *have;      /* [nu] what the plant has */
+        double *have;      /* [nu] what the plant has, inside the box */
+        double *stuck;     /* [nu] where a variable is that cannot be moved now, NaN = it can */
         double *previous;  /* [nu] last decision */
         uint8_t *reach;    /* [ncert × nu] variable can move output */
         uint8_t *visited;  /* [ny] create only */
@@ -45,7 +46,7 @@ size_t verify_memsize(const struct safety_envelope *e, const struct arx_structur
 {
         return round16(sizeof(struct verifier)) + round16(e->nu * sizeof(struct safety_u)) +
                round16(e->ncert * sizeof(struct safety_y)) + round16(e->nu * sizeof(struct unit)) +
-               2 * round16(e->nu * sizeof(double)) + round16(e->ncert * e->nu) + round16(st->ny);
+               3 * round16(e->nu * sizeof(double)) + round16(e->ncert * e->nu) + round16(st->ny);
 }
 
 static void fill_reach(struct verifier *v, const struct arx_structure *st, size_t i)
@@ -62,6 +63,10 @@ static void fill_reach(struct verifier *v, const struct arx_structure *st, size_
                                 const struct arx_term *t = &st->term[k];
                                 if (t->src == ARX_SRC_U)
                                         v->reach[i * v->env.nu + t->index] = 1;
+                                for (size_t j = 0; t->src == ARX_SRC_D && j < v->env.nu; j++) {
+                                        if (v->env.u[j].drives_d == SAFETY_DRIVES(t->index))
+                                                v->reach[i * v->env.nu + j] = 1;
+                                }
                                 if (t->src == ARX_SRC_Y && !v->visited[t->index])
                                         v->visited[t->index] = again = true;
                         }
@@ -93,6 +98,7 @@ struct verifier *verify_create(void *mem, const struct safety_envelope *e, const
         v->model = model;
         v->unit = slice(&at, e->nu * sizeof(*v->unit));
         v->have = slice(&at, e->nu * sizeof(double));
+        v->stuck = slice(&at, e->nu * sizeof(double));
         v->previous = slice(&at, e->nu * sizeof(double));
         v->reach = slice(&at, e->ncert * e->nu);
         v->visited = slice(&at, st->ny);
@@ -146,6 +152,7 @@ void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
                 if (snap->u_confirmed && isfinite(snap->u_confirmed[j]))
                         now = snap->u_confirmed[j];
                 v->have[j] = fmin(fmax(now, u->lo), u->hi);
+                v->stuck[j] = snap->u_fixed && snap->u_fixed[j] ? now : (double)NAN;
                 if (u->kind == SAFETY_U_ONOFF) {
                         bool runs = snap->onoff_status && snap->onoff_status[j] == 1;
                         watch_unit(&v->unit[j], u, v->have[j] >= 0.5 || runs, snap->mono_s);
@@ -212,6 +219,18 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
         return fabs(change) <= u->rate * (1 + 1e-9) + tol;
 }
 
+/* The worst of disturbance d over the step: not below a setpoint that it follows. */
+static double disturbance(const struct verifier *v, const struct safety_snapshot *snap, size_t d, const double *act)
+{
+        double worst = snap->d_hi[d];
+        for (size_t j = 0; j < v->env.nu; j++) {
+                double at = isfinite(v->stuck[j]) ? v->stuck[j] : act[j];
+                if (v->env.u[j].drives_d == SAFETY_DRIVES(d) && at > worst)
+                        worst = at;
+        }
+        return worst;
+}
+
 static double regressor(const struct verifier *v, const struct safety_snapshot *snap, const struct arx_term *t,
                         const double *act)
 {
@@ -225,8 +244,10 @@ static double regressor(const struct verifier *v, const struct safety_snapshot *
         if (t->src == ARX_SRC_Y)
                 return w->y[r * v->env.ny + t->index];
         if (t->src == ARX_SRC_U)
-                return t->lag == 1 ? act[t->index] : w->u[r * v->env.nu + t->index];
-        return t->lag == 1 ? snap->d_hi[t->index] : w->d[r * v->env.nd + t->index];
+                return t->lag > 1                     ? w->u[r * v->env.nu + t->index]
+                       : isfinite(v->stuck[t->index]) ? v->stuck[t->index]
+                                                      : act[t->index];
+        return t->lag > 1 ? w->d[r * v->env.nd + t->index] : disturbance(v, snap, t->index, act);
 }
 
 /* max Σ θ_k x_k over lo ≤ θ ≤ hi and Σ θ = 1: start at lo, spend what is left on the largest x first. hi is used up.
@@ -369,8 +390,10 @@ static bool known_safe(const struct verifier *v, double a, size_t j)
 bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
         for (size_t j = 0; j < v->env.nu; j++) {
-                if (v->env.u[j].kind == SAFETY_U_CONTINUOUS ? !continuous_allowed(v, snap, act[j], j)
-                                                            : !onoff_allowed(v, snap, act, j))
+                bool stuck = isfinite(v->stuck[j]);
+                if (stuck ? act[j] != (v->env.u[j].kind == SAFETY_U_ONOFF ? v->have[j] >= 0.5 : v->have[j])
+                    : v->env.u[j].kind == SAFETY_U_CONTINUOUS ? !continuous_allowed(v, snap, act[j], j)
+                                                              : !onoff_allowed(v, snap, act, j))
                         return false;
         }
         for (size_t i = 0; i < v->env.ncert; i++) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
+#include <errno.h>
+
 #include "tests/unit/test_safety_common.h"
 
 #define NOW(r, row) ((r).wy[(RIG_HIST - 1) * (r).ny + (row)])
@@ -582,7 +584,7 @@ static void test_second_checker_catches_a_corrupt_filter(void **state)
 
         (void)state;
         open_rig(&r);
-        memcpy(&own, &r.s->env.u, sizeof(own)); /* the filter's copy, not the verifier's */
+        memcpy(&own, &r.s->own_u, sizeof(own)); /* the filter's copy, not the verifier's */
         own[0].rate = 3;
         r.prop[0] = 21;
         d = rig_decide(&r);
@@ -595,6 +597,135 @@ static void test_second_checker_catches_a_corrupt_filter(void **state)
         d = rig_decide(&r);
         assert_int_equal(decision_reason(d), DR_VERIFY);
         assert_true(rig_action(d)[0] == 18);
+        rig_close(&r);
+}
+
+/* A device that cannot be moved keeps what it has in every kind of decision. */
+static void test_fixed_variables_keep_their_value(void **state)
+{
+        struct rig r;
+        uint8_t fixed[16] = {0};
+        const struct safety_decision *d;
+
+        (void)state;
+        open_rig(&r);
+        r.snap.u_fixed = fixed;
+        fixed[0] = fixed[3] = fixed[10] = 1;
+        r.confirmed[0] = r.prop[0] = 18.37; /* not on the grid */
+        r.confirmed[10] = 0;                /* a unit under local control, off */
+        r.prop[0] = 16;
+        r.prop[3] = 0.5;
+        r.prop[2] = 17;
+        d = rig_decide(&r);
+        expect(d, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(rig_action(d)[0] == 18.37 && rig_action(d)[3] == 0.8 && rig_action(d)[10] == 0);
+        assert_true(rig_action(d)[2] == 17 && decision_certificate(d)->verified);
+        r.snap.interlock = true; /* everything else goes to full cooling */
+        d = rig_decide(&r);
+        expect(d, DECISION_FALLBACK, DR_INTERLOCK);
+        assert_true(rig_action(d)[0] == 18.37 && rig_action(d)[3] == 0.8 && rig_action(d)[10] == 0);
+        assert_true(rig_action(d)[1] == 1 && rig_action(d)[2] == 16 && rig_action(d)[9] == 1);
+        assert_true(decision_certificate(d)->verified);
+        r.snap.mono_s += 3600; /* the unit could start by its timers */
+        assert_true(rig_action(rig_decide(&r))[10] == 0);
+        fixed[10] = 0;
+        assert_true(rig_action(rig_decide(&r))[10] == 1);
+        rig_close(&r);
+}
+
+/* What holds a room is the backup of the units that can still be moved. */
+static void test_certificate_does_not_count_on_fixed_variables(void **state)
+{
+        struct rig r;
+        uint8_t fixed[16] = {0};
+        double margin;
+
+        (void)state;
+        open_rig(&r);
+        set_inlets(&r, 25);
+        r.prop[1] = 0.76; /* less cooling in room 1 */
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        margin = decision_certificate(&r.s->decision)->margin;
+        r.snap.u_fixed = fixed;
+        fixed[2] = fixed[3] = 1;
+        r.confirmed[2] = 26; /* beyond its box: the action stays inside, the worst case counts it where it is */
+        r.confirmed[3] = 0.3;
+        (void)rig_decide(&r);
+        assert_int_not_equal(decision_kind(&r.s->decision), DECISION_ACCEPT);
+        assert_true(decision_certificate(&r.s->decision)->margin < margin);
+        assert_true(rig_action(&r.s->decision)[2] == 24 && rig_action(&r.s->decision)[3] == 0.3);
+        assert_false(r.s->group[0].terminal);
+        assert_true(r.s->group[1].terminal);
+        fixed[2] = fixed[3] = 0; /* released: the terminal box is back */
+        r.confirmed[2] = 18;
+        r.confirmed[3] = 0.8;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(r.s->group[0].terminal);
+        rig_close(&r);
+}
+
+static void test_dead_band(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[0].dead_band = 0.25;
+        rig_create(&r);
+        r.prop[0] = 18.2;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(rig_action(&r.s->decision)[0] == 18);
+        r.prop[0] = 17.8;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(rig_action(&r.s->decision)[0] == 18);
+        r.prop[0] = 18.25; /* not smaller: made, as far as the grid has it */
+        assert_true(near(rig_action(rig_decide(&r))[0], 18.2));
+        r.prop[0] = 17.7;
+        assert_true(near(rig_action(rig_decide(&r))[0], 17.7));
+        r.confirmed[0] = 16.1; /* full cooling is not noise */
+        r.snap.interlock = true;
+        assert_true(rig_action(rig_decide(&r))[0] == 16);
+        rig_close(&r);
+}
+
+/* Chilled water drives the supply air of both rooms: warmer only while both stay certified with it. */
+static void test_water_is_certified_through_what_it_drives(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        double margin;
+
+        (void)state;
+        a.sat_rows = true;
+        rig_open(&r, a, 1);
+        r.u[8].hi = 40;
+        r.u[8].rate = 30;
+        r.u[8].drives_d = SAFETY_DRIVES(2);
+        rig_create(&r);
+        r.prop[8] = 12;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(rig_action(&r.s->decision)[8] == 12);
+        margin = decision_certificate(&r.s->decision)->margin;
+        r.prop[8] = 9; /* not above what d_hi says anyway */
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(decision_certificate(&r.s->decision)->margin > margin);
+        r.prop[8] = 38; /* no room survives this */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 8);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        r.prop[8] = 12;
+        r.y_ok[0] = COND_STALE; /* one room cannot be certified at all */
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        r.prop[8] = 7; /* colder passes */
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[8] == 7);
+        r.u[8].drives_d = SAFETY_DRIVES(3);
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -EINVAL);
+        r.u[8].drives_d = SAFETY_NO_D;
+        r.u[0].drives_d = SAFETY_DRIVES(2); /* a setpoint the model reads itself cannot be decided before the rooms */
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -EINVAL);
         rig_close(&r);
 }
 
@@ -641,6 +772,10 @@ int main(void)
             cmocka_unit_test(test_terminal_box_both_sides),
             cmocka_unit_test(test_lower_limit_of_a_pressure),
             cmocka_unit_test(test_second_checker_catches_a_corrupt_filter),
+            cmocka_unit_test(test_fixed_variables_keep_their_value),
+            cmocka_unit_test(test_certificate_does_not_count_on_fixed_variables),
+            cmocka_unit_test(test_dead_band),
+            cmocka_unit_test(test_water_is_certified_through_what_it_drives),
             cmocka_unit_test(test_strings),
         };
 

@@ -228,7 +228,8 @@ static void test_create_refuses(void **state)
 
 static struct safety_u chiller(void)
 {
-        return (struct safety_u){.kind = SAFETY_U_ONOFF, .min_on_s = 300, .min_off_s = 600, .max_starts_per_h = 3};
+        return (struct safety_u){
+            .kind = SAFETY_U_ONOFF, .hi = 1, .min_on_s = 300, .min_off_s = 600, .max_starts_per_h = 3};
 }
 
 static void test_automaton_times(void **state)

@@ -263,6 +263,43 @@ static void test_neutral_over_the_limit(void **state)
         rig_close(&b.r);
 }
 
+static void test_fixed_and_driven(void **state)
+{
+        struct bench b;
+        struct rig_args a = rig_default();
+        uint8_t fixed[16] = {0};
+        size_t w;
+
+        (void)state;
+        a.sat_rows = true;
+        rig_open(&b.r, a, 3);
+        w = b.r.nu - 3;
+        b.r.u[w].hi = 40;
+        b.r.u[w].rate = 30;
+        b.r.u[w].drives_d = SAFETY_DRIVES(2);
+        b.r.cert[1].row = b.r.ninlet; /* a supply air temperature, 17 °C with water at 10 */
+        b.r.cert[1].hi = 19;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        assert_false(judge(&b, w, 38));
+        assert_true(judge(&b, w, 12));
+        b.r.snap.u_fixed = fixed;
+        fixed[0] = 1;
+        b.r.confirmed[0] = b.act[0] = 18.37;
+        assert_true(judge(&b, 0, 18.37));
+        assert_false(judge(&b, 0, 18.3)); /* not even toward more cooling */
+        assert_false(judge(&b, 0, 16));
+        fixed[b.r.nu - 1] = 1;
+        assert_true(judge(&b, b.r.nu - 1, 1));
+        b.r.snap.mono_s += 4000;
+        b.r.snap.cooling_load_w = 0;
+        assert_false(judge(&b, b.r.nu - 1, 0));
+        fixed[b.r.nu - 1] = 0;
+        assert_true(judge(&b, b.r.nu - 1, 0));
+        rig_close(&b.r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -270,6 +307,7 @@ int main(void)
             cmocka_unit_test(test_slow_and_water),
             cmocka_unit_test(test_neutral_variable_is_limited_both_ways),
             cmocka_unit_test(test_units),
+            cmocka_unit_test(test_fixed_and_driven),
             cmocka_unit_test(test_base_without_read_back),
             cmocka_unit_test(test_one_step_bound_agrees_with_the_model),
             cmocka_unit_test(test_over_the_limit_only_cooler),
