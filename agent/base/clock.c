@@ -3,58 +3,52 @@
 #include "agent/base/clock.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "agent/base/parse.h"
 
 #define SCALE_MAX 1e6
+#define SLEW_PART 10  /* a lag is made up for by 1/10 of the time that passes */
+#define SAME_US 20000 /* of difference between the two clocks: read at different moments, not a step */
 
-static int64_t now_us(clockid_t id)
+static int64_t machine_us(bool wall)
 {
         struct timespec ts;
-        (void)clock_gettime(id, &ts); /* cannot fail for these two clocks */
+        (void)clock_gettime(wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts); /* cannot fail for these two clocks */
         return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-static int64_t now_ms(clockid_t id)
-{
-        return now_us(id) / 1000;
-}
-
 /* From µs: a real ms is 0.36 s of plant time at scale 360. */
-static int64_t scaled_ms(double scale, int64_t us)
+static int64_t scaled_us(double scale, int64_t us)
 {
-        return (int64_t)llround((double)us * scale / 1000.0);
+        return scale >= 1.0 && scale <= 1.0 ? us : (int64_t)llround((double)us * scale);
 }
 
-static int64_t since_start_ms(const struct clk *c)
+void clk_init_from(struct clk *c, double scale, int64_t origin_wall_ms, int64_t origin_plant_ms,
+                   int64_t (*now_us)(bool wall))
 {
-        return scaled_ms(c->scale, now_us(CLOCK_MONOTONIC) - c->start_mono_ms * 1000);
-}
+        int64_t mono_us = now_us(false), wall_us = now_us(true);
 
-static bool is_real(const struct clk *c)
-{
-        return c->scale >= 1.0 && c->scale <= 1.0;
+        *c = (struct clk){.scale = scale, .virtual_ms = -1, .now_us = now_us};
+        c->follows = scale >= 1.0 && scale <= 1.0 && origin_wall_ms < 0;
+        c->start_mono_us = c->base_mono_us = c->seen_mono_us = mono_us;
+        c->seen_wall_us = c->base_plant_us = wall_us;
+        if (origin_wall_ms >= 0)
+                c->base_plant_us = origin_plant_ms * 1000 + scaled_us(scale, wall_us - origin_wall_ms * 1000);
 }
 
 void clk_init(struct clk *c, double scale, int64_t origin_wall_ms, int64_t origin_plant_ms)
 {
-        int64_t wall_us = now_us(CLOCK_REALTIME), wall = wall_us / 1000;
-
-        *c = (struct clk){.scale = scale, .virtual_ms = -1};
-        c->origin_wall_ms = origin_wall_ms < 0 ? wall : origin_wall_ms;
-        c->origin_plant_ms = origin_wall_ms < 0 ? wall : origin_plant_ms;
-        c->start_mono_ms = now_ms(CLOCK_MONOTONIC);
-        c->start_plant_ms = c->origin_plant_ms + scaled_ms(scale, wall_us - c->origin_wall_ms * 1000);
+        clk_init_from(c, scale, origin_wall_ms, origin_plant_ms, machine_us);
 }
 
 void clk_init_virtual(struct clk *c, int64_t start_ms)
 {
-        *c = (struct clk){.scale = 1.0, .start_plant_ms = start_ms, .virtual_ms = start_ms};
+        *c = (struct clk){.scale = 1.0, .virtual_ms = start_ms};
 }
 
 void clk_advance_to(struct clk *c, int64_t t_ms)
@@ -63,26 +57,67 @@ void clk_advance_to(struct clk *c, int64_t t_ms)
                 c->virtual_ms = t_ms;
 }
 
+/* How much of the lag has been made up for since the anchor. */
+static int64_t slewed_us(const struct clk *c, int64_t elapsed_us)
+{
+        int64_t most = elapsed_us / SLEW_PART;
+
+        if (c->lag_us < 0)
+                return c->lag_us < -most ? -most : c->lag_us;
+        return c->lag_us > most ? most : c->lag_us;
+}
+
+static int64_t t_us_at(const struct clk *c, int64_t mono_us)
+{
+        int64_t elapsed = mono_us - c->base_mono_us;
+
+        return c->base_plant_us + scaled_us(c->scale, elapsed) + slewed_us(c, elapsed);
+}
+
+int64_t clk_follow(struct clk *c)
+{
+        if (!c->follows)
+                return 0;
+        int64_t mono_us = c->now_us(false), wall_us = c->now_us(true), t_us = t_us_at(c, mono_us);
+        int64_t step_us = (wall_us - c->seen_wall_us) - (mono_us - c->seen_mono_us);
+
+        c->seen_mono_us = c->base_mono_us = mono_us;
+        c->seen_wall_us = wall_us;
+        c->base_plant_us = t_us;
+        c->lag_us = wall_us - t_us;
+        if (c->lag_us >= CLK_STEP_MS * 1000) { /* forwards is no danger: what is old looks old */
+                c->base_plant_us = wall_us;
+                c->lag_us = 0;
+        } else if (llabs(c->lag_us) < SAME_US) {
+                c->lag_us = 0;
+        }
+        return llabs(step_us) >= CLK_STEP_MS * 1000 ? step_us / 1000 : 0;
+}
+
+int64_t clk_ahead_ms(const struct clk *c)
+{
+        if (c->lag_us == 0)
+                return 0;
+        return (slewed_us(c, c->now_us(false) - c->base_mono_us) - c->lag_us) / 1000;
+}
+
 int64_t clk_t_ms(const struct clk *c)
 {
         if (c->virtual_ms >= 0)
                 return c->virtual_ms;
-        if (is_real(c))
-                return now_ms(CLOCK_REALTIME) - c->origin_wall_ms + c->origin_plant_ms;
-        /* Scaled: from the monotonic clock, or a 1 s step of the wall clock would be many minutes of plant time. */
-        return c->start_plant_ms + since_start_ms(c);
+        return t_us_at(c, c->now_us(false)) / 1000;
 }
 
 int64_t clk_mono_ms(const struct clk *c)
 {
         if (c->virtual_ms >= 0)
                 return c->virtual_ms;
-        return since_start_ms(c);
+        return scaled_us(c->scale, c->now_us(false) - c->start_mono_us) / 1000;
 }
 
 int64_t clk_real_mono_ms(void)
 {
-        return now_ms(CLOCK_MONOTONIC);
+        return machine_us(false) / 1000;
 }
 
 int clk_parse_scale(const char *s, double *ret)

@@ -146,8 +146,8 @@ static void vm_message(struct mqtt_driver *d, const char *subtopic, const struct
 static void device_message(struct mqtt_driver *d, int device, const struct mqttc_event *e)
 {
         const char *why = NULL;
-        int n = mqtt_parse_message(d->a.site, device, e->payload, e->len, clk_t_ms(d->a.clk), e->retained, d->a.samples,
-                                   &why);
+        int n = mqtt_parse_message(d->a.site, device, e->payload, e->len, clk_t_ms(d->a.clk), clk_ahead_ms(d->a.clk),
+                                   e->retained, d->a.samples, &why);
         if (n < 0)
                 rejected(d, e->topic, why);
         else

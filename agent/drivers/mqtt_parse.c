@@ -8,8 +8,10 @@
 #include <jansson.h>
 
 #include "agent/points/codec.h"
+#include "agent/points/quality.h"
 
 #define BATCH 64
+#define T_MAX_MS (INT64_C(1) << 53)
 
 struct batch {
         struct sample s[BATCH];
@@ -72,8 +74,8 @@ static bool stale(const struct point *p, int64_t age_ms)
         return age_ms > (p->stale_after_ms > 0 ? p->stale_after_ms : MQTT_PARSE_RETAINED_AGE_MS);
 }
 
-static int take_samples(const struct site *site, int device, const json_t *root, int64_t now_ms, bool retained,
-                        struct batch *b, const char **ret_why)
+static int take_samples(const struct site *site, int device, const json_t *root, int64_t now_ms, int64_t ahead_ms,
+                        bool retained, struct batch *b, const char **ret_why)
 {
         const json_t *ts = json_object_get(root, "timestamp"), *values = json_object_get(root, "values"),
                      *errors = json_object_get(root, "errors");
@@ -83,8 +85,13 @@ static int take_samples(const struct site *site, int device, const json_t *root,
                 return -EINVAL;
         }
         int64_t t_ms = json_integer_value(ts);
-        if (t_ms < 0 || t_ms - now_ms > MQTT_PARSE_FUTURE_MS) { /* it would look fresh for ever */
+        if (t_ms < 0 || t_ms > T_MAX_MS) {
                 *ret_why = "timestamp out of range";
+                return -EINVAL;
+        }
+        t_ms += ahead_ms;
+        if (t_ms - now_ms > SAMPLE_AHEAD_MS) { /* it would pass for the newest until then */
+                *ret_why = "timestamp is more than a minute ahead of our clock";
                 return -EINVAL;
         }
         if ((values && !json_is_object(values)) || (errors && !json_is_object(errors)) || (!values && !errors)) {
@@ -112,8 +119,8 @@ static int take_samples(const struct site *site, int device, const json_t *root,
         return b->total;
 }
 
-int mqtt_parse_message(const struct site *site, int device, const char *json, size_t len, int64_t now_ms, bool retained,
-                       struct sample_sink sink, const char **ret_why)
+int mqtt_parse_message(const struct site *site, int device, const char *json, size_t len, int64_t now_ms,
+                       int64_t ahead_ms, bool retained, struct sample_sink sink, const char **ret_why)
 {
         json_error_t err;
         struct batch b = {.sink = sink};
@@ -133,7 +140,7 @@ int mqtt_parse_message(const struct site *site, int device, const char *json, si
         }
         int r = -EINVAL;
         if (json_is_object(root))
-                r = take_samples(site, device, root, now_ms, retained, &b, ret_why);
+                r = take_samples(site, device, root, now_ms, ahead_ms, retained, &b, ret_why);
         else
                 *ret_why = "not an object";
         json_decref(root);
@@ -143,5 +150,5 @@ int mqtt_parse_message(const struct site *site, int device, const char *json, si
 int mqtt_parse_samples(const struct site *site, int device, const char *json, size_t len, int64_t now_ms,
                        struct sample_sink sink, const char **ret_why)
 {
-        return mqtt_parse_message(site, device, json, len, now_ms, false, sink, ret_why);
+        return mqtt_parse_message(site, device, json, len, now_ms, 0, false, sink, ret_why);
 }

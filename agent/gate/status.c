@@ -40,8 +40,9 @@ static json_t *devices(const struct site *site, const struct modbus_driver *modb
         return list;
 }
 
-size_t status_json(const struct site *site, const struct gate *g, const struct modbus_driver *modbus,
-                   const struct mqtt_driver *mqtt, bool planner_connected, char *buf, size_t cap)
+size_t status_json(const struct site *site, const struct clk *clk, const struct gate *g,
+                   const struct modbus_driver *modbus, const struct mqtt_driver *mqtt, bool planner_connected,
+                   char *buf, size_t cap)
 {
         struct gate_status s;
         char utc[32];
@@ -61,6 +62,7 @@ size_t status_json(const struct site *site, const struct gate *g, const struct m
             (json_int_t)s.model_rows_fitted, "model_rmse_c", number(s.model_rmse_c));
         if (doc) {
                 (void)json_object_set_new(doc, "watching", json_boolean(s.watching));
+                (void)json_object_set_new(doc, "clock_ahead_s", json_real((double)clk_ahead_ms(clk) / 1000.0));
                 (void)json_object_set_new(doc, "last_cycle_t_ms", json_integer(s.last_cycle_t_ms));
                 (void)json_object_set_new(
                     doc, "decisions",

@@ -9,7 +9,8 @@
 #include "agent/gate/gate.h"
 
 /* mqtt may be NULL. Returns the length written (always NUL-terminated; truncation yields a document of "error"). */
-size_t status_json(const struct site *site, const struct gate *g, const struct modbus_driver *modbus,
-                   const struct mqtt_driver *mqtt, bool planner_connected, char *buf, size_t cap);
+size_t status_json(const struct site *site, const struct clk *clk, const struct gate *g,
+                   const struct modbus_driver *modbus, const struct mqtt_driver *mqtt, bool planner_connected,
+                   char *buf, size_t cap);
 
 #endif

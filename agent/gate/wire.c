@@ -199,9 +199,24 @@ static void watch_devices(struct wire *w)
         }
 }
 
+static void watch_clock(struct wire *w)
+{
+        char text[128];
+        int64_t step_ms = clk_follow(&w->clk);
+
+        if (step_ms == 0)
+                return;
+        (void)snprintf(text, sizeof text, "the wall clock was set %s by %.1f s%s", step_ms < 0 ? "back" : "forward",
+                       fabs((double)step_ms) / 1000.0, step_ms < 0 ? "; times here go on and are slewed to it" : "");
+        log_warning("clock", "%s", text);
+        gate_event(w->gate, 4, "clock", text);
+}
+
 static void on_flush(void *ctx)
 {
         struct wire *w = ctx;
+
+        watch_clock(w);
         int r = gate_flush(w->gate);
 
         if (r < 0)
@@ -263,7 +278,8 @@ static size_t on_status(void *ctx, char *buf, size_t cap)
 {
         struct wire *w = ctx;
 
-        return status_json(w->a->site, w->gate, w->modbus, w->mqtt, server_planner_connected(w->server), buf, cap);
+        return status_json(w->a->site, &w->clk, w->gate, w->modbus, w->mqtt, server_planner_connected(w->server), buf,
+                           cap);
 }
 
 /* ---- set-up ---- */

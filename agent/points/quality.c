@@ -6,9 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A source time further ahead of ours than this comes from a wrong clock and says nothing about age. */
-#define AHEAD_MS 60000
-
 struct entry {
         struct sample now, good;
         bool has_good;
@@ -99,7 +96,7 @@ static void check_stuck(const struct point *p, struct entry *e, struct sample *s
 
 static bool too_old(const struct point *p, int64_t t_ms, int64_t now_ms)
 {
-        return p->stale_after_ms > 0 && (now_ms - t_ms > p->stale_after_ms || t_ms - now_ms > AHEAD_MS);
+        return p->stale_after_ms > 0 && now_ms - t_ms > p->stale_after_ms;
 }
 
 void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms)
@@ -108,7 +105,12 @@ void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms)
                 return;
         const struct point *p = &t->points[s->point];
         struct entry *e = &t->e[s->point];
-        bool late = e->now.reason != QR_NOT_YET && s->t_ms < e->now.t_ms;
+        if (s->t_ms - now_ms > SAMPLE_AHEAD_MS) {
+                make_bad(s, QR_STALE);
+                return;
+        }
+        /* A current sample from the future (a fast clock that was set right since) must not blind us until then. */
+        bool late = e->now.reason != QR_NOT_YET && s->t_ms < e->now.t_ms && e->now.t_ms <= now_ms;
         bool reading = s->quality != QUALITY_BAD && isfinite(s->value);
         if (s->quality != QUALITY_BAD && !reading)
                 make_bad(s, QR_NAN);

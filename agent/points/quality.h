@@ -9,13 +9,20 @@
 
 #include "agent/points/point.h"
 
+/* A source time further ahead of our clock comes from a wrong clock and says nothing about age: such a sample is
+ * refused.
+ */
+#define SAMPLE_AHEAD_MS 60000
+
 struct ptable;
 
 int ptable_create(const struct point *points, size_t n, struct ptable **ret);
 struct ptable *ptable_free(struct ptable *t);
 
 /* Applies rate, stuck and stale-source rules to *s (quality may get worse, never better), then makes it current.
- * now_ms: the caller's clock (same base as sample t_ms). */
+ * now_ms: the caller's clock (same base as sample t_ms). A sample older than the current one does not replace it,
+ * unless the current one is ahead of now_ms; one further ahead than SAMPLE_AHEAD_MS is marked BAD/QR_STALE and never
+ * current. */
 void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms);
 
 /* The current sample; when its age exceeds stale_after_ms it is returned as BAD/QR_STALE. Never NULL. */

@@ -26,7 +26,7 @@ struct console {
         struct metrics metrics;
 };
 
-int console_create(const struct site *site, const struct clk *clk, struct console **ret)
+int console_create(const struct site *site, struct clk *clk, struct console **ret)
 {
         struct console *c = calloc(1, sizeof *c);
         int r = -ENOMEM;

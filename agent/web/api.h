@@ -16,7 +16,7 @@
 #include "agent/web/view.h"
 
 struct console;
-int console_create(const struct site *site, const struct clk *clk, struct console **ret);
+int console_create(const struct site *site, struct clk *clk, struct console **ret);
 struct console *console_free(struct console *c);
 
 struct web_request {

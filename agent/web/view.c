@@ -14,7 +14,7 @@
 
 enum { REFRESH_MS = 1000, GATE_TIMEOUT_MS = 300, GATE_GRACE_MS = 5000 };
 
-int view_create(const struct site *site, const struct clk *clk, struct view **ret)
+int view_create(const struct site *site, struct clk *clk, struct view **ret)
 {
         struct view *v = calloc(1, sizeof *v);
 
@@ -178,6 +178,7 @@ void view_refresh(struct view *v)
 
         if (v->read_mono_ms >= 0 && mono_ms - v->read_mono_ms < REFRESH_MS)
                 return;
+        (void)clk_follow(v->clk); /* as the gate does, whose times are compared with it */
         v->now_t_ms = clk_t_ms(v->clk);
         read_gate(v, mono_ms);
         open_store(v);

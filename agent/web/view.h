@@ -28,7 +28,7 @@ struct view_run {   /* the newest run of a gate in the database */
 
 struct view {
         const struct site *site; /* borrowed */
-        const struct clk *clk;   /* borrowed */
+        struct clk *clk;         /* borrowed */
         int64_t read_mono_ms;    /* real time of the last refresh; −1 = never */
 
         struct gatedoc gate;
@@ -45,7 +45,7 @@ struct view {
         int64_t now_t_ms;           /* plant time of the refresh */
 };
 
-int view_create(const struct site *site, const struct clk *clk, struct view **ret);
+int view_create(const struct site *site, struct clk *clk, struct view **ret);
 struct view *view_free(struct view *v);
 void view_refresh(struct view *v);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/drivers/mqtt_parse.h"
+#include "agent/points/quality.h"
 #include "agent/points/units.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -56,7 +57,7 @@ static void on_samples(void *ctx, const struct sample *s, size_t n)
                 MUST(s[i].point < site.npoint);
                 const struct point *p = &points[s[i].point];
                 MUST(p->device == g->device && p->table == POINT_TABLE_MQTT);
-                MUST(s[i].t_ms >= 0 && s[i].t_ms <= NOW + MQTT_PARSE_FUTURE_MS);
+                MUST(s[i].t_ms >= 0 && s[i].t_ms <= NOW + SAMPLE_AHEAD_MS);
                 MUST(s[i].quality <= QUALITY_BAD && (s[i].quality == QUALITY_GOOD) == (s[i].reason == QR_NONE));
                 if (s[i].quality == QUALITY_GOOD)
                         MUST(isfinite(s[i].value) && !(s[i].value < p->valid_min || s[i].value > p->valid_max));
@@ -71,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 for (int retained = 0; retained < 2; retained++) {
                         struct got g = {.device = device};
                         const char *why = NULL;
-                        r[retained] = mqtt_parse_message(&site, device, json, size, NOW, retained,
+                        r[retained] = mqtt_parse_message(&site, device, json, size, NOW, 0, retained,
                                                          (struct sample_sink){on_samples, &g}, &why);
                         MUST(r[retained] < 0 ? g.n == 0 && why != NULL : g.n == r[retained]);
                 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,7 +34,7 @@ static void real_clock_is_utc(void **state)
         struct clk c;
         clk_init(&c, 1.0, -1, 0);
         int64_t before = utc_ms(), t = clk_t_ms(&c), after = utc_ms();
-        assert_true(t >= before && t <= after);
+        assert_true(t >= before - 1 && t <= after + 1); /* two clocks, read one after the other */
         assert_true(clk_mono_ms(&c) >= 0 && clk_mono_ms(&c) < 5000);
 }
 
@@ -74,6 +75,122 @@ static void virtual_clock_moves_only_forward(void **state)
         int64_t t = clk_t_ms(&c);
         clk_advance_to(&c, t + 1000000000);
         assert_true(clk_t_ms(&c) < t + 1000000);
+}
+
+/* ---- T1: the wall clock is set ---- */
+
+static int64_t fake_mono_us, fake_wall_us;
+
+static int64_t fake_us(bool wall)
+{
+        return wall ? fake_wall_us : fake_mono_us;
+}
+
+static void pass_ms(int64_t ms)
+{
+        fake_mono_us += ms * 1000;
+        fake_wall_us += ms * 1000;
+}
+
+#define T0 INT64_C(1795308175000)
+static const int64_t steps_s[] = {1, 3, 59, 61, 3600, 86400, 100000000, 315360000};
+#define NSTEPS (sizeof(steps_s) / sizeof(steps_s[0]))
+
+static void start_fake(struct clk *c)
+{
+        fake_mono_us = 5000000;
+        fake_wall_us = T0 * 1000;
+        clk_init_from(c, 1.0, -1, 0, fake_us);
+        for (int i = 0; i < 10; i++) {
+                pass_ms(500);
+                assert_true(clk_follow(c) == 0 && clk_ahead_ms(c) == 0);
+        }
+        assert_true(clk_t_ms(c) == T0 + 5000);
+}
+
+static void t1_set_back_time_goes_on_and_is_slewed(void **state)
+{
+        (void)state;
+        struct clk c;
+        for (size_t i = 0; i < NSTEPS; i++) {
+                start_fake(&c);
+                int64_t mono0 = clk_mono_ms(&c), before = clk_t_ms(&c), last = before;
+                fake_wall_us -= steps_s[i] * 1000000;
+                assert_true(clk_t_ms(&c) == before);
+                assert_true(clk_follow(&c) == (steps_s[i] * 1000 >= CLK_STEP_MS ? -steps_s[i] * 1000 : 0));
+                assert_true(clk_t_ms(&c) == before && clk_ahead_ms(&c) == steps_s[i] * 1000);
+                int64_t need_s = steps_s[i] * 10 + 1, run_s = need_s < 2000 ? need_s : 2000;
+                for (int64_t k = 0; k < run_s; k++) { /* never backwards, 10 % slow, told once */
+                        pass_ms(1000);
+                        int64_t t = clk_t_ms(&c);
+                        assert_true(t >= last + 899 && t <= last + 1000);
+                        last = t;
+                        assert_true(clk_follow(&c) == 0 && clk_t_ms(&c) == t);
+                        assert_true(llabs(clk_ahead_ms(&c) - (t - fake_wall_us / 1000)) <= 20);
+                }
+                assert_true(clk_mono_ms(&c) - mono0 == run_s * 1000);
+                if (run_s == need_s)
+                        assert_true(clk_ahead_ms(&c) == 0 && llabs(clk_t_ms(&c) - fake_wall_us / 1000) <= 20);
+        }
+}
+
+static void t1_set_forward_time_jumps_along(void **state)
+{
+        (void)state;
+        struct clk c;
+        for (size_t i = 0; i < NSTEPS; i++) {
+                start_fake(&c);
+                int64_t mono0 = clk_mono_ms(&c), before = clk_t_ms(&c);
+                fake_wall_us += steps_s[i] * 1000000;
+                if (steps_s[i] * 1000 >= CLK_STEP_MS) {
+                        assert_true(clk_follow(&c) == steps_s[i] * 1000);
+                        assert_true(clk_t_ms(&c) == before + steps_s[i] * 1000 && clk_ahead_ms(&c) == 0);
+                } else { /* small: slewed, 10 % fast */
+                        assert_true(clk_follow(&c) == 0 && clk_t_ms(&c) == before && clk_ahead_ms(&c) == -1000);
+                        pass_ms(5000);
+                        assert_true(clk_t_ms(&c) == before + 5500 && clk_ahead_ms(&c) == -500);
+                        pass_ms(60000); /* not beyond it */
+                        assert_true(clk_t_ms(&c) == fake_wall_us / 1000);
+                }
+                assert_true(clk_follow(&c) == 0 && clk_mono_ms(&c) - mono0 < 70000);
+        }
+}
+
+/* chrony's worst: back and forth, and a program that stood still while it was slewed. */
+static void t1_never_backwards_whatever_happens(void **state)
+{
+        (void)state;
+        struct clk c;
+        uint32_t r = 1;
+        start_fake(&c);
+        int64_t last = clk_t_ms(&c);
+        for (int i = 0; i < 20000; i++) {
+                r = r * 1664525u + 1013904223u;
+                if (r >> 28 == 0)
+                        fake_wall_us += ((int64_t)(r & 0xffffff) - 0x800000) * 1000;
+                pass_ms(r >> 27 == 3 ? 600000 : (r >> 16) % 1000);
+                if (r >> 30 != 1)
+                        (void)clk_follow(&c);
+                int64_t t = clk_t_ms(&c);
+                assert_true(t >= last);
+                last = t;
+        }
+}
+
+static void a_simulation_does_not_follow_the_wall_clock(void **state)
+{
+        (void)state;
+        struct clk c;
+        fake_mono_us = 5000000;
+        fake_wall_us = T0 * 1000;
+        clk_init_from(&c, 60.0, T0 - 1000, 1000000, fake_us);
+        assert_true(clk_t_ms(&c) == 1060000);
+        fake_wall_us -= 3600000000;
+        pass_ms(1000);
+        assert_true(clk_follow(&c) == 0 && clk_t_ms(&c) == 1120000 && clk_mono_ms(&c) == 60000);
+        assert_true(clk_ahead_ms(&c) == 0);
+        clk_init_virtual(&c, 5000);
+        assert_true(clk_follow(&c) == 0 && clk_ahead_ms(&c) == 0);
 }
 
 static void options(void **state)
@@ -156,6 +273,10 @@ int main(void)
             cmocka_unit_test(real_clock_is_utc),
             cmocka_unit_test(scaled_clock_runs_faster_from_its_origin),
             cmocka_unit_test(virtual_clock_moves_only_forward),
+            cmocka_unit_test(t1_set_back_time_goes_on_and_is_slewed),
+            cmocka_unit_test(t1_set_forward_time_jumps_along),
+            cmocka_unit_test(t1_never_backwards_whatever_happens),
+            cmocka_unit_test(a_simulation_does_not_follow_the_wall_clock),
             cmocka_unit_test(options),
             cmocka_unit_test(text_time),
         };

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "agent/drivers/mqtt_parse.h"
+#include "agent/points/quality.h"
 #include "agent/points/units.h"
 #include "models/num/rng.h"
 
@@ -67,12 +68,13 @@ static void on_samples(void *ctx, const struct sample *s, size_t n)
 
 static const struct sample_sink sink = {.samples = on_samples};
 static const char *why;
+static int64_t ahead_ms;
 
 static int parse_len(const char *json, size_t len, bool retained)
 {
         memset(ngot, 0, sizeof(ngot));
         why = NULL;
-        return mqtt_parse_message(&site, 0, json, len, NOW, retained, sink, &why);
+        return mqtt_parse_message(&site, 0, json, len, NOW, ahead_ms, retained, sink, &why);
 }
 
 static int parse(const char *json)
@@ -146,11 +148,21 @@ static void refused_with_a_reason(void **state)
         /* Both sides of the future, the depth and the length. */
         char json[128];
         (void)snprintf(json, sizeof(json), "{\"timestamp\":%" PRId64 ",\"values\":{\"a\":1}}",
-                       (int64_t)NOW + MQTT_PARSE_FUTURE_MS);
+                       (int64_t)NOW + SAMPLE_AHEAD_MS);
         assert_int_equal(parse(json), 1);
         (void)snprintf(json, sizeof(json), "{\"timestamp\":%" PRId64 ",\"values\":{\"a\":1}}",
-                       (int64_t)NOW + MQTT_PARSE_FUTURE_MS + 1);
+                       (int64_t)NOW + SAMPLE_AHEAD_MS + 1);
         assert_int_equal(parse(json), -EINVAL);
+        assert_string_equal(why, "timestamp is more than a minute ahead of our clock");
+        /* T1: our clock was set back by 1 h and is being slewed: theirs is judged, and labelled, on our scale. */
+        ahead_ms = 3600000;
+        (void)snprintf(json, sizeof(json), "{\"timestamp\":%" PRId64 ",\"values\":{\"a\":1}}", (int64_t)NOW - 3601000);
+        assert_int_equal(parse_len(json, strlen(json), true), 1);
+        assert_true(got[0].t_ms == NOW - 1000);
+        (void)snprintf(json, sizeof(json), "{\"timestamp\":%" PRId64 ",\"values\":{\"a\":1}}",
+                       (int64_t)NOW - 3600000 + SAMPLE_AHEAD_MS + 1);
+        assert_int_equal(parse(json), -EINVAL);
+        ahead_ms = 0;
         assert_int_equal(parse("{\"timestamp\":1,\"values\":{\"a\":[[[[[[1]]]]]]}}"), 1);
         assert_int_equal(parse("{\"timestamp\":1,\"values\":{\"a\":1,\"[[[[[[[[[[[[\\\"[[[\":2}}"), 1);
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/base/clock.h"
 #include "agent/points/quality.h"
 
 static struct point points[2];
@@ -153,6 +154,64 @@ static void test_out_of_order(void **state)
         is(put(11000, 20.05), QUALITY_GOOD, QR_NONE); /* and does not disturb the rate rule */
 }
 
+/* A sample too far ahead says nothing: it does not become current, and right ones go on counting. */
+static void t1_a_sample_from_the_future_is_refused(void **state)
+{
+        (void)state;
+        put(100000, 20);
+        struct sample s = {.point = 0, .quality = QUALITY_GOOD, .t_ms = 100000 + SAMPLE_AHEAD_MS + 1, .value = 9};
+        ptable_update(table, &s, 100000);
+        is(s, QUALITY_BAD, QR_STALE);
+        assert_true(ptable_get(table, 0, 100000).value == 20);
+        is(put(105000, 21), QUALITY_GOOD, QR_NONE);
+        assert_true(ptable_get(table, 0, 105000).value == 21);
+        points[0].stale_after_ms = 0; /* refused also where nothing grows stale */
+        s.quality = QUALITY_GOOD;
+        s.t_ms = 105000 + SAMPLE_AHEAD_MS + 1;
+        ptable_update(table, &s, 105000);
+        is(s, QUALITY_BAD, QR_STALE);
+        assert_true(ptable_get(table, 0, 105000).value == 21);
+        points[0].stale_after_ms = 30000;
+        /* within the bound it counts, but a clock that is set right then is believed at once */
+        s = (struct sample){.point = 0, .quality = QUALITY_GOOD, .t_ms = 105000 + SAMPLE_AHEAD_MS, .value = 22};
+        ptable_update(table, &s, 105000);
+        assert_true(ptable_get(table, 0, 105000).value == 22);
+        is(put(106000, 23), QUALITY_GOOD, QR_NONE);
+        assert_true(ptable_get(table, 0, 106000).value == 23);
+}
+
+/* The table behind the clock: a scan each 5 s, the wall clock set back and forth, every reading current and fresh. */
+static int64_t mono_us, wall_us;
+
+static int64_t now_us(bool wall)
+{
+        return wall ? wall_us : mono_us;
+}
+
+static void t1_a_set_wall_clock_does_not_blind_the_table(void **state)
+{
+        (void)state;
+        static const int64_t step_s[] = {-1, -30, -61, -3600, -86400, 30, 61, 3600, 100000000};
+        struct clk c;
+
+        mono_us = 0;
+        wall_us = INT64_C(1795308175000000);
+        clk_init_from(&c, 1.0, -1, 0, now_us);
+        for (size_t k = 0; k < sizeof(step_s) / sizeof(step_s[0]); k++) {
+                wall_us += step_s[k] * 1000000;
+                (void)clk_follow(&c);
+                for (int i = 0; i < 30; i++) {
+                        mono_us += 5000000;
+                        wall_us += 5000000;
+                        (void)clk_follow(&c);
+                        is(put(clk_t_ms(&c), i), QUALITY_GOOD, QR_NONE);
+                        struct sample s = ptable_get(table, 0, clk_t_ms(&c));
+                        is(s, QUALITY_GOOD, QR_NONE);
+                        assert_true(s.value == i);
+                }
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -162,6 +221,8 @@ int main(void)
             cmocka_unit_test_setup_teardown(r16_stuck, setup, teardown),
             cmocka_unit_test_setup_teardown(test_never_better, setup, teardown),
             cmocka_unit_test_setup_teardown(test_out_of_order, setup, teardown),
+            cmocka_unit_test_setup_teardown(t1_a_sample_from_the_future_is_refused, setup, teardown),
+            cmocka_unit_test_setup_teardown(t1_a_set_wall_clock_does_not_blind_the_table, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
