@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/chiller_curves.h"
 #include "sim/weather.h"
 #include "sim/workload.h"
 
@@ -30,7 +31,10 @@ struct plant_spec {
         size_t nroom, ncrah, nrack, nchiller; /* crah i is in room i·nroom/ncrah; racks alike */
         double rack_design_w;                 /* IT power of a full rack */
         double crah_airflow_m3s, crah_fan_w, crah_capacity_w;
-        double chiller_capacity_w;
+        double chiller_capacity_w; /* at 7.2 °C leaving, 26.7 °C condenser water */
+        const struct chiller_curves
+            *curves; /* chiller i has set i mod ncurves; borrowed; ncurves 0 = the built-in ones */
+        size_t ncurves;
         double containment; /* 0 = open, 1 = no recirculation */
         size_t hosts_per_rack;
         size_t vms;

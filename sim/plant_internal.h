@@ -15,6 +15,7 @@
 #define COOLPLANE_SIM_PLANT_INTERNAL_H
 
 #include "models/num/rng.h"
+#include "sim/chiller_curves.h"
 #include "sim/plant.h"
 
 #define PLANT_STEP_S 5.0       /* longest internal step */
@@ -93,6 +94,8 @@ struct room {
 enum chiller_state { CHILLER_OFF, CHILLER_STARTING, CHILLER_RUNNING };
 
 struct chiller {
+        const struct chiller_curves *curves;
+        double nominal_w; /* Q_nom of the curves that gives the site's capacity at the rating point */
         enum chiller_state state;
         double state_s; /* in this state; OFF: since the stop, STARTING and RUNNING: since the start order */
         double load_w, power_w, available_w, leaving_c, flow_m3s;
@@ -102,11 +105,6 @@ struct chiller {
         bool want, want_before, forced, tripped;
         struct lease lease;
         struct plant_chiller_cmd cmd;
-};
-
-struct chiller_curves {
-        const char *name;
-        double cop, plr_min_unloading, cap[6], eir[6], plr[3];
 };
 
 struct water {
@@ -180,7 +178,6 @@ struct plant {
         bool taken_over; /* a lease was alive once */
         uint64_t violations_since_takeover;
         struct lut valve_flow, host_curve;
-        const struct chiller_curves *curves;
 
         struct move move[MOVES_MAX];
         size_t nmove;
@@ -192,7 +189,6 @@ struct plant {
         double room_ua_w_k, crah_water_m3s, coil_ua_w_k;
         double header_j_k, basin_j_k, primary_m3s, secondary_m3s, cw_m3s;
         double primary_w, secondary_w, cw_pump_w, tower_fan_w, tower_air_kg_s;
-        double chiller_nominal_w; /* of the curve set: capacity_w is given at the rating point */
 };
 
 /* plant_spec.c */
@@ -206,8 +202,8 @@ void plant_air_step(struct plant *p, double dt_s);
 /* plant_water.c */
 void plant_water_build(struct plant *p);
 void plant_water_step(struct plant *p, double dt_s);
-double plant_chiller_capacity_w(const struct plant *p, double leaving_c, double entering_cw_c);
-double plant_chiller_power_w(const struct plant *p, double load_w, double leaving_c, double entering_cw_c);
+double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c);
+double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c);
 /* plant_plc.c */
 void plant_plc_step(struct plant *p, double dt_s);
 bool plant_lease_alive(const struct lease *l);

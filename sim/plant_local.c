@@ -60,9 +60,14 @@ static double cooling_load_w(const struct plant *p)
         return fmax(w->secondary_m3s * WATER_J_M3K * (w->return_c - w->supply_c), 0.0);
 }
 
+/* Of the smallest machine under the present conditions: staging by it errs toward one more. */
 static double unit_capacity_w(const struct plant *p)
 {
-        return plant_chiller_capacity_w(p, p->water.chwst_sp_c, p->water.basin_c);
+        double least = (double)INFINITY;
+
+        for (size_t i = 0; i < p->spec.nchiller; i++)
+                least = fmin(least, plant_chiller_capacity_w(p, i, p->water.chwst_sp_c, p->water.basin_c));
+        return least;
 }
 
 static unsigned clamp_units(const struct plant *p, double n)

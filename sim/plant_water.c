@@ -3,11 +3,6 @@
 /*
  * Water side: variable primary and secondary loops joined by a decoupler, electric-EIR chillers (DOE-2, EnergyPlus
  * Chiller:Electric:EIR), a condenser loop and counterflow tower cells (Merkel effectiveness, Braun 1989).
- *
- * Curve set: Modelica Buildings, Fluid/Chillers/Data/ElectricEIR.mo (lbl-srg/modelica-buildings @ c4117cce), scaled to
- * the site's capacity. It was fitted up to 12.2 °C leaving and 23.9 °C condenser water; beyond that it is extrapolated,
- * and clamped at 20 °C and 32 °C. It was chosen because its slopes stay within those of the published sets there too
- * (test_plant_physics).
  */
 #include <math.h>
 
@@ -25,36 +20,32 @@
 #define TOWER_NTU 1.5
 #define WATER_AIR_RATIO 1.1 /* design L/G */
 
-/* ElectricEIRChiller_Carrier_19XR_1403kW_7_09COP_VSD */
-static const struct chiller_curves carrier_19xr_vsd = {
-    .name = "Carrier 19XR 1403kW/7.09COP/VSD",
-    .cop = 7.09,
-    .plr_min_unloading = 0.17,
-    .cap = {0.9601814, -0.003596494, -0.001706786, 0.006272429, -0.0009858212, 0.002611673},
-    .eir = {1.098641, -0.0248588, -6.240421e-05, -0.001719488, 0.0004887321, 9.618075e-05},
-    .plr = {0.08788698, 0.2678891, 0.644518},
-};
-static double biquadratic(const double *c, double te, double tc)
+double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c)
 {
-        return c[0] + te * (c[1] + c[2] * te) + tc * (c[3] + c[4] * tc) + c[5] * te * tc;
+        return chiller_capacity_w(p->chiller[i].curves, p->chiller[i].nominal_w, leaving_c, entering_cw_c);
 }
 
-double plant_chiller_capacity_w(const struct plant *p, double leaving_c, double entering_cw_c)
+double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c)
 {
-        const double te = clampd(leaving_c, 4.0, 20.0), tc = clampd(entering_cw_c, 12.78, 32.0);
-
-        return p->chiller_nominal_w * biquadratic(p->curves->cap, te, tc);
+        return chiller_power_w(p->chiller[i].curves, p->chiller[i].nominal_w, load_w, leaving_c, entering_cw_c);
 }
 
-double plant_chiller_power_w(const struct plant *p, double load_w, double leaving_c, double entering_cw_c)
+/* The site's capacity is given at one rating point, whatever the maker's own. */
+static void rate_chillers(struct plant *p)
 {
-        const double te = clampd(leaving_c, 4.0, 20.0), tc = clampd(entering_cw_c, 12.78, 32.0);
-        const double available = plant_chiller_capacity_w(p, leaving_c, entering_cw_c);
-        /* below minimum unloading the machine false-loads itself: the power stays */
-        const double plr = clampd(load_w / available, p->curves->plr_min_unloading, 1.1);
-        const double *c = p->curves->plr;
+        const struct plant_spec *s = &p->spec;
+        const struct chiller_curves *set = s->curves;
+        size_t n = s->ncurves;
 
-        return available / p->curves->cop * biquadratic(p->curves->eir, te, tc) * (c[0] + plr * (c[1] + plr * c[2]));
+        if (n == 0)
+                n = chiller_curves_builtin(&set);
+        for (size_t i = 0; i < s->nchiller; i++) {
+                struct chiller *c = &p->chiller[i];
+
+                c->curves = &set[i % n];
+                c->nominal_w =
+                    s->chiller_capacity_w / chiller_capacity_w(c->curves, 1.0, RATING_LEAVING_C, RATING_CONDENSER_C);
+        }
 }
 
 void plant_water_build(struct plant *p)
@@ -62,9 +53,7 @@ void plant_water_build(struct plant *p)
         const struct plant_spec *s = &p->spec;
         struct water *w = &p->water;
 
-        p->curves = &carrier_19xr_vsd;
-        p->chiller_nominal_w =
-            s->chiller_capacity_w / biquadratic(p->curves->cap, RATING_LEAVING_C, RATING_CONDENSER_C);
+        rate_chillers(p);
         p->header_j_k = 0.5 * s->loop_volume_m3 * WATER_J_M3K;
         p->primary_m3s = s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
         p->secondary_m3s = p->crah_water_m3s * (double)s->ncrah;
@@ -119,20 +108,21 @@ static void secondary(struct plant *p)
 }
 
 /* One chiller's evaporator at its flow; adds its heat to the condenser loop through load and power. */
-static void chiller_step(struct plant *p, struct chiller *c, double dt_s)
+static void chiller_step(struct plant *p, size_t i, double dt_s)
 {
         const struct water *w = &p->water;
+        struct chiller *c = &p->chiller[i];
         const double mc = c->flow_m3s * WATER_J_M3K;
         const double soft = clampd((c->state_s - PROVE_S) / SOFT_LOAD_S, 0.15, 1.0);
         double need;
 
-        c->available_w = plant_chiller_capacity_w(p, w->chwst_sp_c, w->basin_c);
+        c->available_w = plant_chiller_capacity_w(p, i, w->chwst_sp_c, w->basin_c);
         need = fmin(mc * (w->entering_c - w->chwst_sp_c), c->available_w * soft);
         need = clampd(need, c->load_w - c->available_w * dt_s / LOAD_DOWN_S,
                       c->load_w + c->available_w * dt_s / LOAD_UP_S);
         c->load_w = clampd(need, 0.0, fmax(mc * (w->entering_c - LEAVING_MIN_C), 0.0));
         c->leaving_c = w->entering_c - c->load_w / mc;
-        c->power_w = plant_chiller_power_w(p, c->load_w, c->leaving_c, w->basin_c);
+        c->power_w = plant_chiller_power_w(p, i, c->load_w, c->leaving_c, w->basin_c);
         c->hours += dt_s / 3600.0;
 }
 
@@ -145,11 +135,11 @@ static double chillers_step(struct plant *p, size_t n, double dt_s, double *ret_
 
                 c->flow_m3s = c->state == CHILLER_RUNNING ? p->water.primary_m3s / (double)n : 0.0;
                 if (c->state == CHILLER_RUNNING) {
-                        chiller_step(p, c, dt_s);
+                        chiller_step(p, i, dt_s);
                         leaving_mc += c->flow_m3s * c->leaving_c;
                 } else {
                         c->load_w = c->power_w = 0.0;
-                        c->available_w = plant_chiller_capacity_w(p, p->water.chwst_sp_c, p->water.basin_c);
+                        c->available_w = plant_chiller_capacity_w(p, i, p->water.chwst_sp_c, p->water.basin_c);
                         c->leaving_c = p->water.supply_c;
                 }
                 rejected += c->load_w + c->power_w;

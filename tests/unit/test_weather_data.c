@@ -10,8 +10,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "sim/chiller_curves.h"
 #include "sim/weather.h"
 #include "sim/workload.h"
 
@@ -91,9 +93,41 @@ static void published_traces_read(void **state)
         w = workload_free(w);
 }
 
+/* No published set is more than 10 % off its own nominal COP; ours are those records. */
+static void chillers_hold_at_their_rating(void **state)
+{
+        const struct chiller_curves *ours;
+        const size_t nours = chiller_curves_builtin(&ours);
+        struct chiller_curves *c = NULL;
+        char path[512], err[256] = "";
+        size_t n = 0, found = 0;
+
+        (void)state;
+        data_path("plant_curves/electric_eir_chillers_carrier_mcquay.csv", path, sizeof(path));
+        assert_int_equal(chiller_curves_load(path, &c, &n, err), 0);
+        assert_int_equal(n, 69);
+        for (size_t i = 0; i < n; i++) {
+                const double w =
+                    chiller_power_w(&c[i], c[i].capacity_w, c[i].capacity_w, c[i].te_rating_c, c[i].tc_rating_c);
+
+                assert_true(fabs(c[i].capacity_w / w / c[i].cop - 1.0) < 0.1);
+                for (size_t k = 0; k < nours; k++)
+                        if (c[i].capacity_w == ours[k].capacity_w && c[i].cop == ours[k].cop &&
+                            memcmp(c[i].cap, ours[k].cap, sizeof(c[i].cap)) == 0) {
+                                assert_memory_equal(c[i].eir, ours[k].eir, sizeof(c[i].eir));
+                                assert_memory_equal(c[i].plr, ours[k].plr, sizeof(c[i].plr));
+                                assert_true(c[i].plr_unloading == ours[k].plr_unloading);
+                                found++;
+                        }
+        }
+        assert_int_equal(found, nours);
+        free(c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(chillers_hold_at_their_rating),
             cmocka_unit_test(epw_hour_is_the_end_of_the_local_hour),
             cmocka_unit_test(openmeteo_offset_and_extremes),
             cmocka_unit_test(published_traces_read),
