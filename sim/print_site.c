@@ -291,7 +291,7 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
         fprintf(f, "# written by: coolplane-sim serve --print-site DIR --site %s --base-port %u\n", s->name,
                 (unsigned)base_port);
         fprintf(f,
-                "site:\n  name: %s\n  database: coolplane.db\n  run_dir: run\n  seed: %" PRIu64 "\n"
+                "site:\n  name: %s\n  seed: %" PRIu64 "\n"
                 "  fast_step: 30s\n  slow_step: 5m\n"
                 "web: { bind: 127.0.0.1, port: 8480 }\n"
                 "limits:\n  inlet_recommended: 27\n  inlet_allowable: 32\n  chwst_min: 6\n  chwst_max: 18\n",

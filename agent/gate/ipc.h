@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * Gate ⇄ planner over AF_UNIX SOCK_SEQPACKET (<run_dir>/planner.sock, the gate listens, one planner at a time, mode
- * 0600). Fixed-size, versioned, little-endian host structs; a message of another size, magic or version is malformed
+ * Gate ⇄ planner over AF_UNIX SOCK_SEQPACKET (<run_dir>/planner.sock, the gate listens, one planner at a time, of
+ * one user). Fixed-size, versioned, little-endian host structs; a message of another size, magic or version is malformed
  * and counted. The planner is hostile: everything it sends is checked here, then filtered by safety/.
  */
 #ifndef COOLPLANE_GATE_IPC_H

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* coolplaned: options, then wire_run. */
+#include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
@@ -21,6 +24,7 @@ static const char help[] =
     "  --config FILE         site file\n"
     "  --mode shadow|live    default shadow\n"
     "  --check               check the configuration and exit (0, or 78 with every error)\n"
+    "  --planner-user USER   user (name or number) the planner runs as; any other is refused (default: the gate's own)\n"
     "  --explore DURATION    identification phase after the first live start (default 3h of plant time)\n"
     "  --time-scale X        plant time per real time; only for a simulated plant (default 1)\n"
     "  --time-origin W:P     real UTC ms W is plant time P ms (with --time-scale)\n"
@@ -33,6 +37,7 @@ static const char help[] =
 struct options {
         const char *config;
         bool live, check;
+        uid_t planner_uid;
         double scale;
         int64_t origin_wall_ms, origin_plant_ms, explore_ms;
 };
@@ -44,12 +49,24 @@ static int usage(const char *what, const char *value)
         return EXIT_USAGE_;
 }
 
+static int find_user(const char *name, uid_t *ret)
+{
+        const struct passwd *pw = getpwnam(name);
+        int64_t id;
+
+        if (!pw && parse_int64(name, 0, UINT32_MAX - 1, &id) < 0)
+                return -ENOENT;
+        *ret = pw ? pw->pw_uid : (uid_t)id;
+        return 0;
+}
+
 /* −1 = go on, else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
         static const struct option opts[] = {{"config", required_argument, NULL, 'c'},
                                              {"mode", required_argument, NULL, 'm'},
                                              {"check", no_argument, NULL, 'k'},
+                                             {"planner-user", required_argument, NULL, 'p'},
                                              {"explore", required_argument, NULL, 'x'},
                                              {"time-scale", required_argument, NULL, 's'},
                                              {"time-origin", required_argument, NULL, 'o'},
@@ -71,6 +88,10 @@ static int parse_options(int argc, char **argv, struct options *o)
                         break;
                 case 'k':
                         o->check = true;
+                        break;
+                case 'p':
+                        if (find_user(optarg, &o->planner_uid) < 0)
+                                return usage("--planner-user: no such user", optarg);
                         break;
                 case 'x':
                         if (parse_duration_ms(optarg, &o->explore_ms) < 0)
@@ -106,7 +127,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-        struct options o = {.scale = 1, .origin_wall_ms = -1, .explore_ms = 3 * 3600 * 1000};
+        struct options o = {.scale = 1, .origin_wall_ms = -1, .explore_ms = 3 * 3600 * 1000, .planner_uid = geteuid()};
         struct wire_args args = {0};
         struct site_errors *errors = NULL;
         struct site *site = NULL;
@@ -125,6 +146,7 @@ int main(int argc, char **argv)
         }
         args.site = site;
         args.live = o.live;
+        args.planner_uid = o.planner_uid;
         args.explore_ms = o.explore_ms;
         clk_init(&args.clk, o.scale, o.origin_wall_ms, o.origin_plant_ms);
         r = wire_run(&args);

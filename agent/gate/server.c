@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-#define _GNU_SOURCE /* accept4 */
+#define _GNU_SOURCE /* accept4, struct ucred */
 #include "agent/gate/server.h"
 
 #include <errno.h>
@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/base/log.h"
+
 enum { STATUS_CAP = 65536 };
 
 struct server {
@@ -20,13 +22,14 @@ struct server {
         int planner_listen, status_listen, planner;
         char planner_path[108], status_path[108];
         char *status_text;
+        uid_t refused; /* last user turned away from planner.sock */
         union {
                 struct ipc_proposal proposal;
                 unsigned char bytes[sizeof(struct ipc_proposal) + 16];
         } in;
 };
 
-static int listen_on(const char *dir, const char *name, int type, char *ret_path)
+static int listen_on(const char *dir, const char *name, int type, mode_t mode, char *ret_path)
 {
         struct sockaddr_un sa = {.sun_family = AF_UNIX};
         mode_t mask;
@@ -40,7 +43,7 @@ static int listen_on(const char *dir, const char *name, int type, char *ret_path
                 return -errno;
         (void)unlink(
             sa.sun_path); /* a socket left by a killed gate; the store's lock has already excluded a living one */
-        mask = umask(0077);
+        mask = umask(0777 & ~mode);
         r = bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(fd, 8) < 0 ? -errno : 0;
         (void)umask(mask);
         if (r < 0) {
@@ -82,6 +85,23 @@ static void on_planner(void *ctx, int fd, uint32_t events)
         drop_planner(s);
 }
 
+/* Who may reach the socket is a matter of groups; who may be the planner is this one user. */
+static bool is_planner(struct server *s, int fd)
+{
+        struct ucred peer;
+        socklen_t len = sizeof peer;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+                return false;
+        if (peer.uid == s->a.planner_uid)
+                return true;
+        if (peer.uid != s->refused)
+                log_warning("gate", "planner.sock: process %d of user %u is refused, the planner is user %u",
+                            (int)peer.pid, (unsigned)peer.uid, (unsigned)s->a.planner_uid);
+        s->refused = peer.uid;
+        return false;
+}
+
 static void on_planner_listen(void *ctx, int fd, uint32_t events)
 {
         struct server *s = ctx;
@@ -91,6 +111,10 @@ static void on_planner_listen(void *ctx, int fd, uint32_t events)
         (void)events;
         if (c < 0)
                 return;
+        if (!is_planner(s, c)) {
+                (void)close(c);
+                return;
+        }
         drop_planner(s);
         (void)setsockopt(c, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
         if (loop_add_fd(s->a.loop, c, EPOLLIN, on_planner, s) < 0) {
@@ -124,17 +148,19 @@ int server_create(const struct server_args *a, struct server **ret)
                 return r;
         s->a = *a;
         s->planner_listen = s->status_listen = s->planner = -1;
+        s->refused = a->planner_uid;
         s->status_text = malloc(STATUS_CAP);
         if (!s->status_text)
                 goto fail;
-        if (mkdir(a->site->run_dir, 0700) < 0 && errno != EEXIST) {
+        if (mkdir(a->site->run_dir, 0750) < 0 && errno != EEXIST) {
                 r = -errno;
                 goto fail;
         }
-        s->planner_listen = r = listen_on(a->site->run_dir, "planner.sock", SOCK_SEQPACKET, s->planner_path);
+        s->planner_listen = r = listen_on(a->site->run_dir, "planner.sock", SOCK_SEQPACKET,
+                                          a->planner_uid == geteuid() ? 0600 : 0660, s->planner_path);
         if (r < 0)
                 goto fail;
-        s->status_listen = r = listen_on(a->site->run_dir, "status.sock", SOCK_STREAM, s->status_path);
+        s->status_listen = r = listen_on(a->site->run_dir, "status.sock", SOCK_STREAM, 0660, s->status_path);
         if (r < 0)
                 goto fail;
         r = loop_add_fd(a->loop, s->planner_listen, EPOLLIN, on_planner_listen, s);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * The gate's two local sockets in <run_dir>, mode 0600: planner.sock (SEQPACKET, one planner at a time, a new one
- * replaces the old) and status.sock (STREAM: one JSON document, then close). Never blocks; a slow reader is dropped.
+ * The gate's two local sockets in <run_dir>: planner.sock (SEQPACKET, one planner at a time, a new one replaces the old;
+ * a peer of another user than planner_uid is closed at once and replaces nothing) and status.sock (STREAM, open to the
+ * gate's group: one JSON document, then close). Never blocks; a slow reader is dropped.
  */
 #ifndef COOLPLANE_GATE_SERVER_H
 #define COOLPLANE_GATE_SERVER_H
+
+#include <sys/types.h>
 
 #include "agent/base/loop.h"
 #include "agent/gate/ipc.h"
@@ -16,6 +19,7 @@ struct server;
 struct server_args {
         const struct site *site;
         struct loop *loop;
+        uid_t planner_uid; /* the only user whose proposals are heard */
         /* A proposal of the right form (borrowed for the call), or NULL with why: garbage arrived. */
         void (*proposal)(void *ctx, const struct ipc_proposal *p, const char *why);
         void (*planner)(void *ctx, bool connected);

@@ -395,6 +395,7 @@ int wire_run(const struct wire_args *a)
         }
         r = server_create(&(struct server_args){.site = a->site,
                                                 .loop = w->loop,
+                                                .planner_uid = a->planner_uid,
                                                 .proposal = on_proposal,
                                                 .planner = on_planner,
                                                 .status = on_status,

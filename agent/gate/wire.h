@@ -7,6 +7,8 @@
 #ifndef COOLPLANE_GATE_WIRE_H
 #define COOLPLANE_GATE_WIRE_H
 
+#include <sys/types.h>
+
 #include "agent/base/clock.h"
 #include "agent/points/site.h"
 
@@ -14,6 +16,7 @@ struct wire_args {
         const struct site *site;
         struct clk clk;
         bool live;          /* false: shadow */
+        uid_t planner_uid;  /* the user planner.sock listens to */
         int64_t explore_ms; /* identification phase, plant time */
 };
 

@@ -78,6 +78,28 @@ static void check_devices(struct builder *b)
         }
 }
 
+/* The folder of a path the site file does not give: in a service what its manager says; for the installed site file the
+ * same folder, so that the operator's commands find it too; else NULL: beside the site file. */
+static const char *service_folder(const char *dir, const char *variable, const char *installed)
+{
+        const char *given = getenv(variable);
+        if (given != NULL && given[0] == '/')
+                return given;
+        return strcmp(dir, "/etc/coolplane/") == 0 ? installed : NULL;
+}
+
+static void default_paths(struct builder *b)
+{
+        struct site *s = b->s;
+        const char *state = service_folder(b->dir, "STATE_DIRECTORY", "/var/lib/coolplane");
+        const char *run = service_folder(b->dir, "RUNTIME_DIRECTORY", "/run/coolplane");
+        if (s->database[0] == '\0')
+                (void)snprintf(s->database, sizeof(s->database), "%.200s%scoolplane.db", state ? state : b->dir,
+                               state ? "/" : "");
+        if (s->run_dir[0] == '\0')
+                (void)snprintf(s->run_dir, sizeof(s->run_dir), "%.200s%s", run ? run : b->dir, run ? "" : "run");
+}
+
 void check_site(struct builder *b)
 {
         struct site *s = b->s;
@@ -99,10 +121,7 @@ void check_site(struct builder *b)
                 bad(b, b->vm_at, "vm: 'topic' is missing");
         if (s->vm.enabled && !s->mqtt.enabled)
                 bad(b, b->vm_at, "vm needs the section mqtt");
-        if (s->database[0] == '\0')
-                (void)snprintf(s->database, sizeof(s->database), "%.200scoolplane.db", b->dir);
-        if (s->run_dir[0] == '\0')
-                (void)snprintf(s->run_dir, sizeof(s->run_dir), "%.200srun", b->dir);
+        default_paths(b);
         check_zones_equipment(b);
         check_devices(b);
 }

@@ -170,13 +170,15 @@ static int take_lock(struct store *s)
         if (!name)
                 return -ENOMEM;
         snprintf(name, len, "%s.lock", s->path);
-        s->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        /* 0600: whoever may open it, even to read, could hold the lock and keep the gate from starting */
+        s->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         int r = s->lock_fd < 0 ? -errno : 0;
         if (r < 0)
                 snprintf(s->err, sizeof s->err, "%s: cannot open the lock file: %s", name, strerror(-r));
         free(name);
         if (r < 0)
                 return r == -ENOENT || r == -ENOTDIR ? r : -EIO;
+        (void)fchmod(s->lock_fd, 0600); /* one made by an earlier version */
         if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
                 snprintf(s->err, sizeof s->err, "%s: another process is writing this database", s->path);
                 return errno == EWOULDBLOCK ? -EBUSY : -EIO;

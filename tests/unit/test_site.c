@@ -473,6 +473,35 @@ static void test_environment_and_overlay(void **state)
         site_free(s);
 }
 
+/* Paths the site file leaves out: beside it, or where the service manager says; a path given there stays. */
+static void test_service_folders(void **state)
+{
+        (void)state;
+        struct site *s = NULL;
+        put_good();
+        assert_int_equal(setenv("STATE_DIRECTORY", "/var/lib/elsewhere", 1), 0);
+        assert_int_equal(setenv("RUNTIME_DIRECTORY", "/run/elsewhere", 1), 0);
+        assert_int_equal(load(&s, NULL), 0);
+        assert_string_equal(s->database, "/var/lib/elsewhere/coolplane.db");
+        assert_string_equal(s->run_dir, "/run/elsewhere");
+        s = site_free(s);
+        char buf[8192];
+        replace_in(site_yaml, "seed: 7,", "seed: 7, database: my.db, run_dir: /tmp/r,", buf, sizeof(buf));
+        put("site.yaml", buf);
+        assert_int_equal(load(&s, NULL), 0);
+        assert_string_equal(s->database, path_to("my.db"));
+        assert_string_equal(s->run_dir, "/tmp/r");
+        s = site_free(s);
+        put_good();
+        assert_int_equal(setenv("STATE_DIRECTORY", "not/absolute", 1), 0);
+        assert_int_equal(unsetenv("RUNTIME_DIRECTORY"), 0);
+        assert_int_equal(load(&s, NULL), 0);
+        assert_string_equal(s->database, path_to("coolplane.db"));
+        assert_string_equal(s->run_dir, path_to("run"));
+        site_free(s);
+        assert_int_equal(unsetenv("STATE_DIRECTORY"), 0);
+}
+
 /* A site that is only an air handler's log: no devices, no water side. */
 static void test_nothing_but_air(void **state)
 {
@@ -511,6 +540,7 @@ int main(void)
             cmocka_unit_test(test_good_site),       cmocka_unit_test(r1_address_styles),
             cmocka_unit_test(r24_corpus),           cmocka_unit_test(test_all_errors_at_once),
             cmocka_unit_test(test_files),           cmocka_unit_test(test_environment_and_overlay),
+            cmocka_unit_test(test_service_folders),
             cmocka_unit_test(test_nothing_but_air),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
