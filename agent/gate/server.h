@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * The gate's two local sockets in <run_dir>: planner.sock (SEQPACKET, one planner at a time, a new one replaces the old;
- * a peer of another user than planner_uid is closed at once and replaces nothing) and status.sock (STREAM, open to the
- * gate's group: one JSON document, then close). Never blocks; a slow reader is dropped.
+ * The gate's two local sockets in <run_dir>: planner.sock (SEQPACKET, one planner at a time, a new one replaces the
+ * old; a peer of another user than planner_uid is closed at once and replaces nothing) and status.sock (STREAM, open to
+ * the gate's group: one JSON document, then close). Never blocks; a slow reader is dropped.
  */
 #ifndef COOLPLANE_GATE_SERVER_H
 #define COOLPLANE_GATE_SERVER_H

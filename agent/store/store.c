@@ -345,6 +345,11 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 goto out;
         if (access == STORE_READ) {
                 r = store_check_version(s->db, store_migrations, s->err);
+                if (r == -EROFS) /* a WAL database without its -wal and -shm, in a folder that is not ours to write */
+                        snprintf(s->err, sizeof s->err,
+                                 "%.100s: its -wal and -shm are missing and only a user who may write the folder can"
+                                 " make them: start the gate, or open it once as its owner",
+                                 path);
                 goto out;
         }
         r = quick_check(s);

@@ -13,6 +13,18 @@ at_most "exposure of coolplaned" "$(score coolplaned)" 1.2
 at_most "exposure of coolplane-planner" "$(score coolplane-planner)" 0.2
 at_most "exposure of coolplane-web" "$(score coolplane-web)" 1.0
 
+# the drop-in for serial lines: understood, opens the three kinds of line, and what it costs
+mkdir -p "$work/units"
+for u in coolplaned coolplaned-shadow; do
+  install -D -m 644 "$SRC/deploy/serial.conf" "$work/units/$u.service.d/serial.conf"
+  cp "$UNITS/$u.service" "$work/units"
+  out=$(systemd-analyze verify --man=no "$work/units/$u.service" 2>&1 | grep -F "$work/units")
+  [ -z "$out" ] || fail "serial.conf: $out"
+done
+serial=$(systemd-analyze security --offline=true "$work/units/coolplaned.service" 2>/dev/null | sed -n 's/.*: \([0-9.]*\) .*/\1/p' | tail -n 1)
+at_most "exposure with serial.conf" "$serial" 1.6
+at_least "exposure with serial.conf (is it read?)" "$serial" 1.3
+
 start_broker
 start_plant tiny 300
 cat >"$work/supervisor.py" <<'PY'
@@ -45,4 +57,4 @@ wait_for 5 '[ $(grep -c WATCHDOG=1 "$work/notify.txt") -gt "$before" ]' || fail 
 grep -q 'STATUS=SHADOW' "$work/notify.txt" || fail "STATUS does not carry the mode"
 stop_pid "$gate"
 grep -q STOPPING=1 "$work/notify.txt" || fail "STOPPING=1 does not come"
-pass "exposure $(score coolplaned) / $(score coolplane-planner) / $(score coolplane-web), $kicks kicks"
+pass "exposure $(score coolplaned) (serial $serial) / $(score coolplane-planner) / $(score coolplane-web), $kicks kicks"

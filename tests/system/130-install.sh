@@ -20,7 +20,12 @@ for u in coolplaned coolplaned-shadow coolplane-planner coolplane-web; do
   [ -x "$work/root$program" ] || fail "$u.service starts $program, which is not installed"
   grep -q '@[A-Z_]*@' "$unit" && fail "$u.service has an unfilled name"
 done
-[ -f "$prefix/lib/sysusers.d/coolplane.conf" ] || fail "no sysusers.d entry"
+sysusers=$prefix/lib/sysusers.d/coolplane.conf
+[ -f "$sysusers" ] || fail "no sysusers.d entry"
+for user in $(sed -n 's/^\(User\|SupplementaryGroups\)=//p; s/.*--planner-user \([a-z-]*\).*/\1/p' "$prefix"/lib/systemd/system/coolplane*.service | sort -u); do
+  grep -q "^u $user " "$sysusers" || fail "a unit names the user $user, which sysusers.d does not make"
+done
+[ -f "$prefix/share/doc/coolplane/serial.conf" ] || fail "no drop-in for serial lines"
 "$prefix/bin/coolplane" check-config "$prefix/share/doc/coolplane/examples/tiny/site.yaml" >"$work/check.txt" 2>&1 ||
   fail "the installed example: $(cat "$work/check.txt")"
 pass

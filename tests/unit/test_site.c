@@ -540,8 +540,7 @@ int main(void)
             cmocka_unit_test(test_good_site),       cmocka_unit_test(r1_address_styles),
             cmocka_unit_test(r24_corpus),           cmocka_unit_test(test_all_errors_at_once),
             cmocka_unit_test(test_files),           cmocka_unit_test(test_environment_and_overlay),
-            cmocka_unit_test(test_service_folders),
-            cmocka_unit_test(test_nothing_but_air),
+            cmocka_unit_test(test_service_folders), cmocka_unit_test(test_nothing_but_air),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
