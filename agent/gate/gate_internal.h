@@ -61,7 +61,7 @@ struct gate {
         uint64_t d_rows;   /* steps it was learned from */
         uint8_t *y_ok, *onoff;
         unsigned valve_open_steps;
-        double power_w[4], chillers_on, max_inlet_c, total_power_w;
+        double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         bool blind; /* no certified output has a fresh good reading */
         bool in_step, handback, remote_released, first_scan_done;
         int64_t explored_ms, last_step_mono_ms;

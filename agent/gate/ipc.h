@@ -38,7 +38,7 @@ struct ipc_step {
         double u[IPC_U_MAX]; /* confirmed */
         double y[IPC_Y_MAX]; /* NaN = invalid */
         double d[IPC_D_MAX];
-        double power_w[4];  /* measured plant power: fans, chillers, pumps, towers; NaN = not metered */
+        double power_w[4];  /* measured plant power: fans, chillers, pumps, towers; NaN = not metered or not known now */
         double chillers_on; /* running chillers; NaN = unknown */
         double inlet_max_c; /* hottest good inlet; NaN = none */
 };

@@ -7,30 +7,63 @@
 #include <string.h>
 
 #include "agent/gate/gate_internal.h"
+#include "agent/points/total.h"
 
-/* Sum of the good readings of a role; NaN when none is good. */
-static double sum_role(const struct gate *g, enum role role, enum equipment_class cls, int64_t t_ms)
+static double reading(const struct gate *g, size_t point, int64_t t_ms)
 {
-        const struct site *site = g->a.site;
-        double sum = (double)NAN;
+        struct sample s = ptable_get(g->points, point, t_ms);
 
-        for (size_t i = 0; i < site->npoint; i++) {
-                const struct point *p = &site->point[i];
-                struct sample s;
-
-                if (p->role != role ||
-                    (cls != EQ_NONE && (p->equipment < 0 || site->equipment[p->equipment].cls != cls)))
-                        continue;
-                s = ptable_get(g->points, i, t_ms);
-                if (s.quality != QUALITY_BAD)
-                        sum = (isnan(sum) ? 0 : sum) + s.value;
-        }
-        return sum;
+        return s.quality == QUALITY_BAD ? (double)NAN : s.value;
 }
 
-static double zero_if_nan(double v)
+static struct total total_of(const struct gate *g, enum role role, int64_t t_ms)
 {
-        return isnan(v) ? 0 : v;
+        const struct site *site = g->a.site;
+        struct total t = {0};
+
+        for (size_t i = 0; i < site->npoint; i++)
+                if (site->point[i].role == role)
+                        total_add(&t, reading(g, i, t_ms));
+        return t;
+}
+
+/* Heat the chillers must carry: racks and fans by their meters, without a meter by their rating. A rack that has
+ * neither counts as a silent one; a fan that has neither is left to the capacity margin. NaN = unknown: no chiller
+ * stops. */
+static double cooling_load_w(const struct gate *g, const struct total *racks, const struct total *fans)
+{
+        const struct site *site = g->a.site;
+        struct total it = *racks, fan = *fans;
+
+        for (size_t i = 0; i < site->nequipment; i++) {
+                const struct equipment *e = &site->equipment[i];
+
+                if (e->cls == EQ_RACK && site_point_of(site, (int)i, ROLE_RACK_POWER) < 0)
+                        total_add(&it, e->power_w);
+                else if (e->cls == EQ_CRAH && isfinite(e->fan_power_w) &&
+                         site_point_of(site, (int)i, ROLE_CRAH_POWER) < 0)
+                        total_add(&fan, e->fan_power_w);
+        }
+        return total_value(&it) + (fan.all > 0 ? total_value(&fan) : 0);
+}
+
+/* Powers by what they drive, and what is known of their sum. */
+static void read_powers(struct gate *g, int64_t t_ms)
+{
+        static const enum role part[4] = {ROLE_CRAH_POWER, ROLE_CHILLER_POWER, ROLE_PUMP_POWER, ROLE_TOWER_POWER};
+        struct total racks = total_of(g, ROLE_RACK_POWER, t_ms), on = total_of(g, ROLE_CHILLER_STATUS, t_ms);
+
+        g->total_power_w = total_value(&racks);
+        for (size_t i = 0; i < 4; i++) {
+                struct total t = total_of(g, part[i], t_ms);
+
+                g->power_w[i] = total_value(&t);
+                if (t.all > 0)
+                        g->total_power_w += g->power_w[i];
+                if (i == 0)
+                        g->cooling_load_w = cooling_load_w(g, &racks, &t);
+        }
+        g->chillers_on = total_all_known(&on);
 }
 
 static void window_push(struct gate *g, const double *y, const double *u, const double *d)
@@ -172,7 +205,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         const struct layout *l = g->layout;
         int64_t t_ms = clk_t_ms(g->a.clk), mono_ms = clk_mono_ms(g->a.clk);
         int64_t ratio = g->a.site->slow_step_ms / g->a.site->fast_step_ms;
-        double *y = msg->y, *u = msg->u, *d = msg->d, it_w, fan_w;
+        double *y = msg->y, *u = msg->u, *d = msg->d;
         bool continuous;
 
         assert(l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX);
@@ -197,16 +230,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         g->first_scan_done = read_y(g, t_ms) || g->first_scan_done;
         for (size_t k = 0; k < l->nd; k++)
                 g->d_hi[k] = disturbance_hi(g, k, d[k]);
-        it_w = sum_role(g, ROLE_RACK_POWER, EQ_NONE, t_ms);
-        fan_w = sum_role(g, ROLE_CRAH_POWER, EQ_NONE, t_ms);
-        g->power_w[0] = fan_w;
-        g->power_w[1] = sum_role(g, ROLE_CHILLER_POWER, EQ_NONE, t_ms);
-        g->power_w[2] = sum_role(g, ROLE_PUMP_POWER, EQ_NONE, t_ms);
-        g->power_w[3] = sum_role(g, ROLE_TOWER_POWER, EQ_NONE, t_ms);
-        g->chillers_on = sum_role(g, ROLE_CHILLER_STATUS, EQ_NONE, t_ms);
-        g->total_power_w = it_w;
-        for (size_t i = 0; i < 4; i++)
-                g->total_power_w += zero_if_nan(g->power_w[i]);
+        read_powers(g, t_ms);
 
         if (g->last_step_mono_ms > 0 && g->status.exploring)
                 g->explored_ms += mono_ms - g->last_step_mono_ms;
@@ -220,7 +244,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
             .d_hi = g->d_hi,
             .y_ok = g->y_ok,
             .onoff_status = g->onoff,
-            .cooling_load_w = it_w + zero_if_nan(fan_w),
+            .cooling_load_w = g->cooling_load_w,
             .slow_step = ratio <= 1 || g->step % (uint64_t)ratio == 0,
             .no_warmer_water = no_headroom(g, t_ms),
         };

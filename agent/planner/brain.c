@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/points/total.h"
+
 #define FIT_EVERY 20     /* steps */
 #define ENERGY_EVERY 3   /* slow steps */
 #define FORGET 0.9998    /* 5000 steps, some 40 h */
@@ -32,24 +34,22 @@ static double *field(struct energy_sample *s, size_t i)
         return f[i];
 }
 
-static double mean_of_d(const struct brain *b, const double *d, enum d_kind kind, double *ret_sum)
+static struct total total_of_d(const struct brain *b, const double *d, enum d_kind kind)
 {
         const struct layout *l = b->a.layout;
-        double sum = 0.0;
-        size_t good = 0, all = 0;
+        struct total t = {0};
 
-        for (size_t k = 0; k < l->nd; k++) {
-                if (l->d[k].kind != (int)kind)
-                        continue;
-                all++;
-                if (isfinite(d[k])) {
-                        sum += d[k];
-                        good++;
-                }
-        }
-        if (ret_sum) /* scaled up for the few that are missing */
-                *ret_sum = 10 * good >= 9 * all && good ? sum / (double)good * (double)all : (double)NAN;
-        return good ? sum / (double)good : (double)NAN;
+        for (size_t k = 0; k < l->nd; k++)
+                if (l->d[k].kind == (int)kind)
+                        total_add(&t, d[k]);
+        return t;
+}
+
+static double mean_of_d(const struct brain *b, const double *d, enum d_kind kind)
+{
+        struct total t = total_of_d(b, d, kind);
+
+        return t.known ? t.sum / (double)t.known : (double)NAN;
 }
 
 static double mean_of_u(const struct brain *b, const double *u, enum plan_u_kind kind)
@@ -69,7 +69,8 @@ struct energy_sample brain_plant_sample(const struct brain *b, const struct obse
 {
         const struct layout *l = b->a.layout;
         struct energy_sample s = {.fan_ratio_cubed = (double)NAN, .chillers_on = o->chillers_on};
-        double fan = 0.0, rated = 0.0, it_w, valve = 0.0, on = 0.0;
+        struct total it = total_of_d(b, o->d, D_RACK_POWER);
+        double fan = 0.0, rated = 0.0, valve = 0.0, on = 0.0;
         size_t nvalve = 0, nchiller = 0;
 
         memcpy(s.power_w, o->power_w, sizeof s.power_w);
@@ -86,13 +87,14 @@ struct energy_sample brain_plant_sample(const struct brain *b, const struct obse
                 s.fan_ratio_cubed = fan / rated;
         if (!isfinite(s.chillers_on) && nchiller)
                 s.chillers_on = on;
-        (void)mean_of_d(b, o->d, D_RACK_POWER, &it_w);
-        s.heat_w = it_w + (isfinite(o->power_w[ENERGY_FANS]) ? o->power_w[ENERGY_FANS] : rated > 0.0 ? fan : 0.0);
-        s.chwst_c = mean_of_d(b, o->d, D_CHW_TEMP, NULL);
+        s.heat_w = total_value(&it) + (isfinite(o->power_w[ENERGY_FANS]) ? o->power_w[ENERGY_FANS]
+                                       : rated > 0.0                     ? fan
+                                                                         : 0.0);
+        s.chwst_c = mean_of_d(b, o->d, D_CHW_TEMP);
         if (!isfinite(s.chwst_c))
                 s.chwst_c = mean_of_u(b, o->u, PLAN_U_CHWST);
         s.cwst_c = mean_of_u(b, o->u, PLAN_U_CWST);
-        s.wetbulb_c = mean_of_d(b, o->d, D_WETBULB, NULL);
+        s.wetbulb_c = mean_of_d(b, o->d, D_WETBULB);
         for (size_t i = 0; i < l->ny; i++) {
                 if (l->y[i].kind != Y_VALVE || !isfinite(o->y[i]))
                         continue;

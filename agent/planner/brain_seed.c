@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "agent/points/total.h"
 #include "agent/store/dataset.h"
 
 #define SEED_MS ((int64_t)24 * 3600 * 1000)
@@ -42,24 +43,21 @@ static int part_of(enum role role)
         }
 }
 
-/* Sums of the metered points; NaN when none is metered or one of them is silent. */
+/* Sums of the metered points, and the number of running chillers. */
 static void sum_parts(const struct seeding *s, double *ret_sum)
 {
         const struct site *site = s->b->a.site;
-        size_t n[ENERGY_PARTS + 1] = {0};
+        struct total t[ENERGY_PARTS + 1] = {0};
 
-        for (int k = 0; k <= ENERGY_PARTS; k++)
-                ret_sum[k] = 0.0;
         for (size_t i = 0; i < site->npoint; i++) {
                 const int k = part_of(site->point[i].role);
-                if (k < 0)
-                        continue;
-                n[k]++;
-                ret_sum[k] += s->end_t_ms - s->t_ms[i] <= POWER_STALE_STEPS * s->step_ms ? s->value[i] : (double)NAN;
+                if (k >= 0)
+                        total_add(&t[k], s->end_t_ms - s->t_ms[i] <= POWER_STALE_STEPS * s->step_ms ? s->value[i]
+                                                                                                    : (double)NAN);
         }
-        for (int k = 0; k <= ENERGY_PARTS; k++)
-                if (n[k] == 0)
-                        ret_sum[k] = (double)NAN;
+        for (int k = 0; k < ENERGY_PARTS; k++)
+                ret_sum[k] = total_value(&t[k]);
+        ret_sum[ENERGY_PARTS] = total_all_known(&t[ENERGY_PARTS]);
 }
 
 static void close_row(struct seeding *s)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/planner/train.h"
+#include "agent/points/total.h"
 
 #define FAN_RUNS_RATIO 0.05
 #define STATUS_HOLD_STEPS 10
@@ -198,8 +199,8 @@ static void row_state(const struct energy_pass *p, size_t k, struct mean *fan, s
         const struct layout *l = p->l;
         const double *u = p->ds->u + k * l->nu, *y = p->ds->y + k * l->ny, *d = p->ds->d + k * l->nd;
         struct mean chw_sp = {0}, chw = {0}, cw = {0}, wet = {0}, valve = {0};
-        double it_w = 0.0, fan_w;
-        size_t racks = 0;
+        struct total it = {0};
+        double fan_w;
         mean_add(fan, fan_share(l, u, &fan_w));
         for (size_t j = 0; j < l->nu; j++) {
                 if (l->u[j].kind == U_CHWST)
@@ -209,8 +210,7 @@ static void row_state(const struct energy_pass *p, size_t k, struct mean *fan, s
         }
         for (size_t j = 0; j < l->nd; j++) {
                 if (l->d[j].kind == D_RACK_POWER) {
-                        it_w += d[j]; /* one unknown rack: load unknown */
-                        racks++;
+                        total_add(&it, d[j]);
                 } else if (l->d[j].kind == D_CHW_TEMP) {
                         mean_add(&chw, d[j]);
                 } else if (l->d[j].kind == D_WETBULB) {
@@ -220,7 +220,7 @@ static void row_state(const struct energy_pass *p, size_t k, struct mean *fan, s
         for (size_t i = 0; i < l->ny; i++)
                 if (l->y[i].kind == Y_VALVE)
                         mean_add(&valve, y[i]);
-        mean_add(heat, racks ? it_w + fan_w : (double)NAN);
+        mean_add(heat, total_value(&it) + fan_w);
         mean_add(&t[0], mean_of(chw.n ? &chw : &chw_sp));
         mean_add(&t[1], mean_of(&cw));
         mean_add(&t[2], mean_of(&wet));
@@ -230,14 +230,12 @@ static void row_state(const struct energy_pass *p, size_t k, struct mean *fan, s
 static void close_bucket(struct energy_pass *p)
 {
         const struct site *site = p->l->site;
-        double part[ENERGY_PARTS + 1] = {0};
-        size_t metered[ENERGY_PARTS + 1] = {0};
+        struct total part[ENERGY_PARTS + 1] = {0};
         for (size_t k = 0; k < site->npoint; k++) {
                 int slot = slot_of(site->point[k].role);
                 if (slot < 0)
                         continue;
-                metered[slot]++;
-                part[slot] += p->n[k] ? p->sum[k] / p->n[k] : (double)NAN; /* one meter silent: part unknown */
+                total_add(&part[slot], p->n[k] ? p->sum[k] / p->n[k] : (double)NAN);
                 p->sum[k] = 0.0;
                 p->n[k] = 0;
         }
@@ -252,11 +250,11 @@ static void close_bucket(struct energy_pass *p)
             .chwst_c = mean_of(&t[0]),
             .cwst_c = mean_of(&t[1]),
             .wetbulb_c = mean_of(&t[2]),
-            .chillers_on = metered[CHILLERS_ON] ? part[CHILLERS_ON] : (double)NAN,
+            .chillers_on = total_all_known(&part[CHILLERS_ON]),
             .valve_mean_ratio = mean_of(&t[3]),
         };
         for (size_t k = 0; k < ENERGY_PARTS; k++)
-                s.power_w[k] = metered[k] ? part[k] : (double)NAN;
+                s.power_w[k] = total_value(&part[k]);
         struct energy_info before, after;
         energy_info(p->e, &before);
         energy_add(p->e, &s);

@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+
+#include "agent/points/total.h"
 #include <string.h>
 
-#define GAP_STEPS 10           /* more empty steps than this start a new segment */
-#define ZONE_INVALID_RATIO 0.1 /* a zone's power is unknown when more of its racks than this are */
+#define GAP_STEPS 10 /* more empty steps than this start a new segment */
 
 struct slot {
         double sum, value; /* of this step; last value carried */
@@ -121,23 +122,13 @@ static double close_slot(const struct resampler *r, struct slot *w, int64_t t_ms
         return w->any && (w->last_wins || age <= r->hold) ? w->value : (double)NAN;
 }
 
-/* Sum of the zone's rack powers, scaled up for the few racks that are unknown. */
 static double zone_power(const struct layout *l, int zone, const double *d)
 {
-        size_t n = 0, known = 0;
-        double sum = 0;
-        for (size_t i = 0; i < l->nd; i++) {
-                if (l->d[i].kind != D_RACK_POWER || l->d[i].zone != zone)
-                        continue;
-                n++;
-                if (isfinite(d[i])) {
-                        known++;
-                        sum += d[i];
-                }
-        }
-        if (known == 0 || (double)(n - known) > ZONE_INVALID_RATIO * (double)n)
-                return (double)NAN;
-        return sum * (double)n / (double)known;
+        struct total t = {0};
+        for (size_t i = 0; i < l->nd; i++)
+                if (l->d[i].kind == D_RACK_POWER && l->d[i].zone == zone)
+                        total_add(&t, d[i]);
+        return total_value(&t);
 }
 
 void resampler_row(struct resampler *r, int64_t t_ms, double *ret_y, double *ret_u, double *ret_d, uint32_t *ret_age)

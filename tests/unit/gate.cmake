@@ -2,3 +2,5 @@
 coolplane_unit_test(test_inventory LINK coolplane_inventory)
 coolplane_unit_test(test_gate LINK coolplane_gate coolplane_drivers)
 target_compile_definitions(test_gate PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+coolplane_unit_test(test_gate_step LINK coolplane_gate coolplane_drivers)
+target_compile_definitions(test_gate_step PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* A gate on the annex site (tests/data/annex) with a virtual clock and an actuator that only records. */
+#ifndef TESTS_UNIT_GATE_RIG_H
+#define TESTS_UNIT_GATE_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/gate/gate.h"
+
+enum { WRITES_MAX = 4096, STEP_MS = 10000 };
+
+struct rig {
+        struct site *site;
+        struct clk clk;
+        struct gate *gate;
+        struct write_request write[WRITES_MAX];
+        size_t nwrite, done;
+        double *value; /* [npoint] what the plant shows, SI */
+        bool obey;     /* writes change what the plant shows */
+        struct ipc_step step;
+};
+
+static inline int record(void *self, const struct write_request *req)
+{
+        struct rig *r = self;
+
+        assert_true(r->nwrite < WRITES_MAX);
+        r->write[r->nwrite++] = *req;
+        if (r->obey)
+                r->value[req->point] = req->value;
+        return 0;
+}
+
+static inline int point(const struct rig *r, const char *tail)
+{
+        char name[POINT_NAME_MAX];
+        int i;
+
+        (void)snprintf(name, sizeof name, "annex/comms/%s", tail);
+        i = site_find_point(r->site, name);
+        assert_true(i >= 0);
+        return i;
+}
+
+static inline void load_site(struct rig *r)
+{
+        char dir[] = "/tmp/coolplane-gate.XXXXXX", path[64], command[512];
+        struct site_errors *errors;
+
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(command, sizeof command,
+                       "sed 's/@PORT@/1502/' '%s/tests/data/annex/site.yaml' >%s/site.yaml && cp "
+                       "'%s/tests/data/annex/points.csv' %s/",
+                       SOURCE_DIR, dir, SOURCE_DIR, dir);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
+        (void)snprintf(path, sizeof path, "%s/site.yaml", dir);
+        if (site_load(path, &r->site, &errors) < 0)
+                site_errors_print(errors, stderr);
+        site_errors_free(errors);
+        assert_non_null(r->site);
+        (void)snprintf(command, sizeof command, "rm -r %s", dir);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
+}
+
+static inline struct rig *rig_new(bool acting)
+{
+        struct rig *r = calloc(1, sizeof *r);
+
+        assert_non_null(r);
+        load_site(r);
+        clk_init_virtual(&r->clk, 1752537600000);
+        assert_int_equal(gate_create(&(struct gate_args){.site = r->site,
+                                                         .clk = &r->clk,
+                                                         .actuator = {acting ? record : NULL, r},
+                                                         .run_mode = "sim",
+                                                         .acting = acting},
+                                     &r->gate),
+                         0);
+        r->obey = true;
+        r->value = calloc(r->site->npoint, sizeof *r->value);
+        for (size_t i = 0; i < r->site->npoint; i++)
+                switch (r->site->point[i].role) {
+                case ROLE_INLET_TEMP:
+                        r->value[i] = 21;
+                        break;
+                case ROLE_SAT:
+                case ROLE_SAT_SP:
+                        r->value[i] = 17.8;
+                        break;
+                case ROLE_RAT:
+                        r->value[i] = 27;
+                        break;
+                case ROLE_FAN_CMD:
+                        r->value[i] = 0.9;
+                        break;
+                case ROLE_RACK_POWER:
+                        r->value[i] = 4000;
+                        break;
+                case ROLE_REMOTE_STATUS:
+                case ROLE_REMOTE_ENABLE:
+                        r->value[i] = 1;
+                        break;
+                default:
+                        r->value[i] = 1000;
+                }
+        return r;
+}
+
+static inline void rig_free(struct rig *r)
+{
+        gate_free(r->gate);
+        site_free(r->site);
+        free(r->value);
+        free(r);
+}
+
+/* Everything the plant shows, except points of `skip` role. */
+static inline void scan(struct rig *r, enum role skip)
+{
+        for (size_t i = 0; i < r->site->npoint; i++) {
+                struct sample s = {.point = (uint32_t)i, .t_ms = clk_t_ms(&r->clk), .value = r->value[i], .raw = 0};
+
+                if (r->site->point[i].role != skip || skip == ROLE_NONE)
+                        gate_samples(r->gate, &s, 1);
+        }
+}
+
+static inline void finish_writes(struct rig *r, enum write_result result)
+{
+        for (; r->done < r->nwrite; r->done++)
+                gate_write_done(r->gate, &(struct write_outcome){.id = r->write[r->done].id,
+                                                                 .point = r->write[r->done].point,
+                                                                 .result = result,
+                                                                 .written = r->write[r->done].value,
+                                                                 .read_back = r->write[r->done].value,
+                                                                 .t_ms = clk_t_ms(&r->clk)});
+}
+
+static inline void advance(struct rig *r, enum role skip)
+{
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS);
+        scan(r, skip);
+        gate_step_begin(r->gate, &r->step);
+}
+
+/* A proposal equal to the present setpoints. */
+static inline void proposal(struct rig *r, struct ipc_proposal *p)
+{
+        memset(p, 0, sizeof *p);
+        ipc_head_init(&p->head, IPC_PROPOSAL, r->step.head.seq, r->step.head.t_ms, r->site->hash);
+        p->nu = r->step.nu;
+        p->in_distribution = 1;
+        memcpy(p->u, r->step.u, sizeof p->u);
+        p->predicted_w = p->predicted_std_w = p->predicted_max_inlet_c = (double)NAN;
+}
+
+/* Last write to a point since `from`, or −1. */
+static inline ptrdiff_t last_write(const struct rig *r, size_t from, int pt)
+{
+        for (size_t i = r->nwrite; i > from; i--)
+                if (r->write[i - 1].point == (uint32_t)pt)
+                        return (ptrdiff_t)i - 1;
+        return -1;
+}
+
+static inline struct gate_status status(const struct rig *r)
+{
+        struct gate_status s;
+
+        gate_status(r->gate, &s);
+        return s;
+}
+
+#endif
