@@ -149,7 +149,7 @@ int safety_envelope_validate(const struct safety_envelope *e, const char **reter
                 index = i;
         }
         for (size_t d = 0; !what && d < e->nd; d++) {
-                what = isfinite(e->d_max[d]) ? NULL : "d_max";
+                what = e->d_max[d] > -(double)INFINITY ? NULL : "d_max";
                 index = d;
         }
         if (!what)

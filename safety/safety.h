@@ -72,7 +72,8 @@ struct safety_envelope {
         size_t ncert;      /* certified outputs */
         const struct safety_u *u;
         const struct safety_y *cert; /* [ncert] */
-        const double *d_max;         /* [nd] worst plausible disturbance for the terminal set (coefficients ≥ 0) */
+        const double *d_max;         /* [nd] worst plausible disturbance for the terminal set (coefficients ≥ 0);
+                                      * INFINITY = unknown: what reads it has no terminal set */
         double step_s;               /* control step */
         size_t horizon;              /* steps, e.g. 20 */
         double capacity_margin;      /* running capacity ≥ load × (1 + margin), e.g. 0.15 */

@@ -7,6 +7,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/hash.h"
 #include "agent/cli/cli.h"
+#include "agent/gate/envelope.h"
 #include "agent/points/site.h"
 
 static const char help[] =
@@ -61,6 +62,11 @@ int verb_check_config(int argc, char **argv)
         if (e == NULL) {
                 (void)fprintf(stderr, "coolplane: out of memory\n");
                 return EXIT_GENERIC;
+        }
+        if (rc == 0) {
+                rc = gate_check_site(s, e);
+                if (rc < 0)
+                        s = site_free(s);
         }
         if (json) {
                 print_json(path, s, e);

@@ -168,6 +168,7 @@ static void points_json(const struct site *s)
                 number("default", p, p->default_value, false);
                 number("tol", p, p->tol, true);
                 number("max_step", p, p->max_step, true);
+                number("dead_band", p, p->dead_band, true);
                 number("resolution", p, point_resolution(p), true);
                 (void)printf(",\"safe_dir\":%d,\"stale_after_s\":%.9g,\"frozen_after_s\":%.9g,\"settle_s\":%.9g}",
                              p->safe_dir, (double)p->stale_after_ms / 1e3, (double)p->frozen_after_ms / 1e3,

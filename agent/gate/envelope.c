@@ -5,29 +5,72 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "agent/gate/gate_internal.h"
+#include "agent/gate/envelope.h"
 
-/* Defaults where the point map gives no max_step, per fast step. */
+/* Defaults where the point map gives no max_step, per fast step; a coarser register moves by one count. */
 #define STEP_SAT_K 0.5
 #define STEP_FAN_RATIO 0.05
 #define STEP_WATER_K 1.0
 #define STEP_CW_K 1.0
-/* Without a rating a rack is taken to draw at most this. */
-#define RACK_POWER_W 20000.0
-/* Warmest chilled water, outdoor wet and dry bulb the terminal set reckons with. */
-#define CHW_MAX_C 20.0
+/* Defaults where the point map gives no dead_band. */
+#define DEAD_BAND_K 0.2
+#define DEAD_BAND_RATIO 0.02
+/* Outdoor wet and dry bulb and return air the terminal set reckons with. */
 #define WETBULB_MAX_C 35.0
 #define OAT_MAX_C 50.0
+/* Time spans, s; as steps in struct gate_spans. */
+#define SPAN_HORIZON_S 360.0
+#define SPAN_FIVE_MIN_S 300.0
+#define SPAN_MEMORY_S (30.0 / (1 - 0.998)) /* about four hours */
+#define SPAN_DAY_S 86400.0
+
+static double steps(double span_s, double step_s, double least, double most)
+{
+        return fmin(fmax(ceil(span_s / step_s - 1e-9), least), most);
+}
+
+struct gate_spans gate_spans(double step_s)
+{
+        struct gate_spans s = {
+            .horizon = (size_t)steps(SPAN_HORIZON_S, step_s, 4, 60),
+            .w_horizon = (unsigned)steps(SPAN_FIVE_MIN_S, step_s, 2, ARX_HORIZON_MAX),
+            .persist = (unsigned)steps(SPAN_FIVE_MIN_S, step_s, 2, 100),
+            .hold = (unsigned)fmax(1, floor(SPAN_FIVE_MIN_S / step_s + 1e-9)),
+            .forget = fmax(0.9, pow(1 - 30.0 / SPAN_MEMORY_S, step_s / 30)),
+            .day_weight = fmin(step_s / SPAN_DAY_S, 0.1),
+        };
+
+        s.window = (s.w_horizon > 4 ? s.w_horizon : 4) + 1;
+        return s;
+}
 
 static double fallback(double v, double other)
 {
         return isfinite(v) ? v : other;
 }
 
-static void envelope_u(const struct gate *g, size_t j, struct safety_u *ret)
+/* The chilled-water reading a setpoint drives: its own equipment's, else the common header's, else the first. */
+static size_t driven(const struct layout *l, int equipment)
 {
-        const struct site *site = g->a.site;
-        const struct layout_var *v = &g->layout->u[j];
+        int k = layout_find_d(l, D_CHW_TEMP, equipment);
+
+        for (size_t i = 0; k < 0 && i < l->nd; i++)
+                if (l->d[i].kind == D_CHW_TEMP)
+                        k = (int)i; /* with a header there is only the header (layout.c) */
+        return k < 0 ? SAFETY_NO_D : SAFETY_DRIVES(k);
+}
+
+/* Smallest proposed change that is made: never below one count, never above what one step may change. Just under the
+ * figure, so that a change of exactly that much is made. */
+static double dead_band(const struct point *p, const struct safety_u *u, double by_role)
+{
+        return fmax(fallback(p->dead_band, fmin(by_role, u->rate)), u->step) * (1 - 1e-6);
+}
+
+static void envelope_u(const struct layout *l, size_t j, struct safety_u *ret)
+{
+        const struct site *site = l->site;
+        const struct layout_var *v = &l->u[j];
         const struct point *p = &site->point[v->point];
         const struct site_limits *lim = &site->limits;
         struct safety_u u = {.kind = SAFETY_U_CONTINUOUS, .safe_dir = p->safe_dir, .lo = p->min, .hi = p->max};
@@ -35,15 +78,15 @@ static void envelope_u(const struct gate *g, size_t j, struct safety_u *ret)
         double ratio = (double)site->slow_step_ms / (double)site->fast_step_ms, per_step;
 
         u.step = point_resolution(p);
-        u.origin = p->offset;
+        u.origin = point_origin(p);
         switch ((enum u_kind)v->kind) {
         case U_SAT:
                 u.fast = 1;
-                u.rate = fallback(p->max_step, STEP_SAT_K);
+                u.rate = fallback(p->max_step, fmax(STEP_SAT_K, u.step));
                 break;
         case U_FAN:
                 u.fast = 1;
-                u.rate = fallback(p->max_step, STEP_FAN_RATIO);
+                u.rate = fallback(p->max_step, fmax(STEP_FAN_RATIO, u.step));
                 break;
         case U_CHWST:
                 u.lo = fmax(u.lo, lim->chwst_min_c);
@@ -56,6 +99,8 @@ static void envelope_u(const struct gate *g, size_t j, struct safety_u *ret)
                 break;
         case U_CHILLER:
                 u.kind = SAFETY_U_ONOFF;
+                u.step = 1; /* 0 and 1 are what it has (check.c), whatever the register counts in */
+                u.origin = 0;
                 u.rate = 1;
                 if (v->equipment >= 0) {
                         const struct equipment *e = &site->equipment[v->equipment];
@@ -67,29 +112,39 @@ static void envelope_u(const struct gate *g, size_t j, struct safety_u *ret)
                 }
                 break;
         }
+        if (u.kind == SAFETY_U_CONTINUOUS)
+                u.dead_band = dead_band(p, &u, v->kind == U_FAN ? DEAD_BAND_RATIO : DEAD_BAND_K);
+        if (v->kind == U_CHWST)
+                u.drives_d = driven(l, v->equipment);
         u.backup_rate = u.hi - u.lo;
         u.nominal = fallback(p->default_value, u.safe_dir > 0 ? u.hi : u.lo);
         u.nominal = fmin(fmax(u.nominal, u.lo), u.hi);
         *ret = u;
 }
 
-/* Worst plausible disturbance, for the terminal set. */
-static double worst_disturbance(const struct gate *g, size_t k)
+static double rated_w(const struct equipment *e)
 {
-        const struct site *site = g->a.site;
-        const struct layout_var *v = &g->layout->d[k];
+        return fallback(e->power_w, (double)INFINITY);
+}
+
+/* Worst plausible disturbance, for the terminal set. A rack without a rating may draw anything: nothing it heats has a
+ * terminal set. */
+static double worst_disturbance(const struct layout *l, size_t k)
+{
+        const struct site *site = l->site;
+        const struct layout_var *v = &l->d[k];
         double sum = 0;
 
         switch ((enum d_kind)v->kind) {
         case D_RACK_POWER:
-                return v->equipment >= 0 ? fallback(site->equipment[v->equipment].power_w, RACK_POWER_W) : RACK_POWER_W;
+                return v->equipment >= 0 ? rated_w(&site->equipment[v->equipment]) : (double)INFINITY;
         case D_ZONE_POWER:
                 for (size_t i = 0; i < site->nequipment; i++)
                         if (site->equipment[i].cls == EQ_RACK && site->equipment[i].zone == v->zone)
-                                sum += fallback(site->equipment[i].power_w, RACK_POWER_W);
+                                sum += rated_w(&site->equipment[i]);
                 return sum;
         case D_CHW_TEMP:
-                return CHW_MAX_C;
+                return site->limits.chwst_max_c;
         case D_WETBULB:
                 return WETBULB_MAX_C;
         case D_OAT:
@@ -112,44 +167,55 @@ static bool certified(const struct layout *l, size_t i)
         return true;
 }
 
-int gate_envelope_build(struct gate *g)
+int gate_envelope_build(const struct layout *l, struct gate_envelope *ret)
 {
-        const struct layout *l = g->layout;
-        const struct site_limits *lim = &g->a.site->limits;
+        const struct site_limits *lim = &l->site->limits;
+        struct gate_spans span = gate_spans(l->step_s);
+        struct gate_envelope e = {.u = calloc(l->nu + 1, sizeof *e.u),
+                                  .cert = calloc(l->ny + 1, sizeof *e.cert),
+                                  .d_max = calloc(l->nd + 1, sizeof *e.d_max)};
         size_t ncert = 0;
 
-        g->env_u = calloc(l->nu ? l->nu : 1, sizeof *g->env_u);
-        g->env_cert = calloc(l->ny ? l->ny : 1, sizeof *g->env_cert);
-        g->env_d_max = calloc(l->nd ? l->nd : 1, sizeof *g->env_d_max);
-        if (!g->env_u || !g->env_cert || !g->env_d_max)
+        if (!e.u || !e.cert || !e.d_max) {
+                gate_envelope_free(&e);
                 return -ENOMEM;
+        }
         for (size_t j = 0; j < l->nu; j++)
-                envelope_u(g, j, &g->env_u[j]);
+                envelope_u(l, j, &e.u[j]);
         for (size_t i = 0; i < l->ny; i++)
                 if (certified(l, i))
-                        g->env_cert[ncert++] =
+                        e.cert[ncert++] =
                             (struct safety_y){.row = i,
                                               .hi = lim->inlet_allowable_c,
                                               .lo = (double)NAN,
                                               .trip = lim->inlet_allowable_c,
                                               .soft_k = lim->inlet_allowable_c - lim->inlet_recommended_c};
         for (size_t k = 0; k < l->nd; k++)
-                g->env_d_max[k] = worst_disturbance(g, k);
-        g->envelope = (struct safety_envelope){
+                e.d_max[k] = worst_disturbance(l, k);
+        e.safety = (struct safety_envelope){
             .nu = l->nu,
             .ny = l->ny,
             .nd = l->nd,
             .ncert = ncert,
-            .u = g->env_u,
-            .cert = g->env_cert,
-            .d_max = g->env_d_max,
+            .u = e.u,
+            .cert = e.cert,
+            .d_max = e.d_max,
             .step_s = l->step_s,
-            .horizon = GATE_HORIZON,
+            .horizon = span.horizon,
             .delta = GATE_DELTA,
             .reserve = GATE_RESERVE_K,
             .capacity_margin = 0.15,
-            .hold_steps = (unsigned)fmax(1.0, 300.0 / l->step_s),
-            .required_persist = 10,
+            .hold_steps = span.hold,
+            .required_persist = span.persist,
         };
+        *ret = e;
         return 0;
+}
+
+void gate_envelope_free(struct gate_envelope *e)
+{
+        free(e->u);
+        free(e->cert);
+        free(e->d_max);
+        *e = (struct gate_envelope){0};
 }

@@ -36,7 +36,7 @@ static int create_arrays(struct gate *g)
 {
         const struct layout *l = g->layout;
 
-        g->window_cap = g->structure->lag_max + GATE_WINDOW;
+        g->window_cap = g->structure->lag_max + g->span.window;
         g->window_y = calloc(g->window_cap * (l->ny + 1), sizeof(double));
         g->window_u = calloc(g->window_cap * (l->nu + 1), sizeof(double));
         g->window_d = calloc(g->window_cap * (l->nd + 1), sizeof(double));
@@ -56,11 +56,11 @@ static int create_safety(struct gate *g)
 {
         const char *what;
         size_t index, size;
-        int r = gate_envelope_build(g);
+        int r = gate_envelope_build(g->layout, &g->envelope);
 
         if (r < 0)
                 return r;
-        if (g->envelope.nu < 1 || g->envelope.ncert < 1) {
+        if (g->envelope.safety.nu < 1 || g->envelope.safety.ncert < 1) {
                 g->a.acting = false;
                 g->status.watching = true;
                 gate_event(g, 5, "gate", "nothing to command under a certified limit: watching only");
@@ -68,7 +68,7 @@ static int create_safety(struct gate *g)
                 g->watch_work = calloc(arx_predict_work(g->model, 1) + 1, sizeof(double));
                 return g->watch_y && g->watch_work ? 0 : -ENOMEM;
         }
-        r = safety_envelope_validate(&g->envelope, &what, &index);
+        r = safety_envelope_validate(&g->envelope.safety, &what, &index);
         if (r < 0) {
                 char text[160];
 
@@ -76,11 +76,11 @@ static int create_safety(struct gate *g)
                 gate_event(g, 3, "gate", text);
                 return r;
         }
-        size = safety_memsize(&g->envelope, g->structure);
+        size = safety_memsize(&g->envelope.safety, g->structure);
         g->safety_mem = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
         if (!g->safety_mem)
                 return -ENOMEM;
-        return safety_create(g->safety_mem, size, &g->envelope, g->model, &g->safety);
+        return safety_create(g->safety_mem, size, &g->envelope.safety, g->model, &g->safety);
 }
 
 /* Equipment timers of the run before this one. */
@@ -126,6 +126,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         r = layout_create(args->site, &g->layout);
         if (r < 0)
                 goto fail;
+        g->span = gate_spans(g->layout->step_s);
         r = ptable_create(args->site->point, args->site->npoint, &g->points);
         if (r < 0)
                 goto fail;
@@ -183,9 +184,7 @@ struct gate *gate_free(struct gate *g)
         free(g->watch_work);
         free(g->model_mem);
         free(g->structure);
-        free(g->env_u);
-        free(g->env_cert);
-        free(g->env_d_max);
+        gate_envelope_free(&g->envelope);
         free(g->window_y);
         free(g->window_u);
         free(g->window_d);
@@ -298,7 +297,7 @@ void gate_handback_begin(struct gate *g, const char *why)
                 nominal.nu = (uint32_t)g->layout->nu;
                 nominal.in_distribution = 1;
                 for (size_t j = 0; j < g->layout->nu; j++)
-                        nominal.u[j] = g->env_u[j].nominal;
+                        nominal.u[j] = g->envelope.u[j].nominal;
                 nominal.predicted_w = nominal.predicted_std_w = nominal.predicted_max_inlet_c = (double)NAN;
                 (void)snprintf(nominal.move_name, sizeof nominal.move_name, "hand-back to local setpoints");
                 gate_step_end(g, &nominal, false);

@@ -7,6 +7,7 @@
 
 #include "agent/base/hash.h"
 #include "agent/gate/actuate.h"
+#include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
 #include "agent/points/quality.h"
 #include "agent/store/dataset.h"
@@ -15,16 +16,11 @@
 
 enum {
         GATE_TIMERS_MAX = 256,
-        GATE_HORIZON = 12,   /* steps the worst case looks ahead */
         GATE_QUEUE = 4096,   /* samples waiting for the store */
-        GATE_WINDOW = 11,    /* rows of history: ten transitions anchor the worst case (arx_worst) */
         GATE_HOLD_STEPS = 3, /* a missing reading is carried this many steps in the model's window */
         GATE_FIT_EVERY = 20, /* steps between refits of the safety model */
         GATE_FIT_MIN = 60,   /* samples a row needs before its fit counts */
 };
-
-#define GATE_RESERVE_K 0.5 /* margin a move toward less cooling must leave */
-#define GATE_DELTA 0.05    /* 1 − confidence of the model set */
 
 struct gate {
         struct gate_args a;
@@ -45,10 +41,8 @@ struct gate {
         struct arx *model;
         struct safety *safety;        /* NULL: nothing can be commanded or certified here, the gate only watches */
         double *watch_y, *watch_work; /* then: the model's forecast of the next row */
-        struct safety_envelope envelope;
-        struct safety_u *env_u;
-        struct safety_y *env_cert;
-        double *env_d_max;
+        struct gate_spans span;
+        struct gate_envelope envelope;
         size_t fit_countdown;
         bool store_models; /* a new fit is waiting for its hourly registration */
         int64_t model_stored_mono_ms;
@@ -80,8 +74,6 @@ struct gate {
 
 /* gate.c: a write to the store failed or worked again; long outages end in RELEASE */
 void gate_store_trouble(struct gate *g, bool failed);
-/* envelope.c: the safety envelope of a site */
-int gate_envelope_build(struct gate *g);
 /* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */
 void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms);
 /* learn.c: the safety model, identified from the gate's own samples */

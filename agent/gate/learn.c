@@ -37,9 +37,9 @@ int gate_model_create(struct gate *g)
         arx_args_default(&args);
         args.delta = GATE_DELTA;
         args.set = ARX_SET_ASYMPTOTIC;
-        args.w_horizon = 10; /* 5 min at 30 s */
+        args.w_horizon = g->span.w_horizon;
         args.w_quantile = 0.97;
-        args.forget = 0.998; /* about four hours: the gains move with the operating point */
+        args.forget = g->span.forget;
         args.anchor = true;
         r = arx_create(g->model_mem, size, g->structure, &args, lo, hi, &g->model);
 out:

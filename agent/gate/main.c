@@ -12,6 +12,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
 #include "agent/base/parse.h"
+#include "agent/gate/envelope.h"
 #include "agent/gate/wire.h"
 
 static const char help[] =
@@ -137,10 +138,14 @@ int main(int argc, char **argv)
         if (r >= 0)
                 return r;
         r = site_load(o.config, &site, &errors);
+        if (r >= 0)
+                r = gate_check_site(site, errors);
         site_errors_print(errors, stderr);
         site_errors_free(errors);
-        if (r < 0)
+        if (r < 0) {
+                site_free(site);
                 return EXIT_CONFIG;
+        }
         if (o.check) {
                 site_free(site);
                 return EXIT_OK;

@@ -98,27 +98,26 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
         case D_MAT:
         case D_WETBULB:
         case D_OAT:
-                rise = fmax(0.2, 3 * sqrt(g->d_change2[k]));
-                break;
+                return now + fmax(0.2, 3 * sqrt(g->d_change2[k]));
         default:
                 rise = 0; /* ratios of equipment: what they do now */
         }
         hi = now + rise;
-        return fmin(hi, fmax(now, g->env_d_max[k]));
+        return fmin(hi, fmax(now, g->envelope.d_max[k]));
 }
 
 /* How much the disturbances move within one horizon: the window's span scaled up as a random walk would. */
 static void learn_disturbances(struct gate *g)
 {
         const struct layout *l = g->layout;
-        double scale = (double)g->envelope.horizon / (double)(g->window_cap - 1);
+        double scale = (double)g->envelope.safety.horizon / (double)(g->window_cap - 1);
 
         if (g->window_n < g->window_cap)
                 return;
         g->d_rows++;
         for (size_t k = 0; k < l->nd; k++) {
                 double change = g->window_d[(g->window_n - 1) * l->nd + k] - g->window_d[k];
-                double weight = fmax(1.0 / 2880, 1.0 / (double)g->d_rows);
+                double weight = fmax(g->span.day_weight, 1.0 / (double)g->d_rows);
 
                 if (isfinite(change))
                         g->d_change2[k] += weight * (scale * change * change - g->d_change2[k]);
@@ -167,8 +166,8 @@ static bool read_y(struct gate *g, int64_t t_ms)
                 if (!(g->max_inlet_c >= s.value))
                         g->max_inlet_c = s.value;
         }
-        for (size_t k = 0; k < g->envelope.ncert; k++)
-                any = any || g->y_ok[g->env_cert[k].row] == COND_TRUE;
+        for (size_t k = 0; k < g->envelope.safety.ncert; k++)
+                any = any || g->y_ok[g->envelope.cert[k].row] == COND_TRUE;
         g->blind = !any;
         return any;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/points/codec.h"
 #include "agent/points/site_internal.h"
 #include "agent/points/units.h"
 
@@ -291,6 +292,15 @@ static void check_written(struct builder *b, size_t i)
         else if (dir != 0 && p->safe_dir != dir)
                 bad(b, at, "safe_dir: for a %s the direction of more cooling is %c", role_str(p->role),
                     dir > 0 ? '+' : '-');
+        if (p->role == ROLE_CHILLER_ENABLE && p->safe_dir != 1)
+                bad(b, at, "safe_dir: a writable %s needs it (+)", role_str(p->role));
+        if (p->role == ROLE_CHILLER_ENABLE &&
+            !(p->min == 0 && p->max == 1 && codec_quantise(p, 0) == 0 && codec_quantise(p, 1) == 1))
+                bad(b, at, "a writable %s goes from min 0 to max 1, and its register must have both values",
+                    role_str(p->role));
+        if (p->role == ROLE_CHWST_SP && !(p->min <= b->s->limits.chwst_max_c && p->max >= b->s->limits.chwst_min_c))
+                bad(b, at, "min..max (%g to %g °C) lies outside limits.chwst_min..chwst_max (%g to %g °C)", p->min,
+                    p->max, b->s->limits.chwst_min_c, b->s->limits.chwst_max_c);
         if (!is_command(p->role))
                 warn(b, at, "'%s' is writable but plays no role that coolplane writes", p->name);
         else if (p->equipment < 0 && p->role != ROLE_HEARTBEAT_CMD && p->role != ROLE_REMOTE_ENABLE)

@@ -72,6 +72,14 @@ void errors_add(struct site_errors *e, const char *path, struct pos at, bool war
         (void)vsnprintf(x->msg, sizeof(x->msg), fmt, ap);
 }
 
+void site_errors_add(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        errors_add(e, s->file[file], (struct pos){.file = file, .line = line}, false, fmt, ap);
+        va_end(ap);
+}
+
 static int by_place(const void *va, const void *vb)
 {
         const struct site_error *a = va, *b = vb;

@@ -47,15 +47,16 @@ enum column {
         C_INTERLOCK,
         C_EQUIPMENT,
         C_KEY,
+        C_DEAD_BAND,
         C_COUNT_
 };
 
 static const char *const column_names[C_COUNT_ + 1] = {
-    "name",    "device",    "table",     "address",      "address_style", "unit_id",     "type",
-    "order",   "bit",       "length",    "scale",        "offset",        "unit",        "access",
-    "invalid", "valid_min", "valid_max", "max_rate",     "frozen_after",  "stale_after", "min",
-    "max",     "default",   "max_step",  "min_interval", "settle",        "tol",         "safe_dir",
-    "lease",   "brick",     "zone",      "interlock",    "equipment",     "key",         NULL,
+    "name",         "device",   "table",        "address",     "address_style", "unit_id", "type",    "order",
+    "bit",          "length",   "scale",        "offset",      "unit",          "access",  "invalid", "valid_min",
+    "valid_max",    "max_rate", "frozen_after", "stale_after", "min",           "max",     "default", "max_step",
+    "min_interval", "settle",   "tol",          "safe_dir",    "lease",         "brick",   "zone",    "interlock",
+    "equipment",    "key",      "dead_band",    NULL,
 };
 
 static const char *const table_names[] = {"coil", "discrete", "holding", "input", "mqtt", "log", NULL};
@@ -312,6 +313,7 @@ static void write_cells(struct reading *r, struct map_row *row)
         p->max = unit_to_si(u, number_cell(r, C_MAX, (double)NAN));
         p->default_value = unit_to_si(u, number_cell(r, C_DEFAULT, (double)NAN));
         p->max_step = unit_delta_to_si(u, number_cell(r, C_MAX_STEP, (double)NAN));
+        p->dead_band = unit_delta_to_si(u, number_cell(r, C_DEAD_BAND, (double)NAN));
         p->min_interval_ms = duration_cell(r, C_MIN_INTERVAL);
         p->settle_ms = duration_cell(r, C_SETTLE);
         row->has_tol = get(r, C_TOL)[0] != '\0';
@@ -324,6 +326,13 @@ static void write_cells(struct reading *r, struct map_row *row)
                 bad(r->b, r->at, "min %s is above max %s", get(r, C_MIN), get(r, C_MAX));
         if (p->max_step <= 0)
                 bad(r->b, r->at, "max_step: must be above 0");
+        else if (p->max_step < point_resolution(p) * (1 - 1e-9))
+                bad(r->b, r->at, "max_step: %s is less than one count of the register", get(r, C_MAX_STEP));
+        if (p->dead_band < 0)
+                bad(r->b, r->at, "dead_band: must not be negative");
+        if (p->dead_band > p->max_step)
+                bad(r->b, r->at, "dead_band: %s is more than max_step %s: the planner could never move it",
+                    get(r, C_DEAD_BAND), get(r, C_MAX_STEP));
         if (p->tol < 0)
                 bad(r->b, r->at, "tol: must not be negative");
         if (!isnan(p->default_value) && (p->default_value < p->min || p->default_value > p->max))

@@ -92,3 +92,8 @@ double point_resolution(const struct point *p)
         }
         return 0;
 }
+
+double point_origin(const struct point *p)
+{
+        return point_resolution(p) > 0 && p->type != POINT_BIT ? unit_to_si((enum unit)p->unit, p->offset) : 0;
+}

@@ -127,6 +127,7 @@ struct point {
         double min, max;
         double default_value;    /* fail-back value; NaN = none */
         double max_step;         /* largest commanded change per control step toward less cooling; NaN = none */
+        double dead_band;        /* a proposed change smaller than this is not made; NaN = the role's default */
         int64_t min_interval_ms; /* least time between two writes toward less cooling */
         int64_t settle_ms;       /* wait before read-back */
         double tol;              /* read-back tolerance */
@@ -142,5 +143,9 @@ size_t point_nregs(const struct point *p);
 
 /* Smallest change of the SI value that the register can express (|scale| for integers, 0 for floats). */
 double point_resolution(const struct point *p);
+
+/* SI value of the raw number 0: what an integer register can express is point_origin + k · point_resolution. 0 for
+ * floats and bits. */
+double point_origin(const struct point *p);
 
 #endif

@@ -133,6 +133,9 @@ size_t site_errors_warnings(const struct site_errors *e);            /* printed 
 void site_errors_print(const struct site_errors *e, FILE *out);      /* text, one a line */
 void site_errors_print_json(const struct site_errors *e, FILE *out); /* a JSON array */
 struct site_errors *site_errors_free(struct site_errors *e);
+/* What another room finds wrong with a loaded site. file: index into site.file; line 0 = the whole file. */
+void site_errors_add(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* 0, -EINVAL with *ret_errors filled (all of them), -ENOENT/-EIO when the file cannot be read (also in *ret_errors).
  * *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site file's folder. */

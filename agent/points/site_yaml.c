@@ -264,7 +264,7 @@ static void read_sections(struct yreader *r, const struct ynode *root)
             FIELD("database", F_PATH, struct site, database, 0, 0),
             FIELD("run_dir", F_PATH, struct site, run_dir, 0, 0),
             FIELD("seed", F_UINT64, struct site, seed, 0, 9e18),
-            FIELD("fast_step", F_MS, struct site, fast_step_ms, 1000, 600000),
+            FIELD("fast_step", F_MS, struct site, fast_step_ms, 1000, 300000),
             FIELD("slow_step", F_MS, struct site, slow_step_ms, 1000, 3600000),
         };
         static const struct field web[] = {
@@ -361,7 +361,7 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
             FIELD("power_w", F_NUMBER, struct equipment, power_w, 1, 1e9),
             FIELD("min_on", F_SECONDS, struct equipment, min_on_s, 0, 86400e3),
             FIELD("min_off", F_SECONDS, struct equipment, min_off_s, 0, 86400e3),
-            FIELD("max_starts_per_h", F_NUMBER, struct equipment, max_starts_per_h, 0.01, 60),
+            FIELD("max_starts_per_h", F_NUMBER, struct equipment, max_starts_per_h, 1, 16),
             FIELD("min_plr", F_NUMBER, struct equipment, min_plr, 0, 1),
         };
         static const struct field refs[] = {

@@ -79,14 +79,15 @@ static void r1_points_check_echoes(void **state)
 {
         (void)state;
         put("site.yaml", "site: { name: s }\n"
+                         "equipment: [ { name: r1, brick: ICT_Rack } ]\n"
                          "devices: [ { name: d, protocol: modbus-tcp, host: h, address_style: modicon5 } ]\n"
                          "points: [ points.csv ]\n");
-        put("points.csv", "name,device,table,address,type,unit\n"
-                          "s/a,d,holding,40100,float32,degF\n"
-                          "s/b,d,holding,40103,uint16,\n"
-                          "s/c,d,holding,40200,uint16,\n");
+        put("points.csv", "name,device,table,address,type,unit,equipment,brick\n"
+                          "s/a,d,holding,40100,float32,degF,,\n"
+                          "s/b,d,holding,40103,uint16,degC,r1,Intake_Air_Temperature_Sensor\n"
+                          "s/c,d,holding,40200,uint16,,,\n");
         assert_int_equal(run("check-config site.yaml", DATA), 0);
-        has("site.yaml: ok, site s: 1 devices, 0 pieces of equipment, 0 zones, 3 points\n");
+        has("site.yaml: ok, site s: 1 devices, 1 pieces of equipment, 0 zones, 3 points\n");
         assert_int_equal(run("points check --config site.yaml", DATA), 0);
         has("points.csv:2: s/a d holding 99 unit 1 (40100)..100 float32 ABCD scale 1 offset 0 unit degF role none "
             "stale_after 30s\n");

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Would the gate take this site? What site_load cannot know: the layout's sizes, the safety envelope. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/gate/envelope.h"
+#include "agent/gate/ipc.h"
+
+/* What safety_envelope_validate found, in the words of a point map. */
+static const char *envelope_words(const char *what)
+{
+        static const struct {
+                const char *what, *words;
+        } words[] = {
+            {"u.lo", "no value is left between its min..max and the site's limits"},
+            {"u.origin", "no count of the register lies between its min..max and the site's limits"},
+            {"u.nominal", "its default lies outside its limits"},
+            {"u.rate", "one count of the register is more than the largest step allowed (max_step, limits)"},
+            {"u.safe_dir", "safe_dir of an on/off command must be +"},
+            {"u.max_starts_per_h", "max_starts_per_h of its equipment is not from 1 to 16"},
+            {"u.backup_rate", "min and max leave nothing to command"},
+        };
+
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+                if (strcmp(what, words[i].what) == 0)
+                        return words[i].words;
+        return what;
+}
+
+static bool check_size(const struct layout *l, struct site_errors *e, const char *what, size_t n, size_t most)
+{
+        if (n > most)
+                site_errors_add(e, l->site, 0, 0, "%zu %s: more than the %zu the gate can carry", n, what, most);
+        return n <= most;
+}
+
+static int check_envelope(const struct layout *l, struct site_errors *e)
+{
+        struct gate_envelope env;
+        const char *what;
+        size_t index;
+        int r = gate_envelope_build(l, &env);
+
+        if (r < 0)
+                return r;
+        if (env.safety.nu == 0 || env.safety.ncert == 0)
+                goto out;                    /* the gate only watches */
+        for (size_t j = 0; j < l->nu; j++) { /* one by one, so that all are told */
+                struct safety_envelope one = env.safety;
+                const struct point *p = &l->site->point[l->u[j].point];
+
+                one.nu = 1;
+                one.u = &env.u[j];
+                if (safety_envelope_validate(&one, &what, &index) == 0 || strncmp(what, "u.", 2) != 0)
+                        continue;
+                site_errors_add(e, l->site, p->file, p->line, "'%s' cannot be commanded: %s", p->name,
+                                envelope_words(what));
+                r = -EINVAL;
+        }
+        if (r == 0 && safety_envelope_validate(&env.safety, &what, &index) < 0) {
+                site_errors_add(e, l->site, 0, 0, "safety envelope: %s of entry %zu", what, index);
+                r = -EINVAL;
+        }
+out:
+        gate_envelope_free(&env);
+        return r;
+}
+
+int gate_check_site(const struct site *site, struct site_errors *e)
+{
+        struct layout *l = NULL;
+        struct arx_structure *st = NULL;
+        int r = layout_create(site, &l), r2;
+
+        if (r < 0)
+                return r;
+        if (!check_size(l, e, "command points", l->nu, IPC_U_MAX) ||
+            !check_size(l, e, "controlled readings", l->ny, IPC_Y_MAX) ||
+            !check_size(l, e, "measured disturbances", l->nd, IPC_D_MAX))
+                r = -EINVAL;
+        if (l->ny == 0) {
+                site_errors_add(e, site, 0, 0,
+                                "no rack inlet and no supply air temperature: there is nothing to predict or to keep");
+                r = -EINVAL;
+        } else if ((r2 = layout_arx_structure(l, 1, 1, &st)) < 0) {
+                site_errors_add(e, site, 0, 0, "no model can be laid out for this site: %s", strerror(-r2));
+                r = r2;
+        }
+        free(st);
+        r2 = check_envelope(l, e);
+        layout_free(l);
+        return r < 0 ? r : r2;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The safety envelope of a site: every number the filter may rely on, from the site file and the point map alone; and
+ * the check that the gate will accept a site, so that a configuration is refused when it is read and not at start.
+ */
+#ifndef COOLPLANE_GATE_ENVELOPE_H
+#define COOLPLANE_GATE_ENVELOPE_H
+
+#include "agent/points/layout.h"
+#include "safety/safety.h"
+
+#define GATE_RESERVE_K 0.5 /* margin a move toward less cooling must leave */
+#define GATE_DELTA 0.05    /* 1 − confidence of the model set */
+
+/* Time spans as steps of the site's control step, within bounds that keep the arithmetic small and the statistics
+ * meaningful: at steps between 6 s and 90 s the spans are kept. */
+struct gate_spans {
+        size_t horizon;     /* 6 min: what the worst case looks ahead; 4 … 60 steps */
+        unsigned w_horizon; /* 5 min: what accumulates of the noise (arx_args); 2 … ARX_HORIZON_MAX */
+        size_t window;      /* rows of history: w_horizon transitions anchor the worst case */
+        unsigned hold;      /* at most 5 min */
+        unsigned persist;   /* 5 min of clean steps before FALLBACK is left */
+        double forget;      /* about four hours: the gains move with the operating point */
+        double day_weight;  /* of one step in an average over about a day */
+};
+struct gate_spans gate_spans(double step_s);
+
+struct gate_envelope {
+        struct safety_envelope safety; /* its arrays are those below */
+        struct safety_u *u;
+        struct safety_y *cert;
+        double *d_max; /* INFINITY = unknown */
+};
+
+/* 0 or -ENOMEM. Not validated: gate_check_site and safety_create do. */
+int gate_envelope_build(const struct layout *l, struct gate_envelope *ret);
+void gate_envelope_free(struct gate_envelope *e);
+
+/* Would the gate take this site? Every reason against it is added to `e` with its place. 0, -EINVAL, -ENOMEM. */
+int gate_check_site(const struct site *site, struct site_errors *e);
+
+#endif

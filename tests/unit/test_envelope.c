@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* The safety envelope of small sites written here: the register grid, spans of time, what the gate refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/gate/envelope.h"
+#include "agent/gate/ipc.h"
+#include "agent/points/codec.h"
+#include "agent/points/units.h"
+#include "models/num/rng.h"
+
+#define HEAD "name,device,equipment,table,address,type,scale,offset,unit,access,min,max,max_step,safe_dir,brick\n"
+#define INLET "s/inlet,d,r1,holding,900,uint16,0.1,0,degC,R,,,,,Intake_Air_Temperature_Sensor\n"
+
+static char dir[64], found[1 << 16];
+static uint64_t seed;
+
+static void put(const char *name, const char *text)
+{
+        char path[128];
+        FILE *f;
+
+        (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+static void put_site(const char *more_site, const char *more)
+{
+        char text[2048];
+
+        (void)snprintf(text, sizeof text,
+                       "site: { name: s%s }\n"
+                       "zones: [ { name: z } ]\n"
+                       "equipment:\n"
+                       "  - { name: a1, brick: CRAH, zone: z }\n"
+                       "  - { name: r1, brick: ICT_Rack, zone: z }\n"
+                       "  - { name: c1, brick: Chiller }\n"
+                       "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
+                       "points: [ points.csv ]\n%s",
+                       more_site, more);
+        put("site.yaml", text);
+}
+
+/* What check-config does: the site when nothing is wrong, else NULL and every message in `found`. */
+static struct site *check(void)
+{
+        char path[128];
+        struct site_errors *e = NULL;
+        struct site *s = NULL;
+        FILE *f = fmemopen(found, sizeof found, "w");
+        int r;
+
+        assert_non_null(f);
+        (void)snprintf(path, sizeof path, "%s/site.yaml", dir);
+        r = site_load(path, &s, &e);
+        if (r == 0)
+                r = gate_check_site(s, e);
+        assert_true((r == 0) == (site_errors_count(e) == 0));
+        site_errors_print(e, f);
+        (void)fputc('\0', f);
+        (void)fclose(f);
+        site_errors_free(e);
+        return r == 0 ? s : site_free(s);
+}
+
+static void refused(const char *text)
+{
+        assert_null(check());
+        if (!strstr(found, text))
+                fail_msg("'%s' is not in:\n%s", text, found);
+}
+
+static struct site *accepted(void)
+{
+        struct site *s = check();
+
+        if (!s)
+                fail_msg("refused:\n%s", found);
+        return s;
+}
+
+static double uniform(struct rng *r, double lo, double hi)
+{
+        return lo + rng_uniform(r) * (hi - lo);
+}
+
+/* Every value the filter can choose is a value the register has: what is verified is what is written. */
+static void check_grid(const struct site *site)
+{
+        struct layout *l;
+        struct gate_envelope e;
+
+        assert_int_equal(layout_create(site, &l), 0);
+        assert_int_equal(gate_envelope_build(l, &e), 0);
+        assert_int_equal(l->nu, 2);
+        for (size_t j = 0; j < l->nu; j++) {
+                const struct safety_u *u = &e.u[j];
+                const struct point *p = &site->point[l->u[j].point];
+
+                assert_true(u->step > 0);
+                for (double k = ceil((u->lo - u->origin) / u->step - 1e-9); u->origin + k * u->step <= u->hi;
+                     k += fmax(1, floor((u->hi - u->lo) / u->step / 37))) {
+                        double v = u->origin + k * u->step, q;
+                        uint16_t regs[4];
+                        struct sample s = {0};
+
+                        assert_int_equal(codec_encode(p, v, regs, &q), 0);
+                        codec_decode(p, regs, 0, &s);
+                        if (!(fabs(s.value - v) < 1e-6 * u->step && fabs(q - v) < 1e-6 * u->step))
+                                fail_msg("%s, scale %.17g offset %.17g: %.17g is written as %.17g (step %g)",
+                                         unit_str((enum unit)p->unit), p->scale, p->offset, v, s.value, u->step);
+                }
+        }
+        gate_envelope_free(&e);
+        layout_free(l);
+}
+
+static void test_grid_is_the_register_s(void **state)
+{
+        static const enum unit temperature[] = {UNIT_DEGC, UNIT_DEGF, UNIT_KELVIN},
+                               ratio[] = {UNIT_RATIO, UNIT_PERCENT};
+        struct rng rng;
+
+        (void)state;
+        rng_seed(&rng, seed, 1);
+        put_site("", "");
+        for (int n = 0; n < 60; n++) {
+                enum unit t = temperature[n % 3], r = ratio[n % 2];
+                double step = n < 6 ? 0.1 : uniform(&rng, 0.01, 0.4), off = n < 3 ? 0 : uniform(&rng, -20, 20);
+                double fan_step = uniform(&rng, 0.001, 0.01), lo = unit_from_si(r, 0.2), hi = unit_from_si(r, 1);
+                char text[1024];
+
+                (void)snprintf(
+                    text, sizeof text,
+                    HEAD INLET "s/sat,d,a1,holding,0,int32,%.17g,%.17g,%s,RW,%.17g,%.17g,,-,"
+                               "Supply_Air_Temperature_Setpoint\n"
+                               "s/fan,d,a1,holding,4,int32,%.17g,%.17g,%s,RW,%.17g,%.17g,,+,Fan_Speed_Command\n",
+                    n % 2 ? step : -step, off, unit_str(t), unit_from_si(t, 14.03), unit_from_si(t, 27.01),
+                    unit_delta_from_si(r, fan_step), unit_from_si(r, uniform(&rng, -1, 1)), unit_str(r), lo, hi);
+                put("points.csv", text);
+                struct site *s = accepted();
+                check_grid(s);
+                site_free(s);
+        }
+}
+
+static void test_refuses_what_the_gate_would(void **state)
+{
+        (void)state;
+        put_site("", "");
+        put("points.csv",
+            HEAD INLET "s/sat,d,a1,holding,0,int16,1,0,degC,RW,14,27,0.5,-,Supply_Air_Temperature_Setpoint\n");
+        refused("points.csv:3: max_step: 0.5 is less than one count of the register");
+        /* without max_step a coarse register moves by one count */
+        put("points.csv",
+            HEAD INLET "s/sat,d,a1,holding,0,int16,1,0,degC,RW,14,27,,-,Supply_Air_Temperature_Setpoint\n");
+        site_free(accepted());
+        put("points.csv",
+            HEAD INLET "s/sat,d,a1,holding,0,int16,0.5,0,degC,RW,14,27,0.5,-,Supply_Air_Temperature_Setpoint\n");
+        site_free(accepted());
+
+        put("points.csv", HEAD INLET "s/en,d,c1,holding,0,uint16,1,0,,RW,0,1,,,On_Off_Command\n");
+        refused("points.csv:3: safe_dir: a writable chiller_enable needs it (+)");
+        put("points.csv", HEAD INLET "s/en,d,c1,holding,0,float32,1,0,,RW,0,1,,+,On_Off_Command\n");
+        site_free(accepted());
+        put("points.csv", HEAD INLET "s/en,d,c1,holding,0,uint16,0.3,0,,RW,0,1,,+,On_Off_Command\n");
+        refused("points.csv:3: a writable chiller_enable goes from min 0 to max 1");
+        put("points.csv", HEAD INLET "s/en,d,c1,holding,0,uint16,1,0,,RW,0,2,,+,On_Off_Command\n");
+        refused("points.csv:3: a writable chiller_enable goes from min 0 to max 1");
+        put("points.csv", HEAD INLET "s/en,d,c1,holding,0,uint16,1,0,,RW,0,1,,+,On_Off_Command\n");
+        site_free(accepted());
+
+        put("points.csv", HEAD INLET "s/w,d,c1,holding,0,uint16,0.1,0,degC,RW,19,25,,-,"
+                                     "Leaving_Chilled_Water_Temperature_Setpoint\n");
+        refused("points.csv:3: min..max (19 to 25 °C) lies outside limits.chwst_min..chwst_max (5 to 18 °C)");
+        put("points.csv", HEAD INLET "s/w,d,c1,holding,0,uint16,2,0,degC,RW,6,16,,-,"
+                                     "Leaving_Chilled_Water_Temperature_Setpoint\n");
+        refused("points.csv:3: 's/w' cannot be commanded: one count of the register is more than");
+
+        put("points.csv", HEAD "s/p,d,r1,holding,0,uint16,1,0,W,R,,,,,Electric_Power_Sensor\n");
+        refused("site.yaml: no rack inlet and no supply air temperature");
+
+        put("points.csv", HEAD INLET);
+        put_site(", fast_step: 6m, slow_step: 12m", "");
+        refused("fast_step: '6m' is not from 1000 ms to 300000 ms");
+        put_site(", fast_step: 5m", "");
+        site_free(accepted());
+}
+
+static void test_starts_per_hour(void **state)
+{
+        static const struct {
+                const char *starts;
+                bool ok;
+        } v[] = {{"0.5", false}, {"1", true}, {"16", true}, {"17", false}, {"20", false}};
+
+        (void)state;
+        put("points.csv", HEAD INLET "s/en,d,c1,holding,0,uint16,1,0,,RW,0,1,,+,On_Off_Command\n");
+        for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+                char text[512];
+
+                (void)snprintf(text, sizeof text,
+                               "site: { name: s }\nzones: [ { name: z } ]\nequipment:\n"
+                               "  - { name: r1, brick: ICT_Rack, zone: z }\n"
+                               "  - { name: c1, brick: Chiller, max_starts_per_h: %s }\n"
+                               "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\npoints: [ points.csv ]\n",
+                               v[i].starts);
+                put("site.yaml", text);
+                if (v[i].ok)
+                        site_free(accepted());
+                else
+                        refused("site.yaml:5:51: max_starts_per_h: ");
+        }
+}
+
+static void test_more_than_the_messages_carry(void **state)
+{
+        char *text = malloc((IPC_Y_MAX + 2) * 160);
+        size_t n = 0;
+
+        (void)state;
+        assert_non_null(text);
+        put_site("", "");
+        for (int over = 1; over >= 0; over--) {
+                n = (size_t)sprintf(text, HEAD);
+                for (int i = 0; i < IPC_Y_MAX + over; i++)
+                        n += (size_t)sprintf(text + n,
+                                             "s/i%d,d,r1,holding,%d,uint16,0.1,0,degC,R,,,,,"
+                                             "Intake_Air_Temperature_Sensor\n",
+                                             i, i);
+                put("points.csv", text);
+                if (over)
+                        refused("site.yaml: 2049 controlled readings: more than the 2048 the gate can carry");
+                else
+                        site_free(accepted());
+        }
+        free(text);
+}
+
+static void test_spans(void **state)
+{
+        struct gate_spans s = gate_spans(30), f = gate_spans(10), slow = gate_spans(300), fast = gate_spans(1);
+
+        (void)state;
+        assert_true(s.horizon == 12 && s.w_horizon == 10 && s.window == 11 && s.hold == 10 && s.persist == 10);
+        assert_true(fabs(s.forget - 0.998) < 1e-12 && fabs(1 / s.day_weight - 2880) < 1e-9);
+        /* the same six minutes, four hours and day at another step */
+        assert_true(f.horizon == 36 && f.w_horizon == 20 && f.window == 21 && f.hold == 30 && f.persist == 30);
+        assert_true(fabs(pow(f.forget, 3) - s.forget) < 1e-12 && fabs(3 * f.day_weight - s.day_weight) < 1e-12);
+        assert_true(slow.horizon == 4 && slow.w_horizon == 2 && slow.window == 5 && slow.hold == 1);
+        assert_true(slow.forget >= 0.9 && slow.forget < s.forget);
+        assert_true(fast.horizon == 60 && fast.w_horizon == ARX_HORIZON_MAX && fast.forget < 1);
+}
+
+/* A rating bounds a rack; without one nothing does, and chilled water is bounded by what the site allows. */
+static void test_worst_disturbance(void **state)
+{
+        struct layout *l;
+        struct gate_envelope e;
+        struct site *s;
+        const char *what;
+        size_t index;
+        int own, zone, water;
+
+        (void)state;
+        put("points.csv",
+            HEAD INLET "s/p,d,r1,holding,1,uint16,10,0,W,R,,,,,Electric_Power_Sensor\n"
+                       "s/w,d,c1,holding,2,uint16,0.1,0,degC,R,,,,,Chilled_Water_Supply_Temperature_Sensor\n"
+                       "s/sat,d,a1,holding,3,int16,0.1,0,degC,RW,14,27,,-,Supply_Air_Temperature_Setpoint\n");
+        for (int rated = 0; rated < 2; rated++) {
+                char text[512];
+
+                (void)snprintf(text, sizeof text,
+                               "site: { name: s }\nzones: [ { name: z } ]\nlimits: { chwst_max: 24 }\nequipment:\n"
+                               "  - { name: a1, brick: CRAH, zone: z }\n  - { name: c1, brick: Chiller }\n"
+                               "  - { name: r1, brick: ICT_Rack, zone: z%s }\n"
+                               "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\npoints: [ points.csv ]\n",
+                               rated ? ", power_w: 35000" : "");
+                put("site.yaml", text);
+                s = accepted();
+                assert_int_equal(layout_create(s, &l), 0);
+                assert_int_equal(gate_envelope_build(l, &e), 0);
+                assert_int_equal(safety_envelope_validate(&e.safety, &what, &index), 0);
+                own = zone = water = -1;
+                for (size_t k = 0; k < l->nd; k++) {
+                        own = l->d[k].kind == D_RACK_POWER ? (int)k : own;
+                        zone = l->d[k].kind == D_ZONE_POWER ? (int)k : zone;
+                        water = l->d[k].kind == D_CHW_TEMP ? (int)k : water;
+                }
+                assert_true(own >= 0 && zone >= 0 && water >= 0);
+                assert_true(rated ? e.d_max[own] == 35000 && e.d_max[zone] == 35000
+                                  : isinf(e.d_max[own]) && isinf(e.d_max[zone]));
+                assert_true(e.d_max[water] == 24);
+                gate_envelope_free(&e);
+                layout_free(l);
+                site_free(s);
+        }
+}
+
+static struct gate_envelope envelope_of(const char *header, const char *rows, struct layout **ret_l,
+                                        struct site **ret_s)
+{
+        char text[2048];
+        struct gate_envelope e;
+
+        (void)snprintf(text, sizeof text, "%s%s", header, rows);
+        put("points.csv", text);
+        *ret_s = accepted();
+        assert_int_equal(layout_create(*ret_s, ret_l), 0);
+        assert_int_equal(gate_envelope_build(*ret_l, &e), 0);
+        return e;
+}
+
+static void test_dead_band(void **state)
+{
+        static const struct {
+                const char *register_, *max_step, *dead_band;
+                double sat_k;
+        } v[] = {{"0.1", "", "", 0.2},  {"0.5", "", "", 0.5},     {"0.01", "", "0.05", 0.05}, {"0.1", "", "0.05", 0.1},
+                 {"0.1", "", "0", 0.1}, {"0.05", "0.1", "", 0.1}, {"0.1", "1", "0.4", 0.4}};
+        struct layout *l;
+        struct site *s;
+
+        (void)state;
+        put_site("", "");
+        for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+                char text[1024];
+
+                (void)snprintf(text, sizeof text,
+                               "s/inlet,d,r1,holding,900,uint16,0.1,degC,R,,,,,Intake_Air_Temperature_Sensor,\n"
+                               "s/sat,d,a1,holding,0,uint16,%s,degC,RW,14,27,%s,-,Supply_Air_Temperature_Setpoint,%s\n"
+                               "s/fan,d,a1,holding,1,uint16,1,%%,RW,30,100,,+,Fan_Speed_Command,\n"
+                               "s/en,d,c1,holding,2,uint16,1,,RW,0,1,,+,On_Off_Command,\n",
+                               v[i].register_, v[i].max_step, v[i].dead_band);
+                struct gate_envelope e = envelope_of(
+                    "name,device,equipment,table,address,type,scale,unit,access,min,max,max_step,safe_dir,brick,"
+                    "dead_band\n",
+                    text, &l, &s);
+                assert_int_equal(l->nu, 3);
+                assert_true(fabs(e.u[0].dead_band - v[i].sat_k) < 1e-4 && e.u[0].dead_band < v[i].sat_k);
+                assert_true(fabs(e.u[1].dead_band - 0.02) < 1e-4);
+                assert_true(e.u[2].kind == SAFETY_U_ONOFF && e.u[2].dead_band == 0);
+                gate_envelope_free(&e);
+                layout_free(l);
+                site_free(s);
+        }
+        put("points.csv", "name,device,equipment,table,address,type,scale,unit,access,min,max,max_step,safe_dir,brick,"
+                          "dead_band\n"
+                          "s/sat,d,a1,holding,0,uint16,0.1,degC,RW,14,27,0.5,-,Supply_Air_Temperature_Setpoint,0.6\n"
+                          "s/fan,d,a1,holding,1,uint16,1,%,RW,30,100,,+,Fan_Speed_Command,-1\n");
+        refused("points.csv:2: dead_band: 0.6 is more than max_step 0.5");
+        refused("points.csv:3: dead_band: must not be negative");
+}
+
+/* A chilled-water setpoint names the reading it drives. */
+static void test_driven_water(void **state)
+{
+        static const char sp[] =
+            "s/w,d,c1,holding,0,uint16,0.1,0,degC,RW,6,16,,-,Leaving_Chilled_Water_Temperature_Setpoint\n";
+        static const char own[] =
+            "s/wt,d,c1,holding,1,uint16,0.1,0,degC,R,,,,,Leaving_Chilled_Water_Temperature_Sensor\n";
+        struct layout *l;
+        struct site *s;
+        struct gate_envelope e;
+        char text[1024];
+
+        (void)state;
+        put_site("", "");
+        (void)snprintf(text, sizeof text, INLET "%s%s", sp, own);
+        e = envelope_of(HEAD, text, &l, &s);
+        assert_true(l->nu == 1 && e.u[0].drives_d == SAFETY_DRIVES(layout_find_d(l, D_CHW_TEMP, l->u[0].equipment)));
+        gate_envelope_free(&e), layout_free(l), site_free(s);
+        (void)snprintf(text, sizeof text, INLET "%s", sp);
+        e = envelope_of(HEAD, text, &l, &s);
+        assert_true(l->nu == 1 && e.u[0].drives_d == SAFETY_NO_D);
+        gate_envelope_free(&e), layout_free(l), site_free(s);
+}
+
+static int setup(void **state)
+{
+        const char *env = getenv("COOLPLANE_SEED");
+
+        (void)state;
+        seed = env ? strtoull(env, NULL, 10) : 20261122;
+        (void)printf("COOLPLANE_SEED=%llu\n", (unsigned long long)seed);
+        (void)snprintf(dir, sizeof dir, "/tmp/coolplane-envelope-XXXXXX");
+        return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+        char path[128];
+
+        (void)state;
+        (void)snprintf(path, sizeof path, "%s/site.yaml", dir);
+        (void)unlink(path);
+        (void)snprintf(path, sizeof path, "%s/points.csv", dir);
+        (void)unlink(path);
+        return rmdir(dir);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_grid_is_the_register_s),
+            cmocka_unit_test(test_refuses_what_the_gate_would),
+            cmocka_unit_test(test_starts_per_hour),
+            cmocka_unit_test(test_more_than_the_messages_carry),
+            cmocka_unit_test(test_spans),
+            cmocka_unit_test(test_worst_disturbance),
+            cmocka_unit_test(test_dead_band),
+            cmocka_unit_test(test_driven_water),
+        };
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
