@@ -38,6 +38,7 @@ struct plant_spec {
         double containment; /* 0 = open, 1 = no recirculation */
         size_t hosts_per_rack;
         size_t vms;
+        bool economiser; /* waterside: a plate heat exchanger precools the return water with tower water */
         double loop_volume_m3;
         uint64_t seed;
 };
@@ -151,6 +152,8 @@ struct plant_account {
          * from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
+        double econ_hours; /* economiser on; with no chiller needed: econ_alone_hours */
+        double econ_alone_hours;
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };
 void plant_account(const struct plant *p, struct plant_account *ret);

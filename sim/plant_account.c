@@ -52,6 +52,8 @@ void plant_account_step(struct plant *p, double dt_s)
                 chiller += p->chiller[i].power_w;
         plant_violation(p, over);
         m->time_s += dt_s;
+        m->econ_s += p->water.econ_on ? dt_s : 0.0;
+        m->econ_alone_s += p->water.econ_on && !(chiller > 0.0) ? dt_s : 0.0;
         m->it += it * dt_s;
         m->it_fan += fan * dt_s;
         m->crah += crah * dt_s;
@@ -96,6 +98,8 @@ void plant_account(const struct plant *p, struct plant_account *ret)
 
         *ret = (struct plant_account){
             .hours = m->time_s / 3600.0,
+            .econ_hours = m->econ_s / 3600.0,
+            .econ_alone_hours = m->econ_alone_s / 3600.0,
             .it_kwh = m->it / J_PER_KWH,
             .it_fan_kwh = m->it_fan / J_PER_KWH,
             .crah_fan_kwh = m->crah / J_PER_KWH,

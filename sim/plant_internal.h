@@ -103,6 +103,8 @@ struct chiller {
         double hours;
         uint64_t starts;
         bool want, want_before, forced, tripped;
+        bool idle; /* running, but the economiser carries the load: the compressor is off (recycle shut-down) */
+        double idle_s;
         struct lease lease;
         struct plant_chiller_cmd cmd;
 };
@@ -115,6 +117,8 @@ struct water {
         double chw_pump_w, cw_pump_w, tower_w, tower_fan_ratio, tower_integral;
         double chwst_sp_c, cwst_sp_c; /* in force; chwst_sp_c moves at the chillers' own ramp */
         double chwst_target_c;
+        bool econ_on;
+        double econ_s, econ_w, precooled_c; /* since it switched; heat moved; return water behind it */
         double supply_sensor_c;
         struct lease lease;
         struct plant_water_cmd cmd;
@@ -145,7 +149,7 @@ struct move {
 };
 
 struct meters { /* joules */
-        double time_s, it, it_fan, crah, chiller, pump, tower, heat_in, heat_out;
+        double time_s, econ_s, econ_alone_s, it, it_fan, crah, chiller, pump, tower, heat_in, heat_out;
         double stored_at_reset, max_inlet_c, degmin27, degmin32, max_rise_k;
         uint64_t violations, starts, migrations;
 };
@@ -189,6 +193,7 @@ struct plant {
         double room_ua_w_k, crah_water_m3s, coil_ua_w_k;
         double header_j_k, basin_j_k, primary_m3s, secondary_m3s, cw_m3s;
         double primary_w, secondary_w, cw_pump_w, tower_fan_w, tower_air_kg_s;
+        double econ_m3s, econ_pump_w, econ_ua_w_k; /* tower water through the heat exchanger; 0 = there is none */
 };
 
 /* plant_spec.c */

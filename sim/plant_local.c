@@ -24,6 +24,7 @@
 #define B2_SAT_MIN_C 18.0
 #define B2_FAN_MIN 0.4
 #define B2_CWST_MIN_C 16.0
+#define B2_CWST_ECON_MIN_C 6.0
 #define B2_CWST_MAX_C 27.0
 
 #define RESET_DELAY_S 900.0
@@ -174,7 +175,8 @@ static void trim_water(struct plant *p)
         if (plant_lease_alive(&w->lease))
                 return;
         w->chwst_target_c = p->tuning.chwst_max_c - s->reset_ratio * (p->tuning.chwst_max_c - FIXED_CHWST_C);
-        w->cwst_sp_c = clampd(p->now.wetbulb_c + p->tuning.approach_k, B2_CWST_MIN_C, B2_CWST_MAX_C);
+        w->cwst_sp_c = clampd(p->now.wetbulb_c + p->tuning.approach_k,
+                              p->spec.economiser ? B2_CWST_ECON_MIN_C : B2_CWST_MIN_C, B2_CWST_MAX_C);
 }
 
 /* The hottest reading of a room decides its fans (PI, every minute) and its supply air (trim and respond, every 5). */

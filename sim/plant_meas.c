@@ -97,7 +97,7 @@ void plant_crah_meas(const struct plant *p, size_t i, struct plant_crah_meas *re
 void plant_chiller_meas(const struct plant *p, size_t i, struct plant_chiller_meas *ret)
 {
         const struct chiller *c = &p->chiller[i];
-        const bool on = c->state == CHILLER_RUNNING;
+        const bool on = c->state == CHILLER_RUNNING && !c->idle;
         const struct water *w = &p->water;
 
         *ret = (struct plant_chiller_meas){
@@ -135,7 +135,10 @@ void plant_water_meas(const struct plant *p, struct plant_water_meas *ret)
             .tower_fan_ratio = w->tower_fan_ratio,
             .chwst_sp_c = w->chwst_sp_c,
             .cwst_sp_c = w->cwst_sp_c,
-            .econ_ratio = 0.0, /* no waterside economiser yet */
+            .econ_ratio =
+                w->secondary_m3s > 0.0 && w->return_c > w->supply_c
+                    ? clampd(w->econ_w / (w->secondary_m3s * WATER_J_M3K * (w->return_c - w->supply_c)), 0.0, 1.0)
+                    : 0.0,
         };
 }
 

@@ -15,6 +15,7 @@
 #define CHWST_MIN_C 5.0
 #define CHWST_MAX_C 20.0
 #define CWST_MIN_C 14.0
+#define CWST_ECON_MIN_C 6.0 /* with an economiser; the machines' condensers are kept warmer by their own valves */
 #define CWST_MAX_C 32.0
 
 #define SENSOR_LAG_S 20.0
@@ -36,6 +37,12 @@
 #define LATE_S 300.0
 #define FORCED_S 900.0
 #define FREEZE_C 3.5
+#define ECON_ON_K 2.0 /* tower water this much colder than the return water for this long */
+#define ECON_OFF_K 0.5
+#define ECON_S 300.0
+#define IDLE_K 0.3 /* water enters the evaporators this close to its setpoint: nothing left to cool */
+#define IDLE_S 300.0
+#define RESTART_K 1.5 /* recycle restart: Trane CH530 offers 0.55-5.55 K */
 
 static const double hot_k[2] = {2.0, 3.0};
 
@@ -162,14 +169,30 @@ static void tower_plc(struct plant *p, double dt_s)
             slew(w->tower_fan_ratio, clampd(w->tower_integral + TOWER_KP * e, 0.0, 1.0), dt_s / FAN_RAMP_S);
 }
 
+static void economiser_plc(struct plant *p, double dt_s)
+{
+        struct water *w = &p->water;
+        const double gain_k = w->return_c - w->basin_c;
+        const bool wrong = w->econ_on ? gain_k < ECON_OFF_K : gain_k > ECON_ON_K;
+
+        if (!p->spec.economiser)
+                return;
+        w->econ_s = wrong ? w->econ_s + dt_s : 0.0;
+        if (w->econ_s >= ECON_S) {
+                w->econ_on = !w->econ_on;
+                w->econ_s = 0.0;
+        }
+}
+
 static void water_plc(struct plant *p, double dt_s)
 {
         struct water *w = &p->water;
+        const double cwst_min_c = p->spec.economiser ? CWST_ECON_MIN_C : CWST_MIN_C;
 
         w->lease.age_s += dt_s;
         if (plant_lease_alive(&w->lease)) {
                 obey(&w->chwst_target_c, w->cmd.chwst_sp_c, CHWST_MIN_C, CHWST_MAX_C);
-                obey(&w->cwst_sp_c, w->cmd.cwst_sp_c, CWST_MIN_C, CWST_MAX_C);
+                obey(&w->cwst_sp_c, w->cmd.cwst_sp_c, cwst_min_c, CWST_MAX_C);
         } else {
                 w->cmd = (struct plant_water_cmd){.chwst_sp_c = w->chwst_target_c, .cwst_sp_c = w->cwst_sp_c};
         }
@@ -177,6 +200,7 @@ static void water_plc(struct plant *p, double dt_s)
             clampd(w->chwst_target_c, w->chwst_sp_c - CHWST_DOWN_K_S * dt_s, w->chwst_sp_c + CHWST_UP_K_S * dt_s);
         w->supply_sensor_c += (w->supply_c - w->supply_sensor_c) * dt_s / (SENSOR_LAG_S + dt_s);
         tower_plc(p, dt_s);
+        economiser_plc(p, dt_s);
 }
 
 static bool may_start(const struct chiller *c)
@@ -226,6 +250,25 @@ static void chiller_stop(struct chiller *c)
         c->state_s = 0.0;
 }
 
+/* Recycle shut-down: a machine that has nothing to cool stops its compressor and waits for the water to warm up. */
+static void recycle(struct plant *p, struct chiller *c, double dt_s)
+{
+        const struct water *w = &p->water;
+
+        if (c->state != CHILLER_RUNNING) {
+                c->idle = false;
+                c->idle_s = 0.0;
+        } else if (c->idle) {
+                if (w->supply_sensor_c > w->chwst_sp_c + RESTART_K && c->start_age_s[STARTS_PER_H - 1] >= 3600.0) {
+                        c->idle = false;
+                        chiller_start(p, c);
+                }
+        } else {
+                c->idle_s = w->econ_on && w->entering_c < w->chwst_sp_c + IDLE_K ? c->idle_s + dt_s : 0.0;
+                c->idle = c->idle_s >= IDLE_S && c->state_s >= MIN_ON_S;
+        }
+}
+
 static void chiller_plc(struct plant *p, size_t i, double dt_s)
 {
         struct chiller *c = &p->chiller[i];
@@ -255,6 +298,7 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
                 chiller_stop(c);
         if (c->state == CHILLER_STARTING && c->state_s >= PROVE_S)
                 c->state = CHILLER_RUNNING;
+        recycle(p, c, dt_s);
 }
 
 /* Chilled water too warm for too long: whoever commands, the first machine that may start is started. */

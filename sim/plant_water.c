@@ -19,6 +19,7 @@
 #define TOWER_NATURAL 0.08 /* draught with the fan off */
 #define TOWER_NTU 1.5
 #define WATER_AIR_RATIO 1.1 /* design L/G */
+#define ECON_NTU 4.0        /* balanced flows: 0.8 effective, 2 K approach at a 10 K range */
 
 double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c)
 {
@@ -64,6 +65,11 @@ void plant_water_build(struct plant *p)
         p->cw_pump_w = 180e3 * p->cw_m3s / 0.7;
         p->tower_fan_w = 0.014 * s->chiller_capacity_w;
         p->tower_air_kg_s = 1000.0 * p->cw_m3s / WATER_AIR_RATIO;
+        if (s->economiser) {
+                p->econ_m3s = p->secondary_m3s;
+                p->econ_pump_w = 120e3 * p->econ_m3s / 0.7;
+                p->econ_ua_w_k = ECON_NTU * p->econ_m3s * WATER_J_M3K;
+        }
         p->basin_j_k = WATER_J_M3K * 4e-6 * s->chiller_capacity_w * (double)s->nchiller;
 
         w->supply_c = w->supply_sensor_c = w->chwst_sp_c = w->chwst_target_c = 7.0;
@@ -91,6 +97,38 @@ static size_t running(const struct plant *p)
         return n;
 }
 
+/* Those that reject heat: an idle one has its condenser pump off. */
+static size_t compressing(const struct plant *p)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->spec.nchiller; i++)
+                n += p->chiller[i].state == CHILLER_RUNNING && !p->chiller[i].idle;
+        return n;
+}
+
+/* Precools the return water with tower water: counterflow plate heat exchanger, effectiveness-NTU. */
+static void economiser_step(struct plant *p)
+{
+        struct water *w = &p->water;
+        const double cc = w->secondary_m3s * WATER_J_M3K, ct = p->econ_m3s * WATER_J_M3K;
+        double cmin, cr, ntu, e, eff;
+
+        w->econ_w = 0.0;
+        w->precooled_c = w->return_c;
+        if (!w->econ_on || cc < 1.0)
+                return;
+        cmin = fmin(cc, ct);
+        cr = cmin / fmax(cc, ct);
+        ntu = p->econ_ua_w_k / cmin;
+        e = exp(-ntu * (1.0 - cr));
+        eff = cr > 0.9995 ? ntu / (1.0 + ntu) : (1.0 - e) / (1.0 - cr * e);
+        w->econ_w = eff * cmin * fmax(w->return_c - w->basin_c, 0.0);
+        /* a bypass keeps the water at its setpoint when the towers could cool it further */
+        w->econ_w = fmin(w->econ_w, cc * fmax(w->return_c - w->chwst_sp_c, 0.0));
+        w->precooled_c = w->return_c - w->econ_w / cc;
+}
+
 static void secondary(struct plant *p)
 {
         struct water *w = &p->water;
@@ -116,6 +154,11 @@ static void chiller_step(struct plant *p, size_t i, double dt_s)
         const double soft = clampd((c->state_s - PROVE_S) / SOFT_LOAD_S, 0.15, 1.0);
         double need;
 
+        if (c->idle) {
+                c->load_w = c->power_w = 0.0;
+                c->leaving_c = w->entering_c;
+                return;
+        }
         c->available_w = plant_chiller_capacity_w(p, i, w->chwst_sp_c, w->basin_c);
         need = fmin(mc * (w->entering_c - w->chwst_sp_c), c->available_w * soft);
         need = clampd(need, c->load_w - c->available_w * dt_s / LOAD_DOWN_S,
@@ -176,13 +219,14 @@ static double tower_w(const struct plant *p, size_t cells)
 static double condenser_step(struct plant *p, size_t n, double rejected_w, double dt_s)
 {
         struct water *w = &p->water;
-        /* one cell more than chillers shares the water where there is one: fans at lower speed */
-        const size_t cells = n < p->spec.nchiller ? n + 1 : n;
+        /* one cell more than chillers shares the water where there is one: fans at lower speed; all with the economiser
+         */
+        const size_t cells = n < p->spec.nchiller && !w->econ_on ? n + 1 : p->spec.nchiller;
         double taken;
 
-        w->cw_m3s = (double)n * p->cw_m3s;
-        w->cw_pump_w = (double)n * p->cw_pump_w;
-        if (n == 0) {
+        w->cw_m3s = (double)n * p->cw_m3s + (w->econ_on ? p->econ_m3s : 0.0);
+        w->cw_pump_w = (double)n * p->cw_pump_w + (w->econ_on ? p->econ_pump_w : 0.0);
+        if (n == 0 && !w->econ_on) {
                 w->tower_w = 0.0;
                 w->cw_return_c = w->basin_c;
                 return 0.0;
@@ -201,6 +245,7 @@ void plant_water_step(struct plant *p, double dt_s)
         double rejected, leaving_mc, x = 0.0, through, surplus, shortage, taken;
 
         secondary(p);
+        economiser_step(p);
         if (n > 0) {
                 x = clampd(w->secondary_m3s / ((double)n * p->primary_m3s), PRIMARY_MIN, 1.0);
                 w->chw_pump_w += (double)n * p->primary_w * x * (0.2 + 0.8 * x * x);
@@ -211,14 +256,14 @@ void plant_water_step(struct plant *p, double dt_s)
         surplus = w->primary_m3s - through;
         shortage = w->secondary_m3s - through;
         if (w->primary_m3s > 0.0)
-                w->entering_c = (through * w->return_c + surplus * w->supply_c) / w->primary_m3s;
+                w->entering_c = (through * w->precooled_c + surplus * w->supply_c) / w->primary_m3s;
         rejected = chillers_step(p, n, dt_s, &leaving_mc);
-        taken = condenser_step(p, n, rejected, dt_s);
+        taken = condenser_step(p, compressing(p), rejected + w->econ_w, dt_s);
 
         const double supply_c = w->supply_c;
 
         w->supply_c += dt_s / p->header_j_k * WATER_J_M3K *
-                       (leaving_mc + shortage * w->return_c - (w->primary_m3s + shortage) * supply_c);
+                       (leaving_mc + shortage * w->precooled_c - (w->primary_m3s + shortage) * supply_c);
         w->return_c +=
             dt_s / p->header_j_k * (WATER_J_M3K * (w->coil_return_wc - w->secondary_m3s * w->return_c) + w->chw_pump_w);
         p->meter.heat_out += taken * dt_s;

@@ -9,6 +9,7 @@
 #include "sim/plant.h"
 
 #define SPRING_MS INT64_C(1649635200000) /* 2022-04-11, a Monday */
+#define WINTER_MS INT64_C(1642982400000) /* 2022-01-24, a Monday */
 #define SUMMER_MS INT64_C(1658102400000) /* 2022-07-18, a Monday */
 
 struct rig {

@@ -267,6 +267,53 @@ static void containment_removes_recirculation(void **state)
         rig_free(&r);
 }
 
+/* Two days of trim-and-respond on hall with an economiser; what it had without one in *ret_without. */
+static struct plant_account economiser_days(int64_t start_ms, struct plant_account *ret_without)
+{
+        struct rig r = rig_new("hall", 1, start_ms);
+        struct plant_spec spec = *plant_spec(r.plant);
+        struct plant *with = NULL;
+        struct plant_account a;
+
+        spec.economiser = true;
+        assert_int_equal(plant_create(&spec, r.weather, r.load, start_ms, &with), 0);
+        plant_set_local(with, PLANT_LOCAL_TRIM_RESPOND);
+        plant_set_local(r.plant, PLANT_LOCAL_TRIM_RESPOND);
+        plant_advance(with, 6 * 3600.0);
+        plant_advance(r.plant, 6 * 3600.0);
+        plant_account_reset(with);
+        plant_account_reset(r.plant);
+        plant_advance(with, 48 * 3600.0);
+        plant_advance(r.plant, 48 * 3600.0);
+        plant_account(with, &a);
+        plant_account(r.plant, ret_without);
+        print_message("economiser on %.1f h, alone %.1f h; cooling %.0f kWh against %.0f without; %llu starts\n",
+                      a.econ_hours, a.econ_alone_hours, a.cooling_kwh, ret_without->cooling_kwh,
+                      (unsigned long long)a.chiller_starts);
+        assert_true(a.energy_residual_ratio < 0.005);
+        assert_true(a.hard_violations == 0 && a.max_inlet_c < 27.5);
+        plant_free(with);
+        rig_free(&r);
+        return a;
+}
+
+static void economiser_works_in_winter_and_rests_in_summer(void **state)
+{
+        struct plant_account without;
+        const struct plant_account winter = economiser_days(WINTER_MS, &without);
+
+        (void)state;
+        assert_true(winter.econ_hours > 40.0 && winter.econ_alone_hours > 24.0);
+        assert_true(winter.chiller_kwh < 0.4 * without.chiller_kwh);
+        assert_true(winter.cooling_kwh < 0.8 * without.cooling_kwh);
+        assert_true(winter.chiller_starts <= 4); /* does not cycle */
+
+        const struct plant_account summer = economiser_days(SUMMER_MS, &without);
+        assert_true(summer.econ_alone_hours == 0.0);
+        assert_true(summer.cooling_kwh < 1.05 * without.cooling_kwh);
+        assert_true(without.econ_hours == 0.0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -280,6 +327,7 @@ int main(void)
             cmocka_unit_test(coils_hold_warm_supply_on_warm_water_with_valves_to_spare),
             cmocka_unit_test(fixed_local_setpoints_give_the_usual_inlets),
             cmocka_unit_test(containment_removes_recirculation),
+            cmocka_unit_test(economiser_works_in_winter_and_rests_in_summer),
         };
 
         return cmocka_run_group_tests(tests, NULL, rig_forget);
