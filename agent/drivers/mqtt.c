@@ -41,6 +41,7 @@ struct mqtt_driver {
         int64_t heard_ms;   /* real, monotonic: the last message or the start of this connection */
         int64_t backoff_ms; /* next wait */
         uint64_t echo;
+        struct mqttc_counts told; /* what the log knows of */
         struct mqtt_stats stats;
 };
 
@@ -97,11 +98,27 @@ static void send_echo(struct mqtt_driver *d)
         (void)mqttc_publish(d->client, d->echo_topic, text, (size_t)n); /* if it fails, silence says so */
 }
 
+/* Losses counted on paho's threads. */
+static void tell_losses(struct mqtt_driver *d)
+{
+        struct mqttc_counts n = mqttc_counts_get(d->client);
+        uint64_t dropped = n.dropped - d->told.dropped, oversized = n.oversized - d->told.oversized;
+
+        if (dropped == 0 && oversized == 0)
+                return;
+        d->told = n;
+        (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error),
+                       "%llu messages dropped unread, %llu refused: larger than %d KiB", (unsigned long long)dropped,
+                       (unsigned long long)oversized, MQTTC_MESSAGE_MAX / 1024);
+        log_warning("mqtt", "%s", d->stats.last_error);
+}
+
 static void on_tick(void *ctx)
 {
         struct mqtt_driver *d = ctx;
         int64_t silence_ms = d->a.site->mqtt.silence_ms;
 
+        tell_losses(d);
         loop_timer_arm(d->tick, silence_ms / 3);
         if (d->state != LINK_WAITING && clk_real_mono_ms() - d->heard_ms > silence_ms)
                 give_up(d, d->state == LINK_UP ? "connected but silent" : "no answer to connect or subscribe");

@@ -108,6 +108,7 @@ static void forget_messages(struct mqttc *c)
         while (c->nmessage > 0) {
                 struct mqttc_event e = pop_message(c);
                 mqttc_event_clear(&e);
+                c->counts.dropped++;
         }
         c->ncontrol = 0;
 }

@@ -47,7 +47,7 @@ struct mqttc_event {
 };
 
 struct mqttc_counts {
-        uint64_t dropped;   /* messages, because the queue was full */
+        uint64_t dropped;   /* messages: the queue was full, or the connection was thrown away with them */
         uint64_t oversized; /* and topics with NUL bytes */
         uint64_t unsent;    /* publications paho did not take */
 };

@@ -303,6 +303,32 @@ static void q1_samples_flow_and_flow_again_after_a_broker_restart(void **state)
         }
 }
 
+static bool losses_told(void)
+{
+        return strstr(stats().last_error, "dropped unread") != NULL;
+}
+
+/* Messages that wait when the connection is lost go with it; that is counted and said. */
+static void q9_messages_lost_with_the_connection_are_counted(void **state)
+{
+        (void)state;
+        struct timespec ts = {.tv_nsec = 300000000};
+        broker_start();
+        open_driver(false);
+        run(is_up, 5000);
+        run(NULL, 100);
+        uint64_t before = stats().messages;
+        for (int i = 0; i < 20; i++) /* the loop does not run */
+                publish_sample(1.0, 0, false);
+        (void)nanosleep(&ts, NULL);
+        broker_stop();
+        (void)nanosleep(&ts, NULL);
+        run(is_down, 3000);
+        assert_int_equal(stats().messages - before + stats().dropped, 20);
+        assert_true(stats().dropped > 0);
+        run(losses_told, 3000);
+}
+
 static void q6_malformed_messages_are_counted(void **state)
 {
         (void)state;
@@ -533,6 +559,7 @@ int main(void)
                 return 1;
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(q1_samples_flow_and_flow_again_after_a_broker_restart, setup, teardown),
+            cmocka_unit_test_setup_teardown(q9_messages_lost_with_the_connection_are_counted, setup, teardown),
             cmocka_unit_test_setup_teardown(q6_malformed_messages_are_counted, setup, teardown),
             cmocka_unit_test_setup_teardown(q5_retained_sample_counts_only_when_fresh, setup, teardown),
             cmocka_unit_test_setup_teardown(vm_messages_pass_and_moves_need_leave, setup, teardown),
