@@ -17,9 +17,15 @@
 
 /* ---- back-off and the state of a device ---- */
 
+int64_t mb_backoff_left_ms(const struct mb_backoff *b)
+{
+        int64_t now = clk_real_mono_ms();
+        return b->delay_ms > 0 && now < b->retry_ms ? b->retry_ms - now : 0;
+}
+
 bool mb_backoff_holds(const struct mb_backoff *b)
 {
-        return b->delay_ms > 0 && clk_real_mono_ms() < b->retry_ms;
+        return mb_backoff_left_ms(b) > 0;
 }
 
 void mb_backoff_grow(struct modbus_driver *drv, struct mb_backoff *b)
@@ -70,7 +76,6 @@ void mb_device_failed(struct mb_device *d, const struct mbrequest *req, const st
         else
                 mb_backoff_grow(d->driver, &d->backoff);
         if (reply->result == MBLINK_TIMEOUT) {
-                d->stats.timeouts++;
                 if (++c->timeouts_in_row >= MB_TIMEOUTS_TO_RECONNECT) {
                         c->timeouts_in_row = 0;
                         mblink_disconnect(c->link);
@@ -135,6 +140,29 @@ void mb_conn_request(struct mb_conn *c, enum mb_request kind, struct mb_device *
         mblink_request(c->link, req, regs, d->driver->a.site->device[d->index].timeout_ms);
 }
 
+static void count_failure(struct device_stats *s, const struct mblink_reply *reply)
+{
+        switch (reply->result) {
+        case MBLINK_REPLY:
+                return;
+        case MBLINK_EXCEPTION:
+                s->exceptions[reply->exception < 12 ? reply->exception : 0]++;
+                return;
+        case MBLINK_TIMEOUT:
+                s->timeouts++;
+                return;
+        case MBLINK_NO_CONNECTION:
+                s->no_connections++;
+                return;
+        case MBLINK_LOST:
+                s->lost++;
+                return;
+        case MBLINK_BAD_REPLY:
+                s->bad_replies++;
+                return;
+        }
+}
+
 static void on_reply(void *ctx, const struct mblink_reply *reply)
 {
         struct mb_conn *c = ctx;
@@ -144,8 +172,7 @@ static void on_reply(void *ctx, const struct mblink_reply *reply)
 
         c->current = MB_NONE;
         c->current_job = NULL;
-        if (reply->result == MBLINK_EXCEPTION)
-                d->stats.exceptions[reply->exception < 12 ? reply->exception : 0]++;
+        count_failure(&d->stats, reply);
         if (kind == MB_READ)
                 mb_scan_reply(d, reply);
         else

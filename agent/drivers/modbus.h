@@ -6,7 +6,8 @@
  * function codes 1–4 read, only 16 writes. A failed poll yields a bad-quality sample for each of its points. Exceptions
  * 02/03 in a merged block: bisect, quarantine the point (QR_BAD_ADDR), retry it every 10 min. A silent device costs one
  * time-out per back-off (1 s doubling to 60 s, ±20 % jitter, real time); the others keep their scan. A newer write of a
- * point takes over from an older one that is not confirmed yet. Host names are resolved once, at create.
+ * point takes over from an older one that is not confirmed yet. Host names are resolved at each
+ * connect.
  */
 #ifndef COOLPLANE_DRIVERS_MODBUS_H
 #define COOLPLANE_DRIVERS_MODBUS_H
@@ -37,8 +38,10 @@ void modbus_driver_scan_now(struct modbus_driver *d);
 enum device_state { DEVICE_UP, DEVICE_DEGRADED, DEVICE_DOWN };
 struct device_stats {
         enum device_state state;
-        uint64_t reads, read_errors, writes, write_errors, timeouts;
-        uint64_t exceptions[12]; /* by Modbus exception code */
+        uint64_t reads, read_errors, writes, write_errors;
+        /* requests that failed, by how: */
+        uint64_t timeouts, no_connections, lost, bad_replies; /* bad: wrong CRC, length, unit id, function */
+        uint64_t exceptions[12]; /* by Modbus exception code; [0]: codes Modbus does not know */
         size_t quarantined;
         int64_t last_good_t_ms;
         double scan_period_s, scan_jitter_s; /* plant time: mean period, max deviation since start */

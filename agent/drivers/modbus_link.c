@@ -18,7 +18,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -35,14 +34,16 @@
 #define USER_TIMEOUT_MS 5000 /* unacknowledged data that old: the kernel gives a half-open connection up */
 #define STRAYS_MAX 16        /* frames nobody asked for in a row: a flood */
 
-enum state { CLOSED, CONNECTING, READY };
+enum state { CLOSED, RESOLVING, CONNECTING, READY };
 
 struct mblink {
         struct mblink_args a;
         char host[256];
         modbus_t *mb; /* serial lines only */
-        struct sockaddr_storage addr;
-        socklen_t addrlen; /* 0: name not resolved */
+        bool numeric;
+        struct addresses to; /* of the host; n 0: name not resolved yet */
+        size_t to_i;         /* the one in use; the next one after a failure */
+        struct resolve *lookup;
         struct loop_timer *timer;
 
         enum state state;
@@ -69,25 +70,6 @@ static void on_timer(void *ctx);
 
 /* ---- life ---- */
 
-static void resolve(struct mblink *l)
-{
-        char port[16];
-        struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
-        struct addrinfo *ai = NULL;
-
-        (void)snprintf(port, sizeof(port), "%d", l->a.port);
-        if (getaddrinfo(l->host, port, &hints, &ai) != 0) {
-                hints.ai_flags = 0; /* asks DNS: only here, at start-up, where waiting is allowed */
-                if (getaddrinfo(l->host, port, &hints, &ai) != 0)
-                        return;
-        }
-        if (ai->ai_addrlen <= sizeof(l->addr)) {
-                memcpy(&l->addr, ai->ai_addr, ai->ai_addrlen);
-                l->addrlen = ai->ai_addrlen;
-        }
-        freeaddrinfo(ai);
-}
-
 int mblink_create(const struct mblink_args *a, struct mblink **ret)
 {
         int r;
@@ -106,7 +88,7 @@ int mblink_create(const struct mblink_args *a, struct mblink **ret)
                 if (l->a.pause_between_requests_ms < t35_ms)
                         l->a.pause_between_requests_ms = t35_ms < 3 ? 3 : t35_ms;
         } else {
-                resolve(l);
+                l->numeric = resolve_numeric(l->host, a->port, &l->to) == 0;
         }
         if (a->rtu && !l->mb) {
                 r = errno == ENOMEM ? -ENOMEM : -EINVAL;
@@ -143,6 +125,7 @@ struct mblink *mblink_free(struct mblink *l)
         if (!l)
                 return NULL;
         close_fd(l);
+        resolve_free(l->lookup);
         loop_timer_free(l->timer);
         if (l->mb)
                 modbus_free(l->mb);
@@ -182,6 +165,8 @@ static void finish(struct mblink *l, const struct mblink_reply *reply)
 static void finish_closed(struct mblink *l, enum mblink_result result, const char *why)
 {
         bool reused = l->replies > 0;
+        if (result == MBLINK_NO_CONNECTION && l->to.n > 0)
+                l->to_i = (l->to_i + 1) % l->to.n;
         close_fd(l);
         finish(l, &(struct mblink_reply){.result = result, .why = why, .reused = reused});
 }
@@ -247,15 +232,17 @@ static void open_line(struct mblink *l)
         send_request(l);
 }
 
-static void start_connect(struct mblink *l)
+static void open_socket(struct mblink *l)
 {
         int one = 1, user_timeout = USER_TIMEOUT_MS;
 
-        if (l->addrlen == 0) {
-                fail_later(l, "host name not resolved at start");
+        l->state = CLOSED;
+        if (l->to.n == 0) {
+                fail_later(l, "host name not resolved");
                 return;
         }
-        int fd = socket(l->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const struct sockaddr *to = (const struct sockaddr *)&l->to.addr[l->to_i];
+        int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) {
                 fail_later(l, "no socket");
                 return;
@@ -263,7 +250,7 @@ static void start_connect(struct mblink *l)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof(user_timeout));
         (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-        if (connect(fd, (const struct sockaddr *)&l->addr, l->addrlen) < 0 && errno != EINPROGRESS) {
+        if (connect(fd, to, l->to.len[l->to_i]) < 0 && errno != EINPROGRESS) {
                 (void)close(fd);
                 fail_later(l, "connection refused or no route");
                 return;
@@ -275,6 +262,33 @@ static void start_connect(struct mblink *l)
         }
         l->fd = fd;
         l->state = CONNECTING;
+        loop_timer_arm(l->timer, CONNECT_TIMEOUT_MS);
+}
+
+static void on_resolved(void *ctx, const struct addresses *a)
+{
+        struct mblink *l = ctx;
+
+        if (a->n > 0) { /* else the last ones known */
+                l->to = *a;
+                l->to_i = 0;
+        }
+        l->lookup = resolve_free(l->lookup);
+        if (l->busy && l->state == RESOLVING)
+                open_socket(l);
+}
+
+/* A name is asked for anew at each connect; the answer is waited for as long as for a connection. A lookup that takes
+ * longer goes on and serves the next attempt. */
+static void start_connect(struct mblink *l)
+{
+        if (!l->numeric && !l->lookup)
+                (void)resolve_start(l->a.loop, l->host, l->a.port, l->a.lookup, on_resolved, l, &l->lookup);
+        if (!l->lookup) {
+                open_socket(l);
+                return;
+        }
+        l->state = RESOLVING;
         loop_timer_arm(l->timer, CONNECT_TIMEOUT_MS);
 }
 
@@ -322,6 +336,8 @@ static void on_timer(void *ctx)
                 return;
         if (l->failed) {
                 finish_closed(l, l->sent ? MBLINK_LOST : MBLINK_NO_CONNECTION, l->failed);
+        } else if (l->state == RESOLVING) {
+                open_socket(l);
         } else if (l->state == CONNECTING) {
                 finish_closed(l, MBLINK_NO_CONNECTION, "connect timed out");
         } else if (!l->sent) {
@@ -408,6 +424,8 @@ static void take_bytes(struct mblink *l)
                              : recv(l->fd, l->buf + l->n, sizeof(l->buf) - l->n, 0);
         if (k < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
+        if (k == 0 && l->a.rtu) /* libmodbus sets VMIN = VTIME = 0: nothing there. A hang-up is an event or EIO. */
+                return;
         if (k <= 0) {
                 lost(l, MBLINK_LOST, k == 0 ? "connection closed" : "connection reset");
                 return;
@@ -420,9 +438,14 @@ static void on_fd(void *ctx, int fd, uint32_t events)
 {
         struct mblink *l = ctx;
 
-        (void)fd, (void)events;
-        if (l->state == CONNECTING)
+        (void)fd;
+        if (l->state == CONNECTING) {
                 on_connected(l);
-        else
-                take_bytes(l);
+                return;
+        }
+        if (l->a.rtu && events & (EPOLLHUP | EPOLLERR)) {
+                lost(l, MBLINK_LOST, "serial line hung up");
+                return;
+        }
+        take_bytes(l);
 }

@@ -11,6 +11,7 @@
 
 #include "agent/base/loop.h"
 #include "agent/drivers/modbus_frame.h"
+#include "agent/drivers/resolve.h"
 
 struct mblink;
 
@@ -35,11 +36,12 @@ struct mblink_reply {
 struct mblink_args {
         struct loop *loop;
         bool rtu;
-        const char *host; /* address or name (resolved once, at create), or serial device; copied */
+        const char *host; /* address, name (asked for at each connect, in a thread) or serial device; copied */
         int port;
         int baud;
         char parity;
         int stop_bits;
+        resolve_fn lookup;                                     /* NULL: getaddrinfo */
         int pause_after_connect_ms, pause_between_requests_ms; /* real time */
         void (*done)(void *ctx, const struct mblink_reply *reply);
         void *ctx;

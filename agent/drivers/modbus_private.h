@@ -107,6 +107,7 @@ struct modbus_driver {
 void mb_conn_kick(struct mb_conn *c);
 void mb_conn_request(struct mb_conn *c, enum mb_request kind, struct mb_device *d, const struct mbrequest *req,
                      const uint16_t *regs);
+int64_t mb_backoff_left_ms(const struct mb_backoff *b); /* 0: not in force */
 bool mb_backoff_holds(const struct mb_backoff *b);
 void mb_backoff_grow(struct modbus_driver *drv, struct mb_backoff *b);
 /* Device d did not answer (or not believably) a request to the registers of req. */

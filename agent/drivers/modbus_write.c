@@ -179,12 +179,30 @@ int mb_write(void *driver, const struct write_request *req)
 
 /* ---- on the wire ---- */
 
+/* In a back-off nothing is sent: a write ends, as one that comes now would; a read-back waits. */
 struct mb_job *mb_write_ready(struct mb_conn *c)
 {
         struct mb_job *j = c->first_job;
-        while (j && j->state != JOB_QUEUED && j->state != JOB_READ_DUE)
-                j = j->next;
-        return j;
+        int64_t wait_ms = INT64_MAX;
+
+        while (j) {
+                struct mb_device *d = device_of(j);
+                int64_t a = mb_backoff_left_ms(&d->backoff), b = mb_backoff_left_ms(&c->backoff), left = a > b ? a : b;
+                if (j->state != JOB_QUEUED && j->state != JOB_READ_DUE) {
+                        j = j->next;
+                } else if (left == 0) {
+                        return j;
+                } else if (j->state == JOB_QUEUED) {
+                        finish(j, WRITE_REJECTED_DEVICE_OFFLINE, (double)NAN);
+                        j = c->first_job; /* done() may have queued or ended others: look again */
+                } else {
+                        wait_ms = left < wait_ms ? left : wait_ms;
+                        j = j->next;
+                }
+        }
+        if (wait_ms < INT64_MAX)
+                loop_timer_arm(c->kick, wait_ms);
+        return NULL;
 }
 
 void mb_write_send(struct mb_job *j)

@@ -13,6 +13,23 @@ static json_t *number(double v)
         return isfinite(v) ? json_real(v) : json_null();
 }
 
+/* How requests failed: {"timeout": n, …}; of the exceptions those that occurred. */
+static json_t *poll_errors(const struct device_stats *s)
+{
+        json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "timeout", (json_int_t)s->timeouts, "no-connection",
+                              (json_int_t)s->no_connections, "lost", (json_int_t)s->lost, "bad-reply",
+                              (json_int_t)s->bad_replies);
+        char name[32];
+
+        for (unsigned k = 0; o && k < sizeof s->exceptions / sizeof s->exceptions[0]; k++) {
+                if (s->exceptions[k] == 0)
+                        continue;
+                (void)snprintf(name, sizeof name, k == 0 ? "exception-other" : "exception-%02u", k);
+                (void)json_object_set_new(o, name, json_integer((json_int_t)s->exceptions[k]));
+        }
+        return o ? o : json_object();
+}
+
 static json_t *devices(const struct site *site, const struct modbus_driver *modbus)
 {
         static const char *const state[] = {"up", "degraded", "down"};
@@ -29,13 +46,13 @@ static json_t *devices(const struct site *site, const struct modbus_driver *modb
                         exceptions += s.exceptions[k];
                 (void)json_array_append_new(
                     list,
-                    json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s}", "name",
+                    json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s}", "name",
                               site->device[i].name, "state", state[s.state], "unit_id", (int)site->device[i].unit_id,
                               "reads", (json_int_t)s.reads, "read_errors", (json_int_t)s.read_errors, "writes",
                               (json_int_t)s.writes, "write_errors", (json_int_t)s.write_errors, "timeouts",
                               (json_int_t)s.timeouts, "exceptions", (json_int_t)exceptions, "quarantined",
                               (json_int_t)s.quarantined, "scan_period_s", number(s.scan_period_s), "scan_jitter_s",
-                              number(s.scan_jitter_s), "last_error", s.last_error));
+                              number(s.scan_jitter_s), "poll_errors", poll_errors(&s), "last_error", s.last_error));
         }
         return list;
 }
@@ -77,11 +94,11 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
 
                 mqtt_driver_stats(mqtt, &m);
                 (void)json_object_set_new(doc, "mqtt",
-                                          json_pack("{s:b, s:I, s:I, s:I, s:I, s:s}", "connected", (int)m.connected,
-                                                    "messages", (json_int_t)m.messages, "samples",
+                                          json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:s}", "connected",
+                                                    (int)m.connected, "messages", (json_int_t)m.messages, "samples",
                                                     (json_int_t)m.samples, "rejected", (json_int_t)m.rejected,
-                                                    "reconnects", (json_int_t)m.reconnects, "last_error",
-                                                    m.last_error));
+                                                    "dropped", (json_int_t)m.dropped, "reconnects",
+                                                    (json_int_t)m.reconnects, "last_error", m.last_error));
         }
         n = doc ? json_dumpb(doc, buf, cap - 2, JSON_COMPACT) : 0;
         json_decref(doc);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 #include <math.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -55,17 +58,26 @@ static void on_done(void *ctx, const struct mblink_reply *reply)
         loop_stop(e->loop);
 }
 
-static void start(struct env *e, int port)
+static void start_host(struct env *e, const char *host, int port, resolve_fn lookup)
 {
         memset(e, 0, sizeof(*e));
         clk_init(&e->clk, 1.0, -1, 0);
         assert_int_equal(loop_create(&e->clk, &e->loop), 0);
         peer_start(&e->peer, e->loop);
-        struct mblink_args a = {
-            .loop = e->loop, .host = "127.0.0.1", .port = port ? port : e->peer.port, .done = on_done, .ctx = e};
+        struct mblink_args a = {.loop = e->loop,
+                                .host = host,
+                                .port = port ? port : e->peer.port,
+                                .lookup = lookup,
+                                .done = on_done,
+                                .ctx = e};
         assert_int_equal(mblink_create(&a, &e->link), 0);
         assert_int_equal(loop_timer_create(e->loop, true, on_tick, e, &e->tick), 0);
         assert_int_equal(loop_timer_create(e->loop, true, on_guard, e, &e->guard), 0);
+}
+
+static void start(struct env *e, int port)
+{
+        start_host(e, "127.0.0.1", port, NULL);
 }
 
 static void stop(struct env *e)
@@ -208,6 +220,84 @@ static void m1_nobody_listens(void **state)
         stop(&e);
 }
 
+/* ---- names ---- */
+
+static atomic_int lookups, lookup_ms, lookup_fails;
+
+/* A name server with moods: waits, then fails or gives two addresses, the first of which nobody listens on. */
+static int moody(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
+{
+        assert_string_equal(host, "plc-7.plant");
+        struct timespec ts = {.tv_sec = lookup_ms / 1000, .tv_nsec = lookup_ms % 1000 * 1000000L};
+        lookups++;
+        (void)nanosleep(&ts, NULL);
+        if (lookup_fails)
+                return EAI_AGAIN;
+        struct addrinfo *second = NULL;
+        int r = getaddrinfo("127.0.0.1", port, hints, &second);
+        if (r != 0)
+                return r;
+        r = getaddrinfo("127.0.0.2", port, hints, ret);
+        if (r != 0) {
+                freeaddrinfo(second);
+                return r;
+        }
+        (*ret)->ai_next = second;
+        return 0;
+}
+
+static void m1_names_are_asked_for_without_blocking(void **state)
+{
+        (void)state;
+        struct env e;
+
+        lookups = 0;
+        lookup_ms = 0;
+        lookup_fails = 1; /* not up at boot */
+        start_host(&e, "plc-7.plant", 0, moody);
+        assert_int_equal(lookups, 0);
+        (void)ask(&e);
+        assert_int_equal(e.reply.result, MBLINK_NO_CONNECTION);
+        assert_string_equal(e.reply.why, "host name not resolved");
+        lookup_fails = 0; /* up now: the first address refuses, the next attempt takes the second */
+        (void)ask(&e);
+        assert_int_equal(e.reply.result, MBLINK_NO_CONNECTION);
+        lookup_fails = 1; /* gone again: what is known serves */
+        (void)ask(&e);
+        assert_int_equal(e.reply.result, MBLINK_REPLY);
+        assert_int_equal(e.peer.connections, 1);
+        int n = lookups;
+        (void)ask(&e); /* connected: nobody is asked */
+        assert_int_equal(e.reply.result, MBLINK_REPLY);
+        assert_int_equal(lookups, n);
+        stop(&e);
+
+        /* Slower than a connection may be: the loop goes on, the attempt ends in time, the late answer serves. */
+        lookup_fails = 0;
+        lookup_ms = 1300;
+        start_host(&e, "plc-7.plant", 0, moody);
+        int64_t took = ask(&e);
+        assert_true(took >= 990 && took < 1290);
+        assert_true(e.max_gap_ms < 250);
+        assert_int_equal(e.reply.result, MBLINK_NO_CONNECTION);
+        n = lookups;
+        (void)ask(&e); /* the first address */
+        assert_int_equal(e.reply.result, MBLINK_NO_CONNECTION);
+        assert_int_equal(lookups, n); /* one at a time */
+        lookup_ms = 0;
+        stop(&e);
+
+        /* Freed in the middle of a lookup. */
+        lookup_ms = 300;
+        start_host(&e, "plc-7.plant", 0, moody);
+        struct mbrequest req = {.unit_id = 3, .function = MBFRAME_READ_HOLDING, .address = 20, .count = 1};
+        mblink_request(e.link, &req, NULL, TIMEOUT_MS);
+        run_ms(&e, 20);
+        stop(&e);
+        struct timespec ts = {.tv_sec = 0, .tv_nsec = 400000000L};
+        (void)nanosleep(&ts, NULL); /* the thread ends by itself */
+}
+
 static void idle_close_is_noticed_and_the_next_request_connects_again(void **state)
 {
         (void)state;
@@ -268,6 +358,7 @@ int main(void)
             cmocka_unit_test(m4_each_hostile_peer_has_its_outcome),
             cmocka_unit_test(m4_late_answer_is_not_bound_to_the_next_request),
             cmocka_unit_test(m1_nobody_listens),
+            cmocka_unit_test(m1_names_are_asked_for_without_blocking),
             cmocka_unit_test(idle_close_is_noticed_and_the_next_request_connects_again),
             cmocka_unit_test(pauses_are_kept),
             cmocka_unit_test(r4_unit_ids_reach_the_wire),

@@ -28,7 +28,7 @@ static struct {
         size_t n;
         uint16_t reg[100];
         enum line_fault fault[256]; /* by unit */
-        uint64_t requests, bad_crc;
+        uint64_t requests, bad_crc, asked[256];
         uint8_t late[300];
         size_t nlate;
         struct loop_timer *timer;
@@ -40,6 +40,7 @@ static void answer(const uint8_t *req)
         size_t n, addr = (size_t)(req[2] << 8 | req[3]), count = (size_t)(req[4] << 8 | req[5]);
 
         line.requests++;
+        line.asked[req[0]]++;
         if (addr + count > 100) {
                 out[1] |= 0x80;
                 out[2] = 2;
@@ -206,6 +207,73 @@ static void m4_late_answer_is_flushed(void **state)
         stop();
 }
 
+static bool two_timeouts(struct env *x)
+{
+        struct device_stats s;
+        modbus_driver_stats(x->driver, 1, &s);
+        return s.timeouts >= 2;
+}
+
+/* A time-out is a time-out (a serial line without data reads as 0 bytes, which is no end of file): it is counted as
+ * one, and a silent unit is asked once in a back-off, while the others go on on the same open line. */
+static void m1_silent_unit_costs_one_request_a_back_off(void **state)
+{
+        (void)state;
+        start();
+        (void)env_point(&e, unit(1), POINT_TABLE_HOLDING, 10, POINT_UINT16);
+        (void)env_point(&e, unit(2), POINT_TABLE_HOLDING, 20, POINT_UINT16);
+        env_start(&e, false);
+        env_run(&e, three_good, 3000); /* it has answered before: the line is in use */
+        line.fault[2] = LINE_SILENT;
+        uint64_t asked = line.asked[2];
+        int64_t t0 = clk_real_mono_ms();
+        env_run(&e, two_timeouts, 5000);
+        int64_t took = clk_real_mono_ms() - t0;
+        struct device_stats s;
+        modbus_driver_stats(e.driver, 1, &s);
+        assert_int_equal(s.timeouts, 2);
+        assert_int_equal(s.lost + s.bad_replies + s.no_connections, 0);
+        assert_int_equal(line.asked[2] - asked, 2);
+        assert_true(took >= 300 + 800 + 300); /* time-out, back-off of 1 s ± 20 %, time-out */
+        assert_non_null(strstr(s.last_error, "unit 2 holding 20..20: time-out"));
+        assert_int_equal(s.state, DEVICE_DOWN);
+        uint64_t good = e.good[0];
+        env_run(&e, NULL, 600); /* the quiet time after the time-out is over: the other unit is read */
+        assert_true(e.good[0] > good && e.bad[0] == 0);
+        assert_int_equal(line.asked[2] - asked, 2); /* 2 s of back-off now */
+        line.fault[2] = LINE_OK;
+        good = e.good[1];
+        env_run(&e, NULL, 2500);
+        assert_true(e.good[1] > good);
+        stop();
+}
+
+static bool hung_up(struct env *x)
+{
+        struct device_stats s;
+        modbus_driver_stats(x->driver, 0, &s);
+        return s.state == DEVICE_DOWN && s.lost + s.no_connections >= 1;
+}
+
+/* The adapter is pulled out. */
+static void hang_up_of_the_line_is_noticed(void **state)
+{
+        (void)state;
+        start();
+        (void)env_point(&e, unit(1), POINT_TABLE_HOLDING, 10, POINT_UINT16);
+        env_start(&e, false);
+        e.good[1] = 3; /* there is no second point */
+        env_run(&e, three_good, 3000);
+        loop_del_fd(e.loop, line.master);
+        (void)close(line.master);
+        env_run(&e, hung_up, 3000);
+        assert_true(e.max_gap_ms < 500);
+        env_stop_driver(&e);
+        loop_timer_free(line.timer);
+        (void)close(line.slave);
+        env_free(&e);
+}
+
 static bool device_down(struct env *x)
 {
         return x->bad[0] >= 3;
@@ -232,6 +300,8 @@ int main(void)
             cmocka_unit_test(reads_and_writes_two_units_of_a_line),
             cmocka_unit_test(a_bad_unit_does_not_take_the_line_down),
             cmocka_unit_test(m4_late_answer_is_flushed),
+            cmocka_unit_test(m1_silent_unit_costs_one_request_a_back_off),
+            cmocka_unit_test(hang_up_of_the_line_is_noticed),
             cmocka_unit_test(missing_line_is_down_not_fatal),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static const struct write_outcome *write_one(double value)
 {
         e.noutcome = 0;
         env_write(&e, 0, value, 9, true);
-        env_run(&e, one_outcome, 3000);
+        env_run(&e, one_outcome, 8000);
         env_run(&e, NULL, 5);
         assert_int_equal(e.noutcome, 1);
         assert_int_equal(e.outcome[0].id, 9);
@@ -168,6 +168,47 @@ static void refused_before_the_wire(void **state)
         e.point[0].writable = false;
         assert_int_equal(e.act.write(e.act.self, &r), -EINVAL);
         assert_int_equal(peer.writes, 1);
+        stop();
+}
+
+static bool two_outcomes(struct env *x)
+{
+        return x->noutcome >= 2;
+}
+
+static bool timed_out_once(struct env *x)
+{
+        struct device_stats s;
+        modbus_driver_stats(x->driver, 0, &s);
+        return s.timeouts >= 1;
+}
+
+/* M1: in a back-off (at least 0.8 s) nothing is sent: no read-back, and no write that was waiting its turn. */
+static void m1_nothing_is_sent_in_a_back_off(void **state)
+{
+        (void)state;
+        start(POINT_UINT16);
+        (void)env_writable(&e, 0, 41, POINT_UINT16); /* known to the driver from its next start on */
+        env_stop_driver(&e);
+        e.good[0] = 0;
+        env_start(&e, true);
+        env_run(&e, scanned, 2000);
+        env_run(&e, NULL, 20);
+        peer.behaviour = PEER_BLACK_HOLE;
+        uint64_t requests = peer.requests;
+        env_write(&e, 0, 42, 1, true);
+        env_write(&e, 1, 43, 2, true);
+        env_run(&e, timed_out_once, 2000);
+        env_run(&e, NULL, 600);
+        assert_int_equal(peer.requests, requests + 1);
+        assert_int_equal(e.noutcome, 1); /* the one that waited */
+        assert_int_equal(e.outcome[0].id, 2);
+        assert_int_equal(e.outcome[0].result, WRITE_REJECTED_DEVICE_OFFLINE);
+        peer.behaviour = PEER_OK; /* the read-back comes after the back-off and tells: only the answer was lost */
+        peer.holding[40] = 42;
+        env_run(&e, two_outcomes, 4000);
+        assert_int_equal(e.outcome[1].id, 1);
+        assert_int_equal(e.outcome[1].result, WRITE_ACCEPTED);
         stop();
 }
 
@@ -313,6 +354,7 @@ int main(void)
             cmocka_unit_test(ignored_and_clamped_are_mismatch),
             cmocka_unit_test(rejected_by_exception),
             cmocka_unit_test(refused_before_the_wire),
+            cmocka_unit_test(m1_nothing_is_sent_in_a_back_off),
             cmocka_unit_test(timed_out_and_offline),
             cmocka_unit_test(without_read_back_one_request),
             cmocka_unit_test(newer_write_takes_over),
