@@ -1,66 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * Trim and respond, after Guideline 36 in spirit: comfortable → trim toward what the plant runs on its own; near a
- * limit or blind → respond toward full cooling at the equipment's pace; in between → stay. Uses readings only.
+ * Trim and respond, after Guideline 36 in spirit, from readings only. A room (for the plant: every room) asks for
+ *   trim     every reading is more than 2 K below the soft limit (hi − soft_k): toward what the plant runs on its
+ *            own, by one rate a step;
+ *   stay     below the soft limit, or a reading is missing: not less cooling than now, and toward what the plant runs
+ *            on its own where that cools more;
+ *   respond  at the soft limit one rate a step toward full cooling, and one more for every K above it; all units on
+ *            from two on. Slow variables on the slow step;
+ *   full     within 1 K of the hard limit, or at a certified lower limit: full cooling at once.
+ * Where more than SAFETY_BAD_MAX of the readings are missing: at least what the plant runs on its own, at once, and one
+ * rate more a step.
  */
 #include "safety/internal.h"
 
 #include <math.h>
 
-enum demand { DEMAND_TRIM, DEMAND_STAY, DEMAND_RESPOND };
+#define DEMAND_FULL 1000.0
 
-static enum demand demand_of(const struct safety *s, const struct safety_snapshot *snap, const struct safety_y *c)
+struct demand {
+        double rates; /* toward more cooling; −1 = trim */
+        bool blind;
+};
+
+static double demand_of(const struct safety *s, const struct safety_y *c, double y)
 {
-        double y, room = (double)INFINITY;
-        if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
-                return DEMAND_RESPOND;
-        if (!isnan(c->hi))
-                room = c->hi - c->soft_k - y;
-        else if (!isnan(c->trip))
-                room = c->trip - y;
+        double hard = isnan(c->hi) ? c->trip : c->hi, soft = isnan(c->hi) ? hard : hard - c->soft_k;
         if (s->row_lo[c - s->env.cert] && y <= c->lo)
-                return DEMAND_RESPOND;
-        if (room <= SAFETY_NEAR)
-                return DEMAND_RESPOND;
-        return room <= 2 * SAFETY_NEAR ? DEMAND_STAY : DEMAND_TRIM;
+                return DEMAND_FULL;
+        if (y >= hard - SAFETY_NEAR)
+                return DEMAND_FULL;
+        if (y >= soft)
+                return 1 + floor((y - soft) / SAFETY_NEAR);
+        return y >= soft - 2 * SAFETY_NEAR ? 0 : -1;
 }
 
 /* Worst demand over the outputs of group g; every output for a variable that belongs to none (the plant). */
-static enum demand demand_of_group(const struct safety *s, const struct safety_snapshot *snap, size_t g)
+static struct demand demand_of_group(const struct safety *s, const struct safety_snapshot *snap, size_t g)
 {
-        enum demand worst = DEMAND_TRIM;
+        struct demand worst = {-1, false};
+        size_t n = 0, lost = 0;
         for (size_t i = 0; i < s->env.ncert; i++) {
                 const struct safety_y *c = &s->env.cert[i];
-                enum demand d;
+                double y;
                 if (g != SAFETY_NO_GROUP && s->row_group[c->row] != g)
                         continue;
-                d = demand_of(s, snap, c);
-                if (d > worst)
-                        worst = d;
+                n++;
+                if (interlock_reading(&s->env, snap, c->row, &y) == COND_TRUE)
+                        worst.rates = fmax(worst.rates, demand_of(s, c, y));
+                else
+                        lost++;
         }
+        worst.blind = (double)lost > SAFETY_BAD_MAX * (double)n;
+        if (lost > 0)
+                worst.rates = fmax(worst.rates, worst.blind ? 1 : 0);
         return worst;
+}
+
+static double respond(const struct safety_u *u, struct demand d, double base, bool slow_step)
+{
+        double step = u->rate > 0 ? u->rate : u->backup_rate, to = base + u->safe_dir * fmax(d.rates, 1) * step;
+        if (limits_less_cooling(u, limits_full(u), to))
+                to = limits_full(u);
+        if (d.blind)
+                return limits_more_of(u, u->nominal, u->fast || slow_step ? to : base);
+        if (d.rates > 0 && (u->fast || slow_step))
+                return to;
+        if (limits_less_cooling(u, base, u->nominal))
+                return !u->fast && !slow_step ? base : limits_less_cooling(u, to, u->nominal) ? to : u->nominal;
+        return d.rates < 0 ? u->nominal : base;
 }
 
 void fallback_action(const struct safety *s, const struct safety_snapshot *snap, bool full, double *want)
 {
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
-                enum demand d = demand_of_group(s, snap, s->u_group[j]);
-                double nominal = u->nominal;
-                if (u->kind == SAFETY_U_ONOFF) { /* nothing is staged off while the model is not in use */
-                        want[j] = full || d == DEMAND_RESPOND || nominal > 0 ? 1 : s->base[j];
-                } else if (u->safe_dir == 0) {
-                        want[j] = nominal;
-                } else if (full) {
-                        want[j] = limits_full(u);
-                } else if (d == DEMAND_RESPOND) {
-                        want[j] = limits_ramp(u, s->base[j]);
-                } else if (limits_less_cooling(u, s->base[j], nominal)) {
-                        double ramp = limits_ramp(u, s->base[j]);
-                        want[j] = limits_less_cooling(u, ramp, nominal) ? ramp : nominal;
-                } else {
-                        want[j] = d == DEMAND_TRIM ? nominal : s->base[j];
-                }
+                struct demand d = demand_of_group(s, snap, s->u_group[j]);
+                if (u->kind == SAFETY_U_ONOFF) /* nothing is staged off while the model is not in use */
+                        want[j] = full || d.rates >= 2 || u->nominal > 0 ? 1 : s->base[j];
+                else if (u->safe_dir == 0)
+                        want[j] = u->nominal;
+                else
+                        want[j] = full || d.rates >= DEMAND_FULL ? limits_full(u)
+                                                                 : respond(u, d, s->base[j], snap->slow_step);
         }
 }

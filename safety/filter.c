@@ -148,6 +148,16 @@ static void take_proposal(struct safety *s, const double *u)
         }
 }
 
+/* A room that cannot be seen at all goes where the fallback would take it: it may be overheating. */
+static void dark_rooms(struct safety *s, const struct safety_snapshot *snap)
+{
+        fallback_action(s, snap, false, s->start);
+        for (size_t j = 0; j < s->env.nu; j++) {
+                if (s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].dark)
+                        s->want[j] = s->start[j];
+        }
+}
+
 /* clip ← want inside box, rates, slow step, water, equipment. */
 static void clip_all(struct safety *s, const struct safety_snapshot *snap, enum decision_reason *why, int *binding)
 {
@@ -491,6 +501,8 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 memcpy(s->want, s->have_last ? s->last : s->base, s->env.nu * sizeof(double));
         else
                 fallback_action(s, snap, lock.order == ORDER_FULL, s->want);
+        if (lock.order < ORDER_FALLBACK && s->lock.seen)
+                dark_rooms(s, snap);
         clip_all(s, snap, &cut, &binding_u);
         if (lock.order >= ORDER_FALLBACK) {
                 memcpy(s->act, s->clip, s->env.nu * sizeof(double));

@@ -115,11 +115,12 @@ struct interlock_result interlock_step(struct interlock *k, const struct safety_
         bool above = false;
         bool trip = trip_check(k, e, snap, &above, &trip_row);
         size_t bad = bad_readings(e, snap, &bad_row);
+        k->seen = k->seen || bad < e->ncert;
         if (trip) {
                 r = (struct interlock_result){ORDER_FULL, DR_TRIP, trip_row};
         } else if (snap->interlock) {
                 r = (struct interlock_result){ORDER_FULL, DR_INTERLOCK, -1};
-        } else if (bad == e->ncert) {
+        } else if (bad == e->ncert && !k->seen) { /* at the start: nothing has been moved yet */
                 r = (struct interlock_result){ORDER_HOLD, DR_SENSOR, bad_row};
         } else if ((double)bad > SAFETY_BAD_MAX * (double)e->ncert) {
                 r = (struct interlock_result){ORDER_FALLBACK, DR_SENSOR, bad_row};

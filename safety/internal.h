@@ -10,10 +10,11 @@
 
 #define SAFETY_STARTS_MAX 16 /* start times kept per unit; bounds max_starts_per_h */
 #define SAFETY_EVAL_MAX 20   /* worst-case evaluations per decision */
-#define SAFETY_NEAR 1.0      /* unit of the output: this close to its limit, FALLBACK responds; twice this, it trims */
-#define SAFETY_COMFORT 0.5   /* unit of the output: at least this far below, the nominal action counts as known safe */
-#define SAFETY_SNAP 1e-3     /* of a step: read-back noise that still counts as on the grid */
-#define SAFETY_BAD_MAX 0.3   /* share of certified outputs without a reading that means FALLBACK at once */
+#define SAFETY_NEAR                                                                                                    \
+        1.0 /* unit of the output: FALLBACK: this close to a hard limit, full cooling; steps of its response */
+#define SAFETY_COMFORT 0.5 /* unit of the output: at least this far below, the nominal action counts as known safe */
+#define SAFETY_SNAP 1e-3   /* of a step: read-back noise that still counts as on the grid */
+#define SAFETY_BAD_MAX 0.3 /* share of certified outputs without a reading that means FALLBACK at once */
 #define SAFETY_NO_GROUP SIZE_MAX
 #define SAFETY_STATE_PER_U (3 + SAFETY_STARTS_MAX)
 
@@ -61,6 +62,7 @@ struct interlock {
         unsigned hold_count;  /* consecutive HOLD steps */
         unsigned clean_count; /* clean steps while in FALLBACK */
         bool fallback;
+        bool seen; /* some certified output has been read since create */
 };
 enum interlock_order { ORDER_NORMAL, ORDER_HOLD, ORDER_FALLBACK, ORDER_FULL };
 struct interlock_result {
@@ -78,6 +80,7 @@ struct interlock_result interlock_step(struct interlock *k, const struct safety_
  * certified on its own. */
 struct group {
         bool blind;       /* a reading or a lagged value it needs is missing */
+        bool dark;        /* none of its certified outputs can be read */
         int blind_row;    /* which, −1 = none */
         bool comfortable; /* every usable reading is SAFETY_COMFORT below its limit */
         bool chained;     /* the previous decision was certified: its backup plan is still good */

@@ -42,9 +42,11 @@ struct safety_u {
         double origin;
         double rate; /* largest change per decision toward less cooling (or any, when safe_dir = 0); 0 or ≥ step.
                       * A slow variable changes once per slow step: give its rate per slow step. */
-        double backup_rate; /* fastest the equipment itself moves toward more cooling per control step */
-        double nominal;     /* what the plant runs on its own: the known safe action */
-        double dead_band;   /* ≥ 0: a proposed change smaller than this is not made; 0 = none. CONTINUOUS only */
+        /* How far the equipment moves toward more cooling within one control step at least: certificates count on it.
+         * hi − lo: a setpoint is in force one step after the order; what follows it lags by the model. */
+        double backup_rate;
+        double nominal;   /* what the plant runs on its own: the known safe action */
+        double dead_band; /* ≥ 0: a proposed change smaller than this is not made; 0 = none. CONTINUOUS only */
         /* SAFETY_DRIVES(k): disturbance k follows this setpoint (chilled water): the worst case takes it at no less
          * than the setpoint decided. CONTINUOUS with safe_dir −1, read by no row of the model itself. */
         size_t drives_d;
@@ -115,7 +117,9 @@ struct safety_proposal {
         bool in_distribution; /* the planner's own confidence */
 };
 
-/* ACCEPT: the proposal, only quantised, wholly certified. PROJECT: changed, or let pass without a certificate because
+/* ACCEPT: the proposal, but for quantisation, dead-band and fixed variables; every variable that a certified output
+ * depends on is certified. Others (chillers, condenser water) are guarded by limits, rates, automata and capacity only.
+ * PROJECT: changed, or let pass without a certificate because
  * it cools at least as much as the nominal action (reason NOT_CERTIFIABLE) or as the present one (reason SENSOR). */
 enum decision_kind { DECISION_ACCEPT, DECISION_PROJECT, DECISION_HOLD, DECISION_FALLBACK };
 

@@ -214,6 +214,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                                     .held = p->held,
                                     .invariant = p->invariant,
                                     .comfortable = true,
+                                    .dark = true,
                                     .blind_row = -1,
                                     .binding = -1,
                                     .fraction = 1,
@@ -234,6 +235,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                 double y;
                 if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                         continue;
+                s->group[s->row_group[c->row]].dark = false;
                 if (y > c->hi - c->soft_k - SAFETY_COMFORT || (s->row_lo[i] && y < c->lo))
                         s->group[s->row_group[c->row]].comfortable = false;
         }

@@ -41,9 +41,11 @@ static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d
             g->store_failing_since_mono_ms >= 0 && mono_ms - g->store_failing_since_mono_ms > RELEASE_AFTER_MS;
         bool blind = decision_kind(d) == DECISION_FALLBACK && g->blind && g->first_scan_done;
 
+        g->blind_steps = blind ? g->blind_steps + 1 : 0;
+
         if (!g->a.acting)
                 return GATE_SHADOW;
-        if (g->status.mode == GATE_RELEASE || audit_lost || blind)
+        if (g->status.mode == GATE_RELEASE || audit_lost || g->blind_steps * g->a.site->fast_step_ms > RELEASE_AFTER_MS)
                 return GATE_RELEASE; /* latched: an operator restarts it */
         switch (decision_kind(d)) {
         case DECISION_HOLD:

@@ -56,7 +56,8 @@ struct gate {
         uint8_t *y_ok, *onoff;
         unsigned valve_open_steps;
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
-        bool blind; /* no certified output has a fresh good reading */
+        bool blind;           /* no certified output has a fresh good reading */
+        unsigned blind_steps; /* consecutive blind steps in FALLBACK */
         bool in_step, handback, remote_released, first_scan_done;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms; /* −1 = healthy */

@@ -153,7 +153,7 @@ static void test_blind_gate_releases(void **state)
         struct rig *r = rig_new(true);
         struct ipc_proposal p;
         int enable = point(r, "bms/remote");
-        int i;
+        int i, fallback = 0;
 
         (void)state;
         for (i = 0; i < 3; i++)
@@ -172,8 +172,11 @@ static void test_blind_gate_releases(void **state)
                 }
                 gate_step_begin(r->gate, &r->step);
                 proposal(r, &p), gate_step_end(r->gate, &p, false), finish_writes(r, WRITE_ACCEPTED);
+                fallback += status(r).mode == GATE_FALLBACK;
+                assert_int_not_equal(status(r).mode, GATE_HOLD); /* never what was economical, unseen */
         }
         assert_int_equal(status(r).mode, GATE_RELEASE);
+        assert_int_equal(fallback * STEP_MS, 300000); /* five minutes toward local setpoints and colder, then the plant has it */
         assert_true(i <= 40);
         assert_true(last_write(r, 0, enable) >= 0);
         assert_true(r->write[last_write(r, 0, enable)].value == 0);

@@ -307,12 +307,57 @@ static void test_many_bad_readings(void **state)
         r.y_ok[3] = COND_STALE; /* 2 of 6 = 33 % */
         expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
         rig_close(&r);
+}
+
+/* None can be read: before the first reading nothing is touched; after it, local setpoints at once and colder. */
+static void test_total_loss_of_readings(void **state)
+{
+        struct rig r;
+
+        (void)state;
         open_rig(&r);
-        memset(r.y_ok, COND_STALE, r.ny); /* the whole set: HOLD, then FALLBACK */
-        for (unsigned k = 0; k < r.env.hold_steps; k++)
-                expect(rig_decide(&r), DECISION_HOLD, DR_SENSOR);
+        memset(r.y_ok, COND_STALE, r.ny);
+        r.confirmed[0] = 20;
+        expect(rig_decide(&r), DECISION_HOLD, DR_SENSOR);
+        assert_true(rig_action(&r.s->decision)[0] == 20);
+        memset(r.y_ok, COND_TRUE, r.ny);
+        (void)rig_decide(&r);
+        memset(r.y_ok, COND_STALE, r.ny);
+        r.confirmed[0] = 23;
+        r.confirmed[1] = 0.4;
+        r.confirmed[8] = 12;
         expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
-        assert_true(rig_action(&r.s->decision)[0] == 17); /* blind: responds at the equipment's pace */
+        assert_true(rig_action(&r.s->decision)[0] == 18 && near(rig_action(&r.s->decision)[1], 0.8));
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        memcpy(r.confirmed, rig_action(&r.s->decision), r.nu * sizeof(double));
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[0] == 17.5 && near(rig_action(&r.s->decision)[1], 0.85));
+        rig_close(&r);
+}
+
+/* One room of several goes dark: it goes to local setpoints at once and colder, the others go on. */
+static void test_a_dark_room(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.rooms = 4;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        r.confirmed[0] = r.prop[0] = r.confirmed[4] = 20;
+        r.prop[4] = 20.2;
+        memset(r.y_ok, COND_STALE, 2);
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR); /* one of three still reads: held */
+        assert_true(rig_action(&r.s->decision)[0] == 20);
+        memset(r.y_ok, COND_STALE, 3);
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_true(rig_action(&r.s->decision)[0] == 18 && near(rig_action(&r.s->decision)[4], 20.2));
+        r.p.present = false;
+        r.confirmed[0] = 18;
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[0] == 17.5);
+        assert_true(decision_certificate(&r.s->decision)->verified);
         rig_close(&r);
 }
 
@@ -361,7 +406,13 @@ static void test_fallback_trims_and_responds(void **state)
         const double *act;
 
         (void)state;
-        open_rig(&r);
+        rig_open(&r, rig_default(), 1);
+        for (size_t i = 0; i < r.ninlet; i++) {
+                r.cert[i].hi = r.cert[i].trip = 32;
+                r.cert[i].soft_k = 5; /* aims at 27 */
+        }
+        r.u[9].nominal = 0;
+        rig_create(&r);
         r.snap.interlock = true;
         (void)rig_decide(&r);
         r.snap.interlock = false;
@@ -370,21 +421,44 @@ static void test_fallback_trims_and_responds(void **state)
                 r.confirmed[j] = 16;
                 r.confirmed[j + 1] = 1;
         }
-        r.confirmed[6] = 19;   /* warmer than the plant on its own: back at its ramp */
+        r.confirmed[6] = 19;   /* warmer than the plant on its own: toward it by one rate */
         set_inlets(&r, 24.99); /* more than 2 K below 27 */
         act = rig_action(rig_decide(&r));
-        assert_true(act[0] == 16.5 && fabs(act[1] - 0.95) < 1e-12 && act[6] == 18);
-        set_inlets(&r, 25.01); /* between: stays */
+        assert_true(act[0] == 16.5 && near(act[1], 0.95) && act[6] == 18.5);
+        set_inlets(&r, 25); /* between: stays */
         act = rig_action(rig_decide(&r));
-        assert_true(act[0] == 16 && act[1] == 1 && act[6] == 18);
-        r.confirmed[0] = r.confirmed[4] = 18;
-        NOW(r, 0) = 25.99;
-        assert_true(rig_action(rig_decide(&r))[0] == 18);
-        assert_true(rig_action(&r.s->decision)[8] == 8);
-        NOW(r, 0) = 26; /* within 1 K: responds */
-        assert_true(rig_action(rig_decide(&r))[0] == 17);
-        assert_true(rig_action(&r.s->decision)[4] == 18);  /* the other room does not follow */
-        assert_true(rig_action(&r.s->decision)[8] == 7.5); /* the plant does */
+        assert_true(act[0] == 16 && act[1] == 1 && act[6] == 18.5);
+        r.confirmed[0] = r.confirmed[4] = 22;
+        r.confirmed[1] = r.confirmed[5] = 0.4;
+        r.confirmed[8] = 8;
+        r.confirmed[9] = 0;
+        r.snap.mono_s += 3600; /* the unit may start */
+        set_inlets(&r, 26.3);  /* where the planner steers: no hurry */
+        act = rig_action(rig_decide(&r));
+        assert_true(near(act[0], 21.5) && near(act[1], 0.45) && act[8] == 8 && act[9] == 0);
+        NOW(r, 0) = 26.99;
+        assert_true(near(rig_action(rig_decide(&r))[0], 21.5) && rig_action(&r.s->decision)[8] == 8);
+        r.confirmed[0] = 18;
+        NOW(r, 0) = 27; /* responds, one rate */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 17.5 && near(act[1], 0.45) && near(act[4], 21.5)); /* the other room does not */
+        assert_true(act[8] == 7 && act[9] == 0);                                 /* the plant does */
+        r.snap.slow_step = false;
+        assert_true(rig_action(rig_decide(&r))[8] == 8); /* on the slow step */
+        NOW(r, 0) = 29.5;                                /* three rates, every unit */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 16.5 && near(act[1], 0.55) && act[8] == 8 && act[9] == 1);
+        NOW(r, 0) = 30.99;
+        assert_true(rig_action(rig_decide(&r))[0] == 16 && near(rig_action(&r.s->decision)[1], 0.6));
+        NOW(r, 0) = 31; /* 1 K below the hard limit: everything */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 16 && act[1] == 1 && act[8] == 7);
+        assert_true(near(act[4], 21.5));
+        NOW(r, 0) = 26;
+        r.y_ok[0] = COND_STALE; /* 1 of 3 of the room is more than 30 %: what the plant has on its own, and colder */
+        r.confirmed[0] = 20;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 18 && near(act[1], 0.8) && near(act[4], 21.5) && act[8] == 8);
         rig_close(&r);
 }
 
@@ -761,6 +835,8 @@ int main(void)
             cmocka_unit_test(test_denormal_and_huge_are_ordinary_numbers),
             cmocka_unit_test(test_bad_reading_blocks_warmer_in_its_group_only),
             cmocka_unit_test(test_many_bad_readings),
+            cmocka_unit_test(test_total_loss_of_readings),
+            cmocka_unit_test(test_a_dark_room),
             cmocka_unit_test(test_share_of_bad_readings),
             cmocka_unit_test(test_hold_is_certified),
             cmocka_unit_test(test_fallback_trims_and_responds),
