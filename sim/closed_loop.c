@@ -97,11 +97,12 @@ static int on_publish(void *ctx, const char *topic, const char *payload, size_t 
         return 0;
 }
 
-static void on_move(void *ctx, const char *json)
+static int on_move(void *ctx, const char *json)
 {
         struct closed_loop *c = ctx;
 
         orchestrator_request(c->orch, json, strlen(json));
+        return 0;
 }
 
 static void scan_device(struct closed_loop *c, size_t device)

@@ -42,12 +42,13 @@ static int create_arrays(struct gate *g)
         g->window_d = calloc(g->window_cap * (l->nd + 1), sizeof(double));
         g->age = calloc(l->ny + 1, sizeof *g->age);
         g->u_confirmed = calloc(l->nu + 1, sizeof(double));
+        g->d_free = calloc(l->nd + 1, sizeof(double));
         g->d_hi = calloc(l->nd + 1, sizeof(double));
         g->d_change2 = calloc(l->nd + 1, sizeof(double));
         g->y_ok = calloc(l->ny + 1, 1);
         g->onoff = calloc(l->nu + 1, 1);
-        if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_hi || !g->d_change2 ||
-            !g->y_ok || !g->onoff)
+        if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
+            !g->d_change2 || !g->y_ok || !g->onoff)
                 return -ENOMEM;
         return 0;
 }
@@ -190,6 +191,7 @@ struct gate *gate_free(struct gate *g)
         free(g->window_d);
         free(g->age);
         free(g->u_confirmed);
+        free(g->d_free);
         free(g->d_hi);
         free(g->d_change2);
         free(g->y_ok);

@@ -29,7 +29,7 @@ struct gate_args {
         bool acting;              /* writes go out (live, sim); false: decisions are recorded only */
         bool decisions_only;      /* samples are not stored again (replay of a log that has them) */
         int64_t explore_ms;       /* identification phase after start when no trained model is in the store */
-        void (*publish_move)(void *ctx, const char *json); /* VM move requests; NULL = none */
+        int (*publish_move)(void *ctx, const char *json); /* VM move requests: 0 or -Exxx; NULL = none */
         void *publish_ctx;
 };
 

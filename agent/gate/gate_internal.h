@@ -50,9 +50,9 @@ struct gate {
         /* the step under way */
         uint64_t step;
         struct safety_snapshot snap;
-        double *u_confirmed, *d_hi;
-        double *d_change2; /* [nd] mean square change over one horizon */
-        uint64_t d_rows;   /* steps it was learned from */
+        double *u_confirmed, *d_free, *d_hi; /* d_hi: d_free and the VM moves under way */
+        double *d_change2;                   /* [nd] mean square change over one horizon */
+        uint64_t d_rows;                     /* steps it was learned from */
         uint8_t *y_ok, *onoff;
         unsigned valve_open_steps;
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
@@ -68,9 +68,6 @@ struct gate {
         size_t nqueue;
 
         struct vm_inventory *vm;
-        int64_t move_t_ms[64]; /* requests of the last hour */
-        size_t nmove;
-        unsigned moves_running;
 };
 
 /* gate.c: a write to the store failed or worked again; long outages end in RELEASE */

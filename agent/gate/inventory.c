@@ -205,5 +205,5 @@ double inventory_vm_power_w(const struct inventory *inv, size_t vm, size_t host)
 
         if (!(h->cores > 0))
                 return 0;
-        return fmin(inv->vm[vm].cpu_cores / h->cores, 1.0) * (h->max_w - h->idle_w);
+        return fmin(2 * inv->vm[vm].cpu_cores / h->cores, 1.0) * (h->max_w - h->idle_w);
 }

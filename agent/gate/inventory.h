@@ -54,7 +54,9 @@ int inventory_parse_result(const char *json, size_t len, struct inventory_result
 ptrdiff_t inventory_find_host(const struct inventory *inv, const char *name);
 ptrdiff_t inventory_find_vm(const struct inventory *inv, const char *name);
 
-/* Heat a VM brings to a host, W: its busy cores' share of the host's dynamic power. ≥ 0. */
+/* Most heat a VM brings to a host that runs, W: twice its busy cores' share of the dynamic power, at most all of it
+ * (servers are steepest at low use, up to twice the mean: SPECpower's 2u − u^1.4). ≥ 0. The host's idle power is not in
+ * it. */
 double inventory_vm_power_w(const struct inventory *inv, size_t vm, size_t host);
 
 #endif

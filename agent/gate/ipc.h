@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Gate ⇄ planner over AF_UNIX SOCK_SEQPACKET (<run_dir>/planner.sock, the gate listens, one planner at a time, of
- * one user). Fixed-size, versioned, little-endian host structs; a message of another size, magic or version is malformed
- * and counted. The planner is hostile: everything it sends is checked here, then filtered by safety/.
+ * one user). Fixed-size, versioned, little-endian host structs; a message of another size, magic or version is
+ * malformed and counted. The planner is hostile: everything it sends is checked here, then filtered by safety/.
  */
 #ifndef COOLPLANE_GATE_IPC_H
 #define COOLPLANE_GATE_IPC_H
@@ -38,7 +38,7 @@ struct ipc_step {
         double u[IPC_U_MAX]; /* confirmed */
         double y[IPC_Y_MAX]; /* NaN = invalid */
         double d[IPC_D_MAX];
-        double power_w[4];  /* measured plant power: fans, chillers, pumps, towers; NaN = not metered or not known now */
+        double power_w[4]; /* measured plant power: fans, chillers, pumps, towers; NaN = not metered or not known now */
         double chillers_on; /* running chillers; NaN = unknown */
         double inlet_max_c; /* hottest good inlet; NaN = none */
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/gate/gate_internal.h"
+#include "agent/gate/vm.h"
 #include "agent/points/total.h"
 
 static double reading(const struct gate *g, size_t point, int64_t t_ms)
@@ -228,7 +229,8 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         read_u(g, t_ms);
         g->first_scan_done = read_y(g, t_ms) || g->first_scan_done;
         for (size_t k = 0; k < l->nd; k++)
-                g->d_hi[k] = disturbance_hi(g, k, d[k]);
+                g->d_free[k] = disturbance_hi(g, k, d[k]);
+        vm_inventory_load(g->vm, t_ms, g->d_free, g->d_hi);
         read_powers(g, t_ms);
 
         if (g->last_step_mono_ms > 0 && g->status.exploring)

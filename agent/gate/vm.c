@@ -9,18 +9,28 @@
 
 #include "agent/gate/gate_internal.h"
 
-enum { RUNNING_MAX = 32, FORGET_MS = 15 * 60 * 1000 };
+enum { FORGET_MS = 15 * 60 * 1000, HOUR_MS = 3600 * 1000, INVENTORY_STALE_MS = 10 * 60 * 1000 };
 
+/* A move asked for. It counts, as load, room and anti-affinity at its target, until it failed, is forgotten, or an
+ * inventory came after it was done. */
 struct running {
         char id[48];
+        char vm[INVENTORY_NAME_MAX], to[INVENTORY_NAME_MAX];
         int64_t t_ms;
+        bool done;
+        int rack;
+        double power_w, wake_w; /* of the VM; of the host, when it is woken or was empty */
+        double cores, mem_gib;
+        uint32_t group;
 };
 
 struct vm_inventory {
         const struct layout *l;
         struct inventory *inv;
-        struct running running[RUNNING_MAX];
-        size_t nrunning;
+        struct running *running;
+        size_t nrunning, running_max; /* more than max_concurrent: those that are done wait for an inventory */
+        int64_t *asked_t_ms;          /* [max_moves_per_hour] requests of the last hour */
+        size_t nasked;
 };
 
 int vm_inventory_create(const struct layout *l, struct vm_inventory **ret)
@@ -30,14 +40,24 @@ int vm_inventory_create(const struct layout *l, struct vm_inventory **ret)
         if (!v)
                 return -ENOMEM;
         v->l = l;
+        v->running_max = 2 * (size_t)l->site->vm.max_concurrent + 1;
+        v->running = calloc(v->running_max, sizeof *v->running);
+        v->asked_t_ms = calloc((size_t)l->site->vm.max_moves_per_hour + 1, sizeof *v->asked_t_ms);
+        if (!v->running || !v->asked_t_ms) {
+                vm_inventory_free(v);
+                return -ENOMEM;
+        }
         *ret = v;
         return 0;
 }
 
 struct vm_inventory *vm_inventory_free(struct vm_inventory *v)
 {
-        if (v)
+        if (v) {
                 inventory_free(v->inv);
+                free(v->running);
+                free(v->asked_t_ms);
+        }
         free(v);
         return NULL;
 }
@@ -47,37 +67,54 @@ static void forget(struct vm_inventory *v, size_t i)
         v->running[i] = v->running[--v->nrunning];
 }
 
+static int take_inventory(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
+{
+        struct inventory *fresh;
+        const char *why;
+
+        if (inventory_parse(v->l->site, json, len, &fresh, &why) < 0) {
+                (void)snprintf(text, cap, "inventory refused: %s", why);
+                return 1;
+        }
+        inventory_free(v->inv);
+        v->inv = fresh;
+        for (size_t i = v->nrunning; i > 0; i--)
+                if (v->running[i - 1].done)
+                        forget(v, i - 1);
+        return 0;
+}
+
+static int take_result(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
+{
+        struct inventory_result res;
+
+        if (inventory_parse_result(json, len, &res) < 0) {
+                (void)snprintf(text, cap, "move result refused: malformed");
+                return 1;
+        }
+        if (strcmp(res.state, "started") == 0)
+                return 0;
+        for (size_t i = v->nrunning; i > 0; i--) {
+                struct running *r = &v->running[i - 1];
+
+                if (strcmp(r->id, res.id) != 0)
+                        continue;
+                if (strcmp(res.state, "done") == 0)
+                        r->done = true;
+                else
+                        forget(v, i - 1);
+        }
+        (void)snprintf(text, cap, "move %s of %s: %s %s", res.id, res.vm, res.state, res.error);
+        return 1;
+}
+
 int vm_inventory_message(struct vm_inventory *v, const char *subtopic, const char *json, size_t len, char *text,
                          size_t cap)
 {
-        const char *why;
-
-        if (strcmp(subtopic, "inventory") == 0) {
-                struct inventory *fresh;
-
-                if (inventory_parse(v->l->site, json, len, &fresh, &why) < 0) {
-                        (void)snprintf(text, cap, "inventory refused: %s", why);
-                        return 1;
-                }
-                inventory_free(v->inv);
-                v->inv = fresh;
-                return 0;
-        }
-        if (strcmp(subtopic, "move/result") == 0) {
-                struct inventory_result res;
-
-                if (inventory_parse_result(json, len, &res) < 0) {
-                        (void)snprintf(text, cap, "move result refused: malformed");
-                        return 1;
-                }
-                if (strcmp(res.state, "started") == 0)
-                        return 0;
-                for (size_t i = 0; i < v->nrunning; i++)
-                        if (strcmp(v->running[i].id, res.id) == 0)
-                                forget(v, i--);
-                (void)snprintf(text, cap, "move %s of %s: %s %s", res.id, res.vm, res.state, res.error);
-                return 1;
-        }
+        if (strcmp(subtopic, "inventory") == 0)
+                return take_inventory(v, json, len, text, cap);
+        if (strcmp(subtopic, "move/result") == 0)
+                return take_result(v, json, len, text, cap);
         return 0;
 }
 
@@ -91,126 +128,180 @@ static int d_index(const struct layout *l, int kind, int equipment, int zone)
         return -1;
 }
 
-static void shift(const struct vm_inventory *v, size_t host, double power_w, double *d)
+void vm_inventory_load(struct vm_inventory *v, int64_t t_ms, const double *d_free, double *ret_d)
 {
-        int rack = v->inv->host[host].rack, k;
+        const struct layout *l = v->l;
 
-        k = d_index(v->l, D_RACK_POWER, rack, -1);
-        if (k >= 0)
-                d[k] += power_w;
-        k = d_index(v->l, D_ZONE_POWER, -1, v->l->site->equipment[rack].zone);
-        if (k >= 0)
-                d[k] += power_w;
+        memcpy(ret_d, d_free, l->nd * sizeof *ret_d);
+        for (size_t i = v->nrunning; i > 0; i--)
+                if (t_ms - v->running[i - 1].t_ms > FORGET_MS)
+                        forget(v, i - 1);
+        for (size_t i = 0; i < v->nrunning; i++) {
+                const struct running *r = &v->running[i];
+                double power_w = r->power_w + r->wake_w;
+                int k = d_index(l, D_RACK_POWER, r->rack, -1);
+
+                for (size_t j = 0; j < i; j++)
+                        if (v->running[j].wake_w > 0 && strcmp(v->running[j].to, r->to) == 0) {
+                                power_w = r->power_w; /* a host wakes once */
+                                break;
+                        }
+                if (k >= 0)
+                        ret_d[k] += power_w;
+                k = d_index(l, D_ZONE_POWER, -1, l->site->equipment[r->rack].zone);
+                if (k >= 0)
+                        ret_d[k] += power_w;
+        }
 }
 
-static const char *check(const struct vm_inventory *v, const struct ipc_move *m, size_t *ret_vm, size_t *ret_to)
+static bool same_group(uint32_t a, uint32_t b)
+{
+        return a != 0 && a == b;
+}
+
+/* Room and anti-affinity at the target, with what is there and what is on its way. */
+static const char *fits(const struct vm_inventory *v, const struct inventory_vm *vm, size_t to, bool *ret_empty)
 {
         const struct inventory *inv = v->inv;
-        ptrdiff_t vm, to;
-        double cores = 0, mem = 0;
+        double cores = vm->cores, mem = vm->mem_gib;
+
+        *ret_empty = true;
+        for (size_t i = 0; i < inv->nvm; i++) {
+                if (inv->vm[i].host != to)
+                        continue;
+                *ret_empty = false;
+                cores += inv->vm[i].cores;
+                mem += inv->vm[i].mem_gib;
+                if (same_group(vm->group, inv->vm[i].group))
+                        return "anti-affinity";
+        }
+        for (size_t i = 0; i < v->nrunning; i++) {
+                const struct running *r = &v->running[i];
+                ptrdiff_t at = inventory_find_vm(inv, r->vm);
+
+                if (strcmp(r->to, inv->host[to].name) != 0 || (at >= 0 && inv->vm[at].host == to))
+                        continue; /* elsewhere, or arrived and counted */
+                cores += r->cores;
+                mem += r->mem_gib;
+                if (same_group(vm->group, r->group))
+                        return "anti-affinity with a VM on its way there";
+        }
+        return cores <= inv->host[to].cores && mem <= inv->host[to].mem_gib ? NULL : "the target host has no room";
+}
+
+/* NULL and what the move would bring, or why it is not valid. */
+static const char *check(const struct vm_inventory *v, const struct ipc_move *m, int64_t t_ms, struct running *ret)
+{
+        const struct inventory *inv = v->inv;
+        const struct inventory_host *host;
+        const struct inventory_vm *vm;
+        ptrdiff_t at, to;
+        const char *why;
+        bool empty;
 
         if (!inv)
                 return "no inventory yet";
-        vm = inventory_find_vm(inv, m->vm);
+        if (t_ms - inv->t_ms > INVENTORY_STALE_MS || inv->t_ms - t_ms > INVENTORY_STALE_MS)
+                return "the inventory is more than 10 min from now";
+        at = inventory_find_vm(inv, m->vm);
         to = inventory_find_host(inv, m->to);
-        if (vm < 0 || to < 0)
+        if (at < 0 || to < 0)
                 return "unknown VM or host";
-        if (strcmp(inv->host[inv->vm[vm].host].name, m->from) != 0)
+        vm = &inv->vm[at];
+        host = &inv->host[to];
+        for (size_t i = 0; i < v->nrunning; i++)
+                if (strcmp(v->running[i].vm, vm->name) == 0)
+                        return "the VM is moving already";
+        if (strcmp(inv->host[vm->host].name, m->from) != 0)
                 return "the VM is not where the planner thinks";
-        if (!inv->vm[vm].movable || inv->vm[vm].host == (size_t)to)
+        if (!vm->movable || vm->host == (size_t)to)
                 return "the VM cannot move there";
-        if (inv->host[to].reserved || inv->host[to].rack < 0)
+        if (host->reserved || host->rack < 0)
                 return "the target host is reserved or in an unknown rack";
-        for (size_t i = 0; i < inv->nvm; i++) {
-                if (inv->vm[i].host != (size_t)to)
-                        continue;
-                cores += inv->vm[i].cores;
-                mem += inv->vm[i].mem_gib;
-                if (inv->vm[vm].group != 0 && inv->vm[i].group == inv->vm[vm].group)
-                        return "anti-affinity";
-        }
-        if (!(cores + inv->vm[vm].cores <= inv->host[to].cores) ||
-            !(mem + inv->vm[vm].mem_gib <= inv->host[to].mem_gib))
-                return "the target host has no room";
-        *ret_vm = (size_t)vm;
-        *ret_to = (size_t)to;
+        if (d_index(v->l, D_RACK_POWER, host->rack, -1) < 0)
+                return "the target rack's power is not metered";
+        why = fits(v, vm, (size_t)to, &empty);
+        if (why)
+                return why;
+        *ret = (struct running){
+            .t_ms = t_ms,
+            .rack = host->rack,
+            .power_w = inventory_vm_power_w(inv, (size_t)at, (size_t)to),
+            .wake_w = host->asleep || empty ? host->idle_w : 0,
+            .cores = vm->cores,
+            .mem_gib = vm->mem_gib,
+            .group = vm->group,
+        };
+        memcpy(ret->vm, vm->name, sizeof ret->vm);
+        memcpy(ret->to, host->name, sizeof ret->to);
         return NULL;
 }
 
-const char *vm_inventory_load(const struct vm_inventory *v, const struct ipc_move *m, double *d)
+static bool may_ask(struct vm_inventory *v, int64_t t_ms)
 {
-        size_t vm, to;
-        const char *why = check(v, m, &vm, &to);
+        const struct site_vm *limit = &v->l->site->vm;
+        size_t kept = 0, under_way = 0;
 
-        if (!why)
-                shift(v, to, inventory_vm_power_w(v->inv, vm, to), d);
-        return why;
-}
-
-void vm_inventory_unload(const struct vm_inventory *v, const struct ipc_move *m, double *d)
-{
-        size_t vm, to;
-
-        if (!check(v, m, &vm, &to))
-                shift(v, to, -inventory_vm_power_w(v->inv, vm, to), d);
-}
-
-void vm_inventory_request(struct vm_inventory *v, const struct ipc_move *m, int64_t run_id, uint64_t step, unsigned k,
-                          int64_t t_ms, char *ret_json, size_t cap)
-{
-        struct running *r;
-
-        if (v->nrunning == RUNNING_MAX)
-                forget(v, 0);
-        r = &v->running[v->nrunning++];
-        (void)snprintf(r->id, sizeof r->id, "%lld-%llu-%u", (long long)run_id, (unsigned long long)step, k);
-        r->t_ms = t_ms;
-        /* names come from the inventory that parsed them: they hold no control characters, quotes or backslashes */
-        (void)snprintf(ret_json, cap,
-                       "{\"timestamp\":%lld,\"id\":\"%s\",\"vm\":\"%s\",\"to\":\"%s\",\"reason\":\"thermal\"}",
-                       (long long)t_ms, r->id, m->vm, m->to);
-}
-
-unsigned vm_inventory_running(struct vm_inventory *v, int64_t t_ms)
-{
+        for (size_t i = 0; i < v->nasked; i++)
+                if (t_ms - v->asked_t_ms[i] < HOUR_MS)
+                        v->asked_t_ms[kept++] = v->asked_t_ms[i];
+        v->nasked = kept;
         for (size_t i = 0; i < v->nrunning; i++)
-                if (t_ms - v->running[i].t_ms > FORGET_MS)
-                        forget(v, i--);
-        return (unsigned)v->nrunning;
+                under_way += !v->running[i].done;
+        return v->nasked < (size_t)limit->max_moves_per_hour && under_way < (size_t)limit->max_concurrent &&
+               v->nrunning < v->running_max;
+}
+
+/* Durable, then out. NULL, or why it did not go out. */
+static const char *ask(struct gate *g, const struct running *r)
+{
+        char request[384];
+        int e;
+
+        /* names come from the inventory that parsed them: they hold no control characters, quotes or backslashes */
+        (void)snprintf(request, sizeof request,
+                       "{\"timestamp\":%lld,\"id\":\"%s\",\"vm\":\"%s\",\"to\":\"%s\",\"reason\":\"thermal\"}",
+                       (long long)r->t_ms, r->id, r->vm, r->to);
+        e = g->a.store ? store_put_vm_message(g->a.store, r->t_ms, "move/request", request) : 0;
+        gate_store_trouble(g, e < 0);
+        if (e < 0)
+                return "it could not be stored";
+        return g->a.publish_move(g->a.publish_ctx, request) < 0 ? "it could not be published" : NULL;
 }
 
 void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms)
 {
-        const struct site_vm *vm = &g->a.site->vm;
-        size_t kept = 0;
+        struct vm_inventory *v = g->vm;
 
-        for (size_t i = 0; i < g->nmove; i++)
-                if (t_ms - g->move_t_ms[i] < 3600000)
-                        g->move_t_ms[kept++] = g->move_t_ms[i];
-        g->nmove = kept;
         for (uint32_t i = 0; i < prop->nmove && i < IPC_MOVE_MAX; i++) {
-                char request[384], text[256];
+                const struct ipc_move *m = &prop->move[i];
+                struct running r;
                 const char *why;
+                char text[256];
 
-                if (g->nmove >= (size_t)vm->max_moves_per_hour ||
-                    g->nmove >= sizeof g->move_t_ms / sizeof g->move_t_ms[0] ||
-                    vm_inventory_running(g->vm, t_ms) >= (unsigned)vm->max_concurrent)
+                if (!may_ask(v, t_ms))
                         return;
-                why = vm_inventory_load(g->vm, &prop->move[i], g->d_hi);
-                if (!why && !safety_check_load(g->safety, &g->snap, g->d_hi))
-                        why = "the target rack would not stay certified";
-                if (why) {
-                        vm_inventory_unload(g->vm, &prop->move[i], g->d_hi);
-                        (void)snprintf(text, sizeof text, "move of %s to %s refused: %s", prop->move[i].vm,
-                                       prop->move[i].to, why);
-                        gate_event(g, 6, "vm", text);
-                        continue;
+                why = check(v, m, t_ms, &r);
+                if (!why) {
+                        (void)snprintf(r.id, sizeof r.id, "%lld-%llu-%u", (long long)g->run_id,
+                                       (unsigned long long)g->step, (unsigned)i);
+                        v->running[v->nrunning++] = r;
+                        vm_inventory_load(v, t_ms, g->d_free, g->d_hi);
+                        why = safety_check_load(g->safety, &g->snap, g->d_hi)
+                                  ? ask(g, &r)
+                                  : "the target rack would not stay certified";
+                        if (why) {
+                                v->nrunning--;
+                                vm_inventory_load(v, t_ms, g->d_free, g->d_hi);
+                        }
                 }
-                vm_inventory_request(g->vm, &prop->move[i], g->run_id, g->step, i, t_ms, request, sizeof request);
-                g->move_t_ms[g->nmove++] = t_ms;
-                g->a.publish_move(g->a.publish_ctx, request);
-                (void)snprintf(text, sizeof text, "move of %s from %s to %s asked for, gain %.0f W", prop->move[i].vm,
-                               prop->move[i].from, prop->move[i].to, prop->move[i].gain_w);
+                if (why) {
+                        (void)snprintf(text, sizeof text, "move of %s to %s refused: %s", m->vm, m->to, why);
+                } else {
+                        v->asked_t_ms[v->nasked++] = t_ms;
+                        (void)snprintf(text, sizeof text, "move of %s from %s to %s asked for, gain %.0f W", m->vm,
+                                       m->from, m->to, m->gain_w);
+                }
                 gate_event(g, 6, "vm", text);
         }
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * What the gate knows of the VMs: the latest inventory, the moves under way, and the load a move would shift. A plan
- * must be safe with and without a move, because migrations fail: the load is added at the target and not taken from the
- * source, which by monotonicity covers both placements.
+ * What the gate knows of the VMs: the latest inventory, the moves under way, and the load they shift. A plan must be
+ * safe with and without a move, because migrations fail: the load is added at the target and not taken from the source,
+ * which by monotonicity covers both placements, from the request until the move failed, was forgotten, or is done and
+ * in the inventory. A move brings twice its linear share of the host's dynamic power (inventory.h), and the idle power
+ * of a host that sleeps or is empty.
  */
 #ifndef COOLPLANE_GATE_VM_H
 #define COOLPLANE_GATE_VM_H
 
 #include "agent/gate/inventory.h"
-#include "agent/gate/ipc.h"
 #include "agent/points/layout.h"
 
 struct vm_inventory;
@@ -22,15 +23,8 @@ struct vm_inventory *vm_inventory_free(struct vm_inventory *v);
 int vm_inventory_message(struct vm_inventory *v, const char *subtopic, const char *json, size_t len, char *text,
                          size_t cap);
 
-/* Adds the move's load to the target rack's and its zone's disturbances d [nd]. NULL, or why the move is not valid
- * (then d is unchanged): unknown names, VM elsewhere, reserved or overfull host, anti-affinity, immovable. */
-const char *vm_inventory_load(const struct vm_inventory *v, const struct ipc_move *m, double *d);
-void vm_inventory_unload(const struct vm_inventory *v, const struct ipc_move *m, double *d);
-
-/* Writes the request message and remembers the move as running. */
-void vm_inventory_request(struct vm_inventory *v, const struct ipc_move *m, int64_t run_id, uint64_t step, unsigned k,
-                          int64_t t_ms, char *ret_json, size_t cap);
-/* Moves asked for and not yet ended (forgotten after 15 min). */
-unsigned vm_inventory_running(struct vm_inventory *v, int64_t t_ms);
+/* Disturbances [nd] with the moves under way: ret_d = d_free plus their load at the target racks and their zones. Moves
+ * that gave no answer in 15 min are forgotten. */
+void vm_inventory_load(struct vm_inventory *v, int64_t t_ms, const double *d_free, double *ret_d);
 
 #endif

@@ -72,12 +72,11 @@ static void on_vm(void *ctx, const char *subtopic, const char *json, size_t len)
                 gate_vm_message(w->gate, subtopic, json, len);
 }
 
-static void publish_move(void *ctx, const char *json)
+static int publish_move(void *ctx, const char *json)
 {
         struct wire *w = ctx;
 
-        if (w->mqtt && mqtt_driver_publish_vm(w->mqtt, "move/request", json) < 0)
-                log_warning("mqtt", "a VM move request could not be published");
+        return w->mqtt ? mqtt_driver_publish_vm(w->mqtt, "move/request", json) : -ENOTCONN;
 }
 
 /* ---- the cycle ---- */

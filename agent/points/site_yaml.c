@@ -285,8 +285,8 @@ static void read_sections(struct yreader *r, const struct ynode *root)
         };
         static const struct field vm[] = {
             FIELD("topic", F_TEXT, struct site_vm, topic, 0, 0),
-            FIELD("max_moves_per_hour", F_INT, struct site_vm, max_moves_per_hour, 0, 100000),
-            FIELD("max_concurrent", F_INT, struct site_vm, max_concurrent, 1, 10000),
+            FIELD("max_moves_per_hour", F_INT, struct site_vm, max_moves_per_hour, 0, 10000),
+            FIELD("max_concurrent", F_INT, struct site_vm, max_concurrent, 1, 1000),
         };
         const struct ynode *n;
         if ((n = yaml_get(&r->y, root, "site")) != NULL) {

@@ -28,7 +28,7 @@ struct rig {
 };
 
 static const char inventory[] =
-    "{\"timestamp\":1,\"hosts\":["
+    "{\"timestamp\":1752537600000,\"hosts\":["
     "{\"name\":\"h1\",\"rack\":\"row1\",\"cores\":32,\"mem_gib\":256,\"idle_w\":100,\"max_w\":300},"
     "{\"name\":\"h2\",\"rack\":\"row2\",\"cores\":32,\"mem_gib\":256,\"idle_w\":100,\"max_w\":300}],"
     "\"vms\":[{\"name\":\"v1\",\"host\":\"h1\",\"cores\":4,\"mem_gib\":8,\"cpu_cores\":2,\"movable\":true}]}";
@@ -72,7 +72,7 @@ static int on_write(void *self, const struct write_request *req)
         return 0;
 }
 
-static void on_move(void *ctx, const char *json)
+static int on_move(void *ctx, const char *json)
 {
         size_t quotes = 0, n = strlen(json);
         (void)ctx;
@@ -83,6 +83,7 @@ static void on_move(void *ctx, const char *json)
         }
         MUST(quotes == 18);
         MUST(strstr(json, "\"vm\":\"v1\",\"to\":\"h2\""));
+        return 0;
 }
 
 static void finish_writes(struct rig *r)

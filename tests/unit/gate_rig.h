@@ -27,6 +27,10 @@ struct rig {
         double *value; /* [npoint] what the plant shows, SI */
         bool obey;     /* writes change what the plant shows */
         struct ipc_step step;
+        char move[16][384]; /* VM move requests that went out */
+        size_t nmove;
+        int publish; /* what publishing a request returns */
+        struct store *store;
 };
 
 static inline int record(void *self, const struct write_request *req)
@@ -71,20 +75,41 @@ static inline void load_site(struct rig *r)
         assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
 }
 
-static inline struct rig *rig_new(bool acting)
+static inline int record_move(void *ctx, const char *json)
 {
-        struct rig *r = calloc(1, sizeof *r);
+        struct rig *r = ctx;
+        char *stored = NULL;
+        int64_t t_ms;
 
-        assert_non_null(r);
-        load_site(r);
-        clk_init_virtual(&r->clk, 1752537600000);
+        if (r->store) {
+                assert_int_equal(store_latest_vm_message(r->store, "move/request", &t_ms, &stored), 0);
+                assert_string_equal(stored, json);
+                free(stored);
+        }
+        if (r->publish == 0 && r->nmove < sizeof r->move / sizeof *r->move)
+                (void)snprintf(r->move[r->nmove++], sizeof *r->move, "%s", json);
+        return r->publish;
+}
+
+static inline void rig_start(struct rig *r, bool acting, int64_t explore_ms)
+{
         assert_int_equal(gate_create(&(struct gate_args){.site = r->site,
                                                          .clk = &r->clk,
+                                                         .store = r->store,
                                                          .actuator = {acting ? record : NULL, r},
                                                          .run_mode = "sim",
-                                                         .acting = acting},
+                                                         .acting = acting,
+                                                         .explore_ms = explore_ms,
+                                                         .publish_move = record_move,
+                                                         .publish_ctx = r},
                                      &r->gate),
                          0);
+}
+
+static inline void rig_open(struct rig *r)
+{
+        load_site(r);
+        clk_init_virtual(&r->clk, 1752537600000);
         r->obey = true;
         r->value = calloc(r->site->npoint, sizeof *r->value);
         for (size_t i = 0; i < r->site->npoint; i++)
@@ -112,12 +137,22 @@ static inline struct rig *rig_new(bool acting)
                 default:
                         r->value[i] = 1000;
                 }
+}
+
+static inline struct rig *rig_new(bool acting)
+{
+        struct rig *r = calloc(1, sizeof *r);
+
+        assert_non_null(r);
+        rig_open(r);
+        rig_start(r, acting, 0);
         return r;
 }
 
 static inline void rig_free(struct rig *r)
 {
         gate_free(r->gate);
+        store_close(r->store);
         site_free(r->site);
         free(r->value);
         free(r);

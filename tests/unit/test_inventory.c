@@ -34,7 +34,7 @@ static void test_parse(void **state)
         assert_int_equal(inventory_find_vm(inv, "v9"), 0);
         assert_int_equal(inventory_find_vm(inv, "none"), -1);
         assert_int_equal(inv->vm[0].group, 3);
-        assert_true(inventory_vm_power_w(inv, 0, 1) > 9.999 && inventory_vm_power_w(inv, 0, 1) < 10.001);
+        assert_true(inventory_vm_power_w(inv, 0, 1) > 19.999 && inventory_vm_power_w(inv, 0, 1) < 20.001);
         inventory_free(inv);
 }
 
