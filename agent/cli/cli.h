@@ -21,6 +21,9 @@ struct site;
 /* Loads a site and prints its messages on stderr: EXIT_OK, EXIT_CONFIG or EXIT_IO. */
 int cli_load_site(const char *path, struct site **ret);
 
+/* The document of the running coolplaned (malloc'ed), NULL when none answers within two seconds. */
+char *cli_ask_daemon(const char *run_dir);
+
 /* A quoted JSON string; a number, null when not finite. */
 void cli_json_string(FILE *f, const char *s);
 void cli_json_number(FILE *f, double v);

@@ -28,7 +28,7 @@ static const char help[] =
     "run, decision, events and counts of the database and how old they are.\n";
 
 /* The daemon's document (malloc'ed), NULL when it does not answer within two seconds. */
-static char *ask_daemon(const char *run_dir)
+char *cli_ask_daemon(const char *run_dir)
 {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
         int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/status.sock", run_dir);
@@ -232,7 +232,7 @@ int verb_status(int argc, char **argv)
         }
         if (!db_args_load(&a, &code))
                 goto out;
-        doc = a.site ? ask_daemon(a.site->run_dir) : NULL;
+        doc = a.site ? cli_ask_daemon(a.site->run_dir) : NULL;
         if (doc && a.json) {
                 fputs(doc, stdout);
                 code = EXIT_OK;
