@@ -13,11 +13,13 @@
 #include "agent/base/log.h"
 #include "agent/base/parse.h"
 #include "agent/gate/envelope.h"
+#include "agent/gate/release.h"
 #include "agent/gate/wire.h"
 
 static const char help[] =
     "coolplaned --config /etc/coolplane/site.yaml            shadow: reads, decides, writes nothing\n"
     "coolplaned --config /etc/coolplane/site.yaml --mode live\n"
+    "coolplaned --config /etc/coolplane/site.yaml --release  after a crash: make the plant local now\n"
     "\n"
     "The gate: reads the plant, stores samples, filters proposals through the safety layer and, in live mode only,\n"
     "writes. SIGTERM hands the plant back to its own controls before leaving.\n"
@@ -25,6 +27,9 @@ static const char help[] =
     "  --config FILE         site file\n"
     "  --mode shadow|live    default shadow\n"
     "  --check               check the configuration and exit (0, or 78 with every error)\n"
+    "  --release             when no gate runs: clear remote enable of every device, write nothing else, exit (0, or "
+    "69\n"
+    "                        when a device did not confirm)\n"
     "  --planner-user USER   user (name or number) the planner runs as; any other is refused (default: the gate's "
     "own)\n"
     "  --explore DURATION    identification phase after the first live start (default 3h of plant time)\n"
@@ -38,7 +43,7 @@ static const char help[] =
 
 struct options {
         const char *config;
-        bool live, check;
+        bool live, check, release;
         uid_t planner_uid;
         double scale;
         int64_t origin_wall_ms, origin_plant_ms, explore_ms;
@@ -68,6 +73,7 @@ static int parse_options(int argc, char **argv, struct options *o)
         static const struct option opts[] = {{"config", required_argument, NULL, 'c'},
                                              {"mode", required_argument, NULL, 'm'},
                                              {"check", no_argument, NULL, 'k'},
+                                             {"release", no_argument, NULL, 'r'},
                                              {"planner-user", required_argument, NULL, 'p'},
                                              {"explore", required_argument, NULL, 'x'},
                                              {"time-scale", required_argument, NULL, 's'},
@@ -90,6 +96,9 @@ static int parse_options(int argc, char **argv, struct options *o)
                         break;
                 case 'k':
                         o->check = true;
+                        break;
+                case 'r':
+                        o->release = true;
                         break;
                 case 'p':
                         if (find_user(optarg, &o->planner_uid) < 0)
@@ -150,11 +159,16 @@ int main(int argc, char **argv)
                 site_free(site);
                 return EXIT_OK;
         }
+        clk_init(&args.clk, o.scale, o.origin_wall_ms, o.origin_plant_ms);
+        if (o.release) {
+                r = release_run(site, &args.clk);
+                site_free(site);
+                return r;
+        }
         args.site = site;
         args.live = o.live;
         args.planner_uid = o.planner_uid;
         args.explore_ms = o.explore_ms;
-        clk_init(&args.clk, o.scale, o.origin_wall_ms, o.origin_plant_ms);
         r = wire_run(&args);
         site_free(site);
         return r;

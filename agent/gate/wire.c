@@ -414,7 +414,8 @@ int wire_run(const struct wire_args *a)
         on_heartbeat(w);
         log_notice("gate", "%s: %s, %zu points, %zu devices", a->live ? "live" : "shadow", a->site->name,
                    a->site->npoint, a->site->ndevice);
-        notify_ready(a->live ? "live, first scan" : "shadow, first scan");
+        notify_ready(a->live ? "live, first scan" : "shadow, first scan",
+                     (int64_t)((double)a->site->fast_step_ms / w->clk.scale));
         r = loop_run(w->loop);
         w->exit_code = r < 0 ? EXIT_GENERIC : EXIT_OK;
 out:

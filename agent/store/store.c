@@ -163,26 +163,29 @@ static void close_db(struct store *s)
 
 /* Exactly one connection writes and checkpoints (SQLite ≤ 3.51.2 can corrupt a WAL with two): this lock is held for
  * the life of the writer and readers open read-only, so they can neither write nor checkpoint. */
-static int take_lock(struct store *s)
+int store_lock(const char *path, int *ret_fd, char *reterr)
 {
-        size_t len = strlen(s->path) + 6;
+        size_t len = strlen(path) + 6;
         char *name = malloc(len);
         if (!name)
                 return -ENOMEM;
-        snprintf(name, len, "%s.lock", s->path);
+        snprintf(name, len, "%s.lock", path);
         /* 0600: whoever may open it, even to read, could hold the lock and keep the gate from starting */
-        s->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        int r = s->lock_fd < 0 ? -errno : 0;
+        int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        int r = fd < 0 ? -errno : 0;
         if (r < 0)
-                snprintf(s->err, sizeof s->err, "%s: cannot open the lock file: %s", name, strerror(-r));
+                snprintf(reterr, STORE_ERR_MAX, "%s: cannot open the lock file: %s", name, strerror(-r));
         free(name);
         if (r < 0)
                 return r == -ENOENT || r == -ENOTDIR ? r : -EIO;
-        (void)fchmod(s->lock_fd, 0600); /* one made by an earlier version */
-        if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-                snprintf(s->err, sizeof s->err, "%s: another process is writing this database", s->path);
-                return errno == EWOULDBLOCK ? -EBUSY : -EIO;
+        (void)fchmod(fd, 0600); /* one made by an earlier version */
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                r = errno == EWOULDBLOCK ? -EBUSY : -EIO;
+                snprintf(reterr, STORE_ERR_MAX, "%s: another process is writing this database", path);
+                (void)close(fd);
+                return r;
         }
+        *ret_fd = fd;
         return 0;
 }
 
@@ -336,7 +339,7 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 goto out;
         }
         if (access == STORE_WRITE) {
-                r = take_lock(s);
+                r = store_lock(path, &s->lock_fd, s->err);
                 if (r < 0)
                         goto out;
         }

@@ -41,6 +41,7 @@ python3 "$work/supervisor.py" "$work/notify.sock" "$work/notify.txt" &
 pids+=($!)
 wait_for 5 '[ -S "$work/notify.sock" ]' || fail "no supervisor"
 export NOTIFY_SOCKET=$work/notify.sock
+export WATCHDOG_USEC=1000000 # a step takes 0.1 s here
 start_gate --mode shadow
 start_planner
 wait_for 10 'grep -q READY=1 "$work/notify.txt"' || fail "READY=1 does not come"
@@ -57,4 +58,9 @@ wait_for 5 '[ $(grep -c WATCHDOG=1 "$work/notify.txt") -gt "$before" ]' || fail 
 grep -q 'STATUS=SHADOW' "$work/notify.txt" || fail "STATUS does not carry the mode"
 stop_pid "$gate"
 grep -q STOPPING=1 "$work/notify.txt" || fail "STOPPING=1 does not come"
+grep -q WATCHDOG_USEC "$work/notify.txt" && fail "a watchdog of ten cycles is changed"
+WATCHDOG_USEC=50000 start_gate --mode shadow # a watchdog shorter than a cycle would kill it for ever
+wait_for 10 'grep -q WATCHDOG_USEC= "$work/notify.txt"' || fail "a watchdog shorter than a cycle stays"
+[ "$(sed -n 's/.*WATCHDOG_USEC=//p' "$work/notify.txt")" = 300000 ] || fail "the watchdog is not three cycles"
+stop_pid "$gate"
 pass "exposure $(score coolplaned) (serial $serial) / $(score coolplane-planner) / $(score coolplane-web), $kicks kicks"
