@@ -35,7 +35,8 @@ struct closed_loop {
         struct ipc_proposal proposal;
         int silent;
         bool dead;
-        uint64_t writes;
+        struct null_actuator *null; /* shadow */
+        uint64_t unsent;
         int64_t since_ms; /* start of virtual time */
 };
 
@@ -53,7 +54,6 @@ static int plant_write(void *self, const struct write_request *req)
                 gate_write_done(c->gate, &o);
                 return 0;
         }
-        c->writes++;
         ex = registers_write(c->regs, (size_t)device, p->address, (unsigned)point_nregs(p), regs);
         o.result = ex ? WRITE_REJECTED_INVALID_SETTING : WRITE_ACCEPTED;
         if (!ex && req->read_back &&
@@ -67,6 +67,14 @@ static int plant_write(void *self, const struct write_request *req)
         }
         gate_write_done(c->gate, &o);
         return 0;
+}
+
+static void on_unsent(void *ctx, const struct write_outcome *o)
+{
+        struct closed_loop *c = ctx;
+
+        c->unsent += o->result == WRITE_NOT_SENT;
+        gate_write_done(c->gate, o);
 }
 
 static void on_samples(void *ctx, const struct sample *s, size_t n)
@@ -175,6 +183,7 @@ void closed_loop_run(struct closed_loop *c, double hours)
 static int open_agent(struct closed_loop *c)
 {
         const struct closed_loop_args *a = &c->a;
+        struct actuator act = {plant_write, c};
         char why[256], own[80];
         int r;
 
@@ -184,10 +193,15 @@ static int open_agent(struct closed_loop *c)
                 (void)fprintf(stderr, "closed loop: %s\n", why);
                 return r;
         }
+        if (!a->acting) {
+                r = null_actuator_create(c->site, (struct write_sink){on_unsent, c}, &c->null, &act);
+                if (r < 0)
+                        return r;
+        }
         r = gate_create(&(struct gate_args){.site = c->site,
                                             .clk = &c->clk,
                                             .store = c->store,
-                                            .actuator = {a->acting ? plant_write : NULL, c},
+                                            .actuator = act,
                                             .run_mode = "sim",
                                             .acting = a->acting,
                                             .explore_ms = a->explore_ms,
@@ -273,6 +287,7 @@ struct closed_loop *closed_loop_free(struct closed_loop *c)
                 return NULL;
         brain_free(c->brain);
         gate_free(c->gate);
+        null_actuator_free(c->null);
         store_close(c->store);
         orchestrator_free(c->orch);
         for (size_t i = 0; c->plan && i < c->site->ndevice; i++)
@@ -297,14 +312,9 @@ const struct site *closed_loop_site(const struct closed_loop *c)
         return c->site;
 }
 
-const struct ipc_proposal *closed_loop_proposal(const struct closed_loop *c)
+uint64_t closed_loop_unsent(const struct closed_loop *c)
 {
-        return &c->proposal;
-}
-
-uint64_t closed_loop_writes(const struct closed_loop *c)
-{
-        return c->writes;
+        return c->unsent;
 }
 
 void closed_loop_silence(struct closed_loop *c, int device)

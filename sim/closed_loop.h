@@ -41,9 +41,8 @@ void closed_loop_run(struct closed_loop *c, double hours);
 
 struct gate *closed_loop_gate(struct closed_loop *c);
 const struct site *closed_loop_site(const struct closed_loop *c);
-/* The last answer of the brain. */
-const struct ipc_proposal *closed_loop_proposal(const struct closed_loop *c);
-uint64_t closed_loop_writes(const struct closed_loop *c); /* setpoint and supervision writes that reached the plant */
+/* Setpoint writes that shadow's null driver took instead of the plant. */
+uint64_t closed_loop_unsent(const struct closed_loop *c);
 /* Stops the samples of one device (−1 = all come back): a dead device. */
 void closed_loop_silence(struct closed_loop *c, int device);
 /* The agent is gone: no scan, no heartbeat, no step. */
