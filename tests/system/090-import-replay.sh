@@ -9,8 +9,28 @@ log=$data/telemetry/lbnl_fdd_MZVAV-2-1.csv
 example=$SRC/deploy/examples/ahu-mzvav
 "$BIN/coolplane" import "$log" --map "$example/import.yaml" --db "$work/ahu.db" --json >"$work/import.json" 2>"$work/import.log" ||
   fail "import: $(tail -n 3 "$work/import.log")"
-[ "$(python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); d=d["files"] if isinstance(d, dict) else d; print(d[0]["rows"])' "$work/import.json")" = 21600 ] ||
-  fail "rows: $(cat "$work/import.json")"
+# accounted IMPORT_JSON 'EXPRESSION OVER THE REPORT d': the expression holds, and nothing is lost between file and database
+accounted() {
+  python3 - "$1" "$work/ahu.db" "$2" <<'PY' || fail "$1: $2 does not hold: $(cat "$1")"
+import json, sqlite3, sys
+d = json.load(open(sys.argv[1]))["files"][0]
+assert d["rows"] == d["ok"] + d["bad"] + d["duplicates"], "rows"
+assert d["bad"] == sum(d["bad_by_reason"].values()), "bad"
+assert d["samples"] == d["samples_good"] + sum(d["bad_samples_by_reason"].values()), "samples"
+assert d["samples"] + d["samples_duplicate"] == (d["ok"] + d["duplicates"]) * d["columns_used"], "cells"
+assert eval(sys.argv[3]), sys.argv[3]
+stored = sqlite3.connect(f"file:{sys.argv[2]}?mode=ro", uri=True).execute("SELECT count(*) FROM sample").fetchone()[0]
+assert stored == 21600 * 18, stored
+PY
+}
+[ "$(tail -n +2 "$log" | wc -l)" = 21600 ] || fail "the log is not the one this test knows"
+accounted "$work/import.json" 'd["rows"] == d["ok"] == 21600 and d["gaps"] == 7 and d["bad_samples_by_reason"] == {"out-of-range": 3}'
+# some rows again, and three that cannot be used: every one is counted for what it is, none is stored
+{ head -n 1 "$log"; sed -n '100,109p' "$log"; echo 'yesterday,1'; sed -n '2p' "$log" | sed 's/^[^,]*/not a time/'; sed -n '3p' "$log" | sed 's/,[^,]*$//'; } \
+  >"$work/again.csv"
+"$BIN/coolplane" import "$work/again.csv" --map "$example/import.yaml" --db "$work/ahu.db" --json >"$work/again.json" 2>>"$work/import.log" ||
+  fail "import of a damaged file"
+accounted "$work/again.json" 'd["rows"] == 13 and d["duplicates"] == 10 and d["bad"] == 3 and d["bad_by_reason"]["cell_count"] == 2 and d["bad_by_reason"]["unreadable_time"] == 1'
 for i in 1 2; do
   "$BIN/coolplane" replay --config "$example/site.yaml" --log "$work/ahu.db" --out "$work/out$i.db" --json >"$work/replay$i.json" \
     2>"$work/replay.log" || fail "replay $i: $(tail -n 3 "$work/replay.log")"
