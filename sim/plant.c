@@ -42,11 +42,14 @@ static void one_step(struct plant *p, double dt_s)
                 p->tick_s = fmax(p->tick_s - PLANT_TICK_S, 0.0);
                 p->minute++;
                 weather_at(p->weather, plant_t_ms(p), &p->now);
+                p->now.oat_c += p->heat_k;
+                p->now.wetbulb_c += p->heat_k;
                 plant_it_tick(p);
                 dewpoints(p);
                 plant_local_tick(p);
                 plant_account_tick(p);
         }
+        p->outage_s = fmax(p->outage_s - dt_s, 0.0);
         plant_plc_step(p, dt_s);
         plant_air_step(p, dt_s);
         plant_water_step(p, dt_s);
@@ -64,7 +67,6 @@ int plant_create(const struct plant_spec *spec, const struct weather *w, const s
         p->spec = *spec;
         p->weather = w;
         p->load = load;
-        p->load_step = 1.0;
         p->local = PLANT_LOCAL_FIXED;
         rng_seed(&p->rng, spec->seed, 0x706c616eu);
         for (size_t i = 0; i <= LUT_N; i++) {
@@ -76,6 +78,7 @@ int plant_create(const struct plant_spec *spec, const struct weather *w, const s
                 (void)plant_free(p);
                 return r;
         }
+        plant_faults_clear(p);
         plant_it_build(p);
         p->start_ms = start_ms - (int64_t)(WARM_UP_S * 1000.0);
         weather_at(w, p->start_ms, &p->now);

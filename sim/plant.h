@@ -160,8 +160,25 @@ void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);
 
-/* Faults by name (first set): "crah-fail:I", "chiller-trip:I", "inlet-stuck:I", "inlet-bias:I:K", "load-step:F".
- * 0 or -EINVAL. Takes effect now; "clear" ends all. */
+/*
+ * Faults by name, with the rows of the fault catalogue they make (ARCHITECTURE.md). CHANNEL is inlet, inlet-low,
+ * outlet, rack-power, sat, rat, crah-power, dp, coil-in, coil-out, airflow, chiller-leaving, chiller-power (each with
+ * an index I), chw-supply, chw-return, cw-supply, cw-return, oat, wetbulb (I = 0). What the PLCs measure for their own
+ * loops stays right, but for the racks' inlets, which they share.
+ *
+ *   stuck:CHANNEL:I  bias:CHANNEL:I:K  drift:CHANNEL:I:K_PER_H  spike:CHANNEL:I:K (one reading in 20)   S1 S2 S3
+ *   lost:CHANNEL:I (not a number; integers show their sentinel)  fahrenheit:CHANNEL:I  const:CHANNEL:I:V  S4 S5 S6 S10
+ *   swap:CHANNEL:I:J (two of a kind exchanged)  mass-loss:CHANNEL:SHARE (the first of them)             S12 S11
+ *   crah-fail:I  crah-deaf:I (takes setpoints, does nothing)  crah-reboot:I  valve-stuck:I:RATIO        X3 M12 M8 X8
+ *   watchdog-inert (no device falls back to local)                                                     M9
+ *   chiller-trip:I  chiller-foul:I:F (power · (1 + F))  tower-fail  cw-pump-fail                         X1 L3 X2
+ *   containment-open:ROOM  utility-loss:S (no power to anything but the servers)                        X3 X4
+ *   load-step:F (VM demand · F)  heat-wave:K (dry and wet bulb)  dew-point:ROOM:C                       X5 L4
+ *
+ * 0; -EINVAL: no such fault, index or value; -ENOSPC: more than PLANT_FAULTS_MAX instruments. Takes effect now; "clear"
+ * ends all.
+ */
+#define PLANT_FAULTS_MAX 1024
 int plant_fault(struct plant *p, const char *name);
 
 #endif

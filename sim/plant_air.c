@@ -73,7 +73,7 @@ static void crah_step(struct plant *p, struct crah *c, double return_c)
         c->rat_c = return_c;
         c->airflow_m3s = p->spec.crah_airflow_m3s * s;
         c->fan_w = p->spec.crah_fan_w * s * s * s;
-        c->water_m3s = p->crah_water_m3s * lut_at(&p->valve_flow, c->valve_ratio);
+        c->water_m3s = p->outage_s > 0.0 ? 0.0 : p->crah_water_m3s * lut_at(&p->valve_flow, c->valve_ratio);
         coil(p, c);
 }
 
@@ -83,7 +83,7 @@ static double rack_step(const struct plant *p, struct rack *r, const struct room
                         double supply_mc, double dt_s)
 {
         const double f = r->flow_m3s, x = supply_m3s / f;
-        const double open = 1.0 - p->spec.containment;
+        const double open = rm->open ? 1.0 : 1.0 - p->spec.containment;
         const double beta = fmin(open * r->beta0 * 2.0 / (1.0 + x * sqrt(x)), BETA_MAX);
         const double gamma = fmax(1.0 - beta - (1.0 - LEAK_MIN - LEAK_OPEN * open) * x, 0.0);
         const double taken = f * (1.0 - beta - gamma);

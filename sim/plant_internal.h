@@ -67,9 +67,6 @@ struct rack {
         size_t neighbour[NEIGHBOURS]; /* whose outlets its recirculated air comes from, with weights (sum 1) */
         double weight[NEIGHBOURS];
         double minute_c[RISE_MINUTES];
-        /* faults */
-        bool stuck;
-        double stuck_c, bias_k;
 };
 
 struct crah {
@@ -78,8 +75,10 @@ struct crah {
         double sat_sp_c, fan_sp_ratio; /* in force */
         double airflow_m3s, water_m3s, fan_w, coil_w, chw_out_c;
         size_t room;
-        bool failed, valve_request;
-        double hot_s[2]; /* how long SAT has been 2 K and 3 K above its setpoint */
+        bool valve_request;
+        bool failed, deaf;  /* faults */
+        double stuck_ratio; /* of the valve; NaN = moves */
+        double hot_s[2];    /* how long SAT has been 2 K and 3 K above its setpoint */
         struct lease lease;
         struct plant_crah_cmd cmd;
 };
@@ -89,6 +88,7 @@ struct room {
         double hot_c, hot_before_c, dewpoint_c, supply_m3s; /* hot_before_c: at the start of the step */
         /* trim and respond */
         double sat_sp_c, fan_ratio, error_k;
+        bool open; /* fault: containment doors */
 };
 
 enum chiller_state { CHILLER_OFF, CHILLER_STARTING, CHILLER_RUNNING };
@@ -103,7 +103,8 @@ struct chiller {
         double hours;
         uint64_t starts;
         bool want, want_before, forced, tripped;
-        bool idle; /* running, but the economiser carries the load: the compressor is off (recycle shut-down) */
+        double foul_ratio; /* fault: power above that of a clean machine */
+        bool idle;         /* running, but the economiser carries the load: the compressor is off (recycle shut-down) */
         double idle_s;
         struct lease lease;
         struct plant_chiller_cmd cmd;
@@ -154,6 +155,31 @@ struct meters { /* joules */
         uint64_t violations, starts, migrations;
 };
 
+enum channel_kind { CH_RACK, CH_CRAH, CH_CHILLER, CH_WATER, CH_WEATHER };
+
+/* One instrument: kind, index and item, as noise and faults name it. */
+static inline uint64_t channel_key(enum channel_kind kind, size_t i, unsigned item)
+{
+        return ((uint64_t)kind << 56) ^ ((uint64_t)i << 16) ^ item;
+}
+
+enum sensor_fault_kind {
+        SENSOR_STUCK,
+        SENSOR_BIAS,
+        SENSOR_DRIFT,
+        SENSOR_SPIKE,
+        SENSOR_LOST,
+        SENSOR_FAHRENHEIT,
+        SENSOR_SWAP
+};
+struct sensor_fault {
+        uint64_t key;
+        enum sensor_fault_kind kind;
+        double v;       /* STUCK: shown; BIAS, SPIKE: K; DRIFT: K/h */
+        size_t other;   /* SWAP: index shown instead */
+        double since_s; /* elapsed_s when it began */
+};
+
 struct plant {
         struct plant_spec spec;
         const struct weather *weather;
@@ -163,7 +189,10 @@ struct plant {
         uint64_t minute;
         struct rng rng;
         enum plant_local local;
-        double load_step; /* fault: factor on VM demand */
+        struct sensor_fault sensor_fault[PLANT_FAULTS_MAX];
+        size_t nsensor_fault;
+        double load_step, heat_k, outage_s; /* faults: factor on VM demand, warmer weather, no power for */
+        bool tower_failed, cw_pump_failed, watchdog_inert;
 
         struct rack *rack;
         struct crah *crah;
@@ -211,7 +240,7 @@ double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_
 double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c);
 /* plant_plc.c */
 void plant_plc_step(struct plant *p, double dt_s);
-bool plant_lease_alive(const struct lease *l);
+bool plant_lease_alive(const struct plant *p, const struct lease *l);
 /* plant_local.c */
 void plant_local_reset(struct plant *p);
 void plant_local_tick(struct plant *p);
@@ -219,6 +248,8 @@ void plant_local_tick(struct plant *p);
 void plant_account_step(struct plant *p, double dt_s);
 void plant_account_tick(struct plant *p);
 void plant_violation(struct plant *p, uint64_t n);
+/* plant_fault.c */
+void plant_faults_clear(struct plant *p);
 /* plant_meas.c: what the PLC and the outside see of one inlet */
 double plant_inlet_reading_c(const struct plant *p, size_t rack);
 

@@ -94,11 +94,11 @@ static void order_chillers(struct plant *p)
         unsigned on = 0;
 
         for (size_t i = 0; i < p->spec.nchiller; i++)
-                on += plant_lease_alive(&p->chiller[i].lease) && p->chiller[i].want && !p->chiller[i].tripped;
+                on += plant_lease_alive(p, &p->chiller[i].lease) && p->chiller[i].want && !p->chiller[i].tripped;
         for (size_t i = 0; i < p->spec.nchiller; i++) {
                 struct chiller *c = &p->chiller[i];
 
-                if (plant_lease_alive(&c->lease))
+                if (plant_lease_alive(p, &c->lease))
                         continue;
                 c->want = !c->tripped && on < p->stage.wanted;
                 on += c->want;
@@ -117,7 +117,7 @@ static void fixed_tick(struct plant *p)
         s->down_s = n < s->wanted ? s->down_s + PLANT_TICK_S : 0.0;
         if (n > s->wanted || s->down_s >= FIXED_HOLD_S)
                 stage_to(p, n);
-        if (!plant_lease_alive(&p->water.lease)) {
+        if (!plant_lease_alive(p, &p->water.lease)) {
                 p->water.chwst_target_c = FIXED_CHWST_C;
                 p->water.cwst_sp_c = FIXED_CWST_C;
         }
@@ -172,7 +172,7 @@ static void trim_water(struct plant *p)
                 s->reset_age_s = 0.0;
                 s->reset_ratio = clampd(s->reset_ratio - RESET_TRIM + fmin(asked, RESET_MAX), 0.0, 1.0);
         }
-        if (plant_lease_alive(&w->lease))
+        if (plant_lease_alive(p, &w->lease))
                 return;
         w->chwst_target_c = p->tuning.chwst_max_c - s->reset_ratio * (p->tuning.chwst_max_c - FIXED_CHWST_C);
         w->cwst_sp_c = clampd(p->now.wetbulb_c + p->tuning.approach_k,

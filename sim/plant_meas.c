@@ -12,8 +12,7 @@
 #define TEMP_STEP_K 0.1
 #define POWER_SIGMA 0.01
 #define FLOW_SIGMA 0.01
-
-enum channel_kind { CH_RACK, CH_CRAH, CH_CHILLER, CH_WATER, CH_WEATHER };
+#define SPIKE_EVERY 20
 
 static uint64_t mix(uint64_t x) /* splitmix64 finaliser */
 {
@@ -27,8 +26,8 @@ static uint64_t mix(uint64_t x) /* splitmix64 finaliser */
 /* Near-normal, unit variance: sum of four uniforms. */
 static double noise(const struct plant *p, enum channel_kind kind, size_t i, unsigned item)
 {
-        const uint64_t key = ((uint64_t)kind << 56) ^ ((uint64_t)i << 16) ^ item;
-        const uint64_t h = mix(mix(p->spec.seed ^ (key * 0x9e3779b97f4a7c15u)) ^ (uint64_t)plant_t_ms(p));
+        const uint64_t h =
+            mix(mix(p->spec.seed ^ (channel_key(kind, i, item) * 0x9e3779b97f4a7c15u)) ^ (uint64_t)plant_t_ms(p));
         double sum = 0.0;
 
         for (unsigned k = 0; k < 4; k++)
@@ -36,14 +35,60 @@ static double noise(const struct plant *p, enum channel_kind kind, size_t i, uns
         return (sum - 2.0) * 1.7320508075688772;
 }
 
+/* What the instrument makes of its right reading. */
+static double sensed(const struct plant *p, double v, enum channel_kind kind, size_t i, unsigned item)
+{
+        const uint64_t key = channel_key(kind, i, item);
+
+        for (size_t k = 0; k < p->nsensor_fault; k++) {
+                const struct sensor_fault *f = &p->sensor_fault[k];
+
+                if (f->key != key)
+                        continue;
+                switch (f->kind) {
+                case SENSOR_STUCK:
+                        v = f->v;
+                        break;
+                case SENSOR_BIAS:
+                        v += f->v;
+                        break;
+                case SENSOR_DRIFT:
+                        v += f->v * (p->elapsed_s - f->since_s) / 3600.0;
+                        break;
+                case SENSOR_SPIKE:
+                        if (mix(key ^ (uint64_t)plant_t_ms(p)) % SPIKE_EVERY == 0)
+                                v += f->v;
+                        break;
+                case SENSOR_LOST:
+                        v = (double)NAN;
+                        break;
+                case SENSOR_FAHRENHEIT:
+                        v = v * 1.8 + 32.0;
+                        break;
+                case SENSOR_SWAP: /* the wires are exchanged before the instrument */
+                        break;
+                }
+        }
+        return v;
+}
+
+/* The index whose wire ends at instrument i. */
+static size_t wired(const struct plant *p, enum channel_kind kind, size_t i, unsigned item)
+{
+        for (size_t k = 0; k < p->nsensor_fault; k++)
+                if (p->sensor_fault[k].kind == SENSOR_SWAP && p->sensor_fault[k].key == channel_key(kind, i, item))
+                        return p->sensor_fault[k].other;
+        return i;
+}
+
 static double temperature(const struct plant *p, double v, enum channel_kind kind, size_t i, unsigned item)
 {
-        return round((v + TEMP_SIGMA_K * noise(p, kind, i, item)) / TEMP_STEP_K) * TEMP_STEP_K;
+        return round(sensed(p, v + TEMP_SIGMA_K * noise(p, kind, i, item), kind, i, item) / TEMP_STEP_K) * TEMP_STEP_K;
 }
 
 static double scaled(const struct plant *p, double v, double sigma, enum channel_kind kind, size_t i, unsigned item)
 {
-        return v * (1.0 + sigma * noise(p, kind, i, item));
+        return sensed(p, v * (1.0 + sigma * noise(p, kind, i, item)), kind, i, item);
 }
 
 static double power(const struct plant *p, double v, enum channel_kind kind, size_t i, unsigned item)
@@ -53,21 +98,19 @@ static double power(const struct plant *p, double v, enum channel_kind kind, siz
 
 double plant_inlet_reading_c(const struct plant *p, size_t rack)
 {
-        const struct rack *r = &p->rack[rack];
-
-        return r->stuck ? r->stuck_c : temperature(p, r->inlet_c + r->bias_k, CH_RACK, rack, 0);
+        return temperature(p, p->rack[wired(p, CH_RACK, rack, 0)].inlet_c, CH_RACK, rack, 0);
 }
 
 void plant_rack_meas(const struct plant *p, size_t i, struct plant_rack_meas *ret)
 {
-        const struct rack *r = &p->rack[i];
+        const struct rack *r = &p->rack[i], *metered = &p->rack[wired(p, CH_RACK, i, 3)];
 
         *ret = (struct plant_rack_meas){
             .inlet_c = plant_inlet_reading_c(p, i),
             /* recirculated air comes over the top, so the foot of the rack sees more of the plenum */
             .inlet_low_c = temperature(p, 0.4 * r->inlet_c + 0.6 * fmin(r->cold_c, r->inlet_c), CH_RACK, i, 1),
             .outlet_c = temperature(p, r->out_c, CH_RACK, i, 2),
-            .power_w = power(p, r->it_w + r->fan_w, CH_RACK, i, 3),
+            .power_w = power(p, metered->it_w + metered->fan_w, CH_RACK, i, 3),
         };
 }
 
@@ -78,14 +121,15 @@ void plant_crah_meas(const struct plant *p, size_t i, struct plant_crah_meas *re
         const double fill = rm->supply_m3s / (p->spec.crah_airflow_m3s * (double)rm->ncrah);
 
         *ret = (struct plant_crah_meas){
-            .sat_c = temperature(p, c->sat_sensor_c, CH_CRAH, i, 0),
+            .sat_c = temperature(p, p->crah[wired(p, CH_CRAH, i, 0)].sat_sensor_c, CH_CRAH, i, 0),
             .rat_c = temperature(p, c->rat_c, CH_CRAH, i, 1),
             .sat_sp_c = c->sat_sp_c,
             .fan_ratio = c->fan_ratio,
             .fan_cmd_ratio = c->fan_sp_ratio,
             .valve_ratio = c->valve_ratio,
             .power_w = power(p, c->fan_w, CH_CRAH, i, 2),
-            .dp_pa = fmax(20.0 * fill * fill + 0.2 * noise(p, CH_CRAH, i, 3), 0.0), /* floor tiles: square law */
+            /* floor tiles: square law */
+            .dp_pa = sensed(p, fmax(20.0 * fill * fill + 0.2 * noise(p, CH_CRAH, i, 3), 0.0), CH_CRAH, i, 3),
             .chw_in_c = temperature(p, p->water.supply_c, CH_CRAH, i, 4),
             .chw_out_c = temperature(p, c->chw_out_c, CH_CRAH, i, 5),
             .airflow_m3s = scaled(p, c->airflow_m3s, FLOW_SIGMA, CH_CRAH, i, 6),

@@ -46,9 +46,9 @@
 
 static const double hot_k[2] = {2.0, 3.0};
 
-bool plant_lease_alive(const struct lease *l)
+bool plant_lease_alive(const struct plant *p, const struct lease *l)
 {
-        return l->enable && l->seen && l->age_s <= PLANT_WATCHDOG_S;
+        return l->enable && l->seen && (l->age_s <= PLANT_WATCHDOG_S || p->watchdog_inert);
 }
 
 static struct lease *lease_of(struct plant *p, enum plant_dev dev, size_t i)
@@ -71,7 +71,7 @@ void plant_remote_enable(struct plant *p, enum plant_dev dev, size_t i, bool on)
         if (l == NULL)
                 return;
         l->enable = on;
-        p->taken_over |= plant_lease_alive(l);
+        p->taken_over |= plant_lease_alive(p, l);
 }
 
 void plant_heartbeat(struct plant *p, enum plant_dev dev, size_t i, uint16_t counter)
@@ -83,18 +83,18 @@ void plant_heartbeat(struct plant *p, enum plant_dev dev, size_t i, uint16_t cou
         l->counter = counter;
         l->seen = true;
         l->age_s = 0.0;
-        p->taken_over |= plant_lease_alive(l);
+        p->taken_over |= plant_lease_alive(p, l);
 }
 
 bool plant_is_remote(const struct plant *p, enum plant_dev dev, size_t i)
 {
         switch (dev) {
         case PLANT_DEV_CRAH:
-                return i < p->spec.ncrah && plant_lease_alive(&p->crah[i].lease);
+                return i < p->spec.ncrah && plant_lease_alive(p, &p->crah[i].lease);
         case PLANT_DEV_CHILLER:
-                return i < p->spec.nchiller && plant_lease_alive(&p->chiller[i].lease);
+                return i < p->spec.nchiller && plant_lease_alive(p, &p->chiller[i].lease);
         case PLANT_DEV_PLANT:
-                return plant_lease_alive(&p->water.lease);
+                return plant_lease_alive(p, &p->water.lease);
         }
         return false;
 }
@@ -128,10 +128,13 @@ static double slew(double from, double to, double max_change)
 
 static void crah_plc(struct plant *p, struct crah *c, double dt_s)
 {
-        double target = c->failed ? 0.0 : c->fan_sp_ratio, e, valve;
+        const bool off = c->failed || p->outage_s > 0.0;
+        double target, e, valve;
 
         c->lease.age_s += dt_s;
-        if (plant_lease_alive(&c->lease)) {
+        if (plant_lease_alive(p, &c->lease) && c->deaf) {
+                ; /* shows what it was told, does what it did */
+        } else if (plant_lease_alive(p, &c->lease)) {
                 obey(&c->sat_sp_c, c->cmd.sat_sp_c, SAT_MIN_C, SAT_MAX_C);
                 obey(&c->fan_sp_ratio, c->cmd.fan_ratio, FAN_MIN, 1.0);
         } else {
@@ -140,18 +143,21 @@ static void crah_plc(struct plant *p, struct crah *c, double dt_s)
                 c->cmd = (struct plant_crah_cmd){.sat_sp_c = c->sat_sp_c, .fan_ratio = c->fan_sp_ratio};
         }
         c->sat_sensor_c += (c->sat_c - c->sat_sensor_c) * dt_s / (SENSOR_LAG_S + dt_s);
-        c->fan_ratio = slew(c->fan_ratio, target, dt_s / (c->failed ? FAN_COAST_S : FAN_RAMP_S));
+        target = off ? 0.0 : c->fan_sp_ratio;
+        c->fan_ratio = slew(c->fan_ratio, target, dt_s / (off ? FAN_COAST_S : FAN_RAMP_S));
         e = c->sat_sensor_c - c->sat_sp_c;
-        if (c->failed) {
+        if (off) {
                 c->integral = 0.0;
                 valve = 0.0;
         } else {
                 c->integral = clampd(c->integral + VALVE_KP / VALVE_TI_S * e * dt_s, 0.0, 1.0);
                 valve = clampd(c->integral + VALVE_KP * e, 0.0, 1.0);
         }
+        if (isfinite(c->stuck_ratio))
+                valve = c->stuck_ratio;
         c->valve_ratio = slew(c->valve_ratio, valve, dt_s / VALVE_STROKE_S);
         for (size_t k = 0; k < 2; k++)
-                c->hot_s[k] = e > hot_k[k] && !c->failed ? c->hot_s[k] + dt_s : 0.0;
+                c->hot_s[k] = e > hot_k[k] && !off ? c->hot_s[k] + dt_s : 0.0;
         c->valve_request = c->valve_ratio > 0.95 || (c->valve_request && c->valve_ratio > 0.85);
 }
 
@@ -160,7 +166,7 @@ static void tower_plc(struct plant *p, double dt_s)
         struct water *w = &p->water;
         const double e = w->basin_c - w->cwst_sp_c;
 
-        if (!(w->cw_m3s > 0.0)) {
+        if (!(w->cw_m3s > 0.0) || p->tower_failed) {
                 w->tower_integral = w->tower_fan_ratio = 0.0;
                 return;
         }
@@ -190,7 +196,7 @@ static void water_plc(struct plant *p, double dt_s)
         const double cwst_min_c = p->spec.economiser ? CWST_ECON_MIN_C : CWST_MIN_C;
 
         w->lease.age_s += dt_s;
-        if (plant_lease_alive(&w->lease)) {
+        if (plant_lease_alive(p, &w->lease)) {
                 obey(&w->chwst_target_c, w->cmd.chwst_sp_c, CHWST_MIN_C, CHWST_MAX_C);
                 obey(&w->cwst_sp_c, w->cmd.cwst_sp_c, cwst_min_c, CWST_MAX_C);
         } else {
@@ -203,10 +209,10 @@ static void water_plc(struct plant *p, double dt_s)
         economiser_plc(p, dt_s);
 }
 
-static bool may_start(const struct chiller *c)
+static bool may_start(const struct plant *p, const struct chiller *c)
 {
-        return !c->tripped && c->state == CHILLER_OFF && c->state_s >= MIN_OFF_S &&
-               c->start_age_s[STARTS_PER_H - 1] >= 3600.0;
+        return !c->tripped && !(p->outage_s > 0.0) && !p->cw_pump_failed && c->state == CHILLER_OFF &&
+               c->state_s >= MIN_OFF_S && c->start_age_s[STARTS_PER_H - 1] >= 3600.0;
 }
 
 /* Another machine runs and has passed its start, so this one may go. */
@@ -224,7 +230,7 @@ static void judge_order(struct plant *p, size_t i)
         struct chiller *c = &p->chiller[i];
         const bool on = c->state != CHILLER_OFF;
 
-        if (c->want == c->want_before || !plant_lease_alive(&c->lease))
+        if (c->want == c->want_before || !plant_lease_alive(p, &c->lease))
                 return;
         if (!c->want && on && (c->state_s < MIN_ON_S - RULE_SLACK_S || !spare_runs(p, i)))
                 plant_violation(p, 1);
@@ -278,7 +284,7 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
         c->state_s += dt_s;
         for (size_t k = 0; k < STARTS_PER_H; k++)
                 c->start_age_s[k] += dt_s;
-        if (plant_lease_alive(&c->lease))
+        if (plant_lease_alive(p, &c->lease))
                 c->want = c->cmd.enable;
         else
                 c->cmd.enable = c->want; /* plant_local_tick decides */
@@ -290,9 +296,9 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
                 c->tripped = true;
         }
         want = (c->want || c->forced) && !c->tripped;
-        if (want && may_start(c))
+        if (want && may_start(p, c))
                 chiller_start(p, c);
-        else if (c->tripped && c->state != CHILLER_OFF)
+        else if ((c->tripped || p->outage_s > 0.0 || p->cw_pump_failed) && c->state != CHILLER_OFF)
                 chiller_stop(c);
         else if (!want && c->state != CHILLER_OFF && c->state_s >= MIN_ON_S && spare_runs(p, i))
                 chiller_stop(c);
@@ -313,7 +319,7 @@ static void too_warm(struct plant *p, double dt_s)
 
                 if (c->forced && c->state != CHILLER_OFF && c->state_s > FORCED_S && over_k < 0.5)
                         c->forced = false;
-                if (s->late_s >= LATE_S && !c->forced && !c->want && may_start(c)) {
+                if (s->late_s >= LATE_S && !c->forced && !c->want && may_start(p, c)) {
                         c->forced = true;
                         s->late_s = 0.0;
                 }

@@ -116,7 +116,7 @@ static void economiser_step(struct plant *p)
 
         w->econ_w = 0.0;
         w->precooled_c = w->return_c;
-        if (!w->econ_on || cc < 1.0)
+        if (!w->econ_on || cc < 1.0 || p->outage_s > 0.0 || p->cw_pump_failed)
                 return;
         cmin = fmin(cc, ct);
         cr = cmin / fmax(cc, ct);
@@ -142,7 +142,7 @@ static void secondary(struct plant *p)
         w->coil_return_wc = mc;
         /* constant differential pressure at the far coil (35 %), the rest square-law */
         x = flow / p->secondary_m3s;
-        w->chw_pump_w = p->secondary_w * x * (0.35 + 0.65 * x * x);
+        w->chw_pump_w = p->outage_s > 0.0 ? 0.0 : p->secondary_w * x * (0.35 + 0.65 * x * x);
 }
 
 /* One chiller's evaporator at its flow; adds its heat to the condenser loop through load and power. */
@@ -165,7 +165,7 @@ static void chiller_step(struct plant *p, size_t i, double dt_s)
                       c->load_w + c->available_w * dt_s / LOAD_UP_S);
         c->load_w = clampd(need, 0.0, fmax(mc * (w->entering_c - LEAVING_MIN_C), 0.0));
         c->leaving_c = w->entering_c - c->load_w / mc;
-        c->power_w = plant_chiller_power_w(p, i, c->load_w, c->leaving_c, w->basin_c);
+        c->power_w = plant_chiller_power_w(p, i, c->load_w, c->leaving_c, w->basin_c) * (1.0 + c->foul_ratio);
         c->hours += dt_s / 3600.0;
 }
 
@@ -221,12 +221,13 @@ static double condenser_step(struct plant *p, size_t n, double rejected_w, doubl
         struct water *w = &p->water;
         /* one cell more than chillers shares the water where there is one: fans at lower speed; all with the economiser
          */
-        const size_t cells = n < p->spec.nchiller && !w->econ_on ? n + 1 : p->spec.nchiller;
+        const bool econ = w->econ_on && !(p->outage_s > 0.0) && !p->cw_pump_failed;
+        const size_t cells = n < p->spec.nchiller && !econ ? n + 1 : p->spec.nchiller;
         double taken;
 
-        w->cw_m3s = (double)n * p->cw_m3s + (w->econ_on ? p->econ_m3s : 0.0);
-        w->cw_pump_w = (double)n * p->cw_pump_w + (w->econ_on ? p->econ_pump_w : 0.0);
-        if (n == 0 && !w->econ_on) {
+        w->cw_m3s = (double)n * p->cw_m3s + (econ ? p->econ_m3s : 0.0);
+        w->cw_pump_w = (double)n * p->cw_pump_w + (econ ? p->econ_pump_w : 0.0);
+        if (n == 0 && !econ) {
                 w->tower_w = 0.0;
                 w->cw_return_c = w->basin_c;
                 return 0.0;

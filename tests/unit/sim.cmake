@@ -8,6 +8,7 @@ coolplane_unit_test(test_plant LINK coolplane_plant)
 # the test counts allocations while the plant advances
 target_link_options(test_plant PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 coolplane_unit_test(test_plant_physics LINK coolplane_plant)
+coolplane_unit_test(test_plant_fault LINK coolplane_plant)
 coolplane_unit_test(test_plant_plc LINK coolplane_plant)
 # the served plant, asked by libmodbus
 pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)

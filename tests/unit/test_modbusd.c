@@ -539,7 +539,7 @@ static void test_hostile_modes(void **state)
         assert_int_equal(modbusd_port(g->modbusd, device(g, "crah-3")->port), port);
         read_value(g, "crah-3", "supply_air_temp");
         read_value(g, "crah-1", "return_air_temp");
-        on_loop(g, do_fault, "inlet-stuck:0@0"); /* the plant's own */
+        on_loop(g, do_fault, "stuck:inlet:0@0"); /* the plant's own */
 }
 
 static void test_fault_text(void **state)

@@ -187,13 +187,13 @@ static void faults_act_and_clear(void **state)
                                           "crah-fail:-1",
                                           "crah-fail:1 ",
                                           "clear:1",
-                                          "inlet-bias:1",
-                                          "inlet-bias:1:x",
+                                          "bias:inlet:1",
+                                          "bias:inlet:1:x",
                                           "load-step:11",
                                           "load-step:nan",
                                           "chiller-trip:3",
                                           "explode:1",
-                                          "inlet-stuck:48"};
+                                          "stuck:inlet:48"};
         struct rig r = rig_new("hall", 1, SPRING_MS);
         struct plant_rack_meas m, before;
         struct plant_crah_meas crah;
@@ -203,8 +203,8 @@ static void faults_act_and_clear(void **state)
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 assert_int_equal(plant_fault(r.plant, bad[i]), -EINVAL);
         plant_rack_meas(r.plant, 3, &before);
-        assert_int_equal(plant_fault(r.plant, "inlet-stuck:3"), 0);
-        assert_int_equal(plant_fault(r.plant, "inlet-bias:4:-2.5"), 0);
+        assert_int_equal(plant_fault(r.plant, "stuck:inlet:3"), 0);
+        assert_int_equal(plant_fault(r.plant, "bias:inlet:4:-2.5"), 0);
         assert_int_equal(plant_fault(r.plant, "crah-fail:1"), 0);
         assert_int_equal(plant_fault(r.plant, "chiller-trip:0"), 0);
         assert_int_equal(plant_fault(r.plant, "load-step:1.5"), 0);
