@@ -240,7 +240,7 @@ static void print_equipment(FILE *f, const struct plant_spec *s)
         for (size_t i = 0; i < s->nchiller; i++)
                 fprintf(f,
                         "  - { name: chiller-%zu, brick: Chiller, capacity_w: %.10g, min_on: 5m, min_off: 10m, "
-                        "max_starts_per_h: 3, min_plr: 0.1 }\n",
+                        "max_starts_per_h: 3 }\n",
                         i + 1, s->chiller_capacity_w);
         fprintf(f, "  - { name: plant, brick: Chilled_Water_System }\n"
                    "  - { name: chw-pumps, brick: Water_Pump }\n"

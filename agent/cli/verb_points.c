@@ -21,6 +21,7 @@ static const char help[] =
     "  list    name, role, device, address, unit and limits of every point\n"
     "  check   what the maps mean after conversion: wire address, type, order, scale and every default in force\n"
     "  plan    the merged reads each device gets\n"
+    "  help    the columns of a point map, and which Brick class plays which role\n"
     "\n"
     "  --config FILE   site file (default " CLI_CONFIG_DEFAULT ")\n"
     "  --json          one JSON document on stdout\n"
@@ -224,6 +225,24 @@ static int print_plan(const struct site *s, bool json)
         return EXIT_OK;
 }
 
+static void print_help(void)
+{
+        const char *name, *text;
+        enum equipment_class eq;
+        enum role role;
+
+        (void)printf(
+            "Columns of a point map (CSV with a header row; # starts a comment; any order, only name, table and\n"
+            "the address of a register are always needed). Durations: 500ms, 5s, 15m.\n\n");
+        for (size_t i = 0; (name = point_column(i, &text)) != NULL; i++)
+                (void)printf("  %-14s %s\n", name, text);
+        (void)printf(
+            "\nRoles by Brick class and class of the equipment (other known classes are stored and shown only):\n\n");
+        for (size_t i = 0; (name = role_rule(i, &eq, &role)) != NULL; i++)
+                (void)printf("  %-15s %-26s %s\n", role_str(role), eq == EQ_NONE ? "any" : equipment_class_str(eq),
+                             name);
+}
+
 int verb_points(int argc, char **argv)
 {
         static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -247,6 +266,10 @@ int verb_points(int argc, char **argv)
         }
         const char *what = argc - optind == 1 ? argv[optind] : "";
         bool list = strcmp(what, "list") == 0, check = strcmp(what, "check") == 0, plan = strcmp(what, "plan") == 0;
+        if (strcmp(what, "help") == 0) {
+                print_help();
+                return EXIT_OK;
+        }
         if (!list && !check && !plan) {
                 (void)fputs(help, stderr);
                 return EXIT_USAGE_;

@@ -59,6 +59,53 @@ static const char *const column_names[C_COUNT_ + 1] = {
     "equipment",    "key",      "dead_band",    NULL,
 };
 
+/* Printed by `coolplane points help`. Numbers are in the point's unit unless a unit is named. */
+static const char *const column_help[C_COUNT_] = {
+    [C_NAME] = "of the point; in a device's profile without path, else site/zone/equipment/point",
+    [C_DEVICE] = "device of the site file; not in a profile",
+    [C_TABLE] = "coil, discrete, holding, input, mqtt or log",
+    [C_ADDRESS] = "register as the maker's manual counts it, see address_style",
+    [C_ADDRESS_STYLE] = "wire (0-based), one_based, modicon5 (40001), modicon6 (400001); default the device's",
+    [C_UNIT_ID] = "Modbus unit id; default the device's",
+    [C_TYPE] = "bit, int16, uint16, int32, uint32, int64, uint64, float32, float64, string",
+    [C_ORDER] = "byte order, A = most significant: AB BA, ABCD DCBA BADC CDAB, ABCDEFGH ...",
+    [C_BIT] = "bit 0 to 15 of a register, for type bit",
+    [C_LENGTH] = "registers of a string",
+    [C_SCALE] = "value = raw x scale + offset; default 1",
+    [C_OFFSET] = "default 0",
+    [C_UNIT] = "degC degF kelvin deltaK W kW ton Pa psi m3/s gpm cfm % ratio ...; a difference is not a temperature",
+    [C_ACCESS] = "R (default), W or RW; only holding registers are written",
+    [C_INVALID] = "values that mean no reading: 0x8000 (raw), -999 or nan, separated by ; or blanks",
+    [C_VALID_MIN] = "readings below are bad",
+    [C_VALID_MAX] = "readings above are bad",
+    [C_MAX_RATE] = "per second; readings that change faster are bad",
+    [C_FROZEN_AFTER] = "duration; a reading unchanged this long is bad",
+    [C_STALE_AFTER] = "duration; default 5 scans, at least 30s (1m over MQTT, 10m in a log)",
+    [C_MIN] = "hard bound of what is written; needed when access has W",
+    [C_MAX] = "hard bound of what is written; needed when access has W",
+    [C_DEFAULT] = "what the plant runs on its own: written on hand-back; default the bound that cools most",
+    [C_MAX_STEP] = "largest change toward less cooling per control step; default 0.5 K air, 1 K water, 0.05 fan",
+    [C_MIN_INTERVAL] = "duration; least time between two writes toward less cooling",
+    [C_SETTLE] = "duration; wait before a write is read back",
+    [C_TOL] = "read-back tolerance; default half a count",
+    [C_SAFE_DIR] = "direction of more cooling: + (fan, chiller enable), - (supply air, chilled water); else empty",
+    [C_LEASE] = "duration; the device forgets the setpoint unless it is written again",
+    [C_BRICK] = "Brick class: what the point means, see below",
+    [C_ZONE] = "zone of the site file; default the equipment's",
+    [C_INTERLOCK] = "note for the reader; not used",
+    [C_EQUIPMENT] = "equipment of the site file, - for none; default the name's third part or the device's",
+    [C_KEY] = "member of an MQTT message's values, or column of a log; default the name's last part",
+    [C_DEAD_BAND] = "smaller proposed changes are not made; default 0.2 K, 0.02 fan; at least one count",
+};
+
+const char *point_column(size_t i, const char **ret_help)
+{
+        if (i >= C_COUNT_)
+                return NULL;
+        *ret_help = column_help[i];
+        return column_names[i];
+}
+
 static const char *const table_names[] = {"coil", "discrete", "holding", "input", "mqtt", "log", NULL};
 static const char *const style_names[] = {"", "wire", "one_based", "modicon5", "modicon6", NULL};
 

@@ -241,6 +241,15 @@ int role_from_brick(const char *brick, enum equipment_class eq)
         return known ? ROLE_NONE : -1;
 }
 
+const char *role_rule(size_t i, enum equipment_class *ret_eq, enum role *ret_role)
+{
+        if (i >= COUNT(point_roles))
+                return NULL;
+        *ret_eq = point_roles[i].eq;
+        *ret_role = point_roles[i].role;
+        return point_roles[i].brick;
+}
+
 const char *equipment_brick_name(size_t i)
 {
         return i < COUNT(equipment_names) ? equipment_names[i].brick : NULL;

@@ -86,6 +86,9 @@ const char *equipment_class_str(enum equipment_class c);
 int role_from_brick(const char *brick, enum equipment_class eq);
 const char *role_str(enum role r);
 
+/* The table behind it, row by row: Brick class; NULL past the end. EQ_NONE = whatever the equipment. */
+const char *role_rule(size_t i, enum equipment_class *ret_eq, enum role *ret_role);
+
 /* Every known class name, for did-you-mean; NULL past the end (names may repeat). */
 const char *equipment_brick_name(size_t i);
 const char *point_brick_name(size_t i);

@@ -57,7 +57,6 @@ struct equipment {
         double fan_power_w;                           /* at full fan speed */
         double power_w;                               /* rated electrical */
         double min_on_s, min_off_s, max_starts_per_h; /* chillers */
-        double min_plr;
         int line;
 };
 
@@ -66,18 +65,19 @@ struct zone {
         int line;
 };
 
-/* Hard limits the safety layer keeps (°C unless named). Defaults: ARCHITECTURE.md, "Limits". */
+/* Limits (°C unless named), kept by the safety layer where nothing else is said. Defaults: ARCHITECTURE.md, "Limits".
+ * A key that the gate does not enforce gives a warning when the site file sets it. */
 struct site_limits {
         double inlet_recommended_c; /* proposals and the fallback keep inlets below this (ASHRAE recommended, 27) */
         double inlet_allowable_c;   /* hard: the certified worst case stays below it; above it full cooling at once (A1,
                                        32) */
-        double inlet_min_c;         /* 18 recommended; soft */
+        double inlet_min_c;         /* 18 recommended; shown, kept by nobody */
         double chwst_min_c, chwst_max_c;
         double chwst_ramp_k_per_min; /* upward only */
-        double dewpoint_margin_k;
-        double valve_max_ratio;  /* above it no chilled-water raise */
-        double tower_approach_k; /* least approach to wet bulb that can be asked for */
-        double it_fan_knee_c;    /* inlet above which server fans speed up (planner's penalty) */
+        double dewpoint_margin_k; /* kept by nobody: safety has no moving bounds; choose bounds above the dew point */
+        double valve_max_ratio;   /* above it no chilled-water raise */
+        double tower_approach_k;  /* least approach to wet bulb the planner asks for; the gate does not enforce it */
+        double it_fan_knee_c;     /* inlet above which server fans speed up (planner's penalty) */
 };
 
 struct site_vm { /* VM orchestrator over MQTT; enabled = topics given */
@@ -141,6 +141,9 @@ void site_errors_add(struct site_errors *e, const struct site *s, int file, int 
  * *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site file's folder. */
 int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors);
 struct site *site_free(struct site *s);
+
+/* Columns of a point map and what each means; NULL past the end. */
+const char *point_column(size_t i, const char **ret_help);
 
 /* Index by name, −1 if none. */
 int site_find_point(const struct site *s, const char *name);

@@ -283,6 +283,13 @@ static void read_sections(struct yreader *r, const struct ynode *root)
             FIELD("tower_approach_k", F_NUMBER, struct site_limits, tower_approach_k, 0.5, 20),
             FIELD("it_fan_knee", F_NUMBER, struct site_limits, it_fan_knee_c, 0, 60),
         };
+        static const struct {
+                const char *key, *why;
+        } unenforced[] = {
+            {"inlet_min", "it is shown, and nothing keeps inlets above it"},
+            {"dewpoint_margin_k", "give setpoints a min above the dew point"},
+            {"tower_approach_k", "the planner asks for nothing below it"},
+        };
         static const struct field vm[] = {
             FIELD("topic", F_TEXT, struct site_vm, topic, 0, 0),
             FIELD("max_moves_per_hour", F_INT, struct site_vm, max_moves_per_hour, 0, 10000),
@@ -298,6 +305,12 @@ static void read_sections(struct yreader *r, const struct ynode *root)
         if ((n = yaml_get(&r->y, root, "limits")) != NULL) {
                 r->b->limits_at = at_node(r, n);
                 (void)apply(r, n, "limits", limits, COUNT(limits), &s->limits);
+                for (size_t i = 0; i < COUNT(unenforced); i++) {
+                        const struct ynode *c = yaml_get(&r->y, n, unenforced[i].key);
+                        if (c != NULL)
+                                warn(r->b, at_key(r, c), "%s: not enforced by the gate: %s", unenforced[i].key,
+                                     unenforced[i].why);
+                }
         }
         if ((n = yaml_get(&r->y, root, "vm")) != NULL) {
                 r->b->vm_at = at_node(r, n);
@@ -362,7 +375,6 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
             FIELD("min_on", F_SECONDS, struct equipment, min_on_s, 0, 86400e3),
             FIELD("min_off", F_SECONDS, struct equipment, min_off_s, 0, 86400e3),
             FIELD("max_starts_per_h", F_NUMBER, struct equipment, max_starts_per_h, 1, 16),
-            FIELD("min_plr", F_NUMBER, struct equipment, min_plr, 0, 1),
         };
         static const struct field refs[] = {
             FIELD("brick", F_TEXT, struct equipment_more, brick, 0, 0),
@@ -377,7 +389,7 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
         struct equipment *e = &b->s->equipment[b->s->nequipment];
         struct equipment_more *more = &b->equipment_more[b->s->nequipment++];
         *e = (struct equipment){.zone = -1, .line = n->line};
-        e->capacity_w = e->airflow_m3s = e->fan_power_w = e->power_w = e->min_plr = (double)NAN;
+        e->capacity_w = e->airflow_m3s = e->fan_power_w = e->power_w = (double)NAN;
         e->min_on_s = e->min_off_s = e->max_starts_per_h = (double)NAN;
         *more = (struct equipment_more){.at = at_node(r, n)};
         uint64_t seen = apply(r, n, "equipment", own, COUNT(own), e);

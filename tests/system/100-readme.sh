@@ -7,6 +7,7 @@
 covered='coolplane check-config
 coolplane check-live
 coolplane import
+coolplane points help
 coolplane points list
 coolplane points plan
 coolplane replay
@@ -39,6 +40,7 @@ start_plant tiny 120
 
 "$BIN/coolplane" check-config "$config" || fail "check-config"
 [ "$("$BIN/coolplane" points list --config "$config" | wc -l)" -gt 140 ] || fail "points list"
+"$BIN/coolplane" points help | grep -q '^  safe_dir ' || fail "points help"
 "$BIN/coolplane" points plan --config "$config" | grep -q '[0-9]' || fail "points plan"
 "$BIN/coolplane" check-live --config "$config" "${time_args[@]}" >"$work/live.txt" || fail "check-live: $(grep '^device' "$work/live.txt")"
 start_gate # as in the README: no --mode is shadow

@@ -101,6 +101,9 @@ static void r1_points_check_echoes(void **state)
         has("holding     99..102     4 registers, 2 points\n");
         assert_int_equal(run("points plan --json --config site.yaml", DATA), 0);
         has("{\"unit_id\":1,\"table\":\"holding\",\"address\":99,\"count\":4,\"points\":[\"s/a\",\"s/b\"]}");
+        assert_int_equal(run("points help", DATA), 0);
+        has("\n  safe_dir       direction of more cooling");
+        has("\n  inlet_temp      ICT_Rack                   Intake_Air_Temperature_Sensor\n");
         assert_int_equal(run("points probe --config site.yaml", DATA), 2);
 }
 

@@ -110,6 +110,41 @@ static void put_good(void)
         put("points.csv", points_csv);
 }
 
+/* Limits that nobody keeps are told; the others are silent. */
+static void test_unenforced_limits_warn(void **state)
+{
+        static const struct {
+                const char *limit, *says;
+        } v[] = {{"inlet_min: 17", "inlet_min: not enforced by the gate"},
+                 {"dewpoint_margin_k: 3", "dewpoint_margin_k: not enforced by the gate"},
+                 {"tower_approach_k: 4", "tower_approach_k: not enforced by the gate"},
+                 {"chwst_max: 17, valve_max_ratio: 0.8", NULL}};
+        (void)state;
+        for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+                char text[sizeof(site_yaml) + 128];
+                struct site *s;
+                put_good();
+                (void)snprintf(text, sizeof(text), "%s\nlimits: { %s }\n", site_yaml, v[i].limit);
+                put("site.yaml", text);
+                if (load(&s, NULL) != 0)
+                        fail_msg("%s", out);
+                site_free(s);
+                if (v[i].says != NULL ? strstr(out, v[i].says) == NULL : strstr(out, "not enforced") != NULL)
+                        fail_msg("%s: %s", v[i].limit, out);
+        }
+}
+
+/* What `coolplane points help` prints covers every column. */
+static void test_every_column_is_explained(void **state)
+{
+        const char *help = NULL;
+        size_t n = 0;
+        (void)state;
+        for (; point_column(n, &help) != NULL; n++)
+                assert_true(help != NULL && strlen(help) > 5 && strlen(help) < 110);
+        assert_int_equal(n, 35);
+}
+
 static void test_good_site(void **state)
 {
         (void)state;
@@ -537,10 +572,16 @@ static int teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_good_site),       cmocka_unit_test(r1_address_styles),
-            cmocka_unit_test(r24_corpus),           cmocka_unit_test(test_all_errors_at_once),
-            cmocka_unit_test(test_files),           cmocka_unit_test(test_environment_and_overlay),
-            cmocka_unit_test(test_service_folders), cmocka_unit_test(test_nothing_but_air),
+            cmocka_unit_test(test_unenforced_limits_warn),
+            cmocka_unit_test(test_every_column_is_explained),
+            cmocka_unit_test(test_good_site),
+            cmocka_unit_test(r1_address_styles),
+            cmocka_unit_test(r24_corpus),
+            cmocka_unit_test(test_all_errors_at_once),
+            cmocka_unit_test(test_files),
+            cmocka_unit_test(test_environment_and_overlay),
+            cmocka_unit_test(test_service_folders),
+            cmocka_unit_test(test_nothing_but_air),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
