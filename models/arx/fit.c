@@ -269,7 +269,7 @@ static double noise_step(const struct arx *m, const struct arx_row *r)
                 power *= a;
         }
         w_h = arx_hist_quantile(m, r->drift, r->drift_weight, m->args.w_quantile);
-        return fmin(fmax((w_h - power * r->w_bar) / sum, 0.0), r->w_bar);
+        return fmax((w_h - power * r->w_bar) / sum, 0.0);
 }
 
 static bool fit_row(struct arx *m, size_t i)

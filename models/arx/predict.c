@@ -14,8 +14,8 @@ struct horizon {
         size_t n;
         const double *u, *d;
         /* The anchor of each row (arx_worst with args.anchor): what the last transitions of the window showed. Mean
-         * regressor [nterm] and mean outcome [ny]; NaN outcome = no anchor. */
-        double *phi_ref, *y_ref;
+         * regressor [nterm], mean outcome [ny] (NaN = no anchor) and the bound of their mean noise [ny]. */
+        double *phi_ref, *y_ref, *w_ref;
 };
 
 static size_t y_at(const struct arx *m, size_t t, unsigned lag)
@@ -57,7 +57,7 @@ static double last_finite(const struct arx_window *w, size_t ny, size_t i)
 
 size_t arx_predict_work(const struct arx *m, size_t n_steps)
 {
-        return 3 * (m->st.lag_max + n_steps) * m->st.ny + m->st.nterm + m->st.ny;
+        return 3 * (m->st.lag_max + n_steps) * m->st.ny + m->st.nterm + 2 * m->st.ny;
 }
 
 static void run_nominal(const struct horizon *hz, double *buf)
@@ -214,7 +214,9 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const doub
         return fmin(best, centre + box_bound(m, r, a, b, psi));
 }
 
-/* Means of the regressor and of what followed, over the transitions of the window that row i saw whole. */
+/* Means of the regressor and of what followed, over the transitions of the window that row i saw whole. Their mean
+ * noise: w̄ at most. With w_horizon, of `count` transitions: white noise averages out by √count, what persists is in
+ * w_step; of a single one all of w̄. */
 static void anchor_row(struct horizon *hz, size_t i)
 {
         const struct arx *m = hz->m;
@@ -236,20 +238,24 @@ static void anchor_row(struct horizon *hz, size_t i)
                 count++;
         }
         hz->y_ref[i] = count > 0 ? sum / (double)count : (double)NAN;
+        hz->w_ref[i] = r->w_bar;
+        if (m->args.w_horizon > 0)
+                hz->w_ref[i] = fmin(r->w_bar, fmax(r->w_step, r->w_bar / sqrt((double)count)));
         for (size_t k = 0; k < r->n && count > 0; k++)
                 ref[k] /= (double)count;
 }
 
 /* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
  * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is.
- * With an anchor it is counted from the mean of the last transitions instead of from zero: for every model of the set
+ * With an anchor it is counted from the mean of the last transitions as well as from zero, and the tighter bound taken:
+ * for every model of the set
  *   ȳ = θ·φ̄ + w',  so  y = θ·φ + w = ȳ − w' + θ·(φ − φ̄) + w. */
 static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, const double *tube_lo,
                       const double *tube_hi)
 {
         const struct arx *m = hz->m;
         const struct arx_row *r = &m->row[i];
-        const bool anchored = isfinite(hz->y_ref[i]);
+        const double *ref = hz->phi_ref + r->t0;
         double a[ARX_TERMS_MAX], b[ARX_TERMS_MAX], noise = t == 0 ? r->w_bar : r->w_step;
         for (size_t k = 0; k < r->n; k++) {
                 const struct arx_term *term = &m->st.term[r->t0 + k];
@@ -260,10 +266,6 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                 } else {
                         a[k] = b[k] = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
                 }
-                if (anchored) {
-                        a[k] -= sgn * hz->phi_ref[r->t0 + k];
-                        b[k] -= sgn * hz->phi_ref[r->t0 + k];
-                }
                 /* a tube may be infinite (no bound), an input may not */
                 if (!isnan(a[k]) && !isnan(b[k]) && (term->src == ARX_SRC_Y || isfinite(b[k])))
                         continue;
@@ -271,9 +273,15 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                         return (double)NAN;
                 a[k] = b[k] = 0.0; /* plays no part, whatever it reads */
         }
-        if (anchored) /* w' is a mean over about ten transitions: white noise averages out by three, w_step persists */
-                noise += sgn * hz->y_ref[i] + (m->args.w_horizon > 0 ? fmax(r->w_step, r->w_bar / 3.0) : r->w_bar);
-        return sgn * (set_bound(m, r, a, b, sgn, anchored) + noise);
+        double best = set_bound(m, r, a, b, sgn, false);
+        if (isfinite(hz->y_ref[i])) {
+                for (size_t k = 0; k < r->n; k++) {
+                        a[k] -= sgn * ref[k];
+                        b[k] -= sgn * ref[k];
+                }
+                best = fmin(best, sgn * hz->y_ref[i] + hz->w_ref[i] + set_bound(m, r, a, b, sgn, true));
+        }
+        return sgn * (best + noise);
 }
 
 static bool needs_both_tubes(const struct arx *m, const uint8_t *active)
@@ -297,7 +305,8 @@ void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, 
                              .u = u_future,
                              .d = d_future,
                              .phi_ref = work + 3 * block,
-                             .y_ref = work + 3 * block + m->st.nterm};
+                             .y_ref = work + 3 * block + m->st.nterm,
+                             .w_ref = work + 3 * block + m->st.nterm + ny};
         double *nominal = work, *far = work + block, *near = work + 2 * block;
         double sgn = dir > 0 ? 1.0 : -1.0;
         bool both = needs_both_tubes(m, active);

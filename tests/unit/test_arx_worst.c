@@ -155,7 +155,7 @@ static struct arx *make(const struct set *s, void *mem, size_t size)
 
 static void worst(const struct arx *m, const struct path *p, int dir, const uint8_t *active, double *ret)
 {
-        double work[3 * (LAGS + STEPS) * NY + 2 * NT + NY];
+        double work[3 * (LAGS + STEPS) * NY + 2 * NT + 2 * NY];
         assert_true(arx_predict_work(m, STEPS) <= sizeof(work) / sizeof(work[0]));
         struct arx_window w = {LAGS, p->y, p->u, p->d};
         arx_worst(m, &w, STEPS, p->u_future, p->d_future, dir, active, work, ret);
@@ -226,7 +226,7 @@ static void test_anchored(void **state)
         rng_seed(&r, seed, 9);
         for (int k = 0; k < 3000; k++) {
                 double y[(PAST + STEPS) * NY], u[PAST + STEPS], d[PAST + STEPS], theta[2 * NT], hi[STEPS * NY],
-                    lo[STEPS * NY], free_hi[STEPS * NY], work[3 * (LAGS + STEPS) * NY + 2 * NT + NY];
+                    lo[STEPS * NY], free_hi[STEPS * NY], work[3 * (LAGS + STEPS) * NY + 2 * NT + 2 * NY];
                 double level = rng_range(&r, -30, 30);
                 int w = (int)rng_below(&r, 3) - 1;
                 struct arx_args args;
