@@ -80,10 +80,11 @@ struct arx_args {
          * the noise is bounded by w̄ in one step and by the w_quantile of the H-step free-run residual in sum; after the
          * first step the worst case counts only w_step a step, such that H steps accumulate that. Residuals are mostly
          * sensor noise, which does not accumulate. Statistical, not adversarial; until 50 such residuals are seen
-         * w_step = w̄. */
+         * w_step = w̄. Above w̄ where other rows' errors come in on the way. */
         unsigned w_horizon;
         /* Take the worst case from what the window's transitions showed as well as from zero, and count the tighter
-         * bound: what was just seen bounds θ too, and the plant's standing heat cancels. Sound at every step, but a
+         * bound: what was just seen bounds θ too, and the plant's standing heat cancels. The mean noise of `count`
+         * transitions is counted as w̄; with w_horizon as max(w_step, w̄/√count), at most w̄. Sound at every step, but a
          * later window may bound less, so a certificate no longer implies the next one (safety.h, chain). */
         bool anchor;
 };
@@ -138,10 +139,10 @@ void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps
 /* Worst case of all outputs over every model in the set and every |w| ≤ w̄: an upper (dir > 0) or lower (dir < 0)
  * bound of y at every step. Before a fit exact at each step for the prior box ∩ sum-to-one when the outputs' own and
  * cross coefficients are ≥ 0 (cooperative rows); sound, looser, when some may be negative. After a fit the least of
- * four bounds that split θᵀφ between ellipsoid and intervals (predict.c). All values may be negative. Same shapes as
- * arx_predict. Rows for which `active` [ny] is 0 are held at the nominal prediction. Rows never fitted use
- * their prior. A bound that cannot be given (a value missing in the window, no prior) is NaN or infinite, never a
- * number: compare in accepting form. */
+ * four bounds that split θᵀφ between ellipsoid and intervals, and with an anchor of three more (predict.c). All values
+ * may be negative. Same shapes as arx_predict. Rows for which `active` [ny] is 0 are held at the nominal prediction.
+ * Rows never fitted use their prior. A bound that cannot be given (a value missing in the window, no prior) is NaN or
+ * infinite, never a number: compare in accepting form. */
 void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
                const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y);
 
