@@ -5,6 +5,8 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config libmodbus-dev libpaho
 packages_run="mosquitto sqlite3 python3-minimal procps"
 packages_test="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev git python3 systemd curl"
 
+policy_rc_d=/usr/sbin/policy-rc.d
+
 install_packages() {
   local missing=()
   for p in "$@"; do
@@ -14,14 +16,14 @@ install_packages() {
   local sudo=()
   [ "$(id -u)" = 0 ] || sudo=(sudo)
   echo "installing: ${missing[*]}" >&2
-  # no service may start on its own: a policy of "do not start" for this installation only
-  local policy=/usr/sbin/policy-rc.d made=0
-  if [ ! -e $policy ]; then
-    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null && "${sudo[@]}" chmod 755 $policy && made=1
-  fi
-  local rc=0
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 &&
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || rc=$?
-  [ $made = 1 ] && "${sudo[@]}" rm -f $policy
-  return $rc
+  # no service may start on its own: a policy of "do not start" for this installation only, gone however it ends
+  (
+    if [ ! -e "$policy_rc_d" ]; then
+      trap '"${sudo[@]}" rm -f "$policy_rc_d"' EXIT
+      trap 'exit 130' HUP INT TERM
+      printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy_rc_d" >/dev/null && "${sudo[@]}" chmod 755 "$policy_rc_d"
+    fi
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 &&
+      "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  )
 }

@@ -3,6 +3,17 @@
 # What a package of the agent holds: four programs that run, their units and examples; never the simulator.
 . "$(dirname "$0")/lib.sh"
 need cmake
+
+# an installation that is interrupted leaves no policy behind that keeps the machine's services from starting
+mkdir "$work/fake"
+printf '#!/bin/sh\nexit 1\n' >"$work/fake/dpkg-query"
+printf '#!/bin/sh\nexec "$@"\n' >"$work/fake/sudo"
+printf '#!/bin/sh\n[ -x "%s/policy" ] && echo "$@" >>"%s/apt.txt"\n[ "$1" = update ] || kill -TERM $PPID\n' "$work" "$work" >"$work/fake/apt-get"
+chmod 755 "$work/fake"/*
+PATH=$work/fake:$PATH bash -c '. "$1/deploy/packages.sh"; policy_rc_d=$2; install_packages something' - "$SRC" "$work/policy" 2>/dev/null &&
+  fail "an interrupted installation says it went well"
+grep -q 'install .*something' "$work/apt.txt" || fail "the installation ran without its policy"
+[ ! -e "$work/policy" ] || fail "an interrupted installation leaves its policy behind"
 build=$(dirname "$BIN")
 DESTDIR=$work/root cmake --install "$build" --component agent >"$work/install.log" 2>&1 || fail "install"
 prefix=$work/root$(sed -n 's/^CMAKE_INSTALL_PREFIX:PATH=//p' "$build/CMakeCache.txt")
