@@ -23,7 +23,7 @@ struct console {
         struct view *view;
         struct series *series;
         const struct store *series_of; /* database the kept rows came from */
-        struct metrics metrics;
+        struct counters counters;
 };
 
 int console_create(const struct site *site, struct clk *clk, struct console **ret)
@@ -37,8 +37,7 @@ int console_create(const struct site *site, struct clk *clk, struct console **re
         r = view_create(site, clk, &c->view);
         if (r == 0)
                 r = series_create(site, &c->series);
-        if (r == 0)
-                r = metrics_init(&c->metrics, site);
+        counters_init(&c->counters);
         if (r < 0)
                 console_free(c);
         else
@@ -50,7 +49,7 @@ struct console *console_free(struct console *c)
 {
         if (!c)
                 return NULL;
-        metrics_clear(&c->metrics);
+        counters_clear(&c->counters);
         series_free(c->series);
         view_free(c->view);
         free(c);
@@ -300,8 +299,11 @@ static int put_status_route(struct console *c, const struct web_request *q, stru
 
 static int put_metrics(struct console *c, const struct web_request *q, struct text *t)
 {
-        (void)q;
-        metrics_text(&c->metrics, c->view, t);
+        int64_t values;
+
+        if (request_int(q->param(q->ctx, "values"), 0, 0, 1, &values) < 0)
+                return -EINVAL;
+        metrics_text(&c->counters, c->view, values == 1, t);
         return 0;
 }
 

@@ -6,7 +6,8 @@
  *   /                 the page             /static/…  its parts
  *   /api/status       the gate's status document, devices, limits, newest values, database
  *   /api/series       ?hours=1…168 (24)    /api/decisions ?limit=1…500 (50)    /api/events ?limit=1…500 (50)
- * &severity=0…7 (7) /metrics          metrics.h            /healthz    200 while this process answers
+ *                   &severity=0…7 (7)
+ *   /metrics          ?values=0…1 (0), metrics.h           /healthz    200 while this process answers
  */
 #ifndef COOLPLANE_WEB_API_H
 #define COOLPLANE_WEB_API_H

@@ -37,6 +37,8 @@ void gatedoc_clear(struct gatedoc *d)
         d->margin_k = (double)NAN;
         d->model_rmse_c = (double)NAN;
         d->last_commit_s = (double)NAN;
+        d->unstored_s = (double)NAN;
+        d->samples_dropped = -1;
 }
 
 static double number(const json_t *o, const char *key)
@@ -60,6 +62,20 @@ static void word(const json_t *o, const char *key, char *buf, size_t cap)
         (void)snprintf(buf, cap, "%s", v ? v : "");
 }
 
+static void take_errors(json_t *o, struct gate_device *d)
+{
+        const char *code;
+        json_t *n;
+
+        json_object_foreach(o, code, n)
+        {
+                if (d->nerror == GATE_ERRORS_MAX || !json_is_integer(n) || strlen(code) >= sizeof d->error[0].code)
+                        continue;
+                (void)snprintf(d->error[d->nerror].code, sizeof d->error[0].code, "%s", code);
+                d->error[d->nerror++].n = (int64_t)json_integer_value(n);
+        }
+}
+
 static int take_devices(const json_t *list, struct gatedoc *d)
 {
         size_t n = json_array_size(list);
@@ -78,10 +94,7 @@ static int take_devices(const json_t *list, struct gatedoc *d)
                 word(o, "name", v->name, sizeof v->name);
                 word(o, "state", v->state, sizeof v->state);
                 v->unit_id = count(o, "unit_id", 0);
-                v->read_errors = count(o, "read_errors", 0);
-                v->write_errors = count(o, "write_errors", 0);
-                v->timeouts = count(o, "timeouts", 0);
-                v->exceptions = count(o, "exceptions", 0);
+                take_errors(json_object_get(o, "poll_errors"), v);
                 d->ndevice++;
         }
         return 0;
@@ -106,6 +119,8 @@ int gatedoc_parse(const char *text, size_t n, struct gatedoc *ret)
         d.margin_k = number(doc, "margin_k");
         d.model_rmse_c = number(doc, "model_rmse_c");
         d.last_commit_s = number(doc, "last_commit_s");
+        d.samples_dropped = count(doc, "samples_dropped", -1);
+        d.unstored_s = number(doc, "unstored_s");
         d.planner = json_is_true(json_object_get(doc, "planner"));
         mqtt = json_object_get(doc, "mqtt");
         d.has_mqtt = json_is_object(mqtt);

@@ -20,9 +20,16 @@ enum gate_link {
 };
 const char *gate_link_str(enum gate_link l);
 
+enum { GATE_ERRORS_MAX = 24 };
+
 struct gate_device {
         char name[64], state[16]; /* "up", "degraded", "down" */
-        int64_t unit_id, read_errors, write_errors, timeouts, exceptions;
+        int64_t unit_id;
+        struct {
+                char code[24]; /* "timeout", "exception-02", … */
+                int64_t n;
+        } error[GATE_ERRORS_MAX];
+        size_t nerror;
 };
 
 struct gatedoc {
@@ -31,6 +38,8 @@ struct gatedoc {
         int64_t step, last_cycle_t_ms;              /* −1 = not said */
         double max_inlet_c, margin_k, model_rmse_c; /* NaN = unknown */
         double last_commit_s;
+        int64_t samples_dropped; /* −1 = not said */
+        double unstored_s;       /* for how long nothing could be stored; NaN = it can */
         bool planner, has_mqtt, mqtt_connected;
         struct gate_device *device;
         size_t ndevice;

@@ -2,26 +2,9 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 #include "agent/web/metrics.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-
-int metrics_init(struct metrics *m, const struct site *site)
-{
-        counters_init(&m->counters);
-        m->ndevice = site->ndevice;
-        m->other_errors = calloc(site->ndevice + 1, sizeof *m->other_errors);
-        return m->other_errors ? 0 : -ENOMEM;
-}
-
-void metrics_clear(struct metrics *m)
-{
-        counters_clear(&m->counters);
-        free(m->other_errors);
-        m->other_errors = NULL;
-}
 
 static void family(struct text *t, const char *name, const char *type, const char *help)
 {
@@ -66,16 +49,9 @@ static void put_mode(const struct view *v, struct text *t)
                 sample(t, "coolplane_mode", "mode", v->gate.mode, 1);
 }
 
-static void put_poll_error(struct text *t, const struct gate_device *d, const char *code, int64_t n)
+static void put_devices(const struct gatedoc *g, struct text *t)
 {
-        text_put(t, "coolplane_poll_errors_total{device=\"");
-        text_label(t, d->name);
-        text_printf(t, "\",unit_id=\"%lld\",code=\"%s\"} %lld\n", (long long)d->unit_id, code, (long long)n);
-}
-
-static void put_devices(struct metrics *m, const struct view *v, struct text *t)
-{
-        const struct gatedoc *g = &v->gate;
+        static const char name[] = "coolplane_poll_errors_total";
 
         if (g->ndevice == 0)
                 return;
@@ -83,25 +59,21 @@ static void put_devices(struct metrics *m, const struct view *v, struct text *t)
         for (size_t i = 0; i < g->ndevice; i++)
                 sample(t, "coolplane_device_up", "device", g->device[i].name,
                        strcmp(g->device[i].state, "up") == 0 ? 1 : 0);
-        family(t, "coolplane_poll_errors_total", "counter", "Failed requests to a device since the gate started.");
+        family(t, name, "counter", "Failed requests to a device since the gate started.");
         for (size_t i = 0; i < g->ndevice; i++) {
                 const struct gate_device *d = &g->device[i];
-                int64_t other = d->read_errors + d->write_errors - d->timeouts - d->exceptions;
-                int k = site_find_device(v->site, d->name);
 
-                put_poll_error(t, d, "timeout", d->timeouts);
-                put_poll_error(t, d, "exception", d->exceptions);
-                /* lost connections, short and wrong replies: what is left over; an error counted in two steps must not
-                 * let it fall */
-                if (k >= 0 && (size_t)k < m->ndevice) {
-                        if (other > m->other_errors[k])
-                                m->other_errors[k] = other;
-                        put_poll_error(t, d, "other", m->other_errors[k]);
+                for (size_t k = 0; k < d->nerror; k++) {
+                        text_printf(t, "%s{device=\"", name);
+                        text_label(t, d->name);
+                        text_printf(t, "\",unit_id=\"%lld\",code=\"", (long long)d->unit_id);
+                        text_label(t, d->error[k].code);
+                        text_printf(t, "\"} %lld\n", (long long)d->error[k].n);
                 }
         }
 }
 
-static void put_gate(struct metrics *m, const struct view *v, struct text *t)
+static void put_gate(const struct view *v, struct text *t)
 {
         bool up = v->gate.link == GATE_RUNNING;
 
@@ -120,7 +92,14 @@ static void put_gate(struct metrics *m, const struct view *v, struct text *t)
         }
         if (isfinite(v->gate.last_commit_s))
                 gauge(t, "coolplane_db_commit_seconds", "Time of the last database commit.", v->gate.last_commit_s);
-        put_devices(m, v, t);
+        if (v->gate.samples_dropped >= 0) {
+                family(t, "coolplane_samples_dropped_total", "counter",
+                       "Samples lost since the gate started because the database could not take them.");
+                sample(t, "coolplane_samples_dropped_total", NULL, NULL, (double)v->gate.samples_dropped);
+                gauge(t, "coolplane_db_unstored_seconds", "For how long nothing could be stored; 0 = it can.",
+                      isfinite(v->gate.unstored_s) ? v->gate.unstored_s : 0);
+        }
+        put_devices(&v->gate, t);
 }
 
 /* --- the database ------------------------------------------------------------------------------------------------ */
@@ -173,6 +152,16 @@ static void put_ages(const struct view *v, struct text *t)
         }
 }
 
+static void put_values(const struct view *v, struct text *t)
+{
+        static const char name[] = "coolplane_point_value";
+
+        family(t, name, "gauge", "Newest reading of a point while it is good, in SI units (degC, W, ratio, ...).");
+        for (size_t i = 0; i < v->site->npoint; i++)
+                if (view_is_present(v, i))
+                        sample(t, name, "point", v->site->point[i].name, v->latest[i].value);
+}
+
 static void put_by_reason(struct text *t, const char *name, const char *key, const char *help, const uint64_t *n)
 {
         family(t, name, "counter", help);
@@ -217,7 +206,7 @@ static void put_counters(const struct counters *c, struct text *t)
         put_solver(c, t);
 }
 
-static void put_store(struct metrics *m, const struct view *v, struct text *t)
+static void put_store(struct counters *c, const struct view *v, bool values, struct text *t)
 {
         struct statvfs fs;
 
@@ -229,17 +218,19 @@ static void put_store(struct metrics *m, const struct view *v, struct text *t)
         sample(t, "coolplane_samples_total", "quality", "good", (double)v->counts.good);
         sample(t, "coolplane_samples_total", "quality", "bad", (double)v->counts.bad);
         put_ages(v, t);
-        if (counters_update(&m->counters, v->store, v->run.id, v->counts.last_t_ms) == 0 &&
-            m->counters.run_id == v->run.id && v->run.id > 0)
-                put_counters(&m->counters, t);
+        if (values)
+                put_values(v, t);
+        if (counters_update(c, v->store, v->run.id, v->counts.last_t_ms) == 0 && c->run_id == v->run.id &&
+            v->run.id > 0)
+                put_counters(c, t);
 }
 
-void metrics_text(struct metrics *m, const struct view *v, struct text *out)
+void metrics_text(struct counters *c, const struct view *v, bool values, struct text *out)
 {
         family(out, "coolplane_build_info", "gauge", "Version of the console.");
         sample(out, "coolplane_build_info", "version", COOLPLANE_VERSION, 1);
-        put_gate(m, v, out);
+        put_gate(v, out);
         put_slack(v, out);
         if (v->store)
-                put_store(m, v, out);
+                put_store(c, v, values, out);
 }

@@ -11,20 +11,24 @@
  *   coolplane_point_age_seconds{point}                 gauge    since the last good reading; +Inf = none seen
  *   coolplane_inlet_max_celsius                        gauge    hottest measured inlet
  *   coolplane_device_up{device}                        gauge    1 up, 0 degraded or down
- *   coolplane_poll_errors_total{device,unit_id,code}   counter  since the gate started; code: timeout, exception, other
+ *   coolplane_poll_errors_total{device,unit_id,code}   counter  since the gate started; code: timeout, no-connection,
+ *                                                               lost, bad-reply, exception-NN
+ *   coolplane_point_value{point}                       gauge    newest good reading, SI; only with /metrics?values=1
+ *   coolplane_samples_dropped_total                    counter  samples lost because the database could not take them
+ *   coolplane_db_unstored_seconds                      gauge    for how long nothing could be stored; 0 = it can
  *   coolplane_writes_total{point,result}               counter  of the gate's present run (counters.h)
  *   coolplane_decisions_total{kind}                    counter  of the present run
  *   coolplane_safety_interventions_total{constraint}   counter  decisions that changed or refused a proposal, by reason
  *   coolplane_failback_total{reason}                   counter  entries into FALLBACK
  *   coolplane_safety_slack_celsius{constraint}         gauge    worst_case: certified limit − worst case;
  *                                                               inlet_recommended, inlet_allowable: limit − hottest
- * inlet coolplane_solver_seconds                           histogram time of the safety filter
+ *   coolplane_solver_seconds                           histogram time of the safety filter
  *   coolplane_model_residual_celsius{quantile}         gauge    one-step error of the inlet rows, median
  *   coolplane_db_bytes, coolplane_db_free_bytes        gauge    database with its WAL; room left on its disk
  *   coolplane_db_commit_seconds                        gauge    last commit
  *   coolplane_samples_total{quality}                   counter  stored samples, good and bad, since the database began
  *
- * Not there yet: coolplane_point_value (opt-in), coolplane_drift_score.
+ * There is no coolplane_drift_score: the gate computes none.
  */
 #ifndef COOLPLANE_WEB_METRICS_H
 #define COOLPLANE_WEB_METRICS_H
@@ -33,16 +37,7 @@
 #include "agent/web/text.h"
 #include "agent/web/view.h"
 
-struct metrics {
-        struct counters counters;
-        int64_t *other_errors; /* [ndevice] highest seen: a counter never falls */
-        size_t ndevice;
-};
-
-int metrics_init(struct metrics *m, const struct site *site);
-void metrics_clear(struct metrics *m);
-
-/* v is fresh. Nothing of the database when it cannot be read. */
-void metrics_text(struct metrics *m, const struct view *v, struct text *out);
+/* c is brought up to date. v is fresh; nothing of the database when it cannot be read. */
+void metrics_text(struct counters *c, const struct view *v, bool values, struct text *out);
 
 #endif

@@ -49,8 +49,10 @@ static void document(const uint8_t *data, size_t size)
         MUST(d.link == GATE_GARBLED || d.link == GATE_RUNNING);
         MUST((d.link == GATE_RUNNING) == (d.json != NULL));
         MUST(strnlen(d.mode, sizeof d.mode) < sizeof d.mode);
-        for (size_t i = 0; i < d.ndevice; i++)
+        for (size_t i = 0; i < d.ndevice; i++) {
                 MUST(strnlen(d.device[i].name, 64) < 64 && strnlen(d.device[i].state, 16) < 16);
+                MUST(d.device[i].nerror <= GATE_ERRORS_MAX);
+        }
         if (d.json) {
                 MUST(!isinf(d.max_inlet_c) && !isinf(d.margin_k) && !isinf(d.last_commit_s));
                 MUST(gatedoc_parse(d.json, strlen(d.json), &again) == 0 && again.link == GATE_RUNNING);

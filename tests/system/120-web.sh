@@ -118,6 +118,11 @@ ages = [v for (n, _), v in seen.items() if n == "coolplane_point_age_seconds"]
 assert ages and min(ages) < 600, min(ages)
 PY
 lines=$(grep -c . "$work/body")
+grep -q '^coolplane_point_value' "$work/body" && fail "point values without being asked"
+grep -q '^coolplane_poll_errors_total{device="crah-1",unit_id="[0-9]*",code="timeout"} [0-9]' "$work/body" || fail "no poll errors by code"
+expect 200 '/metrics?values=1'
+[ "$(grep -c '^coolplane_point_value{point=' "$work/body")" -ge 50 ] || fail "no point values when asked"
+expect 400 '/metrics?values=2'
 
 # the planner leaves: no proposal, then FALLBACK, all of it visible
 stop_pid "$planner"

@@ -188,7 +188,9 @@ static const char *parse_labels(const char *s)
 
 static void check_family(struct families *f, const char *name, size_t n, const char *type, size_t nt)
 {
-        static const char *const unit[] = {"_celsius", "_seconds", "_bytes", "_info", "_total", "_up", "_mode"};
+        static const char *const unit[] = {
+            "_celsius", "_seconds", "_bytes", "_info",
+            "_total",   "_up",      "_mode",  "_value"}; /* of a point: the one whose unit varies */
         bool ok = false;
 
         for (size_t i = 0; i < sizeof unit / sizeof unit[0]; i++)
@@ -488,7 +490,14 @@ static void metrics_from_a_database(void **state)
         expect_part(b, "coolplane_samples_total{quality=\"bad\"} 1\n");
         expect_part(b, "coolplane_solver_seconds_bucket{le=\"0.0025\"} 1\n");
         expect_part(b, "coolplane_solver_seconds_bucket{le=\"+Inf\"} 1\n");
+        assert_null(strstr(b, "coolplane_point_value"));
         free(b);
+        b = ask(c, "/metrics", "1", 200);
+        check_metrics(b);
+        expect_part(b, "coolplane_point_value{point=\"t/room/rack-1/inlet\"} 25.5\n");
+        assert_null(strstr(b, "coolplane_point_value{point=\"t/room/crah-1/supply-sp\"}")); /* a bad reading */
+        free(b);
+        free(ask(c, "/metrics", "2", 400));
         b = ask(c, "/api/decisions", "1", 200);
         expect_part(b, "\"reason\":\"rate\"");
         free(b);

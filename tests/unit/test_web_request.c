@@ -176,7 +176,8 @@ static const char good_doc[] =
     "{\"site\":\"t\",\"mode\":\"HOLD\",\"step\":12,\"last_cycle_t_ms\":1700000000000,\"margin_k\":1.25,"
     "\"max_inlet_c\":null,\"model_rmse_c\":0.05,\"planner\":true,\"last_commit_s\":0.002,"
     "\"mqtt\":{\"connected\":false},\"devices\":[{\"name\":\"plc\",\"state\":\"down\",\"unit_id\":3,"
-    "\"read_errors\":5,\"write_errors\":1,\"timeouts\":2,\"exceptions\":1},7]}\n";
+    "\"poll_errors\":{\"timeout\":2,\"exception-02\":1,\"x\":\"y\","
+    "\"a-code-far-too-long-for-a-label\":1}},7],\"samples_dropped\":4,\"unstored_s\":null}\n";
 
 static void gate_document(void **state)
 {
@@ -197,7 +198,11 @@ static void gate_document(void **state)
         assert_int_equal(d.ndevice, 1);
         assert_string_equal(d.device[0].name, "plc");
         assert_string_equal(d.device[0].state, "down");
-        assert_int_equal(d.device[0].timeouts, 2);
+        assert_int_equal(d.device[0].nerror, 2);
+        assert_string_equal(d.device[0].error[1].code, "exception-02");
+        assert_true(d.device[0].error[0].n == 2 && d.device[0].error[1].n == 1);
+        assert_int_equal(d.samples_dropped, 4);
+        assert_true(isnan(d.unstored_s));
         assert_non_null(strstr(d.json, "\"margin_k\":1.25"));
         for (size_t i = 0; i < sizeof garbled / sizeof garbled[0]; i++) {
                 assert_int_equal(gatedoc_parse(garbled[i], strlen(garbled[i]), &d), 0);
