@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-#include "agent/gate/actuate.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -10,49 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/gate/actuate_internal.h"
 #include "agent/points/codec.h"
 
-enum { OUTCOME_QUEUE = 512, MISMATCH_WINDOW_MS = 15 * 60 * 1000, MISMATCH_MAX = 2, FOREIGN_READINGS = 2 };
-
-/* Ledger of one writable point. */
-struct entry {
-        uint32_t point;
-        bool pending;      /* a write is under way */
-        uint64_t request;  /* its id */
-        int64_t action_id; /* its row, −1 = not stored */
-        bool confirmed;    /* we wrote it and read it back */
-        double value;      /* what we wrote last, SI */
-        int64_t written_mono_ms;
-        int64_t settled_mono_ms; /* readings before this do not count against us */
-        unsigned differing;      /* good readings in a row that are not ours */
-        bool foreign;
-        unsigned mismatches;
-        int64_t mismatch_mono_ms;
+enum {
+        FOREIGN_READINGS = 3,             /* good readings in a row that are not ours */
+        REFUSED_MAX = 2,                  /* refusals in a row before a point is let be */
+        REFUSED_LESS_MS = 15 * 60 * 1000, /* … for moves toward less cooling */
+        REFUSED_MORE_MS = 5 * 60 * 1000,  /* … altogether: then more cooling may be tried again */
 };
 
-struct device_sup {
-        int heartbeat_cmd, heartbeat_echo, remote_enable, remote_status; /* points, −1 = none */
-        unsigned silent;                                                 /* heartbeats without a matching echo */
-        bool reported;
-};
+const char *actuate_fixed_str(enum actuate_fixed f)
+{
+        static const char *const text[ACTUATE_FIXED_COUNT_] = {
+            [ACTUATE_FREE] = "free",
+            [ACTUATE_UNREADABLE] = "unreadable",
+            [ACTUATE_UNSUPERVISED] = "device without supervision registers",
+            [ACTUATE_NO_ECHO] = "heartbeat not echoed",
+            [ACTUATE_LOCAL] = "device is local",
+            [ACTUATE_OPERATOR] = "taken local at the plant, until a restart",
+            [ACTUATE_FOREIGN] = "written by someone else, until a restart",
+            [ACTUATE_REFUSED] = "device does not take what is written",
+        };
 
-struct actuate {
-        struct actuate_args a;
-        struct entry *u;        /* [nu], index = layout u */
-        int *u_of_point;        /* [npoint] → u index, −1 */
-        struct device_sup *dev; /* [ndevice] */
-        uint16_t beat;
-        uint64_t next_id;
-        int64_t run_id;
-        size_t pending;
-        struct write_outcome outcome[OUTCOME_QUEUE];
-        int64_t outcome_action[OUTCOME_QUEUE];
-        size_t noutcome;
-};
+        return (unsigned)f < ACTUATE_FIXED_COUNT_ ? text[f] : "?";
+}
 
-static void report(struct actuate *a, int severity, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void report(struct actuate *a, int severity, const char *fmt, ...)
+void actuate_report(struct actuate *a, int severity, const char *fmt, ...)
 {
         char text[256];
         va_list ap;
@@ -88,23 +70,15 @@ int actuate_create(const struct actuate_args *args, struct actuate **ret)
                 a->u[j].action_id = -1;
                 a->u_of_point[l->u[j].point] = (int)j;
         }
-        for (size_t i = 0; i < site->ndevice; i++)
-                a->dev[i] = (struct device_sup){-1, -1, -1, -1, 0, false};
-        for (size_t i = 0; i < site->npoint; i++) {
-                const struct point *p = &site->point[i];
-                struct device_sup *d;
+        supervise_create(a);
+        for (size_t j = 0; a->a.acting && j < l->nu; j++) {
+                int device = site->point[a->u[j].point].device;
 
-                if (p->device < 0)
-                        continue;
-                d = &a->dev[p->device];
-                if (p->role == ROLE_HEARTBEAT_CMD)
-                        d->heartbeat_cmd = (int)i;
-                else if (p->role == ROLE_HEARTBEAT_ECHO)
-                        d->heartbeat_echo = (int)i;
-                else if (p->role == ROLE_REMOTE_ENABLE)
-                        d->remote_enable = (int)i;
-                else if (p->role == ROLE_REMOTE_STATUS)
-                        d->remote_status = (int)i;
+                if (supervise_fixed(a, device, 0) == ACTUATE_UNSUPERVISED)
+                        actuate_report(a, 4,
+                                       "%s: left alone, its device has no complete set of heartbeat, echo, "
+                                       "remote enable and remote status",
+                                       site->point[a->u[j].point].name);
         }
         a->next_id = 1;
         *ret = a;
@@ -127,24 +101,30 @@ void actuate_bind_run(struct actuate *a, int64_t run_id)
         a->run_id = run_id;
 }
 
-static bool device_remote(const struct actuate *a, int device, int64_t t_ms)
+/* Refused or read back otherwise: for a while nothing is tried, then only what cools more. */
+static bool refused(const struct entry *e, int64_t mono_ms, int64_t for_ms)
 {
-        struct sample s;
-
-        if (device < 0 || a->dev[device].remote_status < 0)
-                return true; /* a device without the triple always obeys */
-        s = ptable_get(a->a.points, (size_t)a->dev[device].remote_status, t_ms);
-        return s.quality == QUALITY_GOOD && s.value > 0.5;
+        return e->refused >= REFUSED_MAX && mono_ms - e->refused_mono_ms < for_ms;
 }
 
-bool actuate_controllable(const struct actuate *a, size_t j, int64_t t_ms)
+enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
 {
-        const struct point *p = &a->a.layout->site->point[a->u[j].point];
+        const struct entry *e = &a->u[j];
+        enum actuate_fixed f;
 
-        return !a->a.acting || (!a->u[j].foreign && device_remote(a, p->device, t_ms));
+        if (ptable_get(a->a.points, e->point, t_ms).quality == QUALITY_BAD)
+                return ACTUATE_UNREADABLE;
+        if (!a->a.acting)
+                return ACTUATE_FREE;
+        f = supervise_fixed(a, a->a.layout->site->point[e->point].device, t_ms);
+        if (f != ACTUATE_FREE)
+                return f;
+        if (e->foreign)
+                return ACTUATE_FOREIGN;
+        return refused(e, mono_ms, REFUSED_MORE_MS) ? ACTUATE_REFUSED : ACTUATE_FREE;
 }
 
-static int send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id)
+int actuate_send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id)
 {
         struct write_request r = {.id = a->next_id, .point = point, .value = value, .read_back = read_back};
         int rc;
@@ -168,88 +148,141 @@ static int cooling_dir(const struct point *p, double from, double v)
         return d > 0 ? 1 : d < 0 ? -1 : 0;
 }
 
-static bool wants_write(const struct entry *e, const struct point *p, double now, double v, int64_t mono_ms)
+static bool differs(const struct point *p, double a, double b)
 {
-        double step = point_resolution(p);
-        bool changed = !(fabs(v - now) < fmax(step * 0.5, 1e-6));
+        return !(fabs(a - b) < fmax(point_resolution(p) * 0.5, 1e-6));
+}
+
+/* known: what the decision was made from is what the point shows now. */
+static bool wants_write(const struct entry *e, const struct point *p, double now, double v, bool known, bool handback,
+                        int64_t mono_ms)
+{
+        double base = e->pending ? e->value : now; /* what the point has, or is about to have */
+        bool changed = differs(p, v, base);
         bool refresh = p->lease_ms > 0 && mono_ms - e->written_mono_ms >= p->lease_ms / 2;
 
-        if (e->pending || (!changed && !refresh))
+        if (!changed && (e->pending || !refresh))
                 return false;
-        if (e->mismatches >= MISMATCH_MAX && mono_ms - e->mismatch_mono_ms < MISMATCH_WINDOW_MS)
-                return false; /* another master or a clamp: never fight */
-        if (changed && p->min_interval_ms > 0 && e->written_mono_ms > 0 && cooling_dir(p, now, v) <= 0 &&
-            mono_ms - e->written_mono_ms < p->min_interval_ms)
+        if (cooling_dir(p, base, v) > 0)
+                return true;
+        if (!known)
+                return false; /* the ramp would start from a value the plant does not have */
+        if (handback)
+                return true;
+        if (e->pending || refused(e, mono_ms, REFUSED_LESS_MS))
                 return false;
-        return true;
+        return !changed || p->min_interval_ms <= 0 || e->written_mono_ms <= 0 ||
+               mono_ms - e->written_mono_ms >= p->min_interval_ms;
+}
+
+void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct write_outcome *o)
+{
+        if (action_id < 0 || !a->a.store)
+                return;
+        if (a->noutcome == ACTUATE_OUTCOMES) {
+                if (!a->outcomes_lost)
+                        actuate_report(a, 4, "outcomes of writes cannot be stored; the oldest are lost");
+                a->outcomes_lost = true;
+                a->noutcome--;
+                memmove(a->outcome, a->outcome + 1, a->noutcome * sizeof a->outcome[0]);
+                memmove(a->outcome_action, a->outcome_action + 1, a->noutcome * sizeof a->outcome_action[0]);
+        }
+        a->outcome[a->noutcome] = *o;
+        a->outcome_action[a->noutcome++] = action_id;
 }
 
 /* The write of e ended: its action gets this outcome. */
-static void put_outcome(struct actuate *a, struct entry *e, const struct write_outcome *o)
+static void end_write(struct actuate *a, struct entry *e, const struct write_outcome *o)
 {
         e->pending = false;
-        if (e->action_id >= 0 && a->a.store) {
-                if (a->noutcome == OUTCOME_QUEUE)
-                        actuate_flush(a);
-                a->outcome[a->noutcome] = *o;
-                a->outcome_action[a->noutcome++] = e->action_id;
-        }
+        actuate_put_outcome(a, e->action_id, o);
         e->action_id = -1;
 }
 
-size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id, int64_t t_ms,
-                     int64_t mono_ms)
+static struct write_outcome no_reading(uint32_t point, enum write_result result, int64_t t_ms)
 {
-        const struct layout *l = a->a.layout;
-        size_t nu, n = 0, queued = 0;
+        return (struct write_outcome){
+            .point = point, .result = result, .written = (double)NAN, .read_back = (double)NAN, .t_ms = t_ms};
+}
+
+static bool write_one(struct actuate *a, struct entry *e, double value, int64_t action_id, int64_t t_ms,
+                      int64_t mono_ms)
+{
+        struct write_outcome o;
+
+        /* What is verified is what is written (driver.h): the decision's grid is the register's. */
+        assert(fabs(codec_quantise(&a->a.layout->site->point[e->point], value) - value) <= 1e-6 * fmax(1, fabs(value)));
+        if (e->pending) {
+                o = no_reading(e->point, WRITE_PENDING, t_ms);
+                end_write(a, e, &o);
+        }
+        e->pending = true;
+        e->action_id = action_id;
+        e->value = value;
+        e->written_mono_ms = mono_ms;
+        e->confirmed = false;
+        if (actuate_send(a, e->point, value, true, &e->request) == 0)
+                return true;
+        o = no_reading(e->point, WRITE_NOT_SENT, t_ms);
+        end_write(a, e, &o);
+        return false;
+}
+
+static bool skipped(const struct actuate *a, const struct safety_snapshot *snap, size_t j, double v, double now,
+                    bool handback, int64_t mono_ms)
+{
+        const struct entry *e = &a->u[j];
+        const struct point *p = &a->a.layout->site->point[e->point];
+        bool known = fabs(snap->u_confirmed[j] - now) <= fmax(p->tol, point_resolution(p));
+
+        return !isfinite(v) || (snap->u_fixed && snap->u_fixed[j]) ||
+               actuate_fixed(a, j, snap->t_ms, mono_ms) != ACTUATE_FREE ||
+               !wants_write(e, p, now, v, known, handback, mono_ms);
+}
+
+size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id,
+                     const struct safety_snapshot *snap, bool handback)
+{
+        enum { BATCH = 64 };
+        size_t nu, queued = 0;
         const double *u = decision_u(d, &nu);
-        struct store_action rows[64];
-        size_t index[64];
-        int64_t ids[64];
+        int64_t mono_ms = (int64_t)llround(snap->mono_s * 1000.0);
 
-        assert(nu == l->nu);
-        for (size_t j0 = 0; j0 < nu;) {
-                n = 0;
-                for (; j0 < nu && n < 64; j0++) {
-                        const struct point *p = &l->site->point[a->u[j0].point];
-                        struct sample now = ptable_get(a->a.points, a->u[j0].point, t_ms);
+        assert(nu == a->a.layout->nu);
+        a->unstored = false;
+        for (size_t j = 0; j < nu;) {
+                struct store_action rows[BATCH];
+                size_t index[BATCH], n = 0;
+                int64_t ids[BATCH];
 
-                        if (!isfinite(u[j0]) || now.quality == QUALITY_BAD || !actuate_controllable(a, j0, t_ms) ||
-                            !wants_write(&a->u[j0], p, now.value, u[j0], mono_ms))
+                for (; j < nu && n < BATCH; j++) {
+                        double now = ptable_get(a->a.points, a->u[j].point, snap->t_ms).value;
+
+                        if (skipped(a, snap, j, u[j], now, handback, mono_ms))
                                 continue;
                         rows[n] = (struct store_action){.decision_id = decision_id,
-                                                        .t_ms = t_ms,
-                                                        .point = a->u[j0].point,
-                                                        .value = u[j0],
-                                                        .why = "decision"};
+                                                        .t_ms = snap->t_ms,
+                                                        .point = a->u[j].point,
+                                                        .value = u[j],
+                                                        .why = handback ? "handback" : "decision"};
                         ids[n] = -1;
-                        index[n++] = j0;
+                        index[n++] = j;
                 }
                 /* what is about to be sent is durable before it is sent */
                 if (n > 0 && a->a.store && store_put_actions(a->a.store, a->run_id, rows, n, ids) < 0) {
-                        report(a, 3, "%zu actions cannot be stored, so none of them is written", n);
+                        actuate_report(a, 3, "%zu actions cannot be stored, so none of them is written", n);
+                        a->unstored = true;
                         continue;
                 }
-                for (size_t k = 0; k < n; k++) {
-                        struct entry *e = &a->u[index[k]];
-
-                        e->pending = true;
-                        e->action_id = ids[k];
-                        e->value = rows[k].value;
-                        e->written_mono_ms = mono_ms;
-                        e->confirmed = false;
-                        if (send(a, e->point, rows[k].value, true, &e->request) < 0)
-                                put_outcome(a, e,
-                                            &(struct write_outcome){.point = e->point,
-                                                                    .result = WRITE_NOT_SENT,
-                                                                    .written = (double)NAN,
-                                                                    .read_back = (double)NAN,
-                                                                    .t_ms = t_ms});
-                        else
-                                queued++;
-                }
+                for (size_t k = 0; k < n; k++)
+                        queued += write_one(a, &a->u[index[k]], rows[k].value, ids[k], snap->t_ms, mono_ms);
         }
         return queued;
+}
+
+bool actuate_unstored(const struct actuate *a)
+{
+        return a->unstored;
 }
 
 void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
@@ -268,15 +301,15 @@ void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
                 e->differing = 0;
                 return;
         }
-        if (!device_remote(a, p->device, s->t_ms)) {
+        if (!supervise_remote(a, p->device, s->t_ms)) {
                 e->confirmed = false; /* the device went local and shows its own setpoint: not a second master */
                 e->differing = 0;
                 return;
         }
-        if (++e->differing >= FOREIGN_READINGS + 1 && !e->foreign) {
+        if (++e->differing >= FOREIGN_READINGS && !e->foreign) {
                 e->foreign = true;
-                report(a, 4, "%s: foreign write found, value %g instead of ours %g; the point is left alone", p->name,
-                       s->value, e->value);
+                actuate_report(a, 4, "%s: foreign write found, value %g instead of ours %g; the point is left alone",
+                               p->name, s->value, e->value);
         }
 }
 
@@ -288,97 +321,48 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
 
         if (a->pending > 0)
                 a->pending--;
-        if (j < 0)
+        if (j < 0) {
+                supervise_done(a, o, mono_ms);
                 return;
+        }
         e = &a->u[j];
         if (!e->pending || e->request != o->id)
-                return;
+                return; /* a newer write took over; this one was ended then */
         if (o->result == WRITE_ACCEPTED) {
                 e->confirmed = true;
                 e->value = o->written;
                 e->settled_mono_ms = mono_ms + p->settle_ms;
                 e->differing = 0;
-                e->mismatches = 0;
-        } else if (o->result == WRITE_MISMATCH) {
-                e->mismatches++;
-                e->mismatch_mono_ms = mono_ms;
-                report(a, 4, "%s: read back %g after writing %g", p->name, o->read_back, o->written);
-        } else if (o->result != WRITE_NOT_SENT && o->result != WRITE_PENDING) {
-                report(a, 4, "%s: write of %g ended %s", p->name, e->value, write_result_str(o->result));
+                e->refused = 0;
+        } else if (o->result == WRITE_MISMATCH || o->result == WRITE_REJECTED_INVALID_SETTING ||
+                   o->result == WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE) {
+                e->refused++;
+                e->refused_mono_ms = mono_ms;
         }
-        put_outcome(a, e, o);
+        if (o->result != e->last && o->result == WRITE_MISMATCH)
+                actuate_report(a, 4, "%s: read back %g after writing %g", p->name, o->read_back, o->written);
+        else if (o->result != e->last && o->result != WRITE_ACCEPTED && o->result != WRITE_NOT_SENT &&
+                 o->result != WRITE_PENDING)
+                actuate_report(a, 4, "%s: write of %g ended %s", p->name, e->value, write_result_str(o->result));
+        if (o->result != WRITE_NOT_SENT && o->result != WRITE_PENDING)
+                e->last = o->result;
+        end_write(a, e, o);
 }
 
-void actuate_flush(struct actuate *a)
+int actuate_flush(struct actuate *a)
 {
+        int r = 0;
+
         if (a->noutcome > 0 && a->a.store)
-                (void)store_put_outcomes(a->a.store, a->outcome_action, a->outcome, a->noutcome);
+                r = store_put_outcomes(a->a.store, a->outcome_action, a->outcome, a->noutcome);
+        if (r < 0 && r != -ENOENT) /* -ENOENT: stored, but an action's row is gone (retention) */
+                return r;
         a->noutcome = 0;
-}
-
-void actuate_heartbeat(struct actuate *a, int64_t t_ms)
-{
-        const struct site *site = a->a.layout->site;
-        uint16_t last = a->beat;
-
-        a->beat = (uint16_t)(a->beat % 30000u + 1u);
-        for (size_t i = 0; i < site->ndevice; i++) {
-                struct device_sup *d = &a->dev[i];
-                uint64_t id;
-
-                if (d->heartbeat_cmd < 0)
-                        continue;
-                if (d->heartbeat_echo >= 0 && last > 0) {
-                        struct sample s = ptable_get(a->a.points, (size_t)d->heartbeat_echo, t_ms);
-
-                        /* the scan may be one or two beats behind */
-                        bool follows = s.quality == QUALITY_GOOD && last - s.value < 3.5 && s.value - last < 0.5;
-
-                        d->silent = follows ? 0 : d->silent + 1;
-                        if (d->silent >= 3 && !d->reported) {
-                                d->reported = true;
-                                report(a, 4, "%s: heartbeat is not echoed", site->device[i].name);
-                        } else if (d->silent == 0) {
-                                d->reported = false;
-                        }
-                }
-                (void)send(a, (uint32_t)d->heartbeat_cmd, a->beat, false, &id);
-        }
-}
-
-size_t actuate_remote(struct actuate *a, bool on, int64_t t_ms)
-{
-        const struct site *site = a->a.layout->site;
-        size_t n = 0;
-
-        for (size_t i = 0; i < site->ndevice; i++) {
-                const struct device_sup *d = &a->dev[i];
-                struct sample s;
-                uint64_t id;
-
-                if (d->remote_enable < 0)
-                        continue;
-                s = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
-                if (on && (s.quality == QUALITY_BAD || s.value > 0.5))
-                        continue;
-                if (!on && s.quality == QUALITY_GOOD && s.value < 0.5)
-                        continue;
-                if (send(a, (uint32_t)d->remote_enable, on ? 1 : 0, true, &id) == 0)
-                        n++;
-        }
-        return n;
+        a->outcomes_lost = false;
+        return 0;
 }
 
 size_t actuate_pending(const struct actuate *a)
 {
         return a->pending;
-}
-
-size_t actuate_foreign(const struct actuate *a)
-{
-        size_t n = 0;
-
-        for (size_t j = 0; j < a->a.layout->nu; j++)
-                n += a->u[j].foreign;
-        return n;
 }

@@ -2,11 +2,16 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * The one door. A setpoint reaches a device only through actuate_apply, and only a safety decision opens it. The
- * supervision registers (heartbeat, remote enable) have their own two functions and can carry nothing else.
+ * supervision registers (heartbeat, remote enable) have their own functions (supervise.c) and can carry nothing else.
+ *
+ * A device is ours to move only with the whole set of supervision registers (heartbeat, its echo, remote enable and
+ * remote status), while the echo follows and it reports remote. The operator always wins: a device that goes local
+ * though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until a restart.
  *
  * Keeps the ownership ledger: after a confirmed write, a later good reading that differs without our doing is a foreign
- * write; the point is then left alone. Write on change of at least half a register step, plus lease refresh; moves
- * toward less cooling wait for min_interval, moves toward more cooling never do. Allocates at create only.
+ * write. Write on change of at least half a register step, plus lease refresh; moves toward less cooling wait for
+ * min_interval and for the write under way, moves toward more cooling do not. A value that the device refuses or does
+ * not take is not fought over. Allocates at create only.
  */
 #ifndef COOLPLANE_GATE_ACTUATE_H
 #define COOLPLANE_GATE_ACTUATE_H
@@ -33,26 +38,48 @@ int actuate_create(const struct actuate_args *a, struct actuate **ret);
 struct actuate *actuate_free(struct actuate *a);
 void actuate_bind_run(struct actuate *a, int64_t run_id);
 
-/* Is variable j ours to move: its device follows remote setpoints and nobody else has written the point? */
-bool actuate_controllable(const struct actuate *a, size_t j, int64_t t_ms);
+/* Why a variable is not ours to move. */
+enum actuate_fixed {
+        ACTUATE_FREE = 0,
+        ACTUATE_UNREADABLE,   /* its present value is not known */
+        ACTUATE_UNSUPERVISED, /* the device lacks supervision registers */
+        ACTUATE_NO_ECHO,      /* heartbeat not echoed (yet) */
+        ACTUATE_LOCAL,        /* the device reports local control */
+        ACTUATE_OPERATOR,     /* taken local by someone at the plant; until a restart */
+        ACTUATE_FOREIGN,      /* someone else writes the point; until a restart */
+        ACTUATE_REFUSED,      /* the last writes were refused or read back otherwise */
+        ACTUATE_FIXED_COUNT_
+};
+const char *actuate_fixed_str(enum actuate_fixed f); /* a few words */
+/* When nothing acts (shadow, replay) only ACTUATE_UNREADABLE is told. */
+enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms);
 
-/* Sends what differs from the plant. decision_id: the stored decision (already durable). Returns writes queued. */
-size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id, int64_t t_ms,
-                     int64_t mono_ms);
+/* Sends what differs from the plant, except what snap says was fixed in the decision or what has moved since.
+ * decision_id: the stored decision (already durable). handback: local setpoints, which wait for nothing. Returns
+ * writes queued. */
+size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id,
+                     const struct safety_snapshot *snap, bool handback);
+/* Did storing actions fail in the last actuate_apply? (Then they were not written.) */
+bool actuate_unstored(const struct actuate *a);
 
 /* A good reading arrived: ledger check. */
 void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms);
 /* A write ended. */
 void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono_ms);
-/* Stores outcomes gathered since the last call. */
-void actuate_flush(struct actuate *a);
+/* Stores outcomes gathered since the last call; what cannot be stored is kept. 0 or the store's error. */
+int actuate_flush(struct actuate *a);
 
-/* Next counter to every heartbeat register; devices whose echo has not followed the last three are reported once. */
-void actuate_heartbeat(struct actuate *a, int64_t t_ms);
-/* Writes remote enable of every device that differs from `on`. Returns writes queued. */
-size_t actuate_remote(struct actuate *a, bool on, int64_t t_ms);
+/* Heartbeat period that keeps every device's watchdog: a third of the shortest, at most 10 s. */
+int64_t actuate_heartbeat_ms(const struct site *site);
+/* Next counter to every heartbeat register, and the judgement of echo and remote status; each period. */
+void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms);
+/* Sets remote enable, once, of every device whose echo follows and that nobody at the plant has taken. */
+void actuate_take(struct actuate *a, int64_t t_ms, int64_t mono_ms);
+/* Has the device the whole set of supervision registers? */
+bool actuate_supervises(const struct actuate *a, int device);
+/* Clears remote enable of every such device that we have taken or that does not read 0. */
+void actuate_release(struct actuate *a, int64_t t_ms);
 
 size_t actuate_pending(const struct actuate *a);
-size_t actuate_foreign(const struct actuate *a); /* points another master has taken */
 
 #endif

@@ -35,10 +35,9 @@ static const char *binding_name(const struct gate *g, const struct safety_certif
         return "";
 }
 
-static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d, int64_t mono_ms)
+static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d)
 {
-        bool audit_lost =
-            g->store_failing_since_mono_ms >= 0 && mono_ms - g->store_failing_since_mono_ms > RELEASE_AFTER_MS;
+        bool audit_lost = gate_store_failing_ms(g) > RELEASE_AFTER_MS;
         bool blind = decision_kind(d) == DECISION_FALLBACK && g->blind && g->first_scan_done;
 
         g->blind_steps = blind ? g->blind_steps + 1 : 0;
@@ -71,11 +70,15 @@ static void enter_mode(struct gate *g, enum gate_mode mode, const struct safety_
 
 static void save_timers(struct gate *g)
 {
-        double buf[GATE_TIMERS_MAX];
-        size_t n = g->safety ? safety_state_save(g->safety, g->snap.mono_s, buf, GATE_TIMERS_MAX) : 0;
+        bool lost;
 
-        if (g->a.store && n > 0 && n <= GATE_TIMERS_MAX)
-                (void)store_put_state(g->a.store, "equipment", g->snap.t_ms, buf, n * sizeof(double));
+        if (!g->timers)
+                return;
+        (void)safety_state_save(g->safety, g->snap.mono_s, g->timers, g->ntimers);
+        lost = store_put_state(g->a.store, "equipment", g->snap.t_ms, g->timers, g->ntimers * sizeof *g->timers) < 0;
+        if (lost && !g->timers_lost)
+                gate_event(g, 4, "gate", "equipment timers cannot be stored; a restart would not know them");
+        g->timers_lost = lost;
 }
 
 static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
@@ -106,7 +109,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         if (!g->a.store)
                 return;
         r = store_put_decision(g->a.store, g->run_id, &row, ret_id);
-        gate_store_trouble(g, r < 0);
+        gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }
 
 static void finish_step(struct gate *g, int64_t mono_ms)
@@ -164,17 +167,19 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
         cert = decision_certificate(d);
         binding = binding_name(g, cert);
-        enter_mode(g, mode_after(g, d, mono_ms), d, binding);
+        enter_mode(g, mode_after(g, d), d, binding);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
         /* durable first: a decision that could not be stored is not written, until the outage itself means RELEASE */
         write = (id >= 0 || !g->a.store) && g->first_scan_done && g->status.mode != GATE_RELEASE;
-        if (write)
-                (void)actuate_apply(g->actuate, d, id, g->snap.t_ms, mono_ms);
+        if (write) {
+                (void)actuate_apply(g->actuate, d, id, &g->snap, g->handback);
+                gate_store_trouble(g, GATE_STORE_ACTIONS, actuate_unstored(g->actuate));
+        }
         if (g->a.acting && g->status.mode == GATE_RELEASE && !g->remote_released) {
                 g->remote_released = true;
                 gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
-                (void)actuate_remote(g->actuate, false, g->snap.t_ms);
+                actuate_release(g->actuate, g->snap.t_ms);
         }
         if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&
             decision_kind(d) <= DECISION_PROJECT)

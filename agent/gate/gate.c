@@ -28,6 +28,8 @@ static void on_event(void *ctx, int severity, const char *text)
 
 void gate_event(struct gate *g, int severity, const char *component, const char *text)
 {
+        if (g->a.log)
+                g->a.log(g->a.log_ctx, severity, component, text);
         if (g->a.store)
                 (void)store_put_event(g->a.store, g->run_id, clk_t_ms(g->a.clk), severity, component, text);
 }
@@ -47,10 +49,42 @@ static int create_arrays(struct gate *g)
         g->d_change2 = calloc(l->nd + 1, sizeof(double));
         g->y_ok = calloc(l->ny + 1, 1);
         g->onoff = calloc(l->nu + 1, 1);
+        g->u_fixed = calloc(l->nu + 1, 1);
+        g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
+        g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
-            !g->d_change2 || !g->y_ok || !g->onoff)
+            !g->d_change2 || !g->y_ok || !g->onoff || !g->u_fixed || !g->fixed || !g->queue)
                 return -ENOMEM;
         return 0;
+}
+
+/* A message between gate and planner has room for this many (ipc.h). */
+static int check_size(struct gate *g)
+{
+        const struct layout *l = g->layout;
+        char text[160];
+
+        if (l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX)
+                return 0;
+        (void)snprintf(text, sizeof text,
+                       "the site has %zu setpoints, %zu outputs and %zu disturbances; at most %d, %d and %d fit", l->nu,
+                       l->ny, l->nd, IPC_U_MAX, IPC_Y_MAX, IPC_D_MAX);
+        gate_event(g, 3, "gate", text);
+        return -E2BIG;
+}
+
+/* What every device sends in GATE_QUEUE_S. */
+static size_t queue_size(const struct site *site)
+{
+        double n = 0;
+
+        for (size_t i = 0; i < site->npoint; i++) {
+                int device = site->point[i].device;
+                int64_t period_ms = device >= 0 ? site->device[device].period_ms : 0;
+
+                n += GATE_QUEUE_S * 1000.0 / (double)(period_ms > 0 ? period_ms : 10000);
+        }
+        return (size_t)fmax(n, GATE_QUEUE_MIN);
 }
 
 static int create_safety(struct gate *g)
@@ -71,7 +105,7 @@ static int create_safety(struct gate *g)
         }
         r = safety_envelope_validate(&g->envelope.safety, &what, &index);
         if (r < 0) {
-                char text[160];
+                char text[160]; /* in a point map's words: gate_check_site */
 
                 (void)snprintf(text, sizeof text, "safety envelope: %s of entry %zu", what, index);
                 gate_event(g, 3, "gate", text);
@@ -85,16 +119,29 @@ static int create_safety(struct gate *g)
 }
 
 /* Equipment timers of the run before this one. */
-static void restore_timers(struct gate *g)
+static int restore_timers(struct gate *g)
 {
-        double buf[GATE_TIMERS_MAX];
         int64_t t_ms;
-        size_t len;
+        size_t len, size;
+        int r;
 
-        if (!g->safety || !g->a.store || store_get_state(g->a.store, "equipment", &t_ms, buf, sizeof buf, &len) < 0)
-                return;
-        safety_state_restore(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0,
-                             fmax(0, (double)(clk_t_ms(g->a.clk) - t_ms) / 1000.0), buf, len / sizeof(double));
+        if (!g->safety || !g->a.store)
+                return 0;
+        g->ntimers = safety_state_save(g->safety, 0, NULL, 0);
+        size = g->ntimers * sizeof *g->timers;
+        g->timers = malloc(size);
+        if (!g->timers)
+                return -ENOMEM;
+        r = store_get_state(g->a.store, "equipment", &t_ms, g->timers, size, &len);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 || len != size) /* another site's, or an older build's: the library starts conservative */
+                gate_event(g, 4, "gate", "the equipment timers of the run before cannot be taken over");
+        if (r >= 0)
+                safety_state_restore(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0,
+                                     fmax(0, (double)(clk_t_ms(g->a.clk) - t_ms) / 1000.0), g->timers,
+                                     len / sizeof *g->timers);
+        return 0;
 }
 
 int gate_create(const struct gate_args *args, struct gate **ret)
@@ -105,7 +152,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (!g)
                 return r;
         g->a = *args;
-        g->store_failing_since_mono_ms = -1;
+        for (size_t i = 0; i < GATE_STORE_KINDS; i++)
+                g->store_failing_since_mono_ms[i] = -1;
+        g->queue_cap = queue_size(args->site);
         g->fit_countdown = GATE_FIT_EVERY;
         g->last_row_t_ms = -1;
         r = hash_init(&g->decisions);
@@ -128,6 +177,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (r < 0)
                 goto fail;
         g->span = gate_spans(g->layout->step_s);
+        r = check_size(g);
+        if (r < 0)
+                goto fail;
         r = ptable_create(args->site->point, args->site->npoint, &g->points);
         if (r < 0)
                 goto fail;
@@ -157,7 +209,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         r = vm_inventory_create(g->layout, &g->vm);
         if (r < 0)
                 goto fail;
-        restore_timers(g);
+        r = restore_timers(g);
+        if (r < 0)
+                goto fail;
         gate_model_seed(g);
         gate_model_store(g, clk_mono_ms(args->clk));
         g->status.mode = g->a.acting ? GATE_HOLD : GATE_SHADOW;
@@ -196,6 +250,10 @@ struct gate *gate_free(struct gate *g)
         free(g->d_change2);
         free(g->y_ok);
         free(g->onoff);
+        free(g->u_fixed);
+        free(g->fixed);
+        free(g->queue);
+        free(g->timers);
         layout_free(g->layout);
         if (g->decisions.ctx)
                 hash_free(&g->decisions);
@@ -205,32 +263,87 @@ struct gate *gate_free(struct gate *g)
 
 /* ---- samples ---- */
 
-void gate_store_trouble(struct gate *g, bool failed)
+void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed)
 {
-        if (!failed)
-                g->store_failing_since_mono_ms = -1;
-        else if (g->store_failing_since_mono_ms < 0)
-                g->store_failing_since_mono_ms = clk_mono_ms(g->a.clk);
+        static const char *const what[GATE_STORE_KINDS] = {"samples", "decisions", "actions"};
+        int64_t *since = &g->store_failing_since_mono_ms[kind];
+        char text[160];
+
+        if (failed == (*since >= 0))
+                return;
+        *since = failed ? clk_mono_ms(g->a.clk) : -1;
+        (void)snprintf(text, sizeof text, "%s %s", what[kind], failed ? "cannot be stored" : "are stored again");
+        gate_event(g, failed ? 3 : 5, "store", text);
+}
+
+int64_t gate_store_failing_ms(const struct gate *g)
+{
+        int64_t longest = -1, now = clk_mono_ms(g->a.clk);
+
+        for (size_t i = 0; i < GATE_STORE_KINDS; i++)
+                if (g->store_failing_since_mono_ms[i] >= 0 && now - g->store_failing_since_mono_ms[i] > longest)
+                        longest = now - g->store_failing_since_mono_ms[i];
+        return longest;
+}
+
+/* The ring is stored in at most two stretches; what is stored leaves it. */
+static int store_queue(struct gate *g)
+{
+        while (g->nqueue > 0) {
+                size_t n = g->queue_cap - g->queue_head, dup = 0;
+                int r;
+
+                if (n > g->nqueue)
+                        n = g->nqueue;
+                r = store_append_samples(g->a.store, g->queue + g->queue_head, n, &dup);
+                gate_store_trouble(g, GATE_STORE_SAMPLES, r < 0);
+                if (r < 0)
+                        return r;
+                g->status.samples_committed += (int64_t)(n - dup);
+                g->queue_head = (g->queue_head + n) % g->queue_cap;
+                g->nqueue -= n;
+        }
+        g->queue_head = 0;
+        if (g->dropping) {
+                char text[96];
+
+                g->dropping = false;
+                (void)snprintf(text, sizeof text, "%lld samples were lost in this run",
+                               (long long)g->status.samples_dropped);
+                gate_event(g, 4, "store", text);
+        }
+        return 0;
 }
 
 int gate_flush(struct gate *g)
 {
         int64_t start = clk_real_mono_ms();
-        size_t n = g->nqueue, dup = 0;
-        int r = 0;
+        int r = 0, r2;
 
-        if (n > 0 && g->a.store && !g->a.decisions_only) {
-                r = store_append_samples(g->a.store, g->queue, n, &dup);
-                gate_store_trouble(g, r < 0);
-                if (r < 0 && n < GATE_QUEUE)
-                        return r; /* kept in memory, tried again */
-                if (r >= 0)
-                        g->status.samples_committed += (int64_t)(n - dup);
+        if (!g->a.store || g->a.decisions_only)
+                g->nqueue = g->queue_head = 0;
+        else
+                r = store_queue(g);
+        r2 = actuate_flush(g->actuate);
+        if (r == 0 && r2 == 0)
+                g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
+        return r < 0 ? r : r2;
+}
+
+/* While the store fails, the oldest telemetry is what gives way. */
+static void enqueue(struct gate *g, const struct sample *v)
+{
+        if (g->nqueue == g->queue_cap)
+                (void)gate_flush(g);
+        if (g->nqueue == g->queue_cap) {
+                g->queue_head = (g->queue_head + 1) % g->queue_cap;
+                g->nqueue--;
+                g->status.samples_dropped++;
+                if (!g->dropping)
+                        gate_event(g, 3, "store", "samples wait too long for the store: the oldest are dropped");
+                g->dropping = true;
         }
-        g->nqueue = 0; /* when the queue is full and the disk is not there, the oldest telemetry is what gives way */
-        actuate_flush(g->actuate);
-        g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
-        return r;
+        g->queue[(g->queue_head + g->nqueue++) % g->queue_cap] = *v;
 }
 
 void gate_samples(struct gate *g, const struct sample *s, size_t n)
@@ -245,15 +358,17 @@ void gate_samples(struct gate *g, const struct sample *s, size_t n)
                         g->status.samples_bad++;
                 resampler_push(g->resampler, &v);
                 actuate_reading(g->actuate, &v, mono_ms);
-                if (g->nqueue == GATE_QUEUE)
-                        (void)gate_flush(g);
-                g->queue[g->nqueue++] = v;
+                enqueue(g, &v);
         }
 }
 
 void gate_write_done(struct gate *g, const struct write_outcome *o)
 {
-        actuate_done(g->actuate, o, clk_mono_ms(g->a.clk));
+        struct write_outcome v = *o;
+
+        if (v.t_ms == 0)
+                v.t_ms = clk_t_ms(g->a.clk); /* the null driver has no clock */
+        actuate_done(g->actuate, &v, clk_mono_ms(g->a.clk));
 }
 
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len)
@@ -271,13 +386,43 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
 
 void gate_heartbeat(struct gate *g)
 {
-        int64_t t_ms = clk_t_ms(g->a.clk);
+        int64_t t_ms = clk_t_ms(g->a.clk), mono_ms = clk_mono_ms(g->a.clk);
 
         if (!g->a.acting || g->status.mode == GATE_RELEASE || g->remote_released || !g->first_scan_done)
                 return;
-        actuate_heartbeat(g->actuate, t_ms);
+        actuate_heartbeat(g->actuate, t_ms, mono_ms);
         if (!g->handback)
-                (void)actuate_remote(g->actuate, true, t_ms);
+                actuate_take(g->actuate, t_ms, mono_ms);
+}
+
+int64_t gate_heartbeat_ms(const struct gate *g)
+{
+        return actuate_heartbeat_ms(g->a.site);
+}
+
+void gate_read_fixed(struct gate *g, int64_t t_ms, int64_t mono_ms)
+{
+        for (size_t j = 0; j < g->layout->nu; j++) {
+                enum actuate_fixed now = actuate_fixed(g->actuate, j, t_ms, mono_ms);
+                struct gate_fixed *f = &g->fixed[j];
+                char text[192];
+
+                g->u_fixed[j] = now != ACTUATE_FREE;
+                f->steps = now == f->now ? f->steps + 1 : 1;
+                f->now = now;
+                if (now == f->told || (now != ACTUATE_FREE && f->steps < GATE_FIXED_STEPS))
+                        continue;
+                f->told = now;
+                (void)snprintf(text, sizeof text, "%s: %s", g->a.site->point[g->layout->u[j].point].name,
+                               actuate_fixed_str(now));
+                gate_event(g, 6, "fixed", text);
+        }
+}
+
+const char *gate_fixed(const struct gate *g, size_t j, size_t *ret_point)
+{
+        *ret_point = (size_t)g->layout->u[j].point;
+        return g->fixed[j].now == ACTUATE_FREE ? NULL : actuate_fixed_str(g->fixed[j].now);
 }
 
 void gate_handback_begin(struct gate *g, const char *why)
@@ -316,12 +461,16 @@ void gate_release(struct gate *g)
         if (!g->a.acting || g->remote_released)
                 return;
         g->remote_released = true;
-        (void)actuate_remote(g->actuate, false, clk_t_ms(g->a.clk));
+        actuate_release(g->actuate, clk_t_ms(g->a.clk));
 }
 
 void gate_status(const struct gate *g, struct gate_status *ret)
 {
+        int64_t failing_ms = gate_store_failing_ms(g);
+
         *ret = g->status;
+        ret->samples_waiting = g->nqueue;
+        ret->unstored_s = failing_ms >= 0 ? (double)failing_ms / 1000.0 : (double)NAN;
 }
 
 void gate_decision_sha256(const struct gate *g, char *ret_hex)

@@ -31,8 +31,12 @@ struct gate_args {
         int64_t explore_ms;       /* identification phase after start when no trained model is in the store */
         int (*publish_move)(void *ctx, const char *json); /* VM move requests: 0 or -Exxx; NULL = none */
         void *publish_ctx;
+        /* Every event, as it happens, whether or not it can be stored: the program's log. NULL = none. */
+        void (*log)(void *ctx, int severity, const char *component, const char *text);
+        void *log_ctx;
 };
 
+/* 0 or -Exxx; a site that cannot be run (-EINVAL, -E2BIG) is explained to .log. */
 int gate_create(const struct gate_args *a, struct gate **ret);
 struct gate *gate_free(struct gate *g);
 
@@ -43,7 +47,7 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
 /* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
 int gate_flush(struct gate *g);
 
-/* An event for the log table: device down, planner lost, broker back. Shown by `coolplane why`. */
+/* An event for the log table and .log: device down, planner lost, broker back. Shown by `coolplane why`. */
 void gate_event(struct gate *g, int severity, const char *component, const char *text);
 
 /* Begins control step `seq`: builds the snapshot and fills what the planner gets. */
@@ -51,8 +55,9 @@ void gate_step_begin(struct gate *g, struct ipc_step *ret_msg);
 /* Ends it with the planner's answer (NULL = none in time; malformed = garbage arrived): decide, store, act. */
 void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed);
 
-/* Heartbeats to every device that has them; call each heartbeat period (10 s plant time). */
+/* Heartbeats to every device that has them, and remote enable where it is due; call each heartbeat period. */
 void gate_heartbeat(struct gate *g);
+int64_t gate_heartbeat_ms(const struct gate *g); /* plant time; a third of the shortest watchdog, at most 10 s */
 
 /* Leaving live, in this order: begin (fallback setpoints go out as a decision), wait until done, release (remote enable
  * off, heartbeat stopped), wait until done again. */
@@ -68,7 +73,9 @@ struct gate_status {
         uint64_t step, steps_by_kind[4], late_proposals, malformed_proposals;
         int64_t last_cycle_t_ms;
         double max_inlet_c, margin_k, total_power_w, predicted_w;
-        int64_t samples_committed, samples_bad;
+        int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
+        size_t samples_waiting;
+        double unstored_s; /* for how long samples, decisions or actions cannot be stored; NaN = they can */
         double last_commit_s, last_solve_s;
         bool exploring;
         size_t model_rows_fitted, model_rows;
@@ -76,6 +83,8 @@ struct gate_status {
         bool watching;       /* nothing to command or no certified output: no decisions are made */
 };
 void gate_status(const struct gate *g, struct gate_status *ret);
+/* Variable j (< layout nu): why it is not ours to move, NULL when it is, as of the last step. *ret_point: its point. */
+const char *gate_fixed(const struct gate *g, size_t j, size_t *ret_point);
 
 /* SHA-256 over every decision made (t_ms, step, kind, reason, action), hex, 65 bytes: replay's identity. Where the gate
  * only watches: over each step's time, readings and forecast. */

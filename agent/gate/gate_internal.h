@@ -15,11 +15,19 @@
 #include "safety/safety.h"
 
 enum {
-        GATE_TIMERS_MAX = 256,
-        GATE_QUEUE = 4096,   /* samples waiting for the store */
-        GATE_HOLD_STEPS = 3, /* a missing reading is carried this many steps in the model's window */
-        GATE_FIT_EVERY = 20, /* steps between refits of the safety model */
-        GATE_FIT_MIN = 60,   /* samples a row needs before its fit counts */
+        GATE_QUEUE_MIN = 4096,
+        GATE_QUEUE_S = 600,   /* samples of this long wait for a store that fails */
+        GATE_FIXED_STEPS = 3, /* steps until a variable that cannot be moved is an event */
+        GATE_HOLD_STEPS = 3,  /* a missing reading is carried this many steps in the model's window */
+        GATE_FIT_EVERY = 20,  /* steps between refits of the safety model */
+        GATE_FIT_MIN = 60,    /* samples a row needs before its fit counts */
+};
+
+enum gate_store_kind { GATE_STORE_SAMPLES, GATE_STORE_DECISIONS, GATE_STORE_ACTIONS, GATE_STORE_KINDS };
+
+struct gate_fixed {
+        enum actuate_fixed now, told;
+        unsigned steps; /* that it has been so */
 };
 
 struct gate {
@@ -54,24 +62,33 @@ struct gate {
         double *d_change2;                   /* [nd] mean square change over one horizon */
         uint64_t d_rows;                     /* steps it was learned from */
         uint8_t *y_ok, *onoff;
+        uint8_t *u_fixed;         /* [nu] 1 = cannot be moved */
+        struct gate_fixed *fixed; /* [nu] and why */
         unsigned valve_open_steps;
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         bool blind;           /* no certified output has a fresh good reading */
         unsigned blind_steps; /* consecutive blind steps in FALLBACK */
         bool in_step, handback, remote_released, first_scan_done;
         int64_t explored_ms, last_step_mono_ms;
-        int64_t store_failing_since_mono_ms; /* −1 = healthy */
+        int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
+        double *timers; /* [ntimers] equipment timers on their way to the store */
+        size_t ntimers;
+        bool timers_lost;
 
         struct gate_status status;
         struct hash decisions; /* running SHA-256 */
-        struct sample queue[GATE_QUEUE];
-        size_t nqueue;
+        struct sample *queue;  /* ring of samples waiting for the store; the oldest give way */
+        size_t queue_cap, queue_head, nqueue;
+        bool dropping;
 
         struct vm_inventory *vm;
 };
 
-/* gate.c: a write to the store failed or worked again; long outages end in RELEASE */
-void gate_store_trouble(struct gate *g, bool failed);
+/* gate.c: writes of a kind to the store failed or worked again; long outages end in RELEASE */
+void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed);
+int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of any kind; −1 = none */
+/* gate.c: which variables cannot be moved now, and why; an event when that lasts */
+void gate_read_fixed(struct gate *g, int64_t t_ms, int64_t mono_ms);
 /* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */
 void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms);
 /* learn.c: the safety model, identified from the gate's own samples */

@@ -22,8 +22,6 @@ static size_t size_of_kind(uint32_t kind)
                 return sizeof(struct ipc_step);
         case IPC_PROPOSAL:
                 return sizeof(struct ipc_proposal);
-        case IPC_DECIDED:
-                return sizeof(struct ipc_head);
         default:
                 return 0;
         }

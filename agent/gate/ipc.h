@@ -19,7 +19,7 @@
 #define IPC_MOVE_MAX 16
 #define IPC_MODE_ACTIVE 0u /* GATE_ACTIVE: decisions follow proposals as far as safety lets them */
 
-enum ipc_kind { IPC_STEP = 1, IPC_PROPOSAL = 2, IPC_DECIDED = 3 };
+enum ipc_kind { IPC_STEP = 1, IPC_PROPOSAL = 2 };
 
 struct ipc_head {
         uint32_t magic, version, kind, size;

@@ -32,12 +32,12 @@ struct release {
         int64_t phase_ms;
 };
 
-static bool is_enable(const struct site *site, size_t i)
+static bool is_enable(const struct release *r, size_t i)
 {
-        const struct point *p = &site->point[i];
+        const struct point *p = &r->site->point[i];
 
-        return p->role == ROLE_REMOTE_ENABLE && p->writable && p->device >= 0 &&
-               site->device[p->device].protocol != DEVICE_MQTT;
+        return p->role == ROLE_REMOTE_ENABLE && actuate_supervises(r->actuate, p->device) &&
+               r->site->device[p->device].protocol != DEVICE_MQTT;
 }
 
 static const char *device_name(const struct release *r, size_t point)
@@ -76,7 +76,7 @@ static void on_done(void *ctx, const struct write_outcome *o)
 static bool all_read(const struct release *r)
 {
         for (size_t i = 0; i < r->site->npoint; i++)
-                if (is_enable(r->site, i) && !r->read[i])
+                if (is_enable(r, i) && !r->read[i])
                         return false;
         return true;
 }
@@ -86,7 +86,7 @@ static void report(struct release *r)
         for (size_t i = 0; i < r->site->npoint; i++) {
                 struct sample s;
 
-                if (!is_enable(r->site, i) || r->written[i])
+                if (!is_enable(r, i) || r->written[i])
                         continue;
                 s = ptable_get(r->points, i, clk_t_ms(r->clk));
                 if (s.quality == QUALITY_GOOD && s.value < 0.5) {
@@ -107,7 +107,7 @@ static void on_tick(void *ctx)
         if (!r->clearing && (all_read(r) || spent_ms > RELEASE_READ_MS)) {
                 r->clearing = true;
                 r->phase_ms = clk_real_mono_ms();
-                (void)actuate_remote(r->actuate, false, clk_t_ms(r->clk));
+                actuate_release(r->actuate, clk_t_ms(r->clk));
         } else if (r->clearing && (actuate_pending(r->actuate) == 0 || spent_ms > RELEASE_WRITE_MS)) {
                 loop_stop(r->loop);
                 return;

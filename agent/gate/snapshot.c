@@ -227,6 +227,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         learn_disturbances(g);
 
         read_u(g, t_ms);
+        gate_read_fixed(g, t_ms, mono_ms);
         g->first_scan_done = read_y(g, t_ms) || g->first_scan_done;
         for (size_t k = 0; k < l->nd; k++)
                 g->d_free[k] = disturbance_hi(g, k, d[k]);
@@ -242,6 +243,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
             .mono_s = (double)mono_ms / 1000.0,
             .window = {.n = g->window_n, .y = g->window_y, .u = g->window_u, .d = g->window_d},
             .u_confirmed = g->u_confirmed,
+            .u_fixed = g->u_fixed,
             .d_hi = g->d_hi,
             .y_ok = g->y_ok,
             .onoff_status = g->onoff,

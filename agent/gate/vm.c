@@ -263,7 +263,7 @@ static const char *ask(struct gate *g, const struct running *r)
                        "{\"timestamp\":%lld,\"id\":\"%s\",\"vm\":\"%s\",\"to\":\"%s\",\"reason\":\"thermal\"}",
                        (long long)r->t_ms, r->id, r->vm, r->to);
         e = g->a.store ? store_put_vm_message(g->a.store, r->t_ms, "move/request", request) : 0;
-        gate_store_trouble(g, e < 0);
+        gate_store_trouble(g, GATE_STORE_DECISIONS, e < 0);
         if (e < 0)
                 return "it could not be stored";
         return g->a.publish_move(g->a.publish_ctx, request) < 0 ? "it could not be published" : NULL;

@@ -78,9 +78,6 @@ static void on_readable(void *ctx, int fd, uint32_t events)
                         gone = true;
                         break;
                 }
-                if ((size_t)n >= sizeof room->head && (size_t)n != sizeof *room &&
-                    ipc_check(room, (size_t)n, IPC_DECIDED, k->site->hash, NULL) == 0)
-                        continue; /* what became of it is in the store */
                 if (ipc_check(room, (size_t)n, IPC_STEP, k->site->hash, &why) < 0) {
                         k->stats.malformed++;
                         log_warning("planner", "step message refused: %s", why);

@@ -331,25 +331,30 @@ static void check_command_twice(struct builder *b)
         free(owner);
 }
 
-/* The device goes local when our heartbeat stops; without one a crash leaves our last setpoint in force. */
+/* A device goes local when our heartbeat stops; one that cannot would keep our last setpoint for ever, so the gate does
+ * not take it. */
 static void check_heartbeats(struct builder *b)
 {
         struct site *s = b->s;
         for (size_t d = 0; d < s->ndevice; d++) {
-                bool beats = false, commands = false;
+                bool beats = false, echo = false, enable = false, status = false, commands = false;
                 for (size_t i = 0; i < s->npoint; i++) {
                         const struct point *p = &s->point[i];
-                        if (p->device != (int)d || !p->writable)
+                        if (p->device != (int)d)
                                 continue;
-                        beats |= p->role == ROLE_HEARTBEAT_CMD;
-                        commands |= is_command(p->role);
+                        beats |= p->role == ROLE_HEARTBEAT_CMD && p->writable;
+                        echo |= p->role == ROLE_HEARTBEAT_ECHO && p->readable;
+                        enable |= p->role == ROLE_REMOTE_ENABLE && p->writable && p->readable;
+                        status |= p->role == ROLE_REMOTE_STATUS && p->readable;
+                        commands |= is_command(p->role) && p->writable;
                 }
                 if (s->device[d].watchdog_ms < 0)
                         s->device[d].watchdog_ms = beats ? 60 * 1000 : 0;
-                if (commands && !beats)
+                if (commands && !(beats && echo && enable && status))
                         warn(b, b->device_more[d].at,
-                             "device '%s' takes setpoints but has no heartbeat: it cannot tell that coolplane is gone",
-                             s->device[d].name);
+                             "device '%s' takes setpoints but lacks%s%s%s%s: live mode leaves it alone",
+                             s->device[d].name, beats ? "" : " heartbeat (RW)", echo ? "" : " heartbeat echo",
+                             enable ? "" : " remote enable (RW)", status ? "" : " remote status");
         }
 }
 

@@ -25,13 +25,32 @@ struct rig {
         struct write_request write[WRITES_MAX];
         size_t nwrite, done;
         double *value; /* [npoint] what the plant shows, SI */
-        bool obey;     /* writes change what the plant shows */
+        bool obey;     /* writes change what the plant shows; heartbeats are echoed, remote enable is followed */
         struct ipc_step step;
         char move[16][384]; /* VM move requests that went out */
         size_t nmove;
         int publish; /* what publishing a request returns */
         struct store *store;
+        char log[65536]; /* events, one a line */
 };
+
+static inline void rig_log(void *ctx, int severity, const char *component, const char *text)
+{
+        struct rig *r = ctx;
+        size_t n = strlen(r->log);
+
+        (void)snprintf(r->log + n, sizeof r->log - n, "%d %s: %s\n", severity, component, text);
+}
+
+/* Events that contain `text`. */
+static inline unsigned logged(const struct rig *r, const char *text)
+{
+        unsigned n = 0;
+
+        for (const char *p = strstr(r->log, text); p; p = strstr(p + 1, text))
+                n++;
+        return n;
+}
 
 static inline int record(void *self, const struct write_request *req)
 {
@@ -39,8 +58,17 @@ static inline int record(void *self, const struct write_request *req)
 
         assert_true(r->nwrite < WRITES_MAX);
         r->write[r->nwrite++] = *req;
-        if (r->obey)
-                r->value[req->point] = req->value;
+        if (!r->obey)
+                return 0;
+        r->value[req->point] = req->value;
+        for (size_t i = 0; i < r->site->npoint; i++) {
+                enum role written = r->site->point[req->point].role, shown = r->site->point[i].role;
+
+                if (r->site->point[i].device == r->site->point[req->point].device &&
+                    ((written == ROLE_HEARTBEAT_CMD && shown == ROLE_HEARTBEAT_ECHO) ||
+                     (written == ROLE_REMOTE_ENABLE && shown == ROLE_REMOTE_STATUS)))
+                        r->value[i] = req->value;
+        }
         return 0;
 }
 
@@ -91,19 +119,25 @@ static inline int record_move(void *ctx, const char *json)
         return r->publish;
 }
 
+static inline int rig_gate(struct rig *r, bool acting, int64_t explore_ms)
+{
+        return gate_create(&(struct gate_args){.site = r->site,
+                                               .clk = &r->clk,
+                                               .store = r->store,
+                                               .actuator = {acting ? record : NULL, r},
+                                               .run_mode = "sim",
+                                               .acting = acting,
+                                               .explore_ms = explore_ms,
+                                               .publish_move = record_move,
+                                               .publish_ctx = r,
+                                               .log = rig_log,
+                                               .log_ctx = r},
+                           &r->gate);
+}
+
 static inline void rig_start(struct rig *r, bool acting, int64_t explore_ms)
 {
-        assert_int_equal(gate_create(&(struct gate_args){.site = r->site,
-                                                         .clk = &r->clk,
-                                                         .store = r->store,
-                                                         .actuator = {acting ? record : NULL, r},
-                                                         .run_mode = "sim",
-                                                         .acting = acting,
-                                                         .explore_ms = explore_ms,
-                                                         .publish_move = record_move,
-                                                         .publish_ctx = r},
-                                     &r->gate),
-                         0);
+        assert_int_equal(rig_gate(r, acting, explore_ms), 0);
 }
 
 static inline void rig_open(struct rig *r)
@@ -139,12 +173,20 @@ static inline void rig_open(struct rig *r)
                 }
 }
 
-static inline struct rig *rig_new(bool acting)
+/* The site and what it shows, no gate yet. */
+static inline struct rig *rig_site(void)
 {
         struct rig *r = calloc(1, sizeof *r);
 
         assert_non_null(r);
         rig_open(r);
+        return r;
+}
+
+static inline struct rig *rig_new(bool acting)
+{
+        struct rig *r = rig_site();
+
         rig_start(r, acting, 0);
         return r;
 }
@@ -184,6 +226,7 @@ static inline void advance(struct rig *r, enum role skip)
 {
         clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS);
         scan(r, skip);
+        gate_heartbeat(r->gate);
         gate_step_begin(r->gate, &r->step);
 }
 
@@ -196,6 +239,23 @@ static inline void proposal(struct rig *r, struct ipc_proposal *p)
         p->in_distribution = 1;
         memcpy(p->u, r->step.u, sizeof p->u);
         p->predicted_w = p->predicted_std_w = p->predicted_max_inlet_c = (double)NAN;
+}
+
+static inline bool supervises(const struct rig *r, size_t write)
+{
+        enum role role = r->site->point[r->write[write].point].role;
+
+        return role == ROLE_HEARTBEAT_CMD || role == ROLE_REMOTE_ENABLE;
+}
+
+/* Writes since `from` that are setpoints. */
+static inline size_t setpoint_writes(const struct rig *r, size_t from)
+{
+        size_t n = 0;
+
+        for (size_t i = from; i < r->nwrite; i++)
+                n += !supervises(r, i);
+        return n;
 }
 
 /* Last write to a point since `from`, or −1. */

@@ -50,6 +50,34 @@ static void has(const char *text)
                 fail_msg("'%s' is not in:\n%s", text, out);
 }
 
+/* A device that could not go local after us is named, with what it lacks; a whole set says nothing. */
+static void unsupervised_device_is_named(void **state)
+{
+        static const char site[] =
+            "site: { name: s }\n"
+            "zones: [ { name: z } ]\n"
+            "equipment: [ { name: c, brick: CRAH, zone: z }, { name: r, brick: ICT_Rack, zone: z } ]\n"
+            "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
+            "points: [ points.csv ]\n";
+#define HEAD                                                                                                           \
+        "name,device,table,address,type,unit,access,min,max,safe_dir,brick,equipment\n"                                \
+        "s/z/r/inlet,d,holding,9,uint16,degC,R,,,,Intake_Air_Temperature_Sensor,r\n"                                   \
+        "s/z/c/fan,d,holding,0,uint16,percent,RW,0,100,+,Fan_Speed_Command,c\n"                                        \
+        "s/z/c/beat,d,holding,1,uint16,none,RW,0,65535,,Heartbeat_Command,\n"                                          \
+        "s/z/c/remote,d,holding,2,uint16,none,RW,0,1,,Remote_Enable_Command,\n"                                        \
+        "s/z/c/status,d,holding,3,uint16,none,R,,,,Remote_Enable_Status,\n"
+
+        (void)state;
+        put("site.yaml", site);
+        put("points.csv", HEAD);
+        assert_int_equal(run("check-config site.yaml", MESSAGES), 0);
+        has("device 'd' takes setpoints but lacks heartbeat echo: live mode leaves it alone");
+        put("points.csv", HEAD "s/z/c/echo,d,holding,4,uint16,none,R,,,,Heartbeat_Status,\n");
+        assert_int_equal(run("check-config site.yaml", MESSAGES), 0);
+        assert_null(strstr(out, "live mode leaves it alone"));
+#undef HEAD
+}
+
 static void r24_check_config(void **state)
 {
         (void)state;
@@ -141,6 +169,7 @@ static int teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(unsupervised_device_is_named),
             cmocka_unit_test(r24_check_config),
             cmocka_unit_test(r1_points_check_echoes),
             cmocka_unit_test(test_examples_are_clean),

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Private to the actuator: actuate.c (setpoints, outcomes) and supervise.c (heartbeat, remote enable). */
+#ifndef COOLPLANE_GATE_ACTUATE_INTERNAL_H
+#define COOLPLANE_GATE_ACTUATE_INTERNAL_H
+
+#include "agent/gate/actuate.h"
+
+enum { ACTUATE_OUTCOMES = 512 };
+
+/* Ledger of one writable point. */
+struct entry {
+        uint32_t point;
+        bool pending;      /* a write is under way */
+        uint64_t request;  /* its id */
+        int64_t action_id; /* its row, −1 = not stored */
+        bool confirmed;    /* we wrote it and read it back */
+        double value;      /* what we wrote last, SI */
+        int64_t written_mono_ms;
+        int64_t settled_mono_ms; /* readings before this do not count against us */
+        unsigned differing;      /* good readings in a row that are not ours */
+        bool foreign;
+        unsigned refused; /* in a row: rejected, or read back otherwise */
+        int64_t refused_mono_ms;
+        enum write_result last; /* told once per change */
+};
+
+/* Supervision of one device. */
+struct device_sup {
+        int heartbeat_cmd, heartbeat_echo, remote_enable, remote_status; /* points, −1 = none */
+        bool complete;                                                   /* all four are there */
+        unsigned silent;                                                 /* heartbeats in a row without an echo */
+        bool following;                                                  /* the echo came lately */
+        bool reported;
+        bool enabled;          /* remote enable is set, or was found set */
+        bool was_remote;       /* the device reported remote since */
+        bool operator_took;    /* latched */
+        int64_t lapse_mono_ms; /* last time it may not have heard us, or we not it */
+        int64_t beat_mono_ms;  /* last heartbeat it took; −1 = none */
+        int64_t enabled_mono_ms, retry_mono_ms;
+        uint64_t enable_request; /* the write of remote enable under way; 0 = none */
+        int64_t enable_action;
+        enum write_result enable_last, beat_last;
+};
+
+struct actuate {
+        struct actuate_args a;
+        struct entry *u;        /* [nu], index = layout u */
+        int *u_of_point;        /* [npoint] → u index, −1 */
+        struct device_sup *dev; /* [ndevice] */
+        int64_t heartbeat_ms;
+        uint16_t beat; /* 1 … ACTUATE_BEATS; 0 = none sent yet */
+        uint64_t next_id;
+        int64_t run_id;
+        size_t pending;
+        bool unstored, outcomes_lost;
+        struct write_outcome outcome[ACTUATE_OUTCOMES];
+        int64_t outcome_action[ACTUATE_OUTCOMES];
+        size_t noutcome;
+};
+
+void actuate_report(struct actuate *a, int severity, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* A write that was accepted by the driver has its outcome later, or already when this returns. */
+int actuate_send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id);
+void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct write_outcome *o);
+
+/* supervise.c */
+void supervise_create(struct actuate *a);
+bool supervise_remote(const struct actuate *a, int device, int64_t t_ms); /* does it report remote control? */
+enum actuate_fixed supervise_fixed(const struct actuate *a, int device, int64_t t_ms);
+void supervise_done(struct actuate *a, const struct write_outcome *o, int64_t mono_ms);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * Who commands a device: heartbeat, its echo, remote enable and remote status. A device that goes local is either
+ * explained (it, or the way to it, was away: it may be taken again once the echo is back) or it is someone's decision
+ * at the plant, and then we leave it alone.
+ */
+#include <math.h>
+
+#include "agent/gate/actuate_internal.h"
+
+enum {
+        BEATS = 30000,
+        BEAT_MAX_MS = 10000,
+        SILENT_MAX = 3,
+        RETRY_MS = 60 * 1000,
+        RETRY_REFUSED_MS = 5 * 60 * 1000,
+        WATCHDOG_MS = 60 * 1000, /* when the site does not say */
+};
+
+static int64_t longer(int64_t a, int64_t b)
+{
+        return a > b ? a : b;
+}
+
+static int64_t watchdog_ms(const struct device *d)
+{
+        return d->watchdog_ms > 0 ? d->watchdog_ms : WATCHDOG_MS;
+}
+
+int64_t actuate_heartbeat_ms(const struct site *site)
+{
+        int64_t period = BEAT_MAX_MS;
+
+        for (size_t i = 0; i < site->npoint; i++) {
+                const struct point *p = &site->point[i];
+
+                if (p->role == ROLE_HEARTBEAT_CMD && p->device >= 0 &&
+                    watchdog_ms(&site->device[p->device]) / 3 < period)
+                        period = watchdog_ms(&site->device[p->device]) / 3;
+        }
+        return period > 0 ? period : 1;
+}
+
+void supervise_create(struct actuate *a)
+{
+        const struct site *site = a->a.layout->site;
+
+        a->heartbeat_ms = actuate_heartbeat_ms(site);
+        for (size_t i = 0; i < site->ndevice; i++)
+                a->dev[i] = (struct device_sup){.heartbeat_cmd = -1,
+                                                .heartbeat_echo = -1,
+                                                .remote_enable = -1,
+                                                .remote_status = -1,
+                                                .beat_mono_ms = -1,
+                                                .enable_action = -1,
+                                                .enable_last = WRITE_ACCEPTED,
+                                                .beat_last = WRITE_ACCEPTED};
+        for (size_t i = 0; i < site->npoint; i++) {
+                const struct point *p = &site->point[i];
+                struct device_sup *d;
+
+                if (p->device < 0)
+                        continue;
+                d = &a->dev[p->device];
+                if (p->role == ROLE_HEARTBEAT_CMD && p->writable)
+                        d->heartbeat_cmd = (int)i;
+                else if (p->role == ROLE_HEARTBEAT_ECHO && p->readable)
+                        d->heartbeat_echo = (int)i;
+                else if (p->role == ROLE_REMOTE_ENABLE && p->writable && p->readable)
+                        d->remote_enable = (int)i;
+                else if (p->role == ROLE_REMOTE_STATUS && p->readable)
+                        d->remote_status = (int)i;
+        }
+        for (size_t i = 0; i < site->ndevice; i++) {
+                struct device_sup *d = &a->dev[i];
+
+                d->complete =
+                    d->heartbeat_cmd >= 0 && d->heartbeat_echo >= 0 && d->remote_enable >= 0 && d->remote_status >= 0;
+        }
+}
+
+bool actuate_supervises(const struct actuate *a, int device)
+{
+        return device >= 0 && a->dev[device].complete;
+}
+
+bool supervise_remote(const struct actuate *a, int device, int64_t t_ms)
+{
+        struct sample s;
+
+        if (device < 0 || a->dev[device].remote_status < 0)
+                return false;
+        s = ptable_get(a->a.points, (size_t)a->dev[device].remote_status, t_ms);
+        return s.quality == QUALITY_GOOD && s.value > 0.5;
+}
+
+enum actuate_fixed supervise_fixed(const struct actuate *a, int device, int64_t t_ms)
+{
+        const struct device_sup *d;
+
+        if (!actuate_supervises(a, device))
+                return ACTUATE_UNSUPERVISED;
+        d = &a->dev[device];
+        if (d->operator_took)
+                return ACTUATE_OPERATOR;
+        if (!d->following)
+                return ACTUATE_NO_ECHO;
+        return supervise_remote(a, device, t_ms) ? ACTUATE_FREE : ACTUATE_LOCAL;
+}
+
+/* ---- what the device says ---- */
+
+static void judge_echo(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
+{
+        const struct device *dev = &a->a.layout->site->device[i];
+        struct device_sup *d = &a->dev[i];
+        struct sample s = ptable_get(a->a.points, (size_t)d->heartbeat_echo, t_ms);
+        /* the last scan may be a period old and the writes take their time */
+        double may_lag = 2 + ceil((double)dev->period_ms / (double)a->heartbeat_ms);
+
+        if (s.quality == QUALITY_GOOD && fmod(a->beat - s.value + BEATS, BEATS) <= may_lag + 0.5) {
+                d->silent = 0;
+                d->following = true;
+                d->reported = false;
+                return;
+        }
+        d->lapse_mono_ms = mono_ms;
+        if (++d->silent < SILENT_MAX)
+                return;
+        d->following = false;
+        if (!d->reported) {
+                d->reported = true;
+                actuate_report(a, 4, "%s: heartbeat is not echoed; its setpoints are left alone meanwhile", dev->name);
+        }
+}
+
+/* Gone local: since when might it not have heard us? */
+static void judge_remote(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
+{
+        const struct device *dev = &a->a.layout->site->device[i];
+        struct device_sup *d = &a->dev[i];
+        struct sample status = ptable_get(a->a.points, (size_t)d->remote_status, t_ms),
+                      enable = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
+        int64_t round_ms = 3 * longer(dev->period_ms, a->heartbeat_ms);
+        bool cleared;
+
+        if (status.quality == QUALITY_BAD || enable.quality == QUALITY_BAD)
+                d->lapse_mono_ms = mono_ms;
+        if (status.quality != QUALITY_GOOD)
+                return;
+        if (status.value > 0.5) {
+                d->was_remote = true;
+                return;
+        }
+        cleared = d->enabled && !d->enable_request && enable.quality == QUALITY_GOOD && enable.value < 0.5 &&
+                  mono_ms - d->enabled_mono_ms > round_ms;
+        if (!d->was_remote && !cleared)
+                return;
+        d->was_remote = d->enabled = false;
+        if (mono_ms - d->lapse_mono_ms <= watchdog_ms(dev) + round_ms) {
+                actuate_report(a, 5, "%s: local after an outage; it is taken again", dev->name);
+                return;
+        }
+        d->operator_took = true;
+        actuate_report(a, 4, "%s: taken local at the plant while it heard every heartbeat; left alone until a restart",
+                       dev->name);
+}
+
+void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
+{
+        const struct site *site = a->a.layout->site;
+        bool first = a->beat == 0;
+
+        if (first) /* not where the run before this one stopped: an old echo must not pass for ours */
+                a->beat = (uint16_t)(t_ms / 1000 % BEATS);
+        for (size_t i = 0; i < site->ndevice; i++) {
+                if (!a->dev[i].complete || a->dev[i].operator_took)
+                        continue;
+                if (first) {
+                        a->dev[i].lapse_mono_ms = mono_ms;
+                        continue;
+                }
+                judge_echo(a, i, t_ms, mono_ms);
+                judge_remote(a, i, t_ms, mono_ms);
+        }
+        a->beat = (uint16_t)(a->beat % BEATS + 1);
+        for (size_t i = 0; i < site->ndevice; i++) {
+                struct device_sup *d = &a->dev[i];
+                uint64_t id;
+
+                if (d->complete && !d->operator_took)
+                        (void)actuate_send(a, (uint32_t)d->heartbeat_cmd, a->beat, false, &id);
+        }
+}
+
+/* ---- remote enable ---- */
+
+static void write_enable(struct actuate *a, struct device_sup *d, bool on, int64_t t_ms)
+{
+        struct store_action row = {.decision_id = -1,
+                                   .t_ms = t_ms,
+                                   .point = (uint32_t)d->remote_enable,
+                                   .value = on,
+                                   .why = on ? "take-over" : "handback"};
+        int64_t action_id = -1;
+
+        /* Taking is durable before it is sent; letting go waits for nothing. */
+        if (a->a.store && store_put_actions(a->a.store, a->run_id, &row, 1, &action_id) < 0) {
+                action_id = -1;
+                if (on)
+                        return;
+        }
+        d->enabled = on;
+        d->enable_action = action_id;
+        if (actuate_send(a, row.point, row.value, true, &d->enable_request) < 0) {
+                d->enabled = false;
+                d->enable_request = 0;
+                actuate_put_outcome(a, action_id,
+                                    &(struct write_outcome){.point = row.point,
+                                                            .result = WRITE_NOT_SENT,
+                                                            .written = (double)NAN,
+                                                            .read_back = (double)NAN,
+                                                            .t_ms = t_ms});
+        }
+}
+
+void actuate_take(struct actuate *a, int64_t t_ms, int64_t mono_ms)
+{
+        for (size_t i = 0; i < a->a.layout->site->ndevice; i++) {
+                struct device_sup *d = &a->dev[i];
+                struct sample s;
+
+                if (!d->complete || d->operator_took || !d->following || d->enabled || mono_ms < d->retry_mono_ms)
+                        continue;
+                s = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
+                if (s.quality == QUALITY_BAD)
+                        continue;
+                d->enabled_mono_ms = mono_ms;
+                d->retry_mono_ms = mono_ms + RETRY_MS;
+                if (s.value > 0.5)
+                        d->enabled = true; /* set already: by a run before this one, or kept over an outage */
+                else
+                        write_enable(a, d, true, t_ms);
+        }
+}
+
+void actuate_release(struct actuate *a, int64_t t_ms)
+{
+        for (size_t i = 0; i < a->a.layout->site->ndevice; i++) {
+                struct device_sup *d = &a->dev[i];
+                struct sample s;
+
+                if (!d->complete || d->operator_took)
+                        continue;
+                /* What the table shows may be older than what we wrote: it alone never keeps the 0 from going out. */
+                s = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
+                if (d->enabled || d->was_remote || s.quality != QUALITY_GOOD || s.value > 0.5)
+                        write_enable(a, d, false, t_ms);
+        }
+}
+
+static bool failed(enum write_result r)
+{
+        return r != WRITE_ACCEPTED && r != WRITE_PENDING && r != WRITE_NOT_SENT;
+}
+
+static void tell(struct actuate *a, const struct write_outcome *o, enum write_result *last)
+{
+        const struct point *p = &a->a.layout->site->point[o->point];
+
+        if (failed(o->result) && o->result != *last)
+                actuate_report(a, 4, "%s: write of %s ended %s", p->name, role_str(p->role),
+                               write_result_str(o->result));
+        if (failed(o->result) || o->result == WRITE_ACCEPTED)
+                *last = o->result;
+}
+
+void supervise_done(struct actuate *a, const struct write_outcome *o, int64_t mono_ms)
+{
+        int device = a->a.layout->site->point[o->point].device;
+        struct device_sup *d;
+
+        if (device < 0)
+                return;
+        d = &a->dev[device];
+        if ((int)o->point == d->heartbeat_cmd) {
+                tell(a, o, &d->beat_last);
+                if (o->result != WRITE_ACCEPTED)
+                        return;
+                if (mono_ms - d->beat_mono_ms > watchdog_ms(&a->a.layout->site->device[device]) / 2)
+                        d->lapse_mono_ms = mono_ms;
+                d->beat_mono_ms = mono_ms;
+        } else if ((int)o->point == d->remote_enable && d->enable_request == o->id) {
+                tell(a, o, &d->enable_last);
+                actuate_put_outcome(a, d->enable_action, o);
+                d->enable_request = 0;
+                d->enable_action = -1;
+                d->enabled_mono_ms = mono_ms;
+                if (o->result != WRITE_ACCEPTED)
+                        d->enabled = false;
+                if (failed(o->result) && o->result != WRITE_TIMED_OUT && o->result != WRITE_REJECTED_DEVICE_OFFLINE)
+                        d->retry_mono_ms = mono_ms + RETRY_REFUSED_MS;
+        }
+}

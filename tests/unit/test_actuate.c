@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Who may write what and when: take-over, operators, refusals, writes under way; and what is kept when the disk fails.
+ */
+#include "tests/unit/gate_rig.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "agent/gate/gate_internal.h"
+
+/* One step with a proposal; `fan` NaN: as it is. */
+static void step(struct rig *r, double fan, enum write_result result)
+{
+        struct ipc_proposal p;
+
+        advance(r, ROLE_NONE);
+        proposal(r, &p);
+        for (uint32_t j = 0; j < p.nu && isfinite(fan); j++)
+                if (p.u[j] <= 1)
+                        p.u[j] = fan;
+        gate_step_end(r->gate, &p, false);
+        finish_writes(r, result);
+}
+
+static void steps(struct rig *r, int n, double fan)
+{
+        for (int i = 0; i < n; i++)
+                step(r, fan, WRITE_ACCEPTED);
+}
+
+static const char *why_fixed(const struct rig *r, const char *tail)
+{
+        size_t pt;
+
+        for (size_t j = 0; j < r->gate->layout->nu; j++) {
+                const char *why = gate_fixed(r->gate, j, &pt);
+
+                if ((int)pt == point(r, tail))
+                        return why ? why : "";
+        }
+        return "no such variable";
+}
+
+static void test_takes_over_once_the_echo_follows(void **state)
+{
+        struct rig *r = rig_site();
+        int enable = point(r, "bms/remote");
+
+        (void)state;
+        r->value[enable] = r->value[point(r, "bms/remote_status")] = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 2, 1.0);
+        assert_int_equal(last_write(r, 0, enable), -1); /* the first beat is out, its echo not seen */
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "heartbeat not echoed");
+        steps(r, 20, 1.0);
+        assert_true(last_write(r, 0, enable) >= 0);
+        assert_int_equal(last_write(r, (size_t)last_write(r, 0, enable) + 1, enable), -1);
+        for (size_t i = 0; i < (size_t)last_write(r, 0, enable); i++)
+                assert_int_not_equal(r->write[i].point, enable); /* set once */
+        assert_true(r->value[point(r, "crac-west/fan_speed_sp")] == 1.0);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+        rig_free(r);
+}
+
+static void test_operator_wins(void **state)
+{
+        struct rig *r = rig_new(true);
+        int enable = point(r, "bms/remote"), status_pt = point(r, "bms/remote_status");
+        size_t before;
+
+        (void)state;
+        steps(r, 30, (double)NAN); /* past what the start itself explains */
+        r->value[enable] = r->value[status_pt] = 0;
+        steps(r, 2, 1.0);
+        before = r->nwrite;
+        steps(r, 100, 1.0);
+        assert_int_equal(r->nwrite, before); /* neither remote enable nor setpoints nor heartbeats */
+        assert_int_equal(logged(r, "taken local at the plant while"), 1);
+        assert_non_null(strstr(why_fixed(r, "crac-west/fan_speed_sp"), "taken local at the plant"));
+        r->value[enable] = r->value[status_pt] = 1; /* only a restart re-arms */
+        steps(r, 30, 1.0);
+        assert_int_equal(r->nwrite, before);
+        gate_handback_begin(r->gate, "test");
+        gate_release(r->gate);
+        assert_int_equal(r->nwrite, before);
+        rig_free(r);
+}
+
+static void test_taken_again_after_an_outage(void **state)
+{
+        struct rig *r = rig_new(true);
+        int enable = point(r, "bms/remote"), status_pt = point(r, "bms/remote_status");
+        size_t before;
+
+        (void)state;
+        steps(r, 30, (double)NAN);
+        for (int i = 0; i < 12; i++) { /* the device is away, its watchdog ends remote control */
+                clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS);
+                gate_heartbeat(r->gate);
+                finish_writes(r, WRITE_TIMED_OUT);
+        }
+        r->value[enable] = r->value[status_pt] = 0;
+        r->value[point(r, "bms/heartbeat_echo")] = 0;
+        before = r->nwrite;
+        steps(r, 20, 1.0);
+        assert_int_equal(logged(r, "taken local at the plant while"), 0);
+        assert_true(last_write(r, before, enable) >= 0);
+        assert_true(r->value[enable] == 1);
+        assert_true(r->value[point(r, "crac-west/fan_speed_sp")] == 1.0);
+        rig_free(r);
+}
+
+static void test_refused_enable_is_told_once_and_not_hammered(void **state)
+{
+        struct rig *r = rig_site();
+        int enable = point(r, "bms/remote");
+        unsigned n = 0;
+
+        (void)state;
+        r->value[enable] = r->value[point(r, "bms/remote_status")] = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        for (int i = 0; i < 90; i++) { /* 15 min */
+                advance(r, ROLE_NONE);
+                gate_step_end(r->gate, NULL, false);
+                for (; r->done < r->nwrite; r->done++) {
+                        bool refuse = r->write[r->done].point == (uint32_t)enable;
+
+                        n += refuse;
+                        if (refuse)
+                                r->value[enable] = r->value[point(r, "bms/remote_status")] = 0;
+                        gate_write_done(r->gate,
+                                        &(struct write_outcome){
+                                            .id = r->write[r->done].id,
+                                            .point = r->write[r->done].point,
+                                            .result = refuse ? WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE : WRITE_ACCEPTED,
+                                            .written = r->write[r->done].value,
+                                            .t_ms = clk_t_ms(&r->clk)});
+                }
+        }
+        assert_in_range(n, 2, 4); /* every five minutes */
+        assert_int_equal(logged(r, "ended REJECTED_NOT_ENABLED"), 1);
+        rig_free(r);
+}
+
+static void test_without_echo_or_registers_nothing_is_written(void **state)
+{
+        static const enum role lost[] = {ROLE_HEARTBEAT_ECHO, ROLE_HEARTBEAT_CMD, ROLE_REMOTE_ENABLE,
+                                         ROLE_REMOTE_STATUS};
+        struct rig *r = rig_new(true);
+
+        (void)state;
+        r->obey = false; /* a heartbeat that is never echoed */
+        steps(r, 40, 1.0);
+        assert_int_equal(setpoint_writes(r, 0), 0);
+        assert_int_equal(logged(r, "heartbeat is not echoed"), 1);
+        rig_free(r);
+        for (size_t k = 0; k < sizeof lost / sizeof lost[0]; k++) {
+                r = rig_site();
+                for (size_t i = 0; i < r->site->npoint; i++)
+                        if (r->site->point[i].role == lost[k])
+                                r->site->point[i].role = ROLE_NONE;
+                assert_int_equal(rig_gate(r, true, 0), 0);
+                steps(r, 20, 1.0);
+                assert_int_equal(r->nwrite, 0);
+                assert_non_null(strstr(why_fixed(r, "crac-west/fan_speed_sp"), "without supervision"));
+                rig_free(r);
+        }
+}
+
+static void test_more_cooling_overtakes_a_write_under_way(void **state)
+{
+        struct rig *r = rig_new(true);
+        int fan = point(r, "crac-west/fan_speed_sp");
+        struct ipc_proposal p;
+        size_t before;
+        ptrdiff_t w;
+
+        (void)state;
+        steps(r, 40, (double)NAN);
+        r->obey = false; /* still settling: the plant shows the old value */
+        advance(r, ROLE_NONE), proposal(r, &p);
+        for (uint32_t j = 0; j < p.nu; j++)
+                if (p.u[j] <= 1)
+                        p.u[j] = 0.86;
+        before = r->nwrite;
+        gate_step_end(r->gate, &p, false);
+        w = last_write(r, before, fan);
+        assert_true(w >= 0 && r->write[w].value < 0.9);
+        before = r->nwrite;
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_INLET_TEMP)
+                        r->value[i] = 35; /* above the trip */
+        advance(r, ROLE_NONE), proposal(r, &p);
+        gate_step_end(r->gate, &p, false);
+        w = last_write(r, before, fan);
+        assert_true(w >= 0 && r->write[w].value == 1.0);
+        before = r->nwrite; /* the same value is not sent again while it is under way */
+        advance(r, ROLE_NONE), proposal(r, &p);
+        gate_step_end(r->gate, &p, false);
+        assert_int_equal(last_write(r, before, fan), -1);
+        rig_free(r);
+}
+
+static void test_no_warmer_write_from_a_value_the_decision_did_not_know(void **state)
+{
+        struct rig *r = rig_new(true);
+        int fan = point(r, "crac-west/fan_speed_sp"), other = point(r, "crac-east/fan_speed_sp");
+        struct ipc_proposal p;
+        size_t before;
+
+        (void)state;
+        steps(r, 40, (double)NAN);
+        advance(r, ROLE_NONE), proposal(r, &p);
+        for (uint32_t j = 0; j < p.nu; j++)
+                if (p.u[j] <= 1)
+                        p.u[j] = 0.86;
+        r->value[fan] = 1.0; /* read between proposal and decision */
+        scan(r, ROLE_NONE);
+        before = r->nwrite;
+        gate_step_end(r->gate, &p, false);
+        assert_int_equal(last_write(r, before, fan), -1);
+        assert_true(last_write(r, before, other) >= 0);
+        rig_free(r);
+}
+
+static void test_refusals_do_not_storm(void **state)
+{
+        struct rig *r = rig_new(true);
+        int fan = point(r, "crac-west/fan_speed_sp");
+        unsigned less = 0, more = 0;
+
+        (void)state;
+        steps(r, 40, (double)NAN);
+        for (int k = 0; k < 2; k++)
+                for (int i = 0; i < 180; i++) { /* half an hour each way */
+                        struct ipc_proposal p;
+                        size_t before;
+
+                        advance(r, ROLE_NONE), proposal(r, &p);
+                        for (uint32_t j = 0; j < p.nu; j++)
+                                if (p.u[j] <= 1)
+                                        p.u[j] = k ? 1.0 : 0.86;
+                        before = r->nwrite;
+                        gate_step_end(r->gate, &p, false);
+                        *(k ? &more : &less) += last_write(r, before, fan) >= 0;
+                        for (; r->done < r->nwrite; r->done++) {
+                                bool ours = supervises(r, r->done);
+
+                                if (!ours)
+                                        r->value[r->write[r->done].point] =
+                                            r->site->point[r->write[r->done].point].role == ROLE_FAN_CMD ? 0.9 : 17.8;
+                                gate_write_done(r->gate,
+                                                &(struct write_outcome){.id = r->write[r->done].id,
+                                                                        .point = r->write[r->done].point,
+                                                                        .result = ours ? WRITE_ACCEPTED
+                                                                                       : WRITE_REJECTED_INVALID_SETTING,
+                                                                        .written = r->write[r->done].value,
+                                                                        .t_ms = clk_t_ms(&r->clk)});
+                        }
+                }
+        assert_in_range(less, 2, 4);
+        assert_in_range(more, 4, 8);
+        rig_free(r);
+}
+
+/* ---- the store ---- */
+
+struct folder {
+        char dir[64], db[96], why[256];
+        struct store *store;
+};
+
+static void folder_open(struct folder *f)
+{
+        (void)snprintf(f->dir, sizeof f->dir, "/tmp/coolplane-act.XXXXXX");
+        assert_non_null(mkdtemp(f->dir));
+        (void)snprintf(f->db, sizeof f->db, "%s/a.db", f->dir);
+        assert_int_equal(store_open(f->db, STORE_WRITE, &f->store, f->why), 0);
+}
+
+static void folder_close(struct folder *f)
+{
+        static const char *const tail[] = {"", "-wal", "-shm", ".lock"};
+        char path[128];
+
+        for (size_t i = 0; i < sizeof tail / sizeof tail[0]; i++) {
+                (void)snprintf(path, sizeof path, "%s%s", f->db, tail[i]);
+                (void)unlink(path);
+        }
+        assert_int_equal(rmdir(f->dir), 0);
+}
+
+static void test_equipment_timers_of_a_hall_survive_a_restart(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        struct site_errors *errors;
+        struct folder f;
+        double *a, *b;
+        size_t n;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(site_load(SOURCE_DIR "/deploy/examples/hall/site.yaml", &r->site, &errors), 0);
+        site_errors_free(errors);
+        clk_init_virtual(&r->clk, 1752537600000);
+        r->value = calloc(r->site->npoint, sizeof *r->value);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(r->gate->layout->nu, 29);
+        for (int i = 0; i < 21; i++) { /* a start of every chiller on the way, and two slow steps */
+                clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 30000);
+                for (size_t k = 0; k < r->site->npoint; k++)
+                        r->value[k] = r->site->point[k].role == ROLE_CHILLER_STATUS && i > 5;
+                scan(r, ROLE_NONE);
+                gate_step_begin(r->gate, &r->step);
+                gate_step_end(r->gate, NULL, false);
+        }
+        n = safety_state_save(r->gate->safety, 0, NULL, 0);
+        assert_true(n > 256);
+        a = calloc(n, sizeof *a), b = calloc(n, sizeof *b);
+        (void)safety_state_save(r->gate->safety, r->gate->snap.mono_s, a, n);
+        gate_free(r->gate);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        (void)safety_state_save(r->gate->safety, (double)clk_mono_ms(&r->clk) / 1000.0, b, n);
+        for (size_t i = 0; i < n; i++)
+                assert_true(a[i] == b[i] || (isnan(a[i]) && isnan(b[i])) || fabs(a[i] - b[i]) < 1e-6);
+        assert_int_equal(logged(r, "equipment timers"), 0);
+        free(a), free(b);
+        rig_free(r);
+        folder_close(&f);
+}
+
+static int say_not_sent(void *self, const struct write_request *req)
+{
+        struct rig *r = self;
+
+        r->nwrite = ++r->done;
+        gate_write_done(r->gate, &(struct write_outcome){.id = req->id,
+                                                         .point = req->point,
+                                                         .result = WRITE_NOT_SENT,
+                                                         .written = req->value,
+                                                         .read_back = (double)NAN});
+        return 0;
+}
+
+/* The null driver has no clock: what shadow would have written is dated by the gate. */
+static void test_shadow_outcomes_are_dated(void **state)
+{
+        struct rig *r = rig_site();
+        struct folder f;
+        char *json;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(gate_create(&(struct gate_args){.site = r->site,
+                                                         .clk = &r->clk,
+                                                         .store = f.store,
+                                                         .actuator = {say_not_sent, r},
+                                                         .run_mode = "shadow"},
+                                     &r->gate),
+                         0);
+        for (int i = 0; i < 10; i++)
+                step(r, 1.0, WRITE_NOT_SENT);
+        assert_true(r->nwrite > 0);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT count(*) AS n, sum(outcome_time = time) AS dated FROM v_actions"
+                                          " WHERE result = 'NOT_SENT' HAVING n > 0 AND n = dated",
+                                          NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "dated"));
+        free(json);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* A disk without room: nothing is lost until the ring is full, then the oldest goes, counted and told once. */
+static void test_a_full_disk_costs_the_oldest_samples(void **state)
+{
+        struct rlimit old, none;
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts before, after;
+        int64_t given = 0;
+        size_t cap;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        cap = r->gate->queue_cap;
+        assert_true(cap >= 4096);
+        assert_int_equal(store_counts(f.store, &before), 0);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        none = old;
+        none.rlim_cur = 1;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        while (given < (int64_t)cap + 500) {
+                clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 1000);
+                scan(r, ROLE_NONE);
+                given += (int64_t)r->site->npoint;
+                if (given < 100)
+                        assert_true(gate_flush(r->gate) < 0);
+        }
+        assert_int_equal(status(r).samples_waiting, cap);
+        assert_int_equal(status(r).samples_dropped, given - (int64_t)cap);
+        assert_true(status(r).unstored_s > 0);
+        assert_int_equal(logged(r, "3 store: samples cannot be stored"), 1);
+        assert_int_equal(logged(r, "the oldest are dropped"), 1);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(status(r).samples_waiting, 0);
+        assert_true(isnan(status(r).unstored_s));
+        assert_int_equal(logged(r, "samples are stored again"), 1);
+        assert_int_equal(store_counts(f.store, &after), 0);
+        assert_int_equal(after.samples - before.samples, (int64_t)cap);
+        assert_int_equal(after.last_t_ms, clk_t_ms(&r->clk));
+        rig_free(r);
+        folder_close(&f);
+}
+
+static void test_decisions_that_cannot_be_stored_end_in_release(void **state)
+{
+        struct rlimit old, none;
+        struct folder f;
+        struct rig *r = rig_site();
+        size_t before;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, (double)NAN);
+        assert_true(status(r).mode != GATE_RELEASE);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        none = old;
+        none.rlim_cur = 1;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        before = r->nwrite;
+        steps(r, 28, 1.0);
+        assert_int_equal(setpoint_writes(r, before), 0); /* durable first */
+        assert_true(status(r).mode != GATE_RELEASE);
+        steps(r, 4, 1.0);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        assert_int_equal(logged(r, "3 store: decisions cannot be stored"), 1);
+        assert_int_equal(logged(r, "-> RELEASE"), 1);
+        assert_true(r->value[point(r, "bms/remote")] == 0);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+static void test_a_site_too_large_is_refused_in_words(void **state)
+{
+        struct rig *r = rig_site();
+        size_t inlet = (size_t)point(r, "row1/inlet"), n = r->site->npoint;
+
+        (void)state;
+        r->site->point = realloc(r->site->point, (n + IPC_Y_MAX) * sizeof *r->site->point);
+        assert_non_null(r->site->point);
+        for (size_t i = n; i < n + IPC_Y_MAX; i++)
+                r->site->point[i] = r->site->point[inlet];
+        r->site->npoint += IPC_Y_MAX;
+        assert_int_equal(rig_gate(r, false, 0), -E2BIG);
+        assert_int_equal(logged(r, "outputs and"), 1);
+        r->gate = NULL;
+        rig_free(r);
+}
+
+static void test_heartbeats_keep_the_shortest_watchdog(void **state)
+{
+        struct rig *r = rig_new(true);
+
+        (void)state;
+        assert_int_equal(gate_heartbeat_ms(r->gate), 10000);
+        for (size_t i = 0; i < r->site->ndevice; i++)
+                r->site->device[i].watchdog_ms = i ? 3000 : 12000; /* the meters take no heartbeat */
+        assert_int_equal(gate_heartbeat_ms(r->gate), 4000);
+        rig_free(r);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_takes_over_once_the_echo_follows),
+            cmocka_unit_test(test_operator_wins),
+            cmocka_unit_test(test_taken_again_after_an_outage),
+            cmocka_unit_test(test_refused_enable_is_told_once_and_not_hammered),
+            cmocka_unit_test(test_without_echo_or_registers_nothing_is_written),
+            cmocka_unit_test(test_more_cooling_overtakes_a_write_under_way),
+            cmocka_unit_test(test_no_warmer_write_from_a_value_the_decision_did_not_know),
+            cmocka_unit_test(test_refusals_do_not_storm),
+            cmocka_unit_test(test_equipment_timers_of_a_hall_survive_a_restart),
+            cmocka_unit_test(test_shadow_outcomes_are_dated),
+            cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
+            cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
+            cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
+            cmocka_unit_test(test_heartbeats_keep_the_shortest_watchdog),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
