@@ -10,16 +10,25 @@ start_planner
 wait_for 60 '[ $(now_plant_ms) -gt $((start_ms + 600000)) ]'
 device() { status | python3 -c 'import json,sys
 for d in json.load(sys.stdin)["devices"]:
-    if d["name"] == sys.argv[1]: print(d[sys.argv[2]])' "$1" "$2"; }
+    if d["name"] == sys.argv[1]:
+        for k in sys.argv[2].split("."): d = d[k]
+        print(d)' "$1" "$2"; }
 wait_for 60 '[ "$(device crah-2 state)" = down ]' || fail "the black hole is $(device crah-2 state)"
-wait_for 60 '[ "$(device crah-3 state)" != up ]' || fail "the garbage device is up"
+wait_for 60 '[ "$(device crah-3 state)" = down ]' || fail "the garbage device is $(device crah-3 state)"
+case "$(device crah-2 last_error)" in *time-out*) ;; *) fail "status names no time-out: $(device crah-2 last_error)" ;; esac
+case "$(device crah-3 last_error)" in *"not a Modbus header"*) ;; *) fail "status names no garbage: $(device crah-3 last_error)" ;; esac
+at_least "bad replies counted" "$(device crah-3 poll_errors.bad-reply)" 1
+at_least "time-outs counted" "$(device crah-2 poll_errors.timeout)" 1
 s=$(status | field step)
 wait_for 60 "step_at_least $((s + 10))" || fail "the loop stopped"
 [ "$(device crah-1 state)" = up ] || fail "crah-1 is $(device crah-1 state)"
 at_least "bad samples of the dead device" "$(sql "SELECT count(*) FROM v_samples WHERE point LIKE '%/crah-2/%' AND reason = 'comm-fail'")" 1
 "$BIN/coolplane" why tiny/room-1/crah-2/supply_air_temp --config "$config" >"$work/why.txt" || fail "why POINT"
 grep -q 'comm-fail' "$work/why.txt" || fail "why does not name the reason: $(cat "$work/why.txt")"
-grep -q 'crah-2 is down' "$work/why.txt" || fail "why does not show the event"
+grep -q 'crah-2 is down: .*time-out' "$work/why.txt" || fail "why does not show the event"
+"$BIN/coolplane" why tiny/room-1/crah-3/supply_air_temp --config "$config" >"$work/why.txt" || fail "why POINT"
+grep -q 'BAD, comm-fail' "$work/why.txt" || fail "why does not name the reason: $(cat "$work/why.txt")"
+grep -q 'crah-3 is down: .*not a Modbus header' "$work/why.txt" || fail "why does not say what crah-3 sends: $(cat "$work/why.txt")"
 stop_pid "$gate"
 stop_pid "$plant"
 [ "$(field account.hard_violations <"$work/plant.json")" = 0 ] || fail "hard violations"

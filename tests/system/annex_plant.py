@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The annex: a small plant with its own Modbus TCP server, written without any of coolplane's code.
 
-annex_plant.py PORT_FILE SCALE: binds a free port, writes it to PORT_FILE, runs until ended. Unit 17 is the BMS, unit 200
-the meters; tests/data/annex describes the registers. Three units blow air at their setpoint; five racks warm it."""
+annex_plant.py PORT_FILE SCALE [LINK]: binds a free port, writes it to PORT_FILE, runs until ended; with LINK also serves
+a serial line. Unit 17 is the BMS, unit 200 the meters; tests/data/annex describes the registers. Three units blow air at
+their setpoint; five racks warm it."""
+import os
 import socket
 import struct
 import sys
@@ -80,6 +82,57 @@ def write(unit, address, values, now):
     return 0
 
 
+def answer(unit, pdu):
+    fn = pdu[0]
+    with lock:
+        if fn in (3, 4):
+            a, c = struct.unpack(">HH", pdu[1:5])
+            regs = image(unit)
+            vals = [regs.get((fn, a + k)) for k in range(c)]
+            return bytes([fn | 0x80, 2]) if None in vals else bytes([fn, 2 * c]) + struct.pack(f">{c}H", *vals)
+        if fn == 16:
+            a, c, _ = struct.unpack(">HHB", pdu[1:6])
+            ex = write(unit, a, struct.unpack(f">{c}H", pdu[6:6 + 2 * c]), time.monotonic() * SCALE)
+            return bytes([fn | 0x80, ex]) if ex else pdu[:5]
+        return bytes([fn | 0x80, 1])
+
+
+def crc(data):
+    c = 0xFFFF
+    for byte in data:
+        c ^= byte
+        for _ in range(8):
+            c = c >> 1 ^ 0xA001 if c & 1 else c >> 1
+    return struct.pack("<H", c)
+
+
+def serve_line(link):
+    """The same units on a serial line: a pty, at the symbolic link LINK. A unit with a file LINK.silent-UNIT hears and does
+    not answer. Each request is a line "UNIT FUNCTION" in LINK.log."""
+    import pty
+    import tty
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.symlink(os.ttyname(slave), link)
+    buf = b""
+    with open(link + ".log", "w", buffering=1) as log:
+        while True:
+            buf += os.read(master, 4096)
+            while len(buf) >= 8:
+                n = 9 + buf[6] if buf[1] == 16 else 8
+                if len(buf) < n:
+                    break
+                req, buf = buf[:n], buf[n:]
+                if crc(req[:-2]) != req[-2:]:
+                    print("bad CRC", req.hex(), file=log)
+                    buf = b""
+                    break
+                print(req[0], req[1], file=log)
+                if not os.path.exists(f"{link}.silent-{req[0]}"):
+                    reply = req[:1] + answer(req[0], req[1:-2])
+                    os.write(master, reply + crc(reply))
+
+
 def serve(conn):
     buf = b""
     with conn:
@@ -88,20 +141,8 @@ def serve(conn):
             while len(buf) >= 8 and len(buf) >= 6 + struct.unpack(">H", buf[4:6])[0]:
                 n = 6 + struct.unpack(">H", buf[4:6])[0]
                 req, buf = buf[:n], buf[n:]
-                unit, fn = req[6], req[7]
-                with lock:
-                    if fn in (3, 4):
-                        a, c = struct.unpack(">HH", req[8:12])
-                        regs = image(unit)
-                        vals = [regs.get((fn, a + k)) for k in range(c)]
-                        body = (bytes([fn | 0x80, 2]) if None in vals
-                                else bytes([fn, 2 * c]) + struct.pack(f">{c}H", *vals))
-                    elif fn == 16:
-                        a, c, _ = struct.unpack(">HHB", req[8:13])
-                        ex = write(unit, a, struct.unpack(f">{c}H", req[13:13 + 2 * c]), time.monotonic() * SCALE)
-                        body = bytes([fn | 0x80, ex]) if ex else req[7:12]
-                    else:
-                        body = bytes([fn | 0x80, 1])
+                unit = req[6]
+                body = answer(unit, req[7:])
                 conn.sendall(req[:4] + struct.pack(">HB", len(body) + 1, unit) + body)
 
 
@@ -119,5 +160,7 @@ listener = socket.create_server(("127.0.0.1", 0))
 with open(sys.argv[1], "w") as f:
     f.write(str(listener.getsockname()[1]))
 threading.Thread(target=clock, daemon=True).start()
+if len(sys.argv) > 3:
+    threading.Thread(target=serve_line, args=(sys.argv[3],), daemon=True).start()
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
