@@ -7,6 +7,7 @@
 
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 #include "agent/points/site.h"
 
 int cli_load_site(const char *path, struct site **ret)
@@ -23,17 +24,7 @@ int cli_load_site(const char *path, struct site **ret)
 
 void cli_json_string(FILE *f, const char *s)
 {
-        (void)fputc('"', f);
-        for (; *s != '\0'; s++) {
-                unsigned char c = (unsigned char)*s;
-                if (c == '"' || c == '\\')
-                        (void)fprintf(f, "\\%c", c);
-                else if (c < 0x20)
-                        (void)fprintf(f, "\\u%04x", c);
-                else
-                        (void)fputc(c, f);
-        }
-        (void)fputc('"', f);
+        text_fput_json(f, s);
 }
 
 void cli_json_number(FILE *f, double v)

@@ -8,6 +8,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/hash.h"
 #include "agent/base/parse.h"
 #include "agent/cli/cli.h"
 #include "agent/planner/train.h"
@@ -18,17 +19,11 @@ static const char help[] = "coolplane model inspect coolplane.model\n"
                            "Shows what a model file holds: shape, training range, hash, errors at training, and every\n"
                            "output's state. A damaged file is refused.\n";
 
-static void hex(const uint8_t *p, size_t n, char *ret)
-{
-        for (size_t k = 0; k < n; k++)
-                snprintf(ret + 2 * k, 3, "%02x", p[k]);
-}
-
 static void print_json(const struct train_file *f)
 {
         const struct arx_structure *st = f->model->structure;
         char config[65], number[3][32];
-        hex(f->config_hash, 32, config);
+        (void)hash_hex(f->config_hash, HASH_LEN, config);
         printf("{\"hash\":\"%016llx\",\"config_hash\":\"%s\",\"step_ms\":%lld,\"lags\":{\"outputs\":%u,\"inputs\":%u},"
                "\"outputs\":%zu,\"inputs\":%zu,\"disturbances\":%zu,\"terms\":%zu,\"from_ms\":%lld,\"to_ms\":%lld,"
                "\"report\":%s,\"rows\":[",
@@ -51,7 +46,7 @@ static void print_text(const struct train_file *f)
 {
         const struct arx_structure *st = f->model->structure;
         char config[65], from[32], to[32];
-        hex(f->config_hash, 32, config);
+        (void)hash_hex(f->config_hash, HASH_LEN, config);
         printf("hash         %016llx\n", (unsigned long long)arx_hash(f->model->arx));
         printf("site         configuration %.16s…, step %lld ms\n", config, (long long)f->step_ms);
         printf("trained on   %s … %s\n", clk_format(f->from_ms, from), clk_format(f->to_ms, to));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "agent/points/site_internal.h"
 
 #define ERRORS_MAX 1000 /* more than anyone reads; the rest is counted */
@@ -129,31 +130,16 @@ void site_errors_print(const struct site_errors *e, FILE *out)
                 (void)fprintf(out, "… and %zu more\n", e->dropped);
 }
 
-static void json_string(const char *s, FILE *out)
-{
-        (void)fputc('"', out);
-        for (; *s != '\0'; s++) {
-                unsigned char c = (unsigned char)*s;
-                if (c == '"' || c == '\\')
-                        (void)fprintf(out, "\\%c", c);
-                else if (c < 0x20)
-                        (void)fprintf(out, "\\u%04x", c);
-                else
-                        (void)fputc(c, out);
-        }
-        (void)fputc('"', out);
-}
-
 void site_errors_print_json(const struct site_errors *e, FILE *out)
 {
         (void)fputc('[', out);
         for (size_t i = 0; i < e->n; i++) {
                 const struct site_error *x = &e->list[i];
                 (void)fprintf(out, "%s{\"file\":", i > 0 ? "," : "");
-                json_string(x->path, out);
+                text_fput_json(out, x->path);
                 (void)fprintf(out, ",\"line\":%d,\"column\":%d,\"severity\":\"%s\",\"message\":", x->at.line, x->at.col,
                               x->warning ? "warning" : "error");
-                json_string(x->msg, out);
+                text_fput_json(out, x->msg);
                 (void)fputc('}', out);
         }
         (void)fputc(']', out);

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/base/hash.h"
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 
 int store_counts(struct store *s, struct store_counts *ret)
 {
@@ -51,126 +53,45 @@ int store_counts(struct store *s, struct store_counts *ret)
 
 /* --- JSON -------------------------------------------------------------------------------------------------------- */
 
-struct text {
-        char *v;
-        size_t n, cap;
-        bool failed;
-};
-
-static void put(struct text *t, const char *v, size_t n)
-{
-        if (t->failed)
-                return;
-        if (t->n + n + 1 > t->cap) {
-                size_t cap = t->cap ? t->cap : 1024;
-                while (cap < t->n + n + 1)
-                        cap *= 2;
-                char *grown = realloc(t->v, cap);
-                if (!grown) {
-                        t->failed = true;
-                        return;
-                }
-                t->v = grown;
-                t->cap = cap;
-        }
-        memcpy(t->v + t->n, v, n);
-        t->n += n;
-        t->v[t->n] = '\0';
-}
-
-static void put_text(struct text *t, const char *v)
-{
-        put(t, v, strlen(v));
-}
-
-/* Length of the UTF-8 sequence at v, 0 if it is not valid. */
-static size_t utf8_len(const unsigned char *v, size_t n)
-{
-        if (v[0] < 0x80)
-                return 1;
-        size_t len = v[0] >= 0xc2 && v[0] < 0xe0   ? 2
-                     : v[0] >= 0xe0 && v[0] < 0xf0 ? 3
-                     : v[0] >= 0xf0 && v[0] < 0xf5 ? 4
-                                                   : 0;
-        if (len == 0 || len > n)
-                return 0;
-        for (size_t i = 1; i < len; i++)
-                if ((v[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((v[0] == 0xe0 && v[1] < 0xa0) || (v[0] == 0xed && v[1] >= 0xa0) || (v[0] == 0xf0 && v[1] < 0x90) ||
-            (v[0] == 0xf4 && v[1] >= 0x90))
-                return 0;
-        return len;
-}
-
-static void put_string(struct text *t, const char *s, size_t n)
-{
-        const unsigned char *v = (const unsigned char *)s;
-        put(t, "\"", 1);
-        for (size_t i = 0; i < n;) {
-                char buf[8];
-                size_t len = utf8_len(v + i, n - i);
-                if (v[i] == '"' || v[i] == '\\') {
-                        buf[0] = '\\';
-                        buf[1] = s[i];
-                        put(t, buf, 2);
-                } else if (v[i] < 0x20) {
-                        snprintf(buf, sizeof buf, "\\u%04x", v[i]);
-                        put(t, buf, 6);
-                } else if (len == 0) {
-                        put_text(t, "\xef\xbf\xbd"); /* U+FFFD: the text must stay valid JSON */
-                } else {
-                        put(t, s + i, len);
-                }
-                i += len ? len : 1;
-        }
-        put(t, "\"", 1);
-}
-
 static void put_value(struct text *t, sqlite3_stmt *st, int i)
 {
-        char buf[40];
+        char buf[3];
         switch (sqlite3_column_type(st, i)) {
         case SQLITE_INTEGER:
-                snprintf(buf, sizeof buf, "%lld", sqlite3_column_int64(st, i));
-                put_text(t, buf);
+                text_printf(t, "%lld", sqlite3_column_int64(st, i));
                 break;
-        case SQLITE_FLOAT: {
-                double v = sqlite3_column_double(st, i);
-                put_text(t, isfinite(v) ? format_double(v, buf) : "null");
+        case SQLITE_FLOAT:
+                text_json_number(t, sqlite3_column_double(st, i));
                 break;
-        }
         case SQLITE_TEXT:
-                put_string(t, (const char *)sqlite3_column_text(st, i), (size_t)sqlite3_column_bytes(st, i));
+                text_json_stringn(t, (const char *)sqlite3_column_text(st, i), (size_t)sqlite3_column_bytes(st, i));
                 break;
         case SQLITE_BLOB: {
                 const unsigned char *b = sqlite3_column_blob(st, i);
                 int n = sqlite3_column_bytes(st, i);
-                put(t, "\"", 1);
-                for (int k = 0; k < n; k++) {
-                        snprintf(buf, sizeof buf, "%02x", b[k]);
-                        put(t, buf, 2);
-                }
-                put(t, "\"", 1);
+                text_put(t, "\"");
+                for (int k = 0; k < n; k++)
+                        text_put(t, hash_hex(b + k, 1, buf));
+                text_put(t, "\"");
                 break;
         }
         default:
-                put_text(t, "null");
+                text_put(t, "null");
         }
 }
 
 static void put_row(struct text *t, sqlite3_stmt *st)
 {
-        put(t, "{", 1);
+        text_put(t, "{");
         for (int i = 0; i < sqlite3_column_count(st); i++) {
                 const char *name = sqlite3_column_name(st, i);
                 if (i > 0)
-                        put(t, ",", 1);
-                put_string(t, name, strlen(name));
-                put(t, ":", 1);
+                        text_put(t, ",");
+                text_json_string(t, name);
+                text_put(t, ":");
                 put_value(t, st, i);
         }
-        put(t, "}", 1);
+        text_put(t, "}");
 }
 
 /* A single reading statement with its parameters; *ret NULL on failure. */
@@ -210,19 +131,19 @@ int store_query_json(struct store *s, const char *sql, const struct store_param 
         int rc, r = prepare_query(s, sql, p, np, &st);
         if (r < 0)
                 return r;
-        put_text(&t, "[");
+        text_put(&t, "[");
         for (bool first = true; (rc = sqlite3_step(st)) == SQLITE_ROW; first = false) {
-                put_text(&t, first ? "" : ",\n");
+                text_put(&t, first ? "" : ",\n");
                 put_row(&t, st);
         }
-        put_text(&t, "]");
+        text_put(&t, "]");
         if (rc != SQLITE_DONE)
                 r = store_fail(s, rc, "query");
         else if (t.failed)
                 r = -ENOMEM;
         sqlite3_finalize(st);
         if (r < 0)
-                free(t.v);
+                text_free(&t);
         else
                 *ret_json = t.v;
         return r;

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/hash.h"
+
 static const char *const stmt_sql[STMT_COUNT_] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
     [STMT_COMMIT] = "COMMIT",
@@ -434,20 +436,10 @@ void store_rollback(struct store *s)
         memcpy(s->err, keep, sizeof keep);
 }
 
-static void hex32(const uint8_t *v, char *ret)
-{
-        static const char digit[] = "0123456789abcdef";
-        for (size_t i = 0; i < 32; i++) {
-                ret[2 * i] = digit[v[i] >> 4];
-                ret[2 * i + 1] = digit[v[i] & 15];
-        }
-        ret[64] = '\0';
-}
-
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *ret_run_id)
 {
-        char hash[65];
-        hex32(run->config_hash, hash);
+        char hash[2 * HASH_LEN + 1];
+        (void)hash_hex(run->config_hash, HASH_LEN, hash);
         int r = store_begin(s);
         if (r < 0)
                 return r;

@@ -34,7 +34,7 @@
 #define COOLPLANE_WEB_METRICS_H
 
 #include "agent/web/counters.h"
-#include "agent/web/text.h"
+#include "agent/base/text.h"
 #include "agent/web/view.h"
 
 /* c is brought up to date. v is fresh; nothing of the database when it cannot be read. */

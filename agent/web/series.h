@@ -12,7 +12,7 @@
 
 #include "agent/points/site.h"
 #include "agent/store/store.h"
-#include "agent/web/text.h"
+#include "agent/base/text.h"
 
 enum { SERIES_ROWS_MAX = 500, SERIES_HOURS_MAX = 168 };
 

@@ -21,7 +21,7 @@
 
 #include "agent/web/gatedoc.h"
 #include "agent/web/request.h"
-#include "agent/web/text.h"
+#include "agent/base/text.h"
 
 static void expect_text(void (*put)(struct text *t, const char *s), const char *in, const char *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-#include "agent/web/text.h"
+#include "agent/base/text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -66,8 +66,8 @@ void text_printf(struct text *t, const char *fmt, ...)
         va_end(again);
 }
 
-/* Length of the UTF-8 sequence at v (NUL-terminated), 0 if it is not valid. */
-static size_t utf8_len(const unsigned char *v)
+/* Length of the UTF-8 sequence that starts the n ≥ 1 bytes at v, 0 if it is not valid. */
+static size_t utf8_len(const unsigned char *v, size_t n)
 {
         size_t len = v[0] < 0x80                   ? 1
                      : v[0] >= 0xc2 && v[0] < 0xe0 ? 2
@@ -75,6 +75,8 @@ static size_t utf8_len(const unsigned char *v)
                      : v[0] >= 0xf0 && v[0] < 0xf5 ? 4
                                                    : 0;
 
+        if (len > n)
+                return 0;
         for (size_t i = 1; i < len; i++)
                 if ((v[i] & 0xc0) != 0x80)
                         return 0;
@@ -85,16 +87,17 @@ static size_t utf8_len(const unsigned char *v)
 }
 
 /* Walks s; `escape` writes the form of one ASCII byte and says whether it did. */
-static void put_utf8(struct text *t, const char *s, bool (*escape)(struct text *t, unsigned char c))
+static void put_utf8(struct text *t, const char *s, size_t n, bool (*escape)(struct text *t, unsigned char c))
 {
-        while (*s) {
-                size_t len = utf8_len((const unsigned char *)s);
+        while (n > 0) {
+                size_t len = utf8_len((const unsigned char *)s, n), step = len ? len : 1;
 
                 if (len == 0)
                         text_put(t, REPLACEMENT);
                 else if (len > 1 || !escape(t, (unsigned char)*s))
                         text_putn(t, s, len);
-                s += len ? len : 1;
+                s += step;
+                n -= step;
         }
 }
 
@@ -109,11 +112,26 @@ static bool escape_json(struct text *t, unsigned char c)
         return true;
 }
 
-void text_json_string(struct text *t, const char *s)
+void text_json_stringn(struct text *t, const char *s, size_t n)
 {
         text_put(t, "\"");
-        put_utf8(t, s, escape_json);
+        put_utf8(t, s, n, escape_json);
         text_put(t, "\"");
+}
+
+void text_json_string(struct text *t, const char *s)
+{
+        text_json_stringn(t, s, strlen(s));
+}
+
+void text_fput_json(FILE *f, const char *s)
+{
+        struct text t = {0};
+
+        text_json_string(&t, s);
+        if (!t.failed)
+                (void)fputs(t.v, f);
+        text_free(&t);
 }
 
 void text_json_number(struct text *t, double v)
@@ -136,7 +154,7 @@ static bool escape_label(struct text *t, unsigned char c)
 
 void text_label(struct text *t, const char *s)
 {
-        put_utf8(t, s, escape_label);
+        put_utf8(t, s, strlen(s), escape_label);
 }
 
 void text_prom_number(struct text *t, double v)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* A growing text and the escapes of what the console says: JSON and the Prometheus text format. Out of memory is
+/* A growing text and the escapes of what others read: JSON and the Prometheus text format. Out of memory is
  * remembered in `failed` and checked once, at the end. */
-#ifndef COOLPLANE_WEB_TEXT_H
-#define COOLPLANE_WEB_TEXT_H
+#ifndef COOLPLANE_BASE_TEXT_H
+#define COOLPLANE_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct text {
         char *v; /* NUL-terminated when not NULL */
@@ -21,6 +22,9 @@ void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(pri
 
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void text_json_string(struct text *t, const char *s);
+void text_json_stringn(struct text *t, const char *s, size_t n); /* NUL bytes inside are escaped */
+/* The same on a stream; nothing is written when memory runs out. */
+void text_fput_json(FILE *f, const char *s);
 /* A JSON number; NaN and infinities, which JSON has not, become null. */
 void text_json_number(struct text *t, double v);
 
