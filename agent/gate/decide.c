@@ -68,19 +68,6 @@ static void enter_mode(struct gate *g, enum gate_mode mode, const struct safety_
         g->status.mode = mode;
 }
 
-static void save_timers(struct gate *g)
-{
-        bool lost;
-
-        if (!g->timers)
-                return;
-        (void)safety_state_save(g->safety, g->snap.mono_s, g->timers, g->ntimers);
-        lost = store_put_state(g->a.store, "equipment", g->snap.t_ms, g->timers, g->ntimers * sizeof *g->timers) < 0;
-        if (lost && !g->timers_lost)
-                gate_event(g, 4, "gate", "equipment timers cannot be stored; a restart would not know them");
-        g->timers_lost = lost;
-}
-
 static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
                            const char *binding, int64_t *ret_id)
 {
@@ -118,7 +105,7 @@ static void finish_step(struct gate *g, int64_t mono_ms)
         g->status.total_power_w = g->total_power_w;
         g->status.last_cycle_t_ms = g->snap.t_ms;
         if (g->snap.slow_step) {
-                save_timers(g);
+                gate_memory_save(g);
                 gate_model_store(g, mono_ms);
         }
         g->step++;

@@ -40,6 +40,7 @@ static int create_arrays(struct gate *g)
 
         g->window_cap = g->structure->lag_max + g->span.window;
         g->window_y = calloc(g->window_cap * (l->ny + 1), sizeof(double));
+        g->window_seen = calloc(g->window_cap * (l->ny + 1), sizeof(double));
         g->window_u = calloc(g->window_cap * (l->nu + 1), sizeof(double));
         g->window_d = calloc(g->window_cap * (l->nd + 1), sizeof(double));
         g->age = calloc(l->ny + 1, sizeof *g->age);
@@ -47,13 +48,16 @@ static int create_arrays(struct gate *g)
         g->d_free = calloc(l->nd + 1, sizeof(double));
         g->d_hi = calloc(l->nd + 1, sizeof(double));
         g->d_change2 = calloc(l->nd + 1, sizeof(double));
+        g->d_steps = calloc(l->nd + 1, sizeof(double));
+        g->y_seen = calloc(l->ny + 1, sizeof(double));
         g->y_ok = calloc(l->ny + 1, 1);
         g->onoff = calloc(l->nu + 1, 1);
         g->u_fixed = calloc(l->nu + 1, 1);
         g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
-            !g->d_change2 || !g->y_ok || !g->onoff || !g->u_fixed || !g->fixed || !g->queue)
+            !g->d_change2 || !g->d_steps || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff || !g->u_fixed ||
+            !g->fixed || !g->queue)
                 return -ENOMEM;
         return 0;
 }
@@ -116,32 +120,6 @@ static int create_safety(struct gate *g)
         if (!g->safety_mem)
                 return -ENOMEM;
         return safety_create(g->safety_mem, size, &g->envelope.safety, g->model, &g->safety);
-}
-
-/* Equipment timers of the run before this one. */
-static int restore_timers(struct gate *g)
-{
-        int64_t t_ms;
-        size_t len, size;
-        int r;
-
-        if (!g->safety || !g->a.store)
-                return 0;
-        g->ntimers = safety_state_save(g->safety, 0, NULL, 0);
-        size = g->ntimers * sizeof *g->timers;
-        g->timers = malloc(size);
-        if (!g->timers)
-                return -ENOMEM;
-        r = store_get_state(g->a.store, "equipment", &t_ms, g->timers, size, &len);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0 || len != size) /* another site's, or an older build's: the library starts conservative */
-                gate_event(g, 4, "gate", "the equipment timers of the run before cannot be taken over");
-        if (r >= 0)
-                safety_state_restore(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0,
-                                     fmax(0, (double)(clk_t_ms(g->a.clk) - t_ms) / 1000.0), g->timers,
-                                     len / sizeof *g->timers);
-        return 0;
 }
 
 int gate_create(const struct gate_args *args, struct gate **ret)
@@ -209,7 +187,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         r = vm_inventory_create(g->layout, &g->vm);
         if (r < 0)
                 goto fail;
-        r = restore_timers(g);
+        r = gate_memory_restore(g);
         if (r < 0)
                 goto fail;
         gate_model_seed(g);
@@ -248,6 +226,9 @@ struct gate *gate_free(struct gate *g)
         free(g->d_free);
         free(g->d_hi);
         free(g->d_change2);
+        free(g->d_steps);
+        free(g->y_seen);
+        free(g->window_seen);
         free(g->y_ok);
         free(g->onoff);
         free(g->u_fixed);

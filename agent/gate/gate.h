@@ -28,7 +28,7 @@ struct gate_args {
         const char *run_mode;     /* "live", "shadow", "replay", "sim": a label in the run row */
         bool acting;              /* writes go out (live, sim); false: decisions are recorded only */
         bool decisions_only;      /* samples are not stored again (replay of a log that has them) */
-        int64_t explore_ms;       /* identification phase after start when no trained model is in the store */
+        int64_t explore_ms;       /* identification: ACTIVE time of all runs; anew when the last day teaches nothing */
         int (*publish_move)(void *ctx, const char *json); /* VM move requests: 0 or -Exxx; NULL = none */
         void *publish_ctx;
         /* Every event, as it happens, whether or not it can be stored: the program's log. NULL = none. */

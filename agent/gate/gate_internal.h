@@ -41,6 +41,7 @@ struct gate {
         /* history of the model, newest last; row r of u and d is in force from r to r + 1 */
         size_t window_cap, window_n;
         double *window_y, *window_u, *window_d;
+        double *window_seen, *y_seen; /* window_y and its newest row, NaN where the value was carried */
         int64_t last_row_t_ms;
         uint32_t *age; /* [ny] steps since the output's last good sample */
 
@@ -60,7 +61,7 @@ struct gate {
         struct safety_snapshot snap;
         double *u_confirmed, *d_free, *d_hi; /* d_hi: d_free and the VM moves under way */
         double *d_change2;                   /* [nd] mean square change over one horizon */
-        uint64_t d_rows;                     /* steps it was learned from */
+        double *d_steps;                     /* [nd] steps it was learned from, at most a day */
         uint8_t *y_ok, *onoff;
         uint8_t *u_fixed;         /* [nu] 1 = cannot be moved */
         struct gate_fixed *fixed; /* [nu] and why */
@@ -91,10 +92,13 @@ int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of an
 void gate_read_fixed(struct gate *g, int64_t t_ms, int64_t mono_ms);
 /* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */
 void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms);
+/* memory.c: what must survive a restart */
+void gate_memory_save(struct gate *g);
+int gate_memory_restore(struct gate *g); /* 0 or -ENOMEM */
 /* learn.c: the safety model, identified from the gate's own samples */
 int gate_model_create(struct gate *g);
-void gate_model_seed(struct gate *g);                       /* from the samples the gate stored in earlier runs */
-void gate_model_step(struct gate *g, const double *y_next); /* window → y_next, refit now and then */
+void gate_model_seed(struct gate *g); /* from the samples the gate stored in earlier runs */
+void gate_model_step(struct gate *g); /* window_seen → y_seen, refit now and then */
 void gate_model_store(struct gate *g, int64_t mono_ms);
 
 #endif

@@ -48,15 +48,15 @@ out:
         return r;
 }
 
-/* A reading carried for a while is fine for control, but a model learns only from what was really seen; the resampler
- * holds at most GATE_HOLD_STEPS and then gives NaN, which arx_add skips. */
-void gate_model_step(struct gate *g, const double *y_next)
+/* A reading carried for a while is fine for control, but a model learns only from what was really seen: a carried value
+ * says that nothing moved. */
+void gate_model_step(struct gate *g)
 {
-        struct arx_window w = {.n = g->window_n, .y = g->window_y, .u = g->window_u, .d = g->window_d};
+        struct arx_window w = {.n = g->window_n, .y = g->window_seen, .u = g->window_u, .d = g->window_d};
 
         if (g->window_n == 0)
                 return;
-        (void)arx_add(g->model, &w, y_next);
+        (void)arx_add(g->model, &w, g->y_seen);
         if (g->fit_countdown > 0)
                 g->fit_countdown--;
         if (g->fit_countdown == 0) {
@@ -88,6 +88,8 @@ void gate_model_seed(struct gate *g)
         dataset_free(ds);
         if (arx_fit(g->model, GATE_FIT_MIN) > 0)
                 g->store_models = true;
+        else
+                g->explored_ms = 0; /* what exploration taught is too old to be seen */
 }
 
 static int by_value(const void *a, const void *b)

@@ -32,7 +32,7 @@ static const char help[] =
     "                        when a device did not confirm)\n"
     "  --planner-user USER   user (name or number) the planner runs as; any other is refused (default: the gate's "
     "own)\n"
-    "  --explore DURATION    identification phase after the first live start (default 3h of plant time)\n"
+    "  --explore DURATION    identification phase: time in control, over all live runs (default 3h of plant time)\n"
     "  --time-scale X        plant time per real time; only for a simulated plant (default 1)\n"
     "  --time-origin W:P     real UTC ms W is plant time P ms (with --time-scale)\n"
     "  --debug               more log lines\n"

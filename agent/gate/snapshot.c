@@ -67,44 +67,60 @@ static void read_powers(struct gate *g, int64_t t_ms)
         g->chillers_on = total_all_known(&on);
 }
 
+static void push_row(double *rows, size_t n, size_t cap, size_t width, const double *row)
+{
+        if (n == cap)
+                memmove(rows, rows + width, --n * width * sizeof *rows);
+        memcpy(rows + n * width, row, width * sizeof *rows);
+}
+
 static void window_push(struct gate *g, const double *y, const double *u, const double *d)
 {
         const struct layout *l = g->layout;
 
-        if (g->window_n == g->window_cap) {
-                memmove(g->window_y, g->window_y + l->ny, (g->window_cap - 1) * l->ny * sizeof(double));
-                memmove(g->window_u, g->window_u + l->nu, (g->window_cap - 1) * l->nu * sizeof(double));
-                memmove(g->window_d, g->window_d + l->nd, (g->window_cap - 1) * l->nd * sizeof(double));
-                g->window_n--;
-        }
-        memcpy(g->window_y + g->window_n * l->ny, y, l->ny * sizeof(double));
-        memcpy(g->window_u + g->window_n * l->nu, u, l->nu * sizeof(double));
-        memcpy(g->window_d + g->window_n * l->nd, d, l->nd * sizeof(double));
-        g->window_n++;
+        push_row(g->window_y, g->window_n, g->window_cap, l->ny, y);
+        push_row(g->window_seen, g->window_n, g->window_cap, l->ny, g->y_seen);
+        push_row(g->window_u, g->window_n, g->window_cap, l->nu, u);
+        push_row(g->window_d, g->window_n, g->window_cap, l->nd, d);
+        if (g->window_n < g->window_cap)
+                g->window_n++;
 }
 
+/* Three standard deviations of what a disturbance may do over one horizon while nothing was seen of it yet: a share of
+ * a power, K of a temperature. */
+#define RISE_RACK 0.2
+#define RISE_ZONE 0.1
+#define RISE_K 1.0
+
 /* Upper bound of a disturbance over the horizon: now, plus three standard deviations of what it did over one horizon
- * so far (exponentially weighted over about a day of steps), and a floor until enough was seen. */
+ * so far (a mean over about a day of steps, in which the wide start value counts as an hour). A rating ends the rise of
+ * a power that is below it. */
 static double disturbance_hi(const struct gate *g, size_t k, double now)
 {
-        double rise, hi;
+        double start, hour = 1 / (24 * g->span.day_weight), hi;
+        const double max = g->envelope.d_max[k];
+        bool power = false;
 
+        if (!isfinite(now))
+                return max;
         switch ((enum d_kind)g->layout->d[k].kind) {
         case D_RACK_POWER:
         case D_ZONE_POWER:
-                rise = fmax(0.02 * now, 3 * sqrt(g->d_change2[k]));
+                power = true;
+                start = (g->layout->d[k].kind == D_RACK_POWER ? RISE_RACK : RISE_ZONE) * fabs(now);
                 break;
         case D_CHW_TEMP:
         case D_RAT:
         case D_MAT:
         case D_WETBULB:
         case D_OAT:
-                return now + fmax(0.2, 3 * sqrt(g->d_change2[k]));
+                start = RISE_K;
+                break;
         default:
-                rise = 0; /* ratios of equipment: what they do now */
+                return now; /* ratios of equipment: what they do now */
         }
-        hi = now + rise;
-        return fmin(hi, fmax(now, g->envelope.d_max[k]));
+        hi = now + sqrt((hour * start * start + g->d_steps[k] * 9 * g->d_change2[k]) / (hour + g->d_steps[k]));
+        return power && now <= max ? fmin(hi, max) : hi;
 }
 
 /* How much the disturbances move within one horizon: the window's span scaled up as a random walk would. */
@@ -115,13 +131,13 @@ static void learn_disturbances(struct gate *g)
 
         if (g->window_n < g->window_cap)
                 return;
-        g->d_rows++;
         for (size_t k = 0; k < l->nd; k++) {
                 double change = g->window_d[(g->window_n - 1) * l->nd + k] - g->window_d[k];
-                double weight = fmax(g->span.day_weight, 1.0 / (double)g->d_rows);
 
-                if (isfinite(change))
-                        g->d_change2[k] += weight * (scale * change * change - g->d_change2[k]);
+                if (!isfinite(change))
+                        continue;
+                g->d_steps[k] = fmin(g->d_steps[k] + 1, 1 / g->span.day_weight);
+                g->d_change2[k] += (scale * change * change - g->d_change2[k]) / g->d_steps[k];
         }
 }
 
@@ -212,6 +228,8 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         (void)gate_flush(g);
         memset(msg, 0, sizeof *msg);
         resampler_row(g->resampler, t_ms, y, u, d, g->age);
+        for (size_t i = 0; i < l->ny; i++)
+                g->y_seen[i] = g->age[i] == 0 ? y[i] : (double)NAN;
         continuous = g->last_row_t_ms >= 0 && t_ms - g->last_row_t_ms < 2 * g->a.site->fast_step_ms &&
                      t_ms - g->last_row_t_ms > g->a.site->fast_step_ms / 2;
         if (!continuous)
@@ -220,7 +238,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
                 /* what was in force since the last step is known only now */
                 memcpy(g->window_u + (g->window_n - 1) * l->nu, u, l->nu * sizeof(double));
                 memcpy(g->window_d + (g->window_n - 1) * l->nd, d, l->nd * sizeof(double));
-                gate_model_step(g, y);
+                gate_model_step(g);
         }
         window_push(g, y, u, d);
         g->last_row_t_ms = t_ms;
@@ -234,7 +252,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         vm_inventory_load(g->vm, t_ms, g->d_free, g->d_hi);
         read_powers(g, t_ms);
 
-        if (g->last_step_mono_ms > 0 && g->status.exploring)
+        if (g->last_step_mono_ms > 0 && g->status.exploring && g->status.mode == GATE_ACTIVE)
                 g->explored_ms += mono_ms - g->last_step_mono_ms;
         g->last_step_mono_ms = mono_ms;
         g->status.exploring = g->a.acting && g->explored_ms < g->a.explore_ms && !g->handback;

@@ -111,14 +111,15 @@ static uint32_t age_of(const struct resampler *r, const struct slot *w, int64_t 
 
 static double close_slot(const struct resampler *r, struct slot *w, int64_t t_ms, uint32_t *ret_age)
 {
-        if (w->n > 0) {
+        bool sampled = w->n > 0;
+        if (sampled) {
                 w->value = w->sum / w->n;
                 w->sum = 0;
                 w->n = 0;
         }
         uint32_t age = age_of(r, w, t_ms);
-        if (ret_age)
-                *ret_age = age;
+        if (ret_age) /* a sample at the very edge was of the step before */
+                *ret_age = !sampled && age == 0 ? 1 : age;
         return w->any && (w->last_wins || age <= r->hold) ? w->value : (double)NAN;
 }
 
@@ -160,6 +161,7 @@ static void forget(struct resampler *r)
 struct loading {
         struct resampler *r;
         struct dataset *d;
+        uint32_t *age; /* [ny] */
         size_t cap;
         bool started, new_segment;
         int64_t step; /* index (t_ms / step_ms, rounded down) of the open step */
@@ -198,7 +200,10 @@ static int emit(struct loading *w, int64_t step)
         d->t_ms[d->n] = step * w->r->step_ms;
         d->segment_start[d->n] = w->new_segment;
         resampler_row(w->r, (step + 1) * w->r->step_ms, &d->y[d->n * d->ny], &d->u[d->n * d->nu], &d->d[d->n * d->nd],
-                      NULL);
+                      w->age);
+        for (size_t i = 0; i < d->ny; i++)
+                if (w->age[i] > 0)
+                        d->y[d->n * d->ny + i] = (double)NAN;
         w->new_segment = false;
         d->n++;
         return 0;
@@ -239,11 +244,16 @@ int dataset_load(struct store *s, const struct layout *l, int64_t from_ms, int64
                 w.d->nu = l->nu;
                 w.d->ny = l->ny;
                 w.d->nd = l->nd;
+                w.age = calloc(l->ny + 1, sizeof *w.age);
+                r = w.age ? 0 : -ENOMEM;
+        }
+        if (r == 0) {
                 r = store_read_samples(s, from_ms, to_ms, load_batch, &w);
         }
         if (r == 0 && w.started)
                 r = emit(&w, w.step);
         resampler_free(w.r);
+        free(w.age);
         if (r < 0)
                 dataset_free(w.d);
         else

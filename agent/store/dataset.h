@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * A stretch of history resampled to the control step in the site's layout: rows at t0 + k·step, each value the mean of
- * the good samples of that step (setpoints and on/off: the last), else held for at most `hold` steps, else NaN.
+ * the good samples of that step (setpoints and on/off: the last). A step without a sample is NaN for outputs, which a
+ * model learns from and is judged by; disturbances are held for at most `hold` steps.
  * Gaps between separate days stay gaps (NaN rows are not created for gaps longer than 10 steps: a new segment starts).
  * Steps begin at multiples of the step since the epoch. Setpoints are carried without limit inside a segment.
  *

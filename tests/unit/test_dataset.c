@@ -96,13 +96,16 @@ static void test_hold(void **state)
 {
         struct ctx *c = *state;
         add(c, 0, T0, 20);
+        add(c, 7, T0, 27);
         for (int k = 0; k < 6; k++)
                 add(c, 2, T0 + k * STEP, 14);
         for (size_t hold = 0; hold < 4; hold++) {
                 struct dataset *d = load(c, hold);
                 assert_int_equal(d->n, 6);
-                for (size_t k = 0; k < 6; k++)
-                        assert_int_equal(isnan(d->y[2 * k]), k > hold);
+                for (size_t k = 0; k < 6; k++) {
+                        assert_int_equal(isnan(d->y[2 * k]), k > 0); /* an output is what was seen */
+                        assert_int_equal(isnan(d->d[4 * k + 3]), k > hold);
+                }
                 dataset_free(d);
         }
 }
@@ -154,6 +157,7 @@ static void test_segments(void **state)
         struct ctx *c = *state;
         add(c, 0, T0, 20);
         add(c, 3, T0, 18);
+        add(c, 7, T0, 27);
         add(c, 0, T0 + 11 * STEP, 21); /* ten empty steps: rows of NaN */
         add(c, 0, T0 + 23 * STEP, 22); /* eleven: a new segment */
         add(c, 0, T0 + 24 * STEP, 23);
@@ -161,7 +165,7 @@ static void test_segments(void **state)
         assert_int_equal(d->n, 12 + 2);
         for (size_t k = 0; k < d->n; k++)
                 assert_int_equal(d->segment_start[k], k == 0 || k == 12);
-        assert_true(!isnan(d->y[2 * 1]) && isnan(d->y[2 * 2]));
+        assert_true(!isnan(d->d[4 * 1 + 3]) && isnan(d->d[4 * 2 + 3]));
         assert_int_equal(d->t_ms[12], T0 + 23 * STEP);
         assert_number(d->u[2 * 11], 18);
         assert_true(isnan(d->u[2 * 12])); /* nothing is carried over a gap */
@@ -217,7 +221,7 @@ static void test_age(void **state)
         resampler_free(r);
 }
 
-/* The stream and the loaded stretch are the same thing. */
+/* The stream and the loaded stretch are the same thing, but for the outputs that the stream carries and tells so. */
 static void test_stream_equals_load(void **state)
 {
         struct ctx *c = *state;
@@ -244,11 +248,16 @@ static void test_stream_equals_load(void **state)
         size_t at = 0;
         for (size_t k = 0; k < ds->n; k++) {
                 double y[2], u[2], d[4];
+                uint32_t age[2];
                 assert_int_equal(ds->segment_start[k], k == 0);
                 for (; at < n && all[at].t_ms < ds->t_ms[k] + STEP; at++)
                         resampler_push(r, &all[at]);
-                resampler_row(r, ds->t_ms[k] + STEP, y, u, d, NULL);
-                assert_memory_equal(y, &ds->y[k * 2], sizeof y);
+                resampler_row(r, ds->t_ms[k] + STEP, y, u, d, age);
+                for (size_t i = 0; i < 2; i++)
+                        if (age[i] == 0)
+                                assert_number(y[i], ds->y[k * 2 + i]);
+                        else
+                                assert_true(isnan(ds->y[k * 2 + i]));
                 assert_memory_equal(u, &ds->u[k * 2], sizeof u);
                 assert_memory_equal(d, &ds->d[k * 4], sizeof d);
         }

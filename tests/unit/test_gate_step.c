@@ -63,11 +63,185 @@ static void test_unmetered_racks_count_by_rating(void **state)
         rig_free(r);
 }
 
+static size_t d_of(const struct rig *r, int kind, const char *equipment)
+{
+        const struct layout *l = r->gate->layout;
+
+        for (size_t k = 0; k < l->nd; k++)
+                if (l->d[k].kind == kind &&
+                    (!equipment || strcmp(r->site->equipment[l->d[k].equipment].name, equipment) == 0))
+                        return k;
+        fail();
+        return 0;
+}
+
+static double rise(const struct rig *r, size_t k)
+{
+        return r->gate->d_free[k] - r->step.d[k];
+}
+
+static void steps(struct rig *r, int n)
+{
+        struct ipc_proposal p;
+
+        for (int i = 0; i < n; i++) {
+                advance(r, ROLE_NONE);
+                proposal(r, &p);
+                gate_step_end(r->gate, &p, false);
+                finish_writes(r, WRITE_ACCEPTED);
+        }
+}
+
+static void test_bounds_start_wide_and_end_at_a_rating(void **state)
+{
+        struct rig *r = rig_new(true);
+        size_t rack = d_of(r, D_RACK_POWER, "row1"), zone = d_of(r, D_ZONE_POWER, NULL),
+               ret = d_of(r, D_RAT, "crac-east");
+        double early;
+
+        (void)state;
+        steps(r, 1);
+        assert_true(fabs(rise(r, rack) - 800) < 1e-6); /* a fifth of 4 kW */
+        assert_true(fabs(rise(r, zone) - 2000) < 1e-6);
+        assert_true(fabs(rise(r, ret) - 1.0) < 1e-9);
+        steps(r, 400);
+        early = rise(r, rack);
+        assert_true(early < 800 && early > 400); /* a quiet hour halves the variance */
+        r->value[r->gate->layout->d[rack].point] = 7990; /* rated 8 kW */
+        steps(r, 1);
+        assert_true(fabs(r->gate->d_free[rack] - 8000) < 1e-6);
+        r->value[r->gate->layout->d[rack].point] = 9000; /* the rating was wrong: no cap */
+        steps(r, 1);
+        assert_true(rise(r, rack) > 200);
+        rig_free(r);
+}
+
+static void test_unrated_rack_rises(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        size_t rack;
+
+        (void)state;
+        assert_non_null(r);
+        rig_open(r);
+        for (size_t i = 0; i < r->site->nequipment; i++)
+                r->site->equipment[i].power_w = (double)NAN;
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_RACK_POWER)
+                        r->value[i] = 35000;
+        rig_start(r, true, 0);
+        rack = d_of(r, D_RACK_POWER, "row1");
+        steps(r, 1);
+        assert_true(fabs(rise(r, rack) - 7000) < 1e-6);
+        rig_free(r);
+}
+
+/* Inlets that report every third step: a model that took the carried readings would learn that nothing moves. */
+static void test_carried_readings_teach_nothing(void **state)
+{
+        struct rig *r = rig_new(true);
+        const struct layout *l = r->gate->layout;
+        struct arx_row_info info;
+
+        (void)state;
+        for (int i = 0; i < 150; i++)
+                step_with_silence(r, ROLE_INLET_TEMP, i % 3 ? 0 : 1000);
+        for (size_t i = 0; i < l->ny; i++) {
+                arx_row_info(r->gate->model, i, &info);
+                if (l->y[i].kind == Y_INLET)
+                        assert_int_equal(info.samples, 0);
+                else
+                        assert_true(info.samples > 100);
+        }
+        for (int i = 0; i < 30; i++)
+                step_with_silence(r, ROLE_NONE, 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_int_equal(l->y[0].kind, Y_INLET);
+        assert_in_range(info.samples, 28, 30);
+        rig_free(r);
+}
+
+static void restart(struct rig *r, const char *db, int64_t explore_ms)
+{
+        char why[256];
+
+        if (r->gate) {
+                r->gate = gate_free(r->gate);
+                r->store = store_close(r->store);
+                clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 600000);
+        }
+        assert_int_equal(store_open(db, STORE_WRITE, &r->store, why), 0);
+        rig_start(r, true, explore_ms);
+}
+
+static void test_restart_keeps_what_was_learned(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        char dir[] = "/tmp/coolplane-gate-step.XXXXXX", db[64], command[96];
+        double before;
+        int64_t explored;
+        size_t rack;
+
+        (void)state;
+        assert_non_null(r);
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(db, sizeof db, "%s/t.db", dir);
+        rig_open(r);
+        restart(r, db, 20 * 60000);
+        rack = d_of(r, D_RACK_POWER, "row1");
+        steps(r, 90);
+        assert_true(status(r).exploring);
+        explored = r->gate->explored_ms;
+        assert_true(explored > 0);
+        before = r->gate->d_change2[rack] + r->gate->d_steps[rack];
+        assert_true(before > 60);
+        restart(r, db, 20 * 60000);
+        assert_true(r->gate->explored_ms > explored - 70000 && r->gate->explored_ms <= explored);
+        assert_true(r->gate->d_steps[rack] > 60);
+        for (int i = 0; i < 90 && (i == 0 || status(r).exploring); i++)
+                steps(r, 1);
+        assert_false(status(r).exploring); /* 20 min in all, not 20 min more */
+        restart(r, db, 20 * 60000);
+        steps(r, 20);
+        assert_false(status(r).exploring);
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + INT64_C(3) * 24 * 3600 * 1000);
+        steps(r, 1);
+        restart(r, db, 20 * 60000); /* the last day holds one step: nothing is known, exploration begins anew */
+        steps(r, 1);
+        assert_true(status(r).exploring);
+        rig_free(r);
+        (void)snprintf(command, sizeof command, "rm -r %s", dir);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
+}
+
+static void test_exploration_counts_time_in_control(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+
+        (void)state;
+        assert_non_null(r);
+        rig_open(r);
+        rig_start(r, true, 60 * 60000);
+        for (int i = 0; i < 60; i++)
+                step_with_silence(r, ROLE_NONE, 0); /* no planner: HOLD, then FALLBACK */
+        assert_true(status(r).mode != GATE_ACTIVE);
+        assert_int_equal(r->gate->explored_ms, 0);
+        steps(r, 100);
+        assert_int_equal(status(r).mode, GATE_ACTIVE);
+        assert_true(r->gate->explored_ms > 0 && r->gate->explored_ms < 100 * STEP_MS);
+        rig_free(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_half_the_racks_silent_is_an_unknown_load),
             cmocka_unit_test(test_unmetered_racks_count_by_rating),
+            cmocka_unit_test(test_bounds_start_wide_and_end_at_a_rating),
+            cmocka_unit_test(test_unrated_rack_rises),
+            cmocka_unit_test(test_carried_readings_teach_nothing),
+            cmocka_unit_test(test_restart_keeps_what_was_learned),
+            cmocka_unit_test(test_exploration_counts_time_in_control),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* What the gate remembers over a restart: equipment timers, how long it has explored, how far disturbances move. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/gate/gate_internal.h"
+
+/* Disturbances are remembered by index, so only for the configuration they were learned under. */
+static size_t disturbances_size(const struct gate *g)
+{
+        return sizeof g->a.site->hash + 2 * g->layout->nd * sizeof(double);
+}
+
+static void save_disturbances(struct gate *g)
+{
+        size_t hash = sizeof g->a.site->hash, n = g->layout->nd * sizeof(double);
+        uint8_t *buf = malloc(disturbances_size(g));
+
+        if (!buf)
+                return;
+        memcpy(buf, g->a.site->hash, hash);
+        memcpy(buf + hash, g->d_change2, n);
+        memcpy(buf + hash + n, g->d_steps, n);
+        (void)store_put_state(g->a.store, "disturbances", g->snap.t_ms, buf, disturbances_size(g));
+        free(buf);
+}
+
+static void restore_disturbances(struct gate *g)
+{
+        size_t hash = sizeof g->a.site->hash, n = g->layout->nd * sizeof(double), size = disturbances_size(g), len;
+        uint8_t *buf = malloc(size);
+        int64_t t_ms;
+
+        if (buf && store_get_state(g->a.store, "disturbances", &t_ms, buf, size, &len) >= 0 && len == size &&
+            memcmp(buf, g->a.site->hash, hash) == 0) {
+                memcpy(g->d_change2, buf + hash, n);
+                memcpy(g->d_steps, buf + hash + n, n);
+                for (size_t k = 0; k < g->layout->nd; k++)
+                        if (!(g->d_change2[k] >= 0 && g->d_change2[k] < 1e18 && g->d_steps[k] >= 0 &&
+                              g->d_steps[k] < 1e9))
+                                g->d_change2[k] = g->d_steps[k] = 0;
+        }
+        free(buf);
+}
+
+static void save_timers(struct gate *g)
+{
+        bool lost;
+
+        if (!g->timers)
+                return;
+        (void)safety_state_save(g->safety, g->snap.mono_s, g->timers, g->ntimers);
+        lost = store_put_state(g->a.store, "equipment", g->snap.t_ms, g->timers, g->ntimers * sizeof *g->timers) < 0;
+        if (lost && !g->timers_lost)
+                gate_event(g, 4, "gate", "equipment timers cannot be stored; a restart would not know them");
+        g->timers_lost = lost;
+}
+
+/* Equipment timers of the run before this one. */
+static int restore_timers(struct gate *g)
+{
+        int64_t t_ms;
+        size_t len, size;
+        int r;
+
+        if (!g->safety || !g->a.store)
+                return 0;
+        g->ntimers = safety_state_save(g->safety, 0, NULL, 0);
+        size = g->ntimers * sizeof *g->timers;
+        g->timers = malloc(size);
+        if (!g->timers)
+                return -ENOMEM;
+        r = store_get_state(g->a.store, "equipment", &t_ms, g->timers, size, &len);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 || len != size) /* another site's, or an older build's: the library starts conservative */
+                gate_event(g, 4, "gate", "the equipment timers of the run before cannot be taken over");
+        if (r >= 0)
+                safety_state_restore(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0,
+                                     fmax(0, (double)(clk_t_ms(g->a.clk) - t_ms) / 1000.0), g->timers,
+                                     len / sizeof *g->timers);
+        return 0;
+}
+
+void gate_memory_save(struct gate *g)
+{
+        save_timers(g);
+        if (!g->a.store || !g->a.acting)
+                return;
+        (void)store_put_state(g->a.store, "explored", g->snap.t_ms, &g->explored_ms, sizeof g->explored_ms);
+        save_disturbances(g);
+}
+
+int gate_memory_restore(struct gate *g)
+{
+        int64_t t_ms, explored_ms;
+        size_t len;
+
+        if (!g->a.store)
+                return 0;
+        if (store_get_state(g->a.store, "explored", &t_ms, &explored_ms, sizeof explored_ms, &len) >= 0 &&
+            len == sizeof explored_ms && explored_ms >= 0)
+                g->explored_ms = explored_ms;
+        restore_disturbances(g);
+        return restore_timers(g);
+}
