@@ -153,8 +153,11 @@ static void dark_rooms(struct safety *s, const struct safety_snapshot *snap)
 {
         fallback_action(s, snap, false, s->start);
         for (size_t j = 0; j < s->env.nu; j++) {
-                if (s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].dark)
-                        s->want[j] = s->start[j];
+                if (s->u_group[j] == SAFETY_NO_GROUP || !s->group[s->u_group[j]].dark)
+                        continue;
+                if (s->decision.kind == DECISION_HOLD && s->want[j] != s->start[j])
+                        s->decision.kind = DECISION_PROJECT; /* the reason follows from the blind room */
+                s->want[j] = s->start[j];
         }
 }
 

@@ -335,6 +335,26 @@ static void test_total_loss_of_readings(void **state)
         rig_close(&r);
 }
 
+/* No proposal ever: the reason stays that, as long as nothing more serious changes what the plant has. */
+static void test_first_decision_without_a_proposal(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.w = 2; /* nothing can be certified */
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        r.p.present = false;
+        expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
+        assert_true(rig_action(&r.s->decision)[0] == 18);
+        rig_create(&r);
+        r.confirmed[0] = 20; /* warmer than the plant on its own: goes back, and says why */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        assert_true(rig_action(&r.s->decision)[0] < 20);
+        rig_close(&r);
+}
+
 /* One room of several goes dark: it goes to local setpoints at once and colder, the others go on. */
 static void test_a_dark_room(void **state)
 {
@@ -355,7 +375,7 @@ static void test_a_dark_room(void **state)
         assert_true(rig_action(&r.s->decision)[0] == 18 && near(rig_action(&r.s->decision)[4], 20.2));
         r.p.present = false;
         r.confirmed[0] = 18;
-        (void)rig_decide(&r);
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR); /* not a hold */
         assert_true(rig_action(&r.s->decision)[0] == 17.5);
         assert_true(decision_certificate(&r.s->decision)->verified);
         rig_close(&r);
@@ -837,6 +857,7 @@ int main(void)
             cmocka_unit_test(test_many_bad_readings),
             cmocka_unit_test(test_total_loss_of_readings),
             cmocka_unit_test(test_a_dark_room),
+            cmocka_unit_test(test_first_decision_without_a_proposal),
             cmocka_unit_test(test_share_of_bad_readings),
             cmocka_unit_test(test_hold_is_certified),
             cmocka_unit_test(test_fallback_trims_and_responds),
