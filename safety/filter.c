@@ -328,7 +328,8 @@ static void next_phase(struct safety *s, const struct safety_snapshot *snap, siz
 }
 
 /* Setpoints that drive a disturbance serve several groups, so they are decided first: warmer only where every group
- * that reads them stays certified, with the reserve, on what the plant has. */
+ * that reads them stays certified, with the reserve, on what the plant has; without that at most to the nominal action,
+ * and only where readings are comfortable. */
 static void certify_drivers(struct safety *s, const struct safety_snapshot *snap, enum decision_reason *why,
                             int *binding)
 {
@@ -350,15 +351,16 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
                 if (u->drives_d == SAFETY_NO_D || !(s->clip[j] > s->base[j]))
                         continue;
                 for (size_t g = 0; g < s->ngroup; g++) {
-                        if (!tighten_reads(s, g, j) ||
-                            (tighten_judge(s, g) && !s->group[g].blind && s->group[g].margin >= s->env.reserve))
+                        const struct group *p = &s->group[g];
+                        double most = p->comfortable && !p->blind ? fmax(s->base[j], u->nominal) : s->base[j];
+                        if (!tighten_reads(s, g, j) || s->clip[j] <= most ||
+                            (tighten_judge(s, g) && !p->blind && p->margin >= s->env.reserve))
                                 continue;
-                        s->clip[j] = limits_quantise(u, s->base[j], s->base[j]);
+                        s->clip[j] = limits_quantise(u, most, s->base[j]);
                         if (*why == DR_ACCEPTED) {
                                 *why = DR_WORST_CASE;
                                 *binding = (int)j;
                         }
-                        break;
                 }
         }
 }

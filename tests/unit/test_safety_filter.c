@@ -808,6 +808,14 @@ static void test_water_is_certified_through_what_it_drives(void **state)
         assert_true(rig_action(&r.s->decision)[8] == 8);
         assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 8);
         assert_true(decision_certificate(&r.s->decision)->verified);
+        r.prop[8] = 36;
+        r.confirmed[8] = 7; /* colder than the plant on its own: back to that, as long as readings are comfortable */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        set_inlets(&r, 26.8);
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[8] == 7);
+        rig_settle(&r, 22, 0.6);
         r.prop[8] = 12;
         r.y_ok[0] = COND_STALE; /* one room cannot be certified at all */
         (void)rig_decide(&r);
