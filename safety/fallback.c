@@ -8,7 +8,7 @@
  *            on its own where that cools more;
  *   respond  at the soft limit one rate a step toward full cooling, and one more for every K above it; all units on
  *            from two on. Slow variables on the slow step;
- *   full     within 1 K of the hard limit, or at a certified lower limit: full cooling at once.
+ *   full     within 1 K of the hard limit: full cooling at once.
  * Where more than SAFETY_BAD_MAX of the readings are missing: at least what the plant runs on its own, at once, and one
  * rate more a step.
  */
@@ -23,11 +23,9 @@ struct demand {
         bool blind;
 };
 
-static double demand_of(const struct safety *s, const struct safety_y *c, double y)
+static double demand_of(const struct safety_y *c, double y)
 {
         double hard = isnan(c->hi) ? c->trip : c->hi, soft = isnan(c->hi) ? hard : hard - c->soft_k;
-        if (s->row_lo[c - s->env.cert] && y <= c->lo)
-                return DEMAND_FULL;
         if (y >= hard - SAFETY_NEAR)
                 return DEMAND_FULL;
         if (y >= soft)
@@ -47,7 +45,7 @@ static struct demand demand_of_group(const struct safety *s, const struct safety
                         continue;
                 n++;
                 if (interlock_reading(&s->env, snap, c->row, &y) == COND_TRUE)
-                        worst.rates = fmax(worst.rates, demand_of(s, c, y));
+                        worst.rates = fmax(worst.rates, demand_of(c, y));
                 else
                         lost++;
         }

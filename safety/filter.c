@@ -48,7 +48,6 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         s->group = take(a, ny, sizeof(struct group));
         s->row_group = take(a, ny, sizeof(size_t));
         s->u_group = take(a, nu, sizeof(size_t));
-        s->row_lo = take(a, e->ncert, sizeof(int8_t));
         s->equip = take(a, nu, sizeof(struct equipment));
         s->lock.trip_count = take(a, e->ncert, sizeof(unsigned));
         s->base = take(a, nu, sizeof(double));
@@ -62,7 +61,6 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         s->u_future = take(a, n * nu, sizeof(double));
         s->d_future = take(a, n * e->nd, sizeof(double));
         s->y_up = take(a, n * ny, sizeof(double));
-        s->y_lo = take(a, n * ny, sizeof(double));
         s->box = take(a, ny, sizeof(double));
         s->syn_y = take(a, lag * ny, sizeof(double));
         s->syn_u = take(a, lag * nu, sizeof(double));

@@ -104,7 +104,6 @@ struct safety {
         size_t lag_max, ngroup;
         struct group *group;
         size_t *row_group, *u_group;  /* [ny], [nu]; SAFETY_NO_GROUP = no certified output depends on it */
-        int8_t *row_lo;               /* [ncert] lo is certifiable */
         struct safety_u *now_u;       /* [nu] env.u of this step: a fixed variable's box is its present value */
         const struct safety_u *own_u; /* [nu] the validated copy */
         double *fixed_at;             /* [nu] where a variable is that cannot be moved now, NaN = it can */
@@ -112,7 +111,7 @@ struct safety {
         struct interlock lock;
         double *base, *want, *clip, *start, *end, *act, *last; /* [nu] */
         double *u_future, *d_future;                           /* [N × nu], [N × nd] */
-        double *y_up, *y_lo;                                   /* [N × ny] */
+        double *y_up;                                          /* [N × ny] */
         double *box;                                           /* [ny] terminal box, upper */
         double *syn_y, *syn_u, *syn_d; /* [lag_max × …] constant window of the terminal set */
         uint8_t *active, *row_bad;     /* [ny] */

@@ -97,10 +97,8 @@ static const char *check_cert(const struct safety_envelope *e, size_t i)
                 if (e->cert[k].row == c->row)
                         return "cert.row";
         }
-        if (isinf(c->hi) || (isnan(c->hi) && isnan(c->lo) && isnan(c->trip)))
+        if (isinf(c->hi) || (isnan(c->hi) && isnan(c->trip)))
                 return "cert.hi";
-        if (isinf(c->lo) || c->lo >= c->hi)
-                return "cert.lo";
         if (isinf(c->trip) || c->trip < c->hi)
                 return "cert.trip";
         if (!(c->soft_k >= 0 && c->soft_k < 1000))

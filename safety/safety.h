@@ -59,11 +59,10 @@ struct safety_u {
         double min_on_s, min_off_s, max_starts_per_h; /* 1 … 16 starts in any sliding hour */
 };
 
-/* One certified output: arx row → limit. hi = NaN: not certified upward. lo is certified only for an output that more
- * cooling raises (differential pressure); for a temperature the backup itself is what lowers it, and lo is ignored. */
+/* One certified output: arx row → limit. Upper limits only. */
 struct safety_y {
         size_t row;    /* output index in the arx structure */
-        double hi, lo; /* hard limits for the worst case; NaN = none */
+        double hi;     /* hard limit for the worst case; NaN = not certified, trip only */
         double trip;   /* measured value at which full cooling is ordered at once; NaN = none */
         double soft_k; /* ≥ 0: above hi − soft_k the fallback responds and the nominal action is not taken as safe */
 };

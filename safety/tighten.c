@@ -38,22 +38,6 @@ static void closure(struct safety *s, const struct arx_structure *st)
         }
 }
 
-/* A lower limit can be held by the backup only when more cooling raises the output. */
-static bool lo_certifiable(const struct safety *s, const struct arx_structure *st, size_t i)
-{
-        bool raises = false;
-        if (isnan(s->env.cert[i].lo))
-                return false;
-        for (size_t k = st->row_start[s->env.cert[i].row]; k < st->row_start[s->env.cert[i].row + 1]; k++) {
-                const struct arx_term *t = &st->term[k];
-                int dir = t->src == ARX_SRC_U ? s->env.u[t->index].safe_dir : 0;
-                if (dir != 0 && t->sign * dir <= 0)
-                        return false;
-                raises = raises || dir != 0;
-        }
-        return raises;
-}
-
 /* Gives both ends of a term the smaller label; true when one changed. */
 static bool join(size_t *a, size_t *b)
 {
@@ -96,8 +80,6 @@ void tighten_groups(struct safety *s)
                         s->u_group[j] = s->u_group[j] == i ? s->ngroup : s->u_group[j];
                 s->ngroup++;
         }
-        for (size_t i = 0; i < s->env.ncert; i++)
-                s->row_lo[i] = lo_certifiable(s, st, i);
 }
 
 /* Synthetic window: every row the backup in force and d_max; units that are not confirmed running count as off. */
@@ -198,10 +180,6 @@ void tighten_model(struct safety *s)
                 if (s->active[i] && !box_possible(s, st, i))
                         s->group[s->row_group[i]].invariant = false;
         }
-        for (size_t i = 0; i < s->env.ncert; i++) { /* no terminal box for lower limits: horizon only */
-                if (s->row_lo[i])
-                        s->group[s->row_group[s->env.cert[i].row]].invariant = false;
-        }
         box_upper(s);
 }
 
@@ -236,7 +214,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                 if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE)
                         continue;
                 s->group[s->row_group[c->row]].dark = false;
-                if (y > c->hi - c->soft_k - SAFETY_COMFORT || (s->row_lo[i] && y < c->lo))
+                if (y > c->hi - c->soft_k - SAFETY_COMFORT)
                         s->group[s->row_group[c->row]].comfortable = false;
         }
 }
@@ -257,7 +235,6 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
                      bool all)
 {
         const size_t nu = s->env.nu, nd = s->env.nd, n = s->env.horizon;
-        bool lower = false;
         for (size_t k = 0; k < n && nd > 0; k++)
                 memcpy(s->d_future + k * nd, d_hi, nd * sizeof(double));
         for (size_t j = 0; j < nu; j++) {
@@ -283,10 +260,6 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
         for (size_t i = 0; i < s->env.ny; i++)
                 s->active[i] = s->row_group[i] != SAFETY_NO_GROUP && (all || !s->group[s->row_group[i]].decided);
         arx_worst(s->model, &snap->window, n, s->u_future, s->d_future, 1, s->active, s->arx_work, s->y_up);
-        for (size_t i = 0; i < s->env.ncert; i++)
-                lower = lower || (s->row_lo[i] && s->active[s->env.cert[i].row]);
-        if (lower)
-                arx_worst(s->model, &snap->window, n, s->u_future, s->d_future, -1, s->active, s->arx_work, s->y_lo);
 }
 
 /* Least margin of certified row i over the horizon; NaN when the rollout could not be computed. */
@@ -295,11 +268,10 @@ static double row_margin(const struct safety *s, size_t i)
         const struct safety_y *c = &s->env.cert[i];
         double least = (double)INFINITY;
         for (size_t k = 0; k < s->env.horizon; k++) {
-                double up = isnan(c->hi) ? (double)INFINITY : c->hi - s->y_up[k * s->env.ny + c->row];
-                double dn = s->row_lo[i] ? s->y_lo[k * s->env.ny + c->row] - c->lo : (double)INFINITY;
-                if (isnan(up) || isnan(dn))
+                double up = c->hi - s->y_up[k * s->env.ny + c->row];
+                if (isnan(up))
                         return (double)NAN;
-                least = fmin(least, fmin(up, dn));
+                least = fmin(least, up);
         }
         return least;
 }
@@ -339,7 +311,7 @@ bool tighten_judge(struct safety *s, size_t g)
         p->binding = -1;
         for (size_t i = 0; i < s->env.ncert; i++) {
                 double m;
-                if (s->row_group[s->env.cert[i].row] != g || (isnan(s->env.cert[i].hi) && !s->row_lo[i]))
+                if (s->row_group[s->env.cert[i].row] != g || isnan(s->env.cert[i].hi))
                         continue;
                 m = row_margin(s, i);
                 if (p->blind && (isnan(m) || s->row_bad[s->env.cert[i].row]))

@@ -318,10 +318,10 @@ static bool recent(const struct verifier *v, const struct arx_window *w, size_t 
         return count > 0;
 }
 
-/* Largest dir·y of the row after one step of act, over the model set and the noise; `from_recent`: counted from the
+/* Largest y of the row after one step of act, over the model set and the noise; `from_recent`: counted from the
  * mean of the transitions just seen, which every model of the set explains up to w_bar. */
 static double one_step_bound(const struct verifier *v, const struct safety_snapshot *snap, size_t row,
-                             const double *act, int dir, bool from_recent)
+                             const double *act, bool from_recent)
 {
         const struct arx_structure *st = arx_structure(v->model);
         const double *theta, *lo, *hi;
@@ -335,7 +335,7 @@ static double one_step_bound(const struct verifier *v, const struct safety_snaps
                 return (double)NAN;
         for (size_t k = st->row_start[row]; k < st->row_start[row + 1]; k++) {
                 size_t o = k - st->row_start[row];
-                double x = dir * (regressor(v, snap, &st->term[k], act) - (from_recent ? phi[o] : 0));
+                double x = regressor(v, snap, &st->term[k], act) - (from_recent ? phi[o] : 0);
                 if (!isfinite(x))
                         return (double)NAN;
                 if (st->term[k].sum1) {
@@ -346,33 +346,21 @@ static double one_step_bound(const struct verifier *v, const struct safety_snaps
                         sum += x > 0 ? hi[o] * x : lo[o] * x;
                 }
         }
-        return sum + sum1_max(n, gx, glo, ghi) + (from_recent ? 2 * info.w_bar + dir * y : info.w_bar);
+        return sum + sum1_max(n, gx, glo, ghi) + (from_recent ? 2 * info.w_bar + y : info.w_bar);
 }
 
 /* Where the model set may be read that way, both bounds hold and the tighter counts; NaN when none can be computed. */
-static double bound(const struct verifier *v, const struct safety_snapshot *snap, size_t row, const double *act,
-                    int dir)
+static double bound(const struct verifier *v, const struct safety_snapshot *snap, size_t row, const double *act)
 {
-        double from_zero = one_step_bound(v, snap, row, act, dir, false);
-        return arx_anchored(v->model) ? fmin(from_zero, one_step_bound(v, snap, row, act, dir, true)) : from_zero;
+        double from_zero = one_step_bound(v, snap, row, act, false);
+        return arx_anchored(v->model) ? fmin(from_zero, one_step_bound(v, snap, row, act, true)) : from_zero;
 }
 
-/* Certified row i would stay inside its limits for one step, whatever the model in the set. */
+/* Certified row i would stay inside its limit for one step, whatever the model in the set. */
 static bool row_inside(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t i)
 {
         const struct safety_y *c = &v->env.cert[i];
-        const struct arx_structure *st = arx_structure(v->model);
-        bool raised = false, lowered = false;
-        if (!isnan(c->hi) && !(bound(v, snap, c->row, act, 1) <= c->hi + TOL))
-                return false;
-        if (isnan(c->lo))
-                return true;
-        for (size_t k = st->row_start[c->row]; k < st->row_start[c->row + 1]; k++) {
-                int dir = st->term[k].src == ARX_SRC_U ? v->env.u[st->term[k].index].safe_dir : 0;
-                raised = raised || (dir != 0 && dir * st->term[k].sign > 0);
-                lowered = lowered || (dir != 0 && dir * st->term[k].sign <= 0);
-        }
-        return !raised || lowered || -bound(v, snap, c->row, act, -1) >= c->lo - TOL;
+        return isnan(c->hi) || bound(v, snap, c->row, act) <= c->hi + TOL;
 }
 
 /* Variable j cools at least as much as now, or at least as much as the plant on its own. */

@@ -187,7 +187,6 @@ int gate_envelope_build(const struct layout *l, struct gate_envelope *ret)
                         e.cert[ncert++] =
                             (struct safety_y){.row = i,
                                               .hi = lim->inlet_allowable_c,
-                                              .lo = (double)NAN,
                                               .trip = lim->inlet_allowable_c,
                                               .soft_k = lim->inlet_allowable_c - lim->inlet_recommended_c};
         for (size_t k = 0; k < l->nd; k++)

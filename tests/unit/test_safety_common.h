@@ -252,7 +252,7 @@ static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
         assert_true(r->nterm <= terms);
         rig_variables(r);
         for (size_t i = 0; i < r->ninlet; i++)
-                r->cert[i] = (struct safety_y){.row = i, .hi = a.limit_c, .lo = (double)NAN, .trip = a.limit_c + 5};
+                r->cert[i] = (struct safety_y){.row = i, .hi = a.limit_c, .trip = a.limit_c + 5};
         for (size_t d = 0; d < r->nd; d++)
                 r->d_max[d] = d < a.rooms ? 1 : 12;
         r->st =

@@ -623,52 +623,6 @@ static void test_terminal_box_both_sides(void **state)
         rig_close(&r);
 }
 
-/* Lower limit on an output that more cooling raises (here: a pressure that follows the fan). */
-static void test_lower_limit_of_a_pressure(void **state)
-{
-        const size_t row_start[] = {0, 2};
-        const struct arx_term term[] = {{ARX_SRC_Y, 1, 0, 1, 0}, {ARX_SRC_U, 1, 0, 1, 0}};
-        const double scale[] = {1, 1}, lo[] = {0.2, 10}, hi[] = {0.3, 12};
-        const struct arx_structure st = {1, 1, 0, 1, 2, row_start, term, scale};
-        const struct safety_u u = {
-            .safe_dir = 1, .lo = 0.3, .hi = 1, .rate = 1, .backup_rate = 0.5, .nominal = 1, .fast = 1};
-        struct safety_y cert = {.row = 0, .hi = (double)NAN, .lo = 10, .trip = (double)NAN};
-        struct safety_envelope env = {.nu = 1,
-                                      .ny = 1,
-                                      .ncert = 1,
-                                      .u = &u,
-                                      .cert = &cert,
-                                      .step_s = 30,
-                                      .horizon = 10,
-                                      .hold_steps = 1,
-                                      .required_persist = 1};
-        double y[2] = {14, 14}, wu[2] = {1, 1}, confirmed = 1, prop = 0.3;
-        const uint8_t ok = COND_TRUE;
-        struct safety_snapshot snap = {
-            .window = {2, y, wu, NULL}, .u_confirmed = &confirmed, .y_ok = &ok, .slow_step = true};
-        struct safety_proposal p = {.present = true, .u = &prop, .in_distribution = true};
-        struct arx_args args;
-        struct arx *m;
-        struct safety *s;
-        void *mm, *ms;
-        double worst;
-
-        (void)state;
-        arx_args_default(&args);
-        args.w_min = 0.1;
-        mm = aligned_alloc(64, (arx_memsize(&st) + 63) / 64 * 64);
-        assert_int_equal(arx_create(mm, arx_memsize(&st), &st, &args, lo, hi, &m), 0);
-        ms = aligned_alloc(64, (safety_memsize(&env, &st) + 63) / 64 * 64);
-        assert_int_equal(safety_create(ms, safety_memsize(&env, &st), &env, m, &s), 0);
-        expect(safety_filter(s, &snap, &p), DECISION_PROJECT, DR_WORST_CASE);
-        worst = 0.2 * 14 + 10 * rig_action(&s->decision)[0] - 0.1;
-        assert_true(worst >= 10 - 1e-9 && worst < 10.05); /* just enough fan, not more */
-        prop = 1;
-        expect(safety_filter(s, &snap, &p), DECISION_ACCEPT, DR_ACCEPTED);
-        free(mm);
-        free(ms);
-}
-
 /* The second checker's word: an envelope copy that differs (bit flip in the filter's memory) is caught. */
 static void test_second_checker_catches_a_corrupt_filter(void **state)
 {
@@ -875,7 +829,6 @@ int main(void)
             cmocka_unit_test(test_new_model_set),
             cmocka_unit_test(test_terminal_box),
             cmocka_unit_test(test_terminal_box_both_sides),
-            cmocka_unit_test(test_lower_limit_of_a_pressure),
             cmocka_unit_test(test_second_checker_catches_a_corrupt_filter),
             cmocka_unit_test(test_fixed_variables_keep_their_value),
             cmocka_unit_test(test_certificate_does_not_count_on_fixed_variables),

@@ -152,6 +152,9 @@ static void test_validate_names_the_field(void **state)
         BAD_U(rate, (double)NAN, "u.rate");
         BAD_U(rate, 0.09, "u.rate"); /* below the step of 0.1: could never move */
         BAD_U(backup_rate, 0, "u.backup_rate");
+        BAD_U(dead_band, -0.1, "u.dead_band");
+        BAD_U(dead_band, (double)NAN, "u.dead_band");
+        BAD_U(drives_d, SAFETY_DRIVES(r.nd), "u.drives_d");
         BAD_U(backup_rate, (double)INFINITY, "u.backup_rate");
         BAD_U(nominal, 15.9, "u.nominal");
         BAD_U(nominal, (double)NAN, "u.nominal");
@@ -176,7 +179,6 @@ static void test_validate_names_the_field(void **state)
         BAD_Y(row, r.ny, "cert.row");
         BAD_Y(row, 0, "cert.row"); /* twice */
         BAD_Y(hi, (double)INFINITY, "cert.hi");
-        BAD_Y(lo, 27, "cert.lo");
         BAD_Y(trip, 26.9, "cert.trip");
         BAD_E(nu, 0, "nu");
         BAD_E(ny, 0, "ny");
@@ -196,7 +198,7 @@ static void test_validate_names_the_field(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.cert[1].trip = 27;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
-        r.cert[1] = (struct safety_y){.row = 1, .hi = (double)NAN, .lo = (double)NAN, .trip = (double)NAN};
+        r.cert[1] = (struct safety_y){.row = 1, .hi = (double)NAN, .trip = (double)NAN};
         expect_bad(&r.env, "cert.hi", 1);
         r.cert[1].trip = 30;
         r.d_max[2] = (double)NAN;
