@@ -332,8 +332,8 @@ int series_json(struct series *s, struct store *store, int64_t hours, int64_t ol
                 r = add_peaks(store, &p);
         if (r < 0)
                 goto out;
-        if (n > 0) /* the last bucket is still filling: its row stands at the newest sample */
-                row[SERIES_ROWS_MAX - 1].end_ms = newest_t_ms;
+        if (n > 0) /* the last bucket is still filling: it ends, like every other, just after its newest sample */
+                row[SERIES_ROWS_MAX - 1].end_ms = newest_t_ms + 1;
         print(p.row, n, bucket_ms, newest_t_ms, complete, s, out);
 out:
         free(row);

@@ -373,7 +373,14 @@ static void history_keeps_peaks(void **state)
         char want[64];
         snprintf(want, sizeof want, "[%lld,29.5,23,20,20,20,null", (long long)(T0 + 300000));
         expect_part(t.v, want);
-        snprintf(want, sizeof want, "[%lld,23,23,20,20,20,null", (long long)(T0 + 599999)); /* still filling */
+        snprintf(want, sizeof want, "[%lld,23,23,20,20,20,null", (long long)(T0 + 600000)); /* still filling */
+        expect_part(t.v, want);
+        text_free(&t);
+        t = (struct text){0};
+        assert_int_equal(series_json(s, r, 24, T0, T0 + 300000, 1000, &t), 0); /* newest sample first of its bucket */
+        snprintf(want, sizeof want, "[%lld,29.5,", (long long)(T0 + 300000));
+        expect_part(t.v, want);
+        snprintf(want, sizeof want, "[%lld,23,", (long long)(T0 + 300001));
         expect_part(t.v, want);
         text_free(&t);
         series_free(s);
