@@ -205,8 +205,10 @@ struct gate *gate_free(struct gate *g)
         if (!g)
                 return NULL;
         if (g->actuate && g->a.store) {
-                (void)gate_flush(g);
-                (void)store_end_run(g->a.store, g->run_id, clk_t_ms(g->a.clk), "stopped");
+                int r = gate_flush(g);
+
+                if (store_end_run(g->a.store, g->run_id, clk_t_ms(g->a.clk), "stopped") < 0 || r < 0)
+                        gate_event(g, 3, "store", "the last of this run could not be stored");
         }
         vm_inventory_free(g->vm);
         actuate_free(g->actuate);
@@ -360,7 +362,7 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
         if (vm_inventory_message(g->vm, subtopic, json, len, text, sizeof text) > 0)
                 gate_event(g, 6, "vm", text);
         if (g->a.store)
-                (void)store_put_vm_message(g->a.store, t_ms, subtopic, json);
+                gate_store_trouble(g, GATE_STORE_DECISIONS, store_put_vm_message(g->a.store, t_ms, subtopic, json) < 0);
 }
 
 /* ---- supervision ---- */

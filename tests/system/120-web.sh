@@ -107,7 +107,7 @@ for line in text.splitlines():
         assert (m[1], m[2]) not in seen, line
         seen[m[1], m[2]] = float(m[3])
 for name in ("build_info mode point_age_seconds poll_errors_total safety_interventions_total db_bytes "
-             "last_cycle_timestamp_seconds failback_total solver_seconds writes_total").split():
+             "samples_dropped_total db_unstored_seconds last_cycle_timestamp_seconds failback_total solver_seconds writes_total").split():
     assert "coolplane_" + name in families, name
 modes = {l: v for (n, l), v in seen.items() if n == "coolplane_mode"}
 assert sum(modes.values()) == 1 and len(modes) == 5, modes
