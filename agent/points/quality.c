@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 struct entry {
-        struct sample now, good;
-        bool has_good;
+        struct sample now;
         /* base of the rate rule: the last reading, and the last one it let pass */
         double last_value, passed_value;
         int64_t last_t_ms, passed_t_ms;
@@ -125,10 +124,6 @@ void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms)
         if (late)
                 return; /* a late message does not replace a newer one */
         e->now = *s;
-        if (s->quality == QUALITY_GOOD) {
-                e->good = *s;
-                e->has_good = true;
-        }
 }
 
 struct sample ptable_get(const struct ptable *t, size_t point, int64_t now_ms)
@@ -137,12 +132,4 @@ struct sample ptable_get(const struct ptable *t, size_t point, int64_t now_ms)
         if (s.reason != QR_NOT_YET && too_old(&t->points[point], s.t_ms, now_ms))
                 make_bad(&s, QR_STALE);
         return s;
-}
-
-bool ptable_last_good(const struct ptable *t, size_t point, struct sample *ret)
-{
-        if (!t->e[point].has_good)
-                return false;
-        *ret = t->e[point].good;
-        return true;
 }

@@ -28,7 +28,4 @@ void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms);
 /* The current sample; when its age exceeds stale_after_ms it is returned as BAD/QR_STALE. Never NULL. */
 struct sample ptable_get(const struct ptable *t, size_t point, int64_t now_ms);
 
-/* Last GOOD sample, however old; false when there is none. */
-bool ptable_last_good(const struct ptable *t, size_t point, struct sample *ret);
-
 #endif

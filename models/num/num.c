@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 double num_dot(size_t n, const double *x, const double *z)
 {
@@ -96,24 +95,4 @@ size_t num_box_qp(size_t n, const double *h, const double *g, const double *lo, 
                         return it + 1;
         }
         return iter_max;
-}
-
-static int compare_double(const void *a, const void *b)
-{
-        double x, z;
-        x = *(const double *)a;
-        z = *(const double *)b;
-        return (x > z) - (x < z);
-}
-
-double num_quantile(size_t n, double *v, double q)
-{
-        if (n == 0)
-                return (double)NAN;
-        qsort(v, n, sizeof(*v), compare_double);
-        double pos = clamp(q, 0.0, 1.0) * (double)(n - 1);
-        size_t k = (size_t)pos;
-        if (k + 1 >= n)
-                return v[n - 1];
-        return v[k] + (pos - (double)k) * (v[k + 1] - v[k]);
 }

@@ -29,7 +29,4 @@ void num_cholesky_inverse_diag(size_t n, const double *l, double *work, double *
 size_t num_box_qp(size_t n, const double *h, const double *g, const double *lo, const double *hi, double tol,
                   size_t iter_max, double *x);
 
-/* q-quantile (0…1) of v [n] by linear interpolation; sorts v in place. NaN when n = 0. */
-double num_quantile(size_t n, double *v, double q);
-
 #endif

@@ -132,23 +132,6 @@ static void test_box_qp_cap_is_feasible(void **state)
         assert_true(x[0] >= 0.0 && x[0] <= 2.0 && x[1] >= 0.0 && x[1] <= 2.0);
 }
 
-static void test_quantile(void **state)
-{
-        (void)state;
-        double v[] = {3, 1, 2, 5, 4};
-        assert_true(num_quantile(5, v, 0.5) == 3.0);
-        assert_true(v[0] == 1.0 && v[4] == 5.0);
-        assert_true(num_quantile(5, v, 0.0) == 1.0);
-        assert_true(num_quantile(5, v, 1.0) == 5.0);
-        assert_true(fabs(num_quantile(5, v, 0.9) - 4.6) < 1e-12);
-        double one[] = {7};
-        assert_true(num_quantile(1, one, 0.3) == 7.0);
-        assert_true(isnan(num_quantile(0, one, 0.3)));
-        double w[] = {1, 2};
-        assert_true(num_quantile(2, w, -1.0) == 1.0);
-        assert_true(num_quantile(2, w, 2.0) == 2.0);
-}
-
 static void test_bytes(void **state)
 {
         (void)state;
@@ -178,7 +161,6 @@ int main(void)
             cmocka_unit_test(test_cholesky_solves_and_inverts),
             cmocka_unit_test(test_box_qp_kkt),
             cmocka_unit_test(test_box_qp_cap_is_feasible),
-            cmocka_unit_test(test_quantile),
             cmocka_unit_test(test_bytes),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

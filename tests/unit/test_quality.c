@@ -56,7 +56,6 @@ static void test_before_any_reading(void **state)
         is(s, QUALITY_BAD, QR_NOT_YET);
         assert_true(s.point == 1 && isnan(s.value));
         is(ptable_get(table, 1, 999999), QUALITY_BAD, QR_NOT_YET);
-        assert_false(ptable_last_good(table, 1, &s));
 }
 
 static void r17_stale(void **state)
@@ -67,7 +66,6 @@ static void r17_stale(void **state)
         is(ptable_get(table, 0, 1000), QUALITY_GOOD, QR_NONE);
         is(ptable_get(table, 0, 31000), QUALITY_GOOD, QR_NONE);
         is(ptable_get(table, 0, 31001), QUALITY_BAD, QR_STALE);
-        assert_true(ptable_last_good(table, 0, &s) && s.value == 21 && s.quality == QUALITY_GOOD);
         /* an old source time does not become fresh by arriving */
         s = (struct sample){.point = 0, .quality = QUALITY_GOOD, .t_ms = 2000, .value = 22, .raw = 22};
         ptable_update(table, &s, 32001);
@@ -91,8 +89,6 @@ static void r16_rate(void **state)
         is(put(40000, 80), QUALITY_BAD, QR_RATE);
         is(put(50000, 81), QUALITY_GOOD, QR_NONE);        /* confirmed: the level is real */
         is(put(60000, 81 - 5.001), QUALITY_BAD, QR_RATE); /* downward too */
-        struct sample s;
-        assert_true(ptable_last_good(table, 0, &s) && s.value == 81);
         is(ptable_get(table, 0, 60000), QUALITY_BAD, QR_RATE);
 }
 
@@ -125,11 +121,9 @@ static void test_never_better(void **state)
         is(s, QUALITY_BAD, QR_SENTINEL);
         is(ptable_get(table, 0, 5000), QUALITY_BAD, QR_SENTINEL);
         assert_true(ptable_get(table, 0, 5000).value == 255);
-        assert_false(ptable_last_good(table, 0, &s));
         s = (struct sample){.point = 0, .quality = QUALITY_UNCERTAIN, .reason = QR_SOURCE, .t_ms = 6000, .value = 20};
         ptable_update(table, &s, 6000);
         is(ptable_get(table, 0, 6000), QUALITY_UNCERTAIN, QR_SOURCE);
-        assert_false(ptable_last_good(table, 0, &s));
         s = (struct sample){
             .point = 0, .quality = QUALITY_GOOD, .t_ms = 7000, .value = (double)NAN, .raw = (double)NAN};
         ptable_update(table, &s, 7000);
