@@ -12,6 +12,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
 #include "agent/cli/cli.h"
+#include "agent/planner/plant.h"
 #include "agent/planner/train.h"
 #include "agent/points/site.h"
 
@@ -102,7 +103,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                         return EXIT_USAGE_;
                 }
         }
-        o->args.na = o->args.nb = (unsigned)lags;
+        o->args.lags = (unsigned)lags;
         if (optind < argc || !o->db || !o->out) {
                 fputs("coolplane train: --db and --out are needed; see --help\n", stderr);
                 return EXIT_USAGE_;
@@ -162,9 +163,9 @@ static void print_kind(const char *name, const char *unit, const struct train_ki
         for (size_t h = 0; h < TRAIN_HORIZONS; h++) {
                 const struct train_error *e = &k->h[h];
                 if (!e->n)
-                        printf("   %26s", "no data");
+                        printf("   %35s", "no data");
                 else
-                        printf("   %8.4f %8.4f %8.4f", e->held, e->known, e->persistence);
+                        printf("   %8.4f %8.4f %8.4f %8.4f", e->held, e->planned, e->known, e->persistence);
         }
         printf("  %s\n", unit);
 }
@@ -176,14 +177,15 @@ static void print_report(const struct options *o, const struct train_report *r, 
                clk_format(r->split_ms, split), r->rows_fit, r->pairs);
         printf("judged on    %s … %s (%zu rows), free runs from measured values\n", split, clk_format(r->to_ms, to),
                r->rows - r->rows_fit);
-        printf("RMSE of the model with inputs held, with the inputs that came, and of persistence:\n");
+        printf("RMSE of the model with inputs held, with the inputs that came, with the loads that came too, and of "
+               "persistence:\n");
         printf("%-8s %9s", "", "fitted");
         static const char *const horizon[TRAIN_HORIZONS] = {"one step", "5 min", "15 min"};
         for (size_t h = 0; h < TRAIN_HORIZONS; h++)
-                printf("   %26s", horizon[h]);
+                printf("   %35s", horizon[h]);
         printf("\n%-8s %9s", "", "");
         for (size_t h = 0; h < TRAIN_HORIZONS; h++)
-                printf("   %8s %8s %8s", "held", "came", "persist");
+                printf("   %8s %8s %8s %8s", "held", "inputs", "came", "persist");
         printf("\n");
         print_kind("inlet", "K", &r->kind[Y_INLET]);
         print_kind("supply", "K", &r->kind[Y_SAT]);
@@ -216,10 +218,8 @@ static void print_json(const struct options *o, const struct train_file *f)
 static int fit_energy(struct store *s, const struct site *site, const struct layout *l, const struct dataset *ds,
                       struct train_file *f)
 {
-        double capacity = train_capacity_w(site);
+        double capacity = plant_capacity_w(site);
         size_t n = 0;
-        if (!(capacity > 0.0))
-                return 0;
         f->energy_mem = aligned_alloc(16, energy_memsize());
         if (!f->energy_mem)
                 return -ENOMEM;
@@ -286,8 +286,7 @@ static int train(struct store *s, const struct site *site, struct options *o)
                 r = fit_energy(s, site, l, ds, f);
         if (r < 0)
                 goto out;
-        f->na = o->args.na;
-        f->nb = o->args.nb;
+        f->na = f->nb = f->model->structure->lag_max;
         f->step_ms = site->fast_step_ms;
         f->from_ms = report.from_ms;
         f->to_ms = o->args.refit ? report.to_ms : report.split_ms;

@@ -119,7 +119,8 @@ static void watch_step(struct gate *g, int64_t mono_ms)
         size_t last = g->window_n - 1;
         struct arx_window w = {.n = g->window_n, .y = g->window_y, .u = g->window_u, .d = g->window_d};
 
-        arx_predict(g->model, &w, 1, g->window_u + last * l->nu, g->window_d + last * l->nd, g->watch_work, g->watch_y);
+        arx_predict(g->model, &w, 1, g->window_u + last * l->nu, g->window_d + last * l->nd, NULL, g->watch_work,
+                    g->watch_y);
         hash_add(&g->decisions, &g->snap.t_ms, sizeof g->snap.t_ms);
         hash_add(&g->decisions, &g->step, sizeof g->step);
         hash_add(&g->decisions, g->window_y + last * l->ny, l->ny * sizeof(double));

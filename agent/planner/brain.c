@@ -2,19 +2,14 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 #include "agent/planner/brain_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/points/total.h"
-
-#define FIT_EVERY 20     /* steps */
-#define ENERGY_EVERY 3   /* slow steps */
-#define FORGET 0.9998    /* 5000 steps, some 40 h */
-#define MEAN_STEPS_MIN 5 /* of a slow step, to be a sample */
+#define FIT_EVERY 20   /* steps */
+#define ENERGY_EVERY 3 /* slow steps */
 #define HORIZON_MAX 64
 #define REFUSED_SAT_K 0.3
 #define REFUSED_FAN_RATIO 0.03
@@ -23,131 +18,32 @@
 #define CAUTION_PAUSE 10  /* steps: one episode counts once */
 #define CAUTION_FORGET 60 /* steps without a refusal that undo one: half an hour */
 
-/* --- the plant as the energy model sees it ------------------------------------------------------------------------ */
-
-static double *field(struct energy_sample *s, size_t i)
-{
-        double *const f[] = {&s->fan_ratio_cubed, &s->heat_w,      &s->chwst_c,          &s->cwst_c,
-                             &s->wetbulb_c,       &s->chillers_on, &s->valve_mean_ratio, &s->power_w[0],
-                             &s->power_w[1],      &s->power_w[2],  &s->power_w[3]};
-        static_assert(sizeof f / sizeof *f == BRAIN_FIELDS, "one a field");
-        return f[i];
-}
-
-static struct total total_of_d(const struct brain *b, const double *d, enum d_kind kind)
-{
-        const struct layout *l = b->a.layout;
-        struct total t = {0};
-
-        for (size_t k = 0; k < l->nd; k++)
-                if (l->d[k].kind == (int)kind)
-                        total_add(&t, d[k]);
-        return t;
-}
-
-static double mean_of_d(const struct brain *b, const double *d, enum d_kind kind)
-{
-        struct total t = total_of_d(b, d, kind);
-
-        return t.known ? t.sum / (double)t.known : (double)NAN;
-}
-
-static double mean_of_u(const struct brain *b, const double *u, enum plan_u_kind kind)
-{
-        double sum = 0.0;
-        size_t n = 0;
-        for (size_t j = 0; j < b->a.layout->nu; j++) {
-                if (b->pu[j].kind != kind || !isfinite(u[j]))
-                        continue;
-                sum += u[j];
-                n++;
-        }
-        return n ? sum / (double)n : (double)NAN;
-}
-
-struct energy_sample brain_plant_sample(const struct brain *b, const struct observation *o)
-{
-        const struct layout *l = b->a.layout;
-        struct energy_sample s = {.fan_ratio_cubed = (double)NAN, .chillers_on = o->chillers_on};
-        struct total it = total_of_d(b, o->d, D_RACK_POWER);
-        double fan = 0.0, rated = 0.0, valve = 0.0, on = 0.0;
-        size_t nvalve = 0, nchiller = 0;
-
-        memcpy(s.power_w, o->power_w, sizeof s.power_w);
-        for (size_t j = 0; j < l->nu; j++) {
-                if (b->pu[j].kind == PLAN_U_FAN) {
-                        fan += b->pu[j].rated_w * o->u[j] * o->u[j] * o->u[j];
-                        rated += b->pu[j].rated_w;
-                } else if (b->pu[j].kind == PLAN_U_CHILLER) {
-                        on += o->u[j] > 0.5;
-                        nchiller++;
-                }
-        }
-        if (rated > 0.0)
-                s.fan_ratio_cubed = fan / rated;
-        if (!isfinite(s.chillers_on) && nchiller)
-                s.chillers_on = on;
-        s.heat_w = total_value(&it) + (isfinite(o->power_w[ENERGY_FANS]) ? o->power_w[ENERGY_FANS]
-                                       : rated > 0.0                     ? fan
-                                                                         : 0.0);
-        s.chwst_c = mean_of_d(b, o->d, D_CHW_TEMP);
-        if (!isfinite(s.chwst_c))
-                s.chwst_c = mean_of_u(b, o->u, PLAN_U_CHWST);
-        s.cwst_c = mean_of_u(b, o->u, PLAN_U_CWST);
-        s.wetbulb_c = mean_of_d(b, o->d, D_WETBULB);
-        for (size_t i = 0; i < l->ny; i++) {
-                if (l->y[i].kind != Y_VALVE || !isfinite(o->y[i]))
-                        continue;
-                valve += o->y[i];
-                nvalve++;
-        }
-        s.valve_mean_ratio = nvalve ? valve / (double)nvalve : (double)NAN;
-        return s;
-}
-
-static void mean_close(struct brain *b)
-{
-        if (b->mean.steps >= MEAN_STEPS_MIN && b->a.learn) {
-                for (size_t i = 0; i < BRAIN_FIELDS; i++)
-                        *field(&b->ready, i) = b->mean.n[i] ? b->mean.sum[i] / b->mean.n[i] : (double)NAN;
-                b->energy_due = true;
-        }
-        memset(&b->mean, 0, sizeof b->mean);
-}
-
-static void mean_add(struct brain *b, const struct observation *o)
-{
-        struct energy_sample s = brain_plant_sample(b, o);
-        const int64_t slow = o->t_ms / b->a.site->slow_step_ms;
-
-        if (slow != b->slow_index || !o->follows)
-                mean_close(b);
-        b->slow_index = slow;
-        b->mean.steps++;
-        for (size_t i = 0; i < BRAIN_FIELDS; i++) {
-                const double v = *field(&s, i);
-                if (!isfinite(v))
-                        continue;
-                b->mean.sum[i] += v;
-                b->mean.n[i]++;
-        }
-        b->last = s;
-}
-
 /* --- learning ----------------------------------------------------------------------------------------------------- */
+
+/* What the window's last row taught; rows of equipment that stood before or since learn nothing. */
+static void learn_step(struct brain *b)
+{
+        const struct layout *l = b->a.layout;
+        const struct arx_window w = {.n = b->n - 1, .y = b->wy, .u = b->wu, .d = b->wd};
+        const size_t since = w.n - 1, before = since > 0 ? since - 1 : 0;
+
+        for (size_t i = 0; i < l->ny; i++)
+                b->next[i] = model_runs(l, b->wu + since * l->nu, b->wd + since * l->nd, i) &&
+                                     model_runs(l, b->wu + before * l->nu, b->wd + before * l->nd, i)
+                                 ? b->wy[(b->n - 1) * l->ny + i]
+                                 : (double)NAN;
+        (void)arx_add(b->model->arx, &w, b->next);
+        if (--b->fit_countdown == 0) {
+                b->fit_countdown = FIT_EVERY;
+                (void)arx_fit(b->model->arx, MODEL_FIT_MIN);
+        }
+}
 
 void brain_learn(struct brain *b)
 {
-        const struct layout *l = b->a.layout;
-
         if (b->learn_due) {
-                const struct arx_window w = {.n = b->n - 1, .y = b->wy, .u = b->wu, .d = b->wd};
                 b->learn_due = false;
-                (void)arx_add(b->arx, &w, b->wy + (b->n - 1) * l->ny);
-                if (--b->fit_countdown == 0) {
-                        b->fit_countdown = FIT_EVERY;
-                        (void)arx_fit(b->arx, BRAIN_FIT_MIN);
-                }
+                learn_step(b);
         }
         if (b->place_due) { /* the search takes longer than an answer may: the moves go out with the next one */
                 b->place_due = false;
@@ -165,8 +61,8 @@ void brain_learn(struct brain *b)
 
 static void push(double *w, size_t n, size_t width, const double *row)
 {
-        if (n == BRAIN_WINDOW) {
-                memmove(w, w + width, (BRAIN_WINDOW - 1) * width * sizeof *w);
+        if (n == MODEL_WINDOW) {
+                memmove(w, w + width, (MODEL_WINDOW - 1) * width * sizeof *w);
                 n--;
         }
         memcpy(w + n * width, row, width * sizeof *w);
@@ -187,10 +83,15 @@ void brain_observe(struct brain *b, const struct observation *o)
         push(b->wy, b->n, l->ny, o->y);
         push(b->wu, b->n, l->nu, o->u);
         push(b->wd, b->n, l->nd, o->d);
-        if (b->n < BRAIN_WINDOW)
+        if (b->n < MODEL_WINDOW)
                 b->n++;
-        b->learn_due = b->a.learn && b->n > b->st->lag_max;
-        mean_add(b, o);
+        b->learn_due = b->a.learn && b->n > b->model->structure->lag_max;
+        b->last = plant_sample(l, o->y, o->u, o->d, o->power_w, o->chillers_on);
+        struct energy_sample done;
+        if (plant_mean_add(&b->mean, o->t_ms, b->a.site->slow_step_ms, o->follows, &b->last, &done) && b->a.learn) {
+                b->ready = done;
+                b->energy_due = true;
+        }
 }
 
 /* --- being refused ------------------------------------------------------------------------------------------------ */
@@ -254,10 +155,9 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
 
         if (o.follows)
                 learn_caution(b, step);
-        for (size_t k = 0; k < b->plan_args.horizon; k++) /* persistence */
-                memcpy(b->future + k * l->nd, step->d, l->nd * sizeof *step->d);
+        model_forecast(l, b->n, b->wd, b->plan_args.horizon, b->future);
         const struct plan_input in = {
-            .model = b->arx,
+            .model = b->model->arx,
             .energy = b->energy,
             .window = {.n = b->n, .y = b->wy, .u = b->wu, .d = b->wd},
             .u_now = step->u,
@@ -288,26 +188,16 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
 
 static int create_models(struct brain *b)
 {
-        const struct layout *l = b->a.layout;
         struct arx_args args;
-        int r = -EINVAL;
 
-        /* Five lags (Lazic 2018); a zone with many air handlers gets as many as its rows have terms for. */
-        for (unsigned lags = 5; lags >= 1 && (r == -EINVAL || r == -E2BIG); lags--)
-                r = layout_arx_structure(l, lags, lags, &b->st);
-        if (r < 0)
-                return r;
-        arx_args_default(&args);
-        args.forget = FORGET;
-        b->arx_mem = malloc(arx_memsize(b->st));
+        model_args_default(&args);
         b->energy_mem = malloc(energy_memsize());
-        if (!b->arx_mem || !b->energy_mem)
+        if (!b->energy_mem)
                 return -ENOMEM;
-        r = arx_create(b->arx_mem, arx_memsize(b->st), b->st, &args, NULL, NULL, &b->arx);
+        int r = model_create(b->a.layout, MODEL_LAGS, &args, &b->model);
         if (r < 0)
                 return r;
-        return energy_create(b->energy_mem, energy_memsize(), b->a.seed, brain_chiller_capacity_w(b->a.site),
-                             &b->energy);
+        return energy_create(b->energy_mem, energy_memsize(), b->a.seed, plant_capacity_w(b->a.site), &b->energy);
 }
 
 int brain_create(const struct brain_args *a, struct brain **ret)
@@ -325,15 +215,17 @@ int brain_create(const struct brain_args *a, struct brain **ret)
         b->fit_countdown = FIT_EVERY;
         b->energy_countdown = ENERGY_EVERY;
         b->last_t_ms = -1;
-        b->wy = calloc(BRAIN_WINDOW * (l->ny + 1), sizeof(double));
-        b->wu = calloc(BRAIN_WINDOW * (l->nu + 1), sizeof(double));
-        b->wd = calloc(BRAIN_WINDOW * (l->nd + 1), sizeof(double));
+        plant_mean_init(&b->mean, a->site);
+        b->next = calloc(l->ny + 1, sizeof *b->next);
+        b->wy = calloc(MODEL_WINDOW * (l->ny + 1), sizeof(double));
+        b->wu = calloc(MODEL_WINDOW * (l->nu + 1), sizeof(double));
+        b->wd = calloc(MODEL_WINDOW * (l->nd + 1), sizeof(double));
         b->future = calloc(HORIZON_MAX * (l->nd + 1), sizeof(double));
         b->out = calloc(1, sizeof *b->out);
         b->asked = calloc(l->nu, sizeof *b->asked);
         for (size_t j = 0; b->asked && j < l->nu; j++)
                 b->asked[j] = (double)NAN;
-        r = b->wy && b->wu && b->wd && b->future && b->out && b->asked ? create_models(b) : -ENOMEM;
+        r = b->next && b->wy && b->wu && b->wd && b->future && b->out && b->asked ? create_models(b) : -ENOMEM;
         if (r == 0)
                 r = brain_setup_plan(b);
         if (r == 0 && a->store)
@@ -349,8 +241,7 @@ int brain_create(const struct brain_args *a, struct brain **ret)
 struct brain *brain_free(struct brain *b)
 {
         if (b) {
-                free(b->st);
-                free(b->arx_mem);
+                model_free(b->model);
                 free(b->energy_mem);
                 free(b->plan_mem);
                 free(b->pu);
@@ -359,6 +250,7 @@ struct brain *brain_free(struct brain *b)
                 free(b->wu);
                 free(b->wd);
                 free(b->future);
+                free(b->next);
                 free(b->out);
                 free(b->asked);
                 free(b);
@@ -383,7 +275,7 @@ void brain_info(const struct brain *b, struct brain_info *ret)
             .steps = b->steps, .seeded_rows = b->seeded_rows, .rows = l->ny, .vms = b->vms, .caution_k = b->caution_k};
         for (size_t i = 0; i < l->ny; i++) {
                 struct arx_row_info info;
-                arx_row_info(b->arx, i, &info);
+                arx_row_info(b->model->arx, i, &info);
                 ret->rows_fitted += info.fitted;
                 if (rmse && info.fitted && l->y[i].kind == Y_INLET && isfinite(info.rmse))
                         rmse[n++] = info.rmse;

@@ -5,14 +5,12 @@
 
 #include "agent/gate/inventory.h"
 #include "agent/planner/brain.h"
-#include "models/arx/arx.h"
+#include "agent/planner/model.h"
+#include "agent/planner/plant.h"
 #include "models/energy/energy.h"
 #include "models/plan/plan.h"
 
-#define BRAIN_FIELDS 11          /* numbers in a struct energy_sample */
-#define BRAIN_FIT_MIN 120        /* samples of a row: an hour of steps */
 #define BRAIN_INLET_MARGIN_K 1.0 /* aim this far below the limit the safety layer certifies */
-#define BRAIN_WINDOW 24          /* steps kept: lags, and enough to carry a sensor over 10 minutes of silence */
 
 /* What one control step saw, from the socket or from the store. */
 struct observation {
@@ -22,26 +20,20 @@ struct observation {
         bool follows; /* the step before was the one right before */
 };
 
-/* Means over a slow step, each field of the samples that had it. */
-struct slow_mean {
-        double sum[BRAIN_FIELDS];
-        unsigned n[BRAIN_FIELDS], steps;
-};
-
 struct brain {
         struct brain_args a;
-        struct arx_structure *st;
-        struct arx *arx;
+        struct model *model;
         struct energy *energy;
         struct plan *plan;
         struct plan_args plan_args;
-        void *arx_mem, *energy_mem, *plan_mem;
+        void *energy_mem, *plan_mem;
         struct plan_u *pu; /* [nu] */
         struct plan_y *py;
         size_t npy;
 
-        size_t n; /* rows in the window */
-        double *wy, *wu, *wd, *future;
+        size_t n;                      /* rows in the window */
+        double *wy, *wu, *wd, *future; /* window [MODEL_WINDOW × …] */
+        double *next;                  /* [ny] what to learn from */
         struct plan_output *out;
 
         bool learn_due, energy_due, place_due;
@@ -49,8 +41,7 @@ struct brain {
         uint32_t nmove;       /* moves found, told with the next answer */
         struct ipc_move move[IPC_MOVE_MAX];
         unsigned fit_countdown, energy_countdown;
-        struct slow_mean mean;
-        int64_t slow_index;        /* of the slow step being averaged */
+        struct plant_mean mean;
         struct energy_sample last; /* plant now */
         struct energy_sample ready;
 
@@ -67,14 +58,14 @@ struct brain {
 
 /* brain_setup.c: the site as plan and energy see it */
 int brain_setup_plan(struct brain *b);
-double brain_chiller_capacity_w(const struct site *site);
 
 /* brain.c */
 void brain_observe(struct brain *b, const struct observation *o);
-struct energy_sample brain_plant_sample(const struct brain *b, const struct observation *o);
 
 /* brain_place.c: VM moves for b->step into b->move */
 void brain_place(struct brain *b);
+/* Steady K of inlet row per W at the rack whose power is disturbance rack_d, > 0 within a zone. */
+double brain_influence(const struct brain *b, size_t row, size_t rack_d);
 
 /* brain_seed.c: yesterday, as if it had been watched */
 int brain_seed(struct brain *b);

@@ -11,10 +11,12 @@
 #include "models/place/place.h"
 
 #define INVENTORY_STALE_MS ((int64_t)10 * 60 * 1000)
-#define MOVE_COST_W 30.0       /* some 50 W on two hosts for minutes, and the risk: earned back within the hour */
-#define SELF_MAX 0.98          /* own lags of an inlet row: above it the row has no usable gain */
-#define INFLUENCE_MAX 2e-3     /* K per W: 10 kW of neighbour at 20 K is beyond any real rack */
-#define COOLING_W_PER_W 0.25   /* where plant power is not metered */
+#define MOVE_COST_W 30.0   /* some 50 W on two hosts for minutes, and the risk: earned back within the hour */
+#define SELF_MAX 0.98      /* own lags of an inlet row: above it the row has no usable gain */
+#define INFLUENCE_MAX 2e-3 /* K per W: 10 kW of neighbour at 20 K is beyond any real rack */
+#define RHO_CP 1206.0      /* J/(m³ K) */
+#define DESIGN_RISE_K 12.0 /* through a rack */
+#define OWN_EXHAUST 0.3
 #define VALUE_RATIO_PER_K 0.02 /* chiller power that one K of hottest-inlet room is worth (0.024 × 0.8) */
 
 struct tables {
@@ -27,18 +29,43 @@ struct tables {
         void *work;
 };
 
-static double gain_of(const struct brain *b, size_t row, size_t rack_d, int zone)
+/* What the racks' and air handlers' ratings allow at most, as in the safety layer's prior: a third of a rack's own
+ * exhaust comes back, and the zone's air warms by its heat. A row that says nothing must not look like one that says
+ * "no influence": the inlet check would pass whatever is put there. */
+static double design_gain(const struct brain *b, size_t row, size_t rack_d)
 {
-        const struct arx_structure *st = b->st;
+        const struct layout_var *inlet = &b->a.layout->y[row], *rack = &b->a.layout->d[rack_d];
+        const struct site *site = b->a.site;
+        double gain = 0.0, flow = 0.0, zone_w = 0.0;
+
+        for (size_t e = 0; e < site->nequipment; e++) {
+                if (site->equipment[e].zone != rack->zone)
+                        continue;
+                if (site->equipment[e].cls == EQ_CRAH && site->equipment[e].airflow_m3s > 0.0)
+                        flow += site->equipment[e].airflow_m3s;
+                else if (site->equipment[e].cls == EQ_RACK)
+                        zone_w += plant_rack_w(site, (int)e);
+        }
+        if (inlet->zone == rack->zone)
+                gain += flow > 0.0 ? 1.0 / (RHO_CP * flow) : DESIGN_RISE_K / zone_w;
+        if (inlet->equipment == rack->equipment)
+                gain += OWN_EXHAUST * DESIGN_RISE_K / plant_rack_w(site, rack->equipment);
+        return fmin(gain, INFLUENCE_MAX);
+}
+
+double brain_influence(const struct brain *b, size_t row, size_t rack_d)
+{
+        const struct arx_structure *st = b->model->structure;
         const struct layout *l = b->a.layout;
         const double *theta, *lo, *hi;
         struct arx_row_info info;
+        const int zone = l->d[rack_d].zone;
         double self = 0.0, direct = 0.0;
 
-        arx_row_info(b->arx, row, &info);
+        arx_row_info(b->model->arx, row, &info);
         if (!info.fitted)
-                return 0.0;
-        arx_row(b->arx, row, &theta, &lo, &hi);
+                return design_gain(b, row, rack_d);
+        arx_row(b->model->arx, row, &theta, &lo, &hi);
         for (size_t t = st->row_start[row]; t < st->row_start[row + 1]; t++, theta++) {
                 const struct arx_term *q = &st->term[t];
                 if (q->src == ARX_SRC_Y && q->index == row)
@@ -48,7 +75,7 @@ static double gain_of(const struct brain *b, size_t row, size_t rack_d, int zone
                         direct += *theta;
         }
         if (!(self < SELF_MAX))
-                return 0.0;
+                return design_gain(b, row, rack_d);
         return fmin(fmax(direct / (1.0 - self), 0.0), INFLUENCE_MAX);
 }
 
@@ -58,12 +85,13 @@ static void fill_racks(const struct brain *b, const struct ipc_step *step, struc
         const struct layout *l = b->a.layout;
         double cooling = 0.0;
 
+        /* as measured; nothing is claimed for what is not metered */
         for (int k = ENERGY_CHILLERS; k < ENERGY_PARTS; k++)
-                cooling += step->power_w[k];
-        cooling = b->last.heat_w > 0.0 && isfinite(cooling) ? cooling / b->last.heat_w : COOLING_W_PER_W;
+                cooling += isfinite(step->power_w[k]) ? step->power_w[k] : 0.0;
+        cooling = b->last.heat_w > 0.0 ? fmin(fmax(cooling / b->last.heat_w, 0.0), 1.0) : 0.0;
         for (size_t i = 0; i < t->nrack; i++) {
                 t->inlet_c[i] = (double)NAN;
-                t->cooling[i] = fmin(fmax(cooling, 0.05), 1.0);
+                t->cooling[i] = cooling;
         }
         for (size_t i = 0; i < l->ny; i++) {
                 if (l->y[i].kind != Y_INLET || l->y[i].equipment < 0 || t->rack_of[l->y[i].equipment] < 0)
@@ -75,7 +103,7 @@ static void fill_racks(const struct brain *b, const struct ipc_step *step, struc
                         if (l->d[k].kind != D_RACK_POWER || l->d[k].equipment < 0 || t->rack_of[l->d[k].equipment] < 0)
                                 continue;
                         double *cell = &t->influence[to * t->nrack + (size_t)t->rack_of[l->d[k].equipment]];
-                        *cell = fmax(*cell, gain_of(b, i, k, l->d[k].zone));
+                        *cell = fmax(*cell, brain_influence(b, i, k));
                 }
         }
 }
@@ -170,7 +198,7 @@ static void place(struct brain *b, const struct inventory *inv)
                 (void)snprintf(m->from, sizeof m->from, "%s", inv->host[t.move[i].from].name);
                 (void)snprintf(m->to, sizeof m->to, "%s", inv->host[t.move[i].to].name);
                 m->power_w = t.move[i].power_w;
-                m->gain_w = t.move[i].gain_w;
+                m->gain_w = t.move[i].saved_w; /* what is told is what the meters can show */
         }
         b->nmove = (uint32_t)n;
 out:

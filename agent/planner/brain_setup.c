@@ -10,14 +10,13 @@
 #define STEP_SAT_K 0.5
 #define STEP_FAN_RATIO 0.05
 #define STEP_WATER_K 1.0
-/* Where the data sheet is missing. */
-#define FAN_POWER_W 5000.0
-#define CRAH_CAPACITY_W 100e3
-#define CHILLER_CAPACITY_W 500e3
-
-#define INLET_WEIGHT_W_PER_K2 2e3
+/* … and no dead_band. */
+#define DEAD_BAND_K 0.2
+#define DEAD_BAND_RATIO 0.02
+/* Soft limits cost shares of what is at stake, so that small and large sites trade alike. */
+#define INLET_WEIGHT_PER_K2 (1 / 15.0) /* one K over at every inlet, of the air handlers' capacity */
 #define VALVE_TARGET 0.85
-#define VALVE_WEIGHT_W 2e5
+#define VALVE_WEIGHT (5 / 3.0) /* (opening above)², of this air handler's capacity */
 #define IT_LOAD_RATIO 0.6      /* of the air handlers' capacity, to size the server-fan penalty */
 #define KNEE_RATIO_PER_K 0.008 /* server power gained per K above the knee: fans 5–6 % of it, three times 5 % speed */
 
@@ -26,21 +25,11 @@ static double or_else(double v, double other)
         return isfinite(v) ? v : other;
 }
 
-double brain_chiller_capacity_w(const struct site *site)
-{
-        double sum = 0.0;
-        for (size_t i = 0; i < site->nequipment; i++)
-                if (site->equipment[i].cls == EQ_CHILLER)
-                        sum += or_else(site->equipment[i].capacity_w, CHILLER_CAPACITY_W);
-        return sum > 0.0 ? sum : CHILLER_CAPACITY_W;
-}
-
 static void describe_u(const struct brain *b, const struct layout_var *v, struct plan_u *ret)
 {
         const struct site *site = b->a.site;
         const struct site_limits *lim = &site->limits;
         const struct point *p = &site->point[v->point];
-        const struct equipment *e = v->equipment >= 0 ? &site->equipment[v->equipment] : NULL;
         /* max_step is per control step; a slow variable moves once in so many of them */
         const double steps = fmax(1.0, (double)site->slow_step_ms / (double)site->fast_step_ms);
         struct plan_u u = {.lo = p->min, .hi = p->max, .zone = v->zone, .d_rat = -1};
@@ -49,12 +38,12 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
         case U_SAT:
                 u.kind = PLAN_U_SAT;
                 u.rate = or_else(p->max_step, STEP_SAT_K);
-                u.rated_w = e ? or_else(e->capacity_w, CRAH_CAPACITY_W) : CRAH_CAPACITY_W;
+                u.rated_w = plant_coil_w(site, v->equipment);
                 break;
         case U_FAN:
                 u.kind = PLAN_U_FAN;
                 u.rate = or_else(p->max_step, STEP_FAN_RATIO);
-                u.rated_w = e ? or_else(e->fan_power_w, or_else(e->power_w, FAN_POWER_W)) : FAN_POWER_W;
+                u.rated_w = plant_fan_w(site, v->equipment);
                 break;
         case U_CHWST:
                 u.kind = PLAN_U_CHWST;
@@ -70,11 +59,14 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
         case U_CHILLER:
                 u.kind = PLAN_U_CHILLER;
                 u.rate = 1.0;
-                u.rated_w = e ? or_else(e->capacity_w, CHILLER_CAPACITY_W) : CHILLER_CAPACITY_W;
+                u.rated_w = plant_chiller_w(site, v->equipment);
                 break;
         }
-        if (u.kind == PLAN_U_SAT || u.kind == PLAN_U_FAN)
+        if (u.kind == PLAN_U_SAT || u.kind == PLAN_U_FAN) {
+                const double by_role = u.kind == PLAN_U_FAN ? DEAD_BAND_RATIO : DEAD_BAND_K;
                 u.d_rat = layout_find_d(b->a.layout, D_RAT, v->equipment);
+                u.dead_band = fmin(fmax(or_else(p->dead_band, by_role), point_resolution(p)), u.rate);
+        }
         u.nominal = or_else(p->default_value, p->safe_dir > 0 ? u.hi : u.lo);
         u.nominal = fmin(fmax(u.nominal, u.lo), u.hi);
         *ret = u;
@@ -84,12 +76,9 @@ static void describe_y(struct brain *b)
 {
         const struct layout *l = b->a.layout;
         const struct site_limits *lim = &b->a.site->limits;
-        double capacity = 0.0;
+        const double capacity = plant_coils_w(b->a.site);
         size_t ninlet = 0;
 
-        for (size_t j = 0; j < l->nu; j++)
-                if (b->pu[j].kind == PLAN_U_SAT)
-                        capacity += b->pu[j].rated_w;
         for (size_t i = 0; i < l->ny; i++)
                 ninlet += l->y[i].kind == Y_INLET;
         for (size_t i = 0; i < l->ny; i++) {
@@ -97,13 +86,13 @@ static void describe_y(struct brain *b)
                 if (l->y[i].kind == Y_INLET) {
                         y.kind = PLAN_Y_INLET;
                         y.target_max = lim->inlet_recommended_c - BRAIN_INLET_MARGIN_K;
-                        y.weight = INLET_WEIGHT_W_PER_K2;
+                        y.weight = INLET_WEIGHT_PER_K2 * capacity / (double)ninlet;
                         y.knee = lim->it_fan_knee_c;
                         y.knee_w_per_k = KNEE_RATIO_PER_K * IT_LOAD_RATIO * capacity / (double)ninlet;
                 } else if (l->y[i].kind == Y_VALVE) {
                         y.kind = PLAN_Y_VALVE;
                         y.target_max = fmin(VALVE_TARGET, lim->valve_max_ratio);
-                        y.weight = VALVE_WEIGHT_W;
+                        y.weight = VALVE_WEIGHT * plant_coil_w(b->a.site, l->y[i].equipment);
                 } else {
                         continue;
                 }
@@ -134,9 +123,10 @@ int brain_setup_plan(struct brain *b)
                         b->plan_args.d_chw = k;
                 b->plan_args.nd_chw++;
         }
-        size = plan_memsize(b->st, l->nu, b->npy, &b->plan_args);
+        size = plan_memsize(b->model->structure, l->nu, b->npy, &b->plan_args);
         b->plan_mem = malloc(size);
         if (!b->plan_mem)
                 return -ENOMEM;
-        return plan_create(b->plan_mem, size, b->st, b->pu, l->nu, b->py, b->npy, &b->plan_args, &b->plan);
+        return plan_create(b->plan_mem, size, b->model->structure, b->pu, l->nu, b->py, b->npy, &b->plan_args,
+                           &b->plan);
 }

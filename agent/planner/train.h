@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Training from stored history: fits the ARX model on the first part of a dataset and judges it on the rest, in time
- * order (never shuffled), against persistence; collects energy samples; reads and writes model files. Shared by
- * `coolplane train` and the planner. No clock, no logging; allocates.
+ * order (never shuffled), against persistence; collects energy samples; reads and writes model files. Model, samples
+ * and way of predicting are the running planner's (model.h, plant.h); it goes on learning, the judged one does not. No
+ * clock, no logging; allocates.
  */
 #ifndef COOLPLANE_PLANNER_TRAIN_H
 #define COOLPLANE_PLANNER_TRAIN_H
@@ -13,33 +14,34 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "agent/planner/model.h"
 #include "agent/points/layout.h"
 #include "agent/store/dataset.h"
-#include "models/arx/arx.h"
 #include "models/energy/energy.h"
 
 #define TRAIN_HORIZONS 3 /* one step, 5 min, 15 min */
 #define TRAIN_KINDS 3    /* enum y_kind */
 
 struct train_args {
-        unsigned na, nb;    /* output and input lags */
+        unsigned lags;      /* of outputs and inputs, at most */
         double split;       /* share of the usable steps that is fitted, 0 < split < 1 */
         bool refit;         /* after judging, learn the rest too: what a controller wants to use */
         size_t min_samples; /* fewer: the row stays unfitted */
         size_t origins_max; /* starting points of free runs; more are thinned evenly */
         struct arx_args arx;
-        const uint8_t *running; /* [n × ny] 1 = learn from and judge this output here; NULL = always */
+        const uint8_t *running; /* [n × ny] 1 = learn from and judge this output here; NULL = model_runs */
         void (*progress)(void *ctx, size_t done, size_t total); /* may be NULL */
         void *ctx;
 };
-void train_args_default(struct train_args *ret); /* 5 lags, 0.7 */
+void train_args_default(struct train_args *ret); /* the planner's; 0.7 */
 
 /* Errors over all outputs of a kind, in the unit of y (K or ratio). Free runs start from measured values and see no
- * output after that. `held`: inputs and disturbances stay at their last value (no knowledge of the future).
- * `known`: the inputs and disturbances that really came. */
+ * output after that. `held`: inputs stay at their last value, disturbances as model_forecast says (no knowledge of the
+ * future). `planned`: the inputs that really came: what a planner knows, that sets the inputs itself. `known`: both as
+ * they came. */
 struct train_error {
         size_t n;
-        double held, known, persistence; /* RMSE; NaN when n = 0 */
+        double held, planned, known, persistence; /* RMSE; NaN when n = 0 */
 };
 struct train_kind {
         size_t outputs, fitted;
@@ -54,25 +56,17 @@ struct train_report {
         struct train_kind kind[TRAIN_KINDS];
 };
 
-struct train_model {
-        struct arx_structure *structure; /* free() */
-        void *mem;                       /* of arx */
-        struct arx *arx;
-};
-struct train_model *train_model_free(struct train_model *m);
-
 /* 0; -ENODATA when no row could be fitted (*ret_report is still filled, no model); -EINVAL, -ENOMEM. */
-int train_arx(const struct dataset *ds, const struct layout *l, const struct train_args *a,
-              struct train_model **ret_model, struct train_report *ret_report);
+int train_arx(const struct dataset *ds, const struct layout *l, const struct train_args *a, struct model **ret_model,
+              struct train_report *ret_report);
 
-/* Which outputs belong to equipment that runs: by its status point, else by its fan above 5 %, else always. Supply air
- * and valves of a stopped air handler follow other laws (and nobody asks). ret [n × ny]. */
+/* model_runs for every row, where a fan is commanded; else, in a log of another controller, by the status point first.
+ * ret [n × ny]. */
 int train_running(struct store *s, const struct layout *l, const struct dataset *ds, uint8_t *ret);
 
-/* Averages over slow steps of the dataset plus the metered powers in the store, added to e in time order. */
+/* Means over slow steps of the dataset and the powers metered in the store, added to e in time order. */
 int train_energy(struct store *s, const struct layout *l, const struct dataset *ds, struct energy *e,
                  size_t *ret_samples);
-double train_capacity_w(const struct site *site); /* Σ chillers, else Σ air handlers; 0 = none given */
 
 /* --- model files -------------------------------------------------------------------------------------------------- */
 
@@ -82,7 +76,7 @@ struct train_file {
         uint8_t config_hash[32];
         struct arx_args arx_args;
         double capacity_w; /* of energy; 0 = none */
-        struct train_model *model;
+        struct model *model;
         void *energy_mem; /* may be NULL */
         struct energy *energy;
         char *report_json; /* what training printed */

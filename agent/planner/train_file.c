@@ -29,7 +29,7 @@ enum { H_NA, H_NB, H_STEP, H_FROM, H_TO, H_NY, H_NU, H_ND, H_LAG, H_NTERM, H_JSO
 struct train_file *train_file_free(struct train_file *f)
 {
         if (f) {
-                train_model_free(f->model);
+                model_free(f->model);
                 free(f->energy_mem);
                 free(f->report_json);
                 free(f);
@@ -335,6 +335,9 @@ void train_report_json(FILE *out, const struct train_report *r, const struct ene
                         fprintf(out, ",\"n_%s\":%zu,", horizon[h], err->n);
                         snprintf(name, sizeof name, "rmse_%s", horizon[h]);
                         put_number(out, name, err->held);
+                        snprintf(name, sizeof name, "rmse_planned_%s", horizon[h]);
+                        fputc(',', out);
+                        put_number(out, name, err->planned);
                         snprintf(name, sizeof name, "rmse_known_inputs_%s", horizon[h]);
                         fputc(',', out);
                         put_number(out, name, err->known);

@@ -129,12 +129,19 @@ void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret);
 /* Coefficients and interval of row i (arrays borrowed until the next arx_fit). */
 void arx_row(const struct arx *m, size_t i, const double **ret_theta, const double **ret_lo, const double **ret_hi);
 
+/* What row i has lately been missing: mean of y − θᵀφ over the window's transitions that it saw whole; 0 when there are
+ * none (lag_max rows hold none) or it is not fitted. Counted in every step of a prediction it makes the model agree
+ * with the present: slow errors of gains and disturbances nobody measures cancel, noise averages (offset-free
+ * prediction). */
+double arx_offset(const struct arx *m, size_t i, const struct arx_window *w);
+
 /* Nominal N-step prediction of all outputs. u_future [N × nu], d_future [N × nd]: values in force during each step
- * (row 0 replaces the window's last row). ret_y [N × ny]. work [arx_predict_work(m, n) doubles]. Rows not fitted
- * predict persistence. */
+ * (row 0 replaces the window's last row). offset [ny]: added in every step
+ * (arx_offset), NULL = none. ret_y [N × ny]. work
+ * [arx_predict_work(m, n) doubles]. Rows not fitted predict persistence. */
 size_t arx_predict_work(const struct arx *m, size_t n_steps);
 void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
-                 const double *d_future, double *work, double *ret_y);
+                 const double *d_future, const double *offset, double *work, double *ret_y);
 
 /* Worst case of all outputs over every model in the set and every |w| ≤ w̄: an upper (dir > 0) or lower (dir < 0)
  * bound of y at every step. Before a fit exact at each step for the prior box ∩ sum-to-one when the outputs' own and

@@ -13,6 +13,7 @@ struct horizon {
         const struct arx_window *w;
         size_t n;
         const double *u, *d;
+        const double *offset; /* [ny] of the nominal prediction, NULL = none */
         /* The anchor of each row (arx_worst with args.anchor): what the last transitions of the window showed. Mean
          * regressor [nterm], mean outcome [ny] (NaN = no anchor) and the bound of their mean noise [ny]. */
         double *phi_ref, *y_ref, *w_ref;
@@ -69,7 +70,7 @@ static void run_nominal(const struct horizon *hz, double *buf)
                 double *now = buf + y_at(m, t, 1), *next = now + ny;
                 for (size_t i = 0; i < ny; i++) {
                         const struct arx_row *r = &m->row[i];
-                        double y = r->fitted > 0.0 ? 0.0 : (double)NAN;
+                        double y = r->fitted > 0.0 ? (hz->offset ? hz->offset[i] : 0.0) : (double)NAN;
                         for (size_t k = 0; k < r->n && !isnan(y); k++) {
                                 const struct arx_term *term = &m->st.term[r->t0 + k];
                                 double phi = term->src == ARX_SRC_ONE ? 1.0
@@ -82,6 +83,42 @@ static void run_nominal(const struct horizon *hz, double *buf)
                         next[i] = y;
                 }
         }
+}
+
+/* Means of the regressor [terms of row i] and of what followed, over the transitions of the window that row i saw
+ * whole; NaN outcome = none. */
+static double window_mean(const struct arx *m, size_t i, const struct arx_window *w, double *ret_phi, size_t *ret_count)
+{
+        const struct arx_row *r = &m->row[i];
+        double phi[ARX_TERMS_MAX], sum = 0.0;
+        size_t count = 0;
+
+        for (size_t k = 0; k < r->n; k++)
+                ret_phi[k] = 0.0;
+        for (size_t last = 1; last < w->n; last++) {
+                const struct arx_window past = {last, w->y, w->u, w->d};
+                double y = w->y[last * m->st.ny + i];
+
+                if (!isfinite(y) || !arx_regressor(m, i, &past, phi))
+                        continue;
+                for (size_t k = 0; k < r->n; k++)
+                        ret_phi[k] += phi[k];
+                sum += y;
+                count++;
+        }
+        for (size_t k = 0; k < r->n && count > 0; k++)
+                ret_phi[k] /= (double)count;
+        *ret_count = count;
+        return count > 0 ? sum / (double)count : (double)NAN;
+}
+
+double arx_offset(const struct arx *m, size_t i, const struct arx_window *w)
+{
+        const struct arx_row *r = &m->row[i];
+        size_t count;
+        double phi[ARX_TERMS_MAX], y = r->fitted > 0.0 ? window_mean(m, i, w, phi, &count) : (double)NAN;
+
+        return isfinite(y) ? y - num_dot(r->n, phi, m->theta + r->t0) : 0.0;
 }
 
 const double *arx_free_run(const struct arx *m, const struct arx_window *w, size_t steps, double *buf)
@@ -98,9 +135,9 @@ const double *arx_free_run(const struct arx *m, const struct arx_window *w, size
 }
 
 void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
-                 const double *d_future, double *work, double *ret_y)
+                 const double *d_future, const double *offset, double *work, double *ret_y)
 {
-        const struct horizon hz = {.m = m, .w = w, .n = n_steps, .u = u_future, .d = d_future};
+        const struct horizon hz = {.m = m, .w = w, .n = n_steps, .u = u_future, .d = d_future, .offset = offset};
         run_nominal(&hz, work);
         memcpy(ret_y, work + m->st.lag_max * m->st.ny, sizeof(double) * n_steps * m->st.ny);
 }
@@ -214,35 +251,18 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const doub
         return fmin(best, centre + box_bound(m, r, a, b, psi));
 }
 
-/* Means of the regressor and of what followed, over the transitions of the window that row i saw whole. Their mean
- * noise: w̄ at most. With w_horizon, of `count` transitions: white noise averages out by √count, what persists is in
- * w_step; of a single one all of w̄. */
+/* The anchor of row i and the bound of its mean noise: w̄ at most. With w_horizon, of `count` transitions: white noise
+ * averages out by √count, what persists is in w_step; of a single one all of w̄. */
 static void anchor_row(struct horizon *hz, size_t i)
 {
         const struct arx *m = hz->m;
         const struct arx_row *r = &m->row[i];
-        double phi[ARX_TERMS_MAX], *ref = hz->phi_ref + r->t0, sum = 0.0;
-        size_t count = 0;
+        size_t count;
 
-        for (size_t k = 0; k < r->n; k++)
-                ref[k] = 0.0;
-        for (size_t last = 1; last < hz->w->n; last++) {
-                const struct arx_window past = {last, hz->w->y, hz->w->u, hz->w->d};
-                double y = hz->w->y[last * m->st.ny + i];
-
-                if (!isfinite(y) || !arx_regressor(m, i, &past, phi))
-                        continue;
-                for (size_t k = 0; k < r->n; k++)
-                        ref[k] += phi[k];
-                sum += y;
-                count++;
-        }
-        hz->y_ref[i] = count > 0 ? sum / (double)count : (double)NAN;
+        hz->y_ref[i] = window_mean(m, i, hz->w, hz->phi_ref + r->t0, &count);
         hz->w_ref[i] = r->w_bar;
         if (m->args.w_horizon > 0)
                 hz->w_ref[i] = fmin(r->w_bar, fmax(r->w_step, r->w_bar / sqrt((double)count)));
-        for (size_t k = 0; k < r->n && count > 0; k++)
-                ref[k] /= (double)count;
 }
 
 /* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the

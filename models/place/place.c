@@ -311,12 +311,13 @@ static void try_evacuation(struct work *w, size_t host, size_t budget, struct ca
 static size_t take(struct work *w, const struct candidate *c, struct place_move *ret)
 {
         const struct place_problem *p = w->p;
+        double saved_w = 0.0;
 
         for (size_t i = 0; i < c->n; i++) {
                 const size_t vm = c->vm[i], to = c->to[i];
                 const int from = w->at[vm];
                 double from_w, to_w;
-                (void)power_gain(w, vm, to, &from_w, &to_w);
+                saved_w += power_gain(w, vm, to, &from_w, &to_w);
                 touch(w, p->host[from].rack, from_w);
                 touch(w, p->host[to].rack, to_w);
                 ret[i] = (struct place_move){.vm = (uint32_t)vm,
@@ -328,6 +329,8 @@ static size_t take(struct work *w, const struct candidate *c, struct place_move 
                 w->moved[vm] = 1;
                 w->host[to].nfixed++;
         }
+        for (size_t i = 0; i < c->n; i++)
+                ret[i].saved_w = saved_w / (double)c->n;
         commit_thermal(w);
         w->ntouched = 0;
         return c->n;

@@ -35,7 +35,9 @@ struct place_vm {
 struct place_move {
         uint32_t vm, from, to; /* indices into vm[] and host[] */
         double power_w;        /* heat that moves with the VM */
-        double gain_w;         /* estimated facility power saved; of a host's evacuation: its share of the whole */
+        double gain_w;         /* what the choice went by: saved_w and the worth of a cooler hottest inlet */
+        double saved_w;        /* power saved at the hosts and in cooling their heat; may be negative.
+                                * Both: of a host's evacuation, its share of the whole. */
 };
 
 struct place_problem {

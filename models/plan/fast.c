@@ -85,7 +85,7 @@ void plan_simulate(struct plan *p)
         for (size_t r = p->lag_max; r < rows; r++) {
                 double *z = &p->z[r * p->width];
                 for (size_t i = 0; i < p->ny; i++) {
-                        double sum = 0.0;
+                        double sum = p->offset[i];
                         if (!p->row_ok[i])
                                 sum = z[(ptrdiff_t)i - (ptrdiff_t)p->width]; /* persistence */
                         for (size_t t = p->first[i]; t < p->first[i + 1]; t++)

@@ -63,7 +63,8 @@ static void lay_out(struct slicer *s, struct plan *p)
         p->first = slice(s, p->ny + 1, sizeof *p->first);
         p->coef = slice(s, p->nterm, sizeof *p->coef);
         p->off = slice(s, p->nterm, sizeof *p->off);
-        double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best};
+        p->offset = slice(s, p->ny, sizeof *p->offset);
+        double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best, &p->saved};
         for (size_t i = 0; i < sizeof v / sizeof *v; i++)
                 *v[i] = slice(s, p->nu, sizeof(double));
 }
@@ -96,8 +97,8 @@ static bool args_ok(const struct plan_args *a, const struct arx_structure *st)
 static bool u_ok(const struct plan_u *u, size_t nd)
 {
         return u->d_rat < (int)nd && u->lo <= u->hi && isfinite(u->lo) && isfinite(u->hi) && u->rate >= 0.0 &&
-               isfinite(u->rate) && u->nominal >= u->lo && u->nominal <= u->hi && u->rated_w >= 0.0 &&
-               isfinite(u->rated_w);
+               isfinite(u->rate) && u->dead_band >= 0.0 && u->dead_band <= u->rate && u->nominal >= u->lo &&
+               u->nominal <= u->hi && u->rated_w >= 0.0 && isfinite(u->rated_w);
 }
 
 static bool y_ok(const struct plan_y *y, size_t ny)
@@ -271,6 +272,15 @@ static void compile_rows(struct plan *p, const struct arx *m)
         p->first[p->ny] = n;
 }
 
+/* Inlets are predicted from where they are: what the model has been missing there stays (arx_offset). */
+static void find_offsets(struct plan *p, const struct plan_input *in)
+{
+        memset(p->offset, 0, p->ny * sizeof *p->offset);
+        for (size_t a = 0; a < p->npy; a++)
+                if (p->y[a].kind == PLAN_Y_INLET)
+                        p->offset[p->y[a].row] = arx_offset(in->model, p->y[a].row, &in->window);
+}
+
 /* A variable moves only when every output it acts on is modelled: what is not seen must not be driven. */
 static void find_free(struct plan *p, const struct arx *m)
 {
@@ -340,6 +350,7 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
         plan_anchor_valves(p);
         find_usable_rows(p, in->model);
         compile_rows(p, in->model);
+        find_offsets(p, in);
         find_free(p, in->model);
         return true;
 }
@@ -456,15 +467,27 @@ static double toward_less_cooling(const struct plan_u *u, double change)
 }
 
 /* First action: toward more cooling at the variable's rate; toward less cooling slowly where inlets are near their
- * targets, because the model is linear and the room is not. */
-static double first_action(const struct plan *p, size_t j)
+ * targets, because the model is linear and the room is not. What is slower than the gate's dead-band is saved up. */
+static double first_action(struct plan *p, size_t j)
 {
-        const double change = plan_clamp(p->best[j] - p->now[j], -p->u[j].rate, p->u[j].rate);
-        const double pace = plan_clamp(0.1 * plan_room_k(p, j), RELAX_NEAR, RELAX_FAR);
+        const struct plan_u *u = &p->u[j];
+        const double wish = p->best[j] - p->now[j], change = plan_clamp(wish, -u->rate, u->rate);
+        const double pace = plan_clamp(0.1 * plan_room_k(p, j), RELAX_NEAR, RELAX_FAR) * u->rate;
+        const bool less = toward_less_cooling(u, change) > 0.0;
+        double step;
 
-        if (toward_less_cooling(&p->u[j], change) <= 0.0)
+        if (fabs(wish) < u->dead_band || !less || p->saved[j] * change < 0.0)
+                p->saved[j] = 0.0;
+        if (fabs(wish) < u->dead_band)
+                return p->now[j];
+        if (!less)
                 return p->now[j] + change;
-        return p->now[j] + plan_clamp(change, -pace * p->u[j].rate, pace * p->u[j].rate);
+        p->saved[j] += plan_clamp(change, -pace, pace);
+        if (fabs(p->saved[j]) < u->dead_band)
+                return p->now[j];
+        step = plan_clamp(p->saved[j], -fabs(change), fabs(change));
+        p->saved[j] = 0.0;
+        return p->now[j] + step;
 }
 
 /* true when some variable moves toward less cooling; a proposal that does not needs no confidence */

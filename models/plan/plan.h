@@ -27,6 +27,7 @@ struct plan_u {
         int zone;       /* −1 = plant */
         int d_rat;      /* SAT and fan: disturbance that is this air handler's return air, −1 = none */
         double rated_w; /* fan: power at full speed; chiller: capacity; SAT: the air handler's capacity, 0 = unknown */
+        double dead_band; /* the gate makes no smaller change: none is asked for, small steps are saved up */
 };
 
 enum plan_y_kind { PLAN_Y_INLET, PLAN_Y_VALVE, PLAN_Y_OTHER };
@@ -59,7 +60,7 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
                 const struct plan_y *y, size_t ny, const struct plan_args *a, struct plan **ret);
 
 struct plan_input {
-        const struct arx *model;     /* nominal model; may be unfitted (then explores) */
+        const struct arx *model;     /* nominal model; unfitted: holds, or explores when asked */
         const struct energy *energy; /* may be NULL or unfitted */
         struct arx_window window;    /* last row = now */
         const double *u_now;         /* [nu] confirmed */

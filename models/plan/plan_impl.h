@@ -32,19 +32,22 @@ struct plan {
         size_t nhandler;
         uint8_t *acts; /* [nu × npy] 1 = u can move that output (directly or through another output) */
 
-        /* Work of one step, no meaning between steps. History and future share one table of rows [y | u | d | 1], so
-         * that a regressor is one offset from its output's row: z[r·width + i] = Σ coef·z[r·width + off]. Row lag_max−1
-         * = now. */
+        /* Work of one step, no meaning between steps (but saved). History and future share one table of rows [y | u | d
+         * | 1], so that a regressor is one offset from its output's row: z[r·width + i] = Σ coef·z[r·width + off]. Row
+         * lag_max−1 = now. */
         uint8_t *row_ok;     /* [ny] fitted and all its regressors known */
         uint8_t *free;       /* [nu] 1 = the fast plan may move it */
         size_t width;        /* ny + nu + nd + 1 */
         double *z, *g;       /* [lag_max + horizon rows] values; adjoint */
         size_t *first;       /* [ny + 1] terms of each usable row that are not 0 */
         double *coef;        /* [nterm] */
+        double *offset;      /* [ny] added in every step */
         ptrdiff_t *off;      /* [nterm] */
         double *rat;         /* [nd × horizon] return air as forecast without us; row of a handler's d */
         double *now, *value; /* [nu] operating point; W per K of warmer supply air */
         double *target, *trial, *grad, *grad_prev, *best; /* [nu] */
+
+        double *saved; /* [nu] steps toward less cooling not yet asked for: too small by themselves */
 
         double caution_k;     /* of this step */
         double pump_price_w;  /* W per opening of one valve: its water is pumped */

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALVE_PER_K 0.15     /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
-#define VALVE_WEIGHT_W 2e5   /* W per (opening above the limit)² */
-#define TOWER_EXPONENT 4.0   /* of tower fan power over 1/approach: fan cubes, and a little more */
-#define STAGING_GAP 6        /* slow steps between two staging moves */
-#define GAIN_MIN_RATIO 0.001 /* of plant power: below it a move is noise */
+#define VALVE_PER_K 0.15       /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
+#define VALVE_SHARE (1 / 12.0) /* of all valves' weights: what the widest alone, above its limit, costs here */
+#define TOWER_EXPONENT 4.0     /* of tower fan power over 1/approach: fan cubes, and a little more */
+#define STAGING_GAP 6          /* slow steps between two staging moves */
+#define GAIN_MIN_RATIO 0.001   /* of plant power: below it a move is noise */
 #define STAGING_GAIN_RATIO 0.015
 #define VALVE_RAISE_BELOW 0.75 /* without an energy model */
 #define VALVE_LOWER_ABOVE 0.9
@@ -206,7 +206,8 @@ static bool apply(const struct plan *p, const struct plan_input *in, const struc
         return chw && cw;
 }
 
-static void name_move(struct plan *p, const struct move *m)
+/* Without any valve's opening nothing tells whether the coils could do with warmer water. */
+static void name_move(struct plan *p, const struct move *m, double valve)
 {
         size_t n = 0;
 
@@ -220,13 +221,22 @@ static void name_move(struct plan *p, const struct move *m)
         if (m->on != SIZE_MAX)
                 n += (size_t)snprintf(p->move + n, sizeof p->move - n, "%schiller on", n ? ", " : "");
         if (n == 0)
-                (void)snprintf(p->move, sizeof p->move, "hold");
+                n = (size_t)snprintf(p->move, sizeof p->move, "hold");
+        for (size_t j = 0; j < p->nu && !isfinite(valve); j++)
+                if (p->u[j].kind == PLAN_U_CHWST) {
+                        (void)snprintf(p->move + n, sizeof p->move - n, " (no valve opening: chwst never raised)");
+                        break;
+                }
 }
 
 static double valve_penalty(const struct plan *p, double valve)
 {
         const double over = valve - valve_limit(p);
-        return over > 0.0 ? VALVE_WEIGHT_W * over * over : 0.0;
+        double weight = 0.0;
+
+        for (size_t a = 0; a < p->npy; a++)
+                weight += p->y[a].kind == PLAN_Y_VALVE ? p->y[a].weight : 0.0;
+        return over > 0.0 ? VALVE_SHARE * weight * over * over : 0.0;
 }
 
 /* Without an energy model: the direction physics gives. */
@@ -337,5 +347,5 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
         memcpy(u, p->trial, p->nu * sizeof *u);
         if (m.off != SIZE_MAX || m.on != SIZE_MAX)
                 p->staged_step = p->slow_count;
-        name_move(p, &m);
+        name_move(p, &m, valve);
 }

@@ -89,7 +89,7 @@ static void arx_check(const struct arx *m)
         const uint8_t active[NY] = {1, 1};
         struct arx_window w = {2, window_y, window_u, window_d};
         MUST(arx_predict_work(m, 3) <= sizeof work / sizeof work[0]);
-        arx_predict(m, &w, 3, u, d, work, y);
+        arx_predict(m, &w, 3, u, d, NULL, work, y);
         arx_worst(m, &w, 3, u, d, 1, active, work, top);
         arx_worst(m, &w, 3, u, d, -1, active, work, low);
         for (size_t k = 0; k < 3 * NY; k++)

@@ -34,7 +34,7 @@ static void make_good(void)
             {ARX_SRC_Y, 1, 1, 1, 0}, {ARX_SRC_U, 1, 1, 1, 0}, {ARX_SRC_ONE, 0, 0, 0, 0}};
         static const double scale[] = {1, 1, 1};
         static struct arx_structure st = {1, 1, 0, 1, 3, start, term, scale};
-        struct train_model model = {.structure = &st};
+        struct model model = {.structure = &st};
         struct train_file f = {.na = 1, .nb = 1, .step_ms = 30000, .from_ms = 1, .to_ms = 2, .capacity_w = 1e6};
         char report[] = "{\"rows\":1}";
         size_t size = (arx_memsize(&st) + 15) / 16 * 16;

@@ -177,13 +177,13 @@ struct room *room_new(size_t ncrah, size_t nrack, size_t samples)
         assert_int_equal(arx_create(r->model_mem, arx_memsize(&r->st), &r->st, &aa, NULL, NULL, &r->model), 0);
 
         for (size_t c = 0; c < ncrah; c++) {
-                r->u[2 * c] = (struct plan_u){PLAN_U_SAT, 15, 27, 0.5, 18, 0, (int)(nrack + 1 + c), 120e3};
-                r->u[2 * c + 1] = (struct plan_u){PLAN_U_FAN, 0.3, 1.0, 0.05, 0.8, 0, (int)(nrack + 1 + c), 7500};
+                r->u[2 * c] = (struct plan_u){PLAN_U_SAT, 15, 27, 0.5, 18, 0, (int)(nrack + 1 + c), 120e3, 0};
+                r->u[2 * c + 1] = (struct plan_u){PLAN_U_FAN, 0.3, 1.0, 0.05, 0.8, 0, (int)(nrack + 1 + c), 7500, 0};
         }
-        r->u[chw_u(r)] = (struct plan_u){PLAN_U_CHWST, 7, 16, 1.0, 8, -1, -1, 0};
-        r->u[chw_u(r) + 1] = (struct plan_u){PLAN_U_CWST, 18, 32, 1.0, 27, -1, -1, 0};
+        r->u[chw_u(r)] = (struct plan_u){PLAN_U_CHWST, 7, 16, 1.0, 8, -1, -1, 0, 0};
+        r->u[chw_u(r) + 1] = (struct plan_u){PLAN_U_CWST, 18, 32, 1.0, 27, -1, -1, 0, 0};
         for (size_t k = 2; k < 5; k++)
-                r->u[chw_u(r) + k] = (struct plan_u){PLAN_U_CHILLER, 0, 1, 1, 1, -1, -1, 400e3};
+                r->u[chw_u(r) + k] = (struct plan_u){PLAN_U_CHILLER, 0, 1, 1, 1, -1, -1, 400e3, 0};
         for (size_t i = 0; i < nrack; i++)
                 r->y[r->npy++] = (struct plan_y){PLAN_Y_INLET, i, 26.0, 2e3, 25.0, 60.0};
         for (size_t c = 0; c < ncrah; c++)

@@ -111,13 +111,28 @@ static void test_recovers_a_known_system(void **state)
         enum { N = 40 };
         double pred[N * NY], *work = calloc(arx_predict_work(m, N), sizeof(double));
         struct arx_window win = window_at(&world, 2000);
-        arx_predict(m, &win, N, world.u + 2000 * NU, world.d + 2000 * ND, work, pred);
+        arx_predict(m, &win, N, world.u + 2000 * NU, world.d + 2000 * ND, NULL, work, pred);
         for (size_t t = 0; t < N; t++)
                 for (size_t i = 0; i < NY; i++)
                         assert_true(fabs(pred[t * NY + i] - world.y[(2001 + t) * NY + i]) < 1e-3);
+        /* what the room did beyond the model over the window goes on in the prediction */
+        enum { ROWS = 12 };
+        const size_t first = 2000 + 1 - ROWS;
+        double y[ROWS * NY], plain[2 * NY], warm[2 * NY], offset[NY] = {0.0};
+        memcpy(y, world.y + first * NY, sizeof y);
+        y[(ROWS - 1) * NY] += 0.3; /* one transition of ten is off */
+        const struct arx_window seen = {ROWS, y, world.u + first * NU, world.d + first * ND};
+        offset[0] = arx_offset(m, 0, &seen);
+        assert_true(fabs(offset[0] - 0.03) < 1e-3);
+        assert_true(fabs(arx_offset(m, 1, &seen)) < 1e-3);
+        assert_true(arx_offset(m, 0, &win) == 0.0); /* no transition in as many rows as lags */
+        arx_predict(m, &win, 2, world.u + 2000 * NU, world.d + 2000 * ND, NULL, work, plain);
+        arx_predict(m, &win, 2, world.u + 2000 * NU, world.d + 2000 * ND, offset, work, warm);
+        assert_true(fabs(warm[0] - plain[0] - offset[0]) < 1e-12);
+        assert_true(fabs(warm[NY] - plain[NY] - 1.7 * offset[0]) < 1e-3);
         /* a nearer horizon is the prefix of a farther one */
         double near[5 * NY];
-        arx_predict(m, &win, 5, world.u + 2000 * NU, world.d + 2000 * ND, work, near);
+        arx_predict(m, &win, 5, world.u + 2000 * NU, world.d + 2000 * ND, NULL, work, near);
         assert_memory_equal(near, pred, sizeof(near));
         free(work);
         free(mem);
@@ -136,7 +151,7 @@ static void test_prediction_is_exact_with_the_true_coefficients(void **state)
         enum { N = 60 };
         double pred[N * NY], *work = calloc(arx_predict_work(m, N), sizeof(double));
         struct arx_window win = window_at(&world, 100);
-        arx_predict(m, &win, N, world.u + 100 * NU, world.d + 100 * ND, work, pred);
+        arx_predict(m, &win, N, world.u + 100 * NU, world.d + 100 * ND, NULL, work, pred);
         for (size_t k = 0; k < N * NY; k++)
                 assert_true(fabs(pred[k] - world.y[101 * NY + k]) < 1e-10);
         free(work);
@@ -383,7 +398,7 @@ static void test_persistence_where_there_is_no_model(void **state)
         simulate(&world, 8, 0.05);
         double pred[3 * NY], *work = calloc(arx_predict_work(m, 3), sizeof(double));
         struct arx_window win = window_at(&world, 500);
-        arx_predict(m, &win, 3, world.u + 500 * NU, world.d + 500, work, pred);
+        arx_predict(m, &win, 3, world.u + 500 * NU, world.d + 500, NULL, work, pred);
         for (size_t t = 0; t < 3; t++)
                 for (size_t i = 0; i < NY; i++)
                         assert_true(pred[t * NY + i] == world.y[500 * NY + i]);
@@ -397,7 +412,7 @@ static void test_persistence_where_there_is_no_model(void **state)
         assert_true(info.fitted);
         /* a missing reading of row 1 leaves row 1 and whoever needs it at persistence, never NaN */
         world.y[500 * NY + 1] = (double)NAN;
-        arx_predict(m, &win, 3, world.u + 500 * NU, world.d + 500, work, pred);
+        arx_predict(m, &win, 3, world.u + 500 * NU, world.d + 500, NULL, work, pred);
         assert_true(pred[0] == world.y[500 * NY]);
         assert_true(pred[1] == world.y[499 * NY + 1]);
         assert_true(num_all_finite(3 * NY, pred));

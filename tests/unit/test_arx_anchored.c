@@ -167,7 +167,7 @@ static void count_drift(const struct arx *m, const struct record *w, size_t t, s
 {
         double pred[H * NY], work[1000];
         struct arx_window win = window(w, t, H);
-        arx_predict(m, &win, H, w->u + t * NU, w->d + t * ND, work, pred);
+        arx_predict(m, &win, H, w->u + t * NU, w->d + t * ND, NULL, work, pred);
         for (size_t i = 0; i < NY; i++) {
                 const double *theta, *lo, *hi;
                 struct arx_row_info info;

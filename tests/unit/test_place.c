@@ -88,6 +88,7 @@ static void emptied_host_saves_its_idle_power_and_cooling(void **state)
         assert_int_equal(solve(&r), 1);
         /* equal hosts: the VM's own heat only changes place; 100 W idle and a quarter of it for cooling are saved */
         near(r.move[0].gain_w, 125.0, 1e-9);
+        near(r.move[0].saved_w, 125.0, 1e-9);
         near(r.move[0].power_w, 20.0, 1e-9);
         assert_int_equal(r.move[0].to / 2,
                          0); /* stays in the rack or not: either is equal, but never a sleeping host */
@@ -108,6 +109,7 @@ static void whole_host_is_emptied_by_several_moves(void **state)
                 assert_int_equal(r.move[i].from, 0);
                 assert_int_equal(r.move[i].to, 2);
                 near(r.move[i].gain_w, 125.0 / 3.0, 1e-9);
+                near(r.move[i].saved_w, 125.0 / 3.0, 1e-9);
         }
         r.p.budget = 2; /* not enough to empty it: nothing is worth doing */
         assert_int_equal(solve(&r), 0);
@@ -147,6 +149,7 @@ static void heat_leaves_the_rack_that_warms_the_hottest_inlet(void **state)
         assert_int_equal(r.move[0].from / 2, 0);
         assert_int_equal(r.move[0].to / 2, 1);
         near(r.move[0].gain_w, 40.0, 1e-9); /* 40 W × 1 mK/W × 1000 W/K */
+        near(r.move[0].saved_w, 0.0, 1e-9); /* which no meter will show */
 
         r.influence[3] = 0.1; /* rack 1 would be pushed by 4 K … */
         r.inlet_c[1] = 23.1;  /* … over 27 °C */

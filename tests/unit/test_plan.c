@@ -81,6 +81,35 @@ static void valves_answer_as_coils_do(void **state)
         room_free(r);
 }
 
+/* The gate makes no smaller change: such steps are saved up, not lost, and come no faster than without a dead-band. */
+static void small_steps_are_saved_up_to_the_dead_band(void **state)
+{
+        (void)state;
+        struct room *r = room_new(3, 6, 400);
+        struct plan_output out;
+        double smooth, moved = 0.0;
+        size_t asked = 0;
+
+        start_state(r, 18.0, 0.8, 8);
+        struct plan_input in = input_of(r, 0);
+        plan_step(r->plan, &in, &out);
+        smooth = out.u[1] - 0.8;
+        assert_true(smooth < 0.0 && smooth > -0.02);
+        for (size_t c = 0; c < 3; c++)
+                r->plan->u[2 * c + 1].dead_band = 0.02;
+        for (uint64_t k = 1; k <= 24; k++) {
+                in = input_of(r, k);
+                plan_step(r->plan, &in, &out);
+                const double step = out.u[1] - 0.8;
+                assert_true(step == 0.0 || step <= -0.02);
+                asked += step != 0.0;
+                moved += step;
+        }
+        assert_true(asked >= 8);
+        near(moved, 24.0 * smooth, 0.04);
+        room_free(r);
+}
+
 static void less_cooling_comes_slowly_and_more_at_once(void **state)
 {
         (void)state;
@@ -344,6 +373,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(gradient_is_exact),
             cmocka_unit_test(valves_answer_as_coils_do),
+            cmocka_unit_test(small_steps_are_saved_up_to_the_dead_band),
             cmocka_unit_test(less_cooling_comes_slowly_and_more_at_once),
             cmocka_unit_test(closed_loop_saves_fan_power_inside_the_targets),
             cmocka_unit_test(unfitted_model_or_unknown_state_proposes_nothing_new),

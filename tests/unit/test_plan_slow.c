@@ -39,6 +39,22 @@ static void slow_plan_follows_the_valves_without_an_energy_model(void **state)
         room_free(r);
 }
 
+static void says_that_water_stays_cold_where_no_valve_is_known(void **state)
+{
+        (void)state;
+        struct room *r = room_new(2, 4, 400);
+        struct plan_output out;
+        start_state(r, 18, 0.8, 9.0);
+        for (size_t t = 0; t < WINDOW; t++)
+                r->wy[t * r->ny + r->nrack + r->ncrah] = r->wy[t * r->ny + r->nrack + r->ncrah + 1] = (double)NAN;
+        struct plan_input in = input_of(r, 0);
+        in.slow_step = true;
+        plan_step(r->plan, &in, &out);
+        near(out.u[chw_u(r)], 9.0, 1e-9);
+        assert_string_equal(out.move, "hold (no valve opening: chwst never raised)");
+        room_free(r);
+}
+
 static void chillers_follow_capacity(void **state)
 {
         (void)state;
@@ -165,6 +181,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(slow_plan_follows_the_valves_without_an_energy_model),
+            cmocka_unit_test(says_that_water_stays_cold_where_no_valve_is_known),
             cmocka_unit_test(chillers_follow_capacity),
             cmocka_unit_test(slow_plan_trusts_the_energy_model_inside_its_data),
             cmocka_unit_test(idle_chiller_is_switched_off_with_margin_and_not_too_often),

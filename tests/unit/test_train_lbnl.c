@@ -43,7 +43,7 @@ static void test_supply_air_15_min_ahead(void **state)
         struct train_args args;
         train_args_default(&args);
         args.running = running;
-        struct train_model *m = NULL;
+        struct model *m = NULL;
         struct train_report r;
         assert_int_equal(train_arx(ds, l, &args, &m, &r), 0);
         const struct train_error *e = &r.kind[Y_SAT].h[2];
@@ -55,7 +55,7 @@ static void test_supply_air_15_min_ahead(void **state)
         assert_true(e->held < e->persistence);
         assert_true(r.kind[Y_SAT].h[0].held < r.kind[Y_SAT].h[0].persistence);
 
-        train_model_free(m);
+        model_free(m);
         free(running);
         dataset_free(ds);
         layout_free(l);
