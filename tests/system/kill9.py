@@ -2,8 +2,9 @@
 """kill -9 of coolplaned at random instants (040-kill9.sh).
 
 After every kill: every sample the gate had reported as committed is in the database; every decision is whole and no
-action lacks its decision; every device is local again within its watchdog time. After every restart: no setpoint moves
-toward less cooling by more than its max_step from the value in force."""
+action lacks its decision; the equipment timers of its last slow step are there; every device is local again within its
+watchdog time. After every restart: no setpoint moves toward less cooling by more than its max_step from the value in force, and
+the timers were taken over."""
 import json
 import os
 import random
@@ -90,6 +91,11 @@ with open(LOG, "ab") as log:
             fail(f"kill {k}: {len(torn)} torn decisions, {len(orphans)} actions without one")
         if query("PRAGMA quick_check")[0][0] != "ok":
             fail(f"kill {k}: quick_check")
+        # timers are stored with every slow step, the tenth fast one, the first step among them; a kill may fall just before
+        timers = query("SELECT t_ms, length(blob) FROM state WHERE name = 'equipment'")
+        newer = query(f"SELECT count(*) FROM decision WHERE t_ms > {timers[0][0] if timers else 0}")[0][0]
+        if newer > (10 if timers else 1):
+            fail(f"kill {k}: {newer} decisions since equipment timers were stored {timers}")
         now_remote = [p for p in remote if read_point(p)[-1] != 0]
         was_remote += bool(now_remote)
         while now_remote:
@@ -101,6 +107,9 @@ with open(LOG, "ab") as log:
             worst_local_s = max(worst_local_s, local_s)
             time.sleep(0.005)
 
+lost = query("SELECT text FROM event WHERE text LIKE '%equipment timers%'")
+if lost:
+    fail(f"{lost[0][0]} ({len(lost)} times)")
 jumps, checked = [], 0
 SI = {"degC": 1, "deltaK": 1, "%": 0.01, "ratio": 1}
 for name, confirmed, action in query("SELECT point, confirmed, action FROM v_setpoints WHERE confirmed IS NOT NULL"):
