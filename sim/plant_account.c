@@ -16,6 +16,8 @@ static double stored_j(const struct plant *p)
         for (size_t i = 0; i < p->spec.nrack; i++)
                 j +=
                     p->cold_j_k * p->rack[i].cold_c + p->inlet_j_k * p->rack[i].inlet_c + p->out_j_k * p->rack[i].out_c;
+        for (size_t i = 0; i < p->spec.ncrah; i++)
+                j += AIR_J_M3K * plant_duct_m3k(&p->crah[i].duct);
         for (size_t i = 0; i < p->spec.nroom; i++)
                 j += p->hot_j_k * (double)p->room[i].nrack * p->room[i].hot_c;
         return j;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * Air side. Each rack draws f m³/s through three nodes: its share of the plenum (cold), its cold aisle (inlet) and its
+ * Air side. Supply air travels from the coil to the racks in plug flow, a pure dead time that is longer with slower
+ * fans. Each rack draws f m³/s through three nodes: its share of the plenum (cold), its cold aisle (inlet) and its
  * servers (outlet). The cold aisle mixes
  *
  *   s = f (1 - β - γ) of its plenum share, f β of air recirculated from neighbouring outlets, f γ of room return air,
@@ -66,7 +67,47 @@ static void coil(struct plant *p, struct crah *c)
         c->sat_c = c->rat_c - (c->coil_w - c->fan_w) / ca; /* draw-through: the fan's heat is in the supply */
 }
 
-static void crah_step(struct plant *p, struct crah *c, double return_c)
+void plant_duct_fill(struct duct *d, double m3, double c)
+{
+        *d = (struct duct){.m3 = {m3}, .c = {c}, .n = 1};
+}
+
+double plant_duct_step(struct duct *d, double in_m3, double in_c)
+{
+        double left = in_m3, m3k = 0.0;
+        size_t last;
+
+        if (!(in_m3 > 0.0))
+                return d->c[d->head];
+        if (d->n < DUCT_PARCELS) {
+                last = (d->head + d->n++) % DUCT_PARCELS;
+                d->m3[last] = in_m3;
+                d->c[last] = in_c;
+        } else { /* thin slices: the newest two become one */
+                last = (d->head + d->n - 1) % DUCT_PARCELS;
+                d->c[last] = (d->m3[last] * d->c[last] + in_m3 * in_c) / (d->m3[last] + in_m3);
+                d->m3[last] += in_m3;
+        }
+        while (d->n > 1 && d->m3[d->head] <= left) {
+                left -= d->m3[d->head];
+                m3k += d->m3[d->head] * d->c[d->head];
+                d->head = (d->head + 1) % DUCT_PARCELS;
+                d->n--;
+        }
+        d->m3[d->head] -= left;
+        return (m3k + left * d->c[d->head]) / in_m3;
+}
+
+double plant_duct_m3k(const struct duct *d)
+{
+        double sum = 0.0;
+
+        for (size_t k = 0; k < d->n; k++)
+                sum += d->m3[(d->head + k) % DUCT_PARCELS] * d->c[(d->head + k) % DUCT_PARCELS];
+        return sum;
+}
+
+static void crah_step(struct plant *p, struct crah *c, double return_c, double dt_s)
 {
         const double s = c->fan_ratio;
 
@@ -75,6 +116,7 @@ static void crah_step(struct plant *p, struct crah *c, double return_c)
         c->fan_w = p->spec.crah_fan_w * s * s * s;
         c->water_m3s = p->outage_s > 0.0 ? 0.0 : p->crah_water_m3s * lut_at(&p->valve_flow, c->valve_ratio);
         coil(p, c);
+        c->arrive_c = plant_duct_step(&c->duct, c->airflow_m3s * dt_s, c->sat_c);
 }
 
 /* Mixes one rack's inlet and moves its cold and hot nodes; returns the heat it sends to the room's hot node, as a
@@ -108,9 +150,9 @@ static void room_step(struct plant *p, struct room *rm, double dt_s)
         for (size_t k = 0; k < rm->ncrah; k++) {
                 struct crah *c = &p->crah[rm->crah0 + k];
 
-                crah_step(p, c, rm->hot_c);
+                crah_step(p, c, rm->hot_c, dt_s);
                 supply += c->airflow_m3s;
-                supply_mc += c->airflow_m3s * c->sat_c;
+                supply_mc += c->airflow_m3s * c->arrive_c;
         }
         for (size_t k = 0; k < rm->nrack; k++) {
                 serve(p, &p->rack[rm->rack0 + k], dt_s);
@@ -126,7 +168,7 @@ static void room_step(struct plant *p, struct room *rm, double dt_s)
                         const double m = (1.0 - EVEN_SHARE) * share[k * p->share_stride + i] * c->airflow_m3s;
 
                         q += m;
-                        mc += m * c->sat_c;
+                        mc += m * c->arrive_c;
                 }
                 to_hot += rack_step(p, r, rm, q, mc, dt_s);
         }

@@ -69,7 +69,16 @@ struct rack {
         double minute_c[RISE_MINUTES];
 };
 
+/* Plug flow through a fixed volume: air leaves as warm as it came in, later. */
+#define DUCT_PARCELS 32
+struct duct {
+        double m3[DUCT_PARCELS], c[DUCT_PARCELS];
+        size_t head, n;
+};
+
 struct crah {
+        struct duct duct; /* plenum and tiles, from the coil to the racks */
+        double arrive_c;  /* what comes out of it */
         double sat_c, rat_c, sat_sensor_c;
         double valve_ratio, integral, fan_ratio;
         double sat_sp_c, fan_sp_ratio; /* in force */
@@ -232,6 +241,10 @@ void plant_it_build(struct plant *p);
 void plant_it_tick(struct plant *p);
 void plant_moves_step(struct plant *p, double dt_s);
 /* plant_air.c */
+#define DUCT_S 10.0 /* the volume, as seconds of full airflow */
+void plant_duct_fill(struct duct *d, double m3, double c);
+double plant_duct_step(struct duct *d, double in_m3, double in_c); /* °C of the in_m3 that leave */
+double plant_duct_m3k(const struct duct *d);                       /* Σ m³·°C */
 void plant_air_step(struct plant *p, double dt_s);
 /* plant_water.c */
 void plant_water_build(struct plant *p);

@@ -163,6 +163,7 @@ static void build_rooms(struct plant *p)
 
                         c->room = i;
                         c->sat_c = c->sat_sensor_c = c->sat_sp_c = 18.0;
+                        plant_duct_fill(&c->duct, DUCT_S * s->crah_airflow_m3s, 18.0);
                         c->rat_c = rm->hot_c;
                         c->fan_ratio = c->fan_sp_ratio = 0.9;
                         c->valve_ratio = c->integral = 0.4;

@@ -13,6 +13,7 @@
 
 #include "plant_fixture.h"
 #include "sim/plant_internal.h"
+#include "sim/plant_internal.h"
 
 static double mean_inlet(const struct plant *p)
 {
@@ -153,6 +154,36 @@ static void supply_step_reaches_the_racks_in_minutes(void **state)
         print_message("63 %% of a supply-air step after %.1f min\n", t / 60.0);
         assert_true(t >= 120.0 && t <= 480.0);
         rig_free(&r);
+}
+
+/* The duct is a pure dead time of its volume over the flow, and keeps every joule whatever the flow does. */
+static void supply_air_travels_in_plug_flow(void **state)
+{
+        struct duct d;
+        struct rng rng;
+        double in = 0.0, out = 0.0;
+
+        (void)state;
+        for (int slow = 0; slow < 2; slow++) {
+                const double m3 = slow ? 0.5 : 1.0;
+                const int steps = slow ? 20 : 10;
+
+                plant_duct_fill(&d, 10.0, 18.0);
+                for (int k = 0; k < steps; k++)
+                        assert_true(plant_duct_step(&d, m3, 20.0) == 18.0);
+                assert_true(plant_duct_step(&d, m3, 20.0) == 20.0);
+        }
+        rng_seed(&rng, 1, 0x64756374u);
+        plant_duct_fill(&d, 10.0, 18.0);
+        for (int k = 0; k < 20000; k++) {
+                const double m3 = rng_below(&rng, 4) == 0 ? 0.0 : rng_range(&rng, 0.0, rng_below(&rng, 9) ? 0.4 : 25.0);
+                const double in_c = rng_range(&rng, 10.0, 40.0), out_c = plant_duct_step(&d, m3, in_c);
+
+                assert_true(out_c > 9.999 && out_c < 40.001);
+                in += m3 * in_c;
+                out += m3 * out_c;
+        }
+        assert_true(fabs(in - out - (plant_duct_m3k(&d) - 180.0)) < 1e-6 * in);
 }
 
 static void losing_all_cooling_overheats_in_a_minute_or_three(void **state)
@@ -321,6 +352,7 @@ int main(void)
             cmocka_unit_test(chiller_curves_have_published_slopes),
             cmocka_unit_test(slopes_hold_in_the_running_plant),
             cmocka_unit_test(supply_step_reaches_the_racks_in_minutes),
+            cmocka_unit_test(supply_air_travels_in_plug_flow),
             cmocka_unit_test(losing_all_cooling_overheats_in_a_minute_or_three),
             cmocka_unit_test(slower_fans_save_by_the_cube_and_warm_the_inlets),
             cmocka_unit_test(supply_temperature_has_an_interior_optimum),
