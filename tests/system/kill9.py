@@ -86,7 +86,7 @@ with open(LOG, "ab") as log:
         torn = query("SELECT d.id FROM decision d LEFT JOIN decision_var v ON v.decision_id = d.id GROUP BY d.id "
                      "HAVING count(v.var) <> (SELECT max(n) FROM (SELECT count(*) AS n FROM decision_var GROUP BY "
                      "decision_id))")
-        orphans = query("SELECT id FROM action WHERE decision_id IS NULL OR decision_id NOT IN (SELECT id FROM decision)")
+        orphans = query("SELECT id FROM action WHERE why = 'decision' AND coalesce(decision_id, -1) NOT IN (SELECT id FROM decision)")
         if torn or orphans:
             fail(f"kill {k}: {len(torn)} torn decisions, {len(orphans)} actions without one")
         if query("PRAGMA quick_check")[0][0] != "ok":
