@@ -16,6 +16,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/cli/cli.h"
+#include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
 
@@ -262,10 +263,14 @@ int verb_replay(int argc, char **argv)
         if (!o.config || !o.log || !o.out || optind < argc)
                 return usage("--config, --log and --out are needed");
         c = site_load(o.config, &site, &errors);
+        if (c == 0)
+                c = gate_check_site(site, errors);
         site_errors_print(errors, stderr);
         site_errors_free(errors);
-        if (c < 0)
+        if (c < 0) {
+                site_free(site);
                 return EXIT_CONFIG;
+        }
         c = run(&o, site);
         site_free(site);
         return c;
