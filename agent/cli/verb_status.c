@@ -104,7 +104,12 @@ static int daemon_text(const struct db_args *a, const char *doc)
             " round(j ->> '$.max_inlet_c', 2) || ' degC' AS 'hot inlet',"
             " round(j ->> '$.margin_k', 3) || ' K' AS margin,"
             " round((j ->> '$.total_power_w') / 1000, 2) || ' kW' AS power,"
-            " format('%d committed, %d bad', j ->> '$.samples_committed', j ->> '$.samples_bad') AS samples,"
+            " format('%d committed, %d bad%s', j ->> '$.samples_committed', j ->> '$.samples_bad',"
+            "  iif(j ->> '$.samples_dropped' > 0, format(', %d LOST: the store failed', j ->> '$.samples_dropped'), "
+            "''))"
+            " AS samples,"
+            " iif(j ->> '$.unstored_s' IS NULL, NULL, format('NOT STORED for %d s, %d samples wait',"
+            "  j ->> '$.unstored_s', j ->> '$.samples_waiting')) AS store,"
             " iif(j ->> '$.planner', 'connected', 'NOT connected') AS planner,"
             " format('%d of %d rows fitted%s', j ->> '$.model_rows_fitted', j ->> '$.model_rows',"
             "  iif(j ->> '$.exploring', ', exploring', '')) AS model,"
@@ -115,10 +120,14 @@ static int daemon_text(const struct db_args *a, const char *doc)
             " value ->> '$.state', value ->> '$.reads', value ->> '$.read_errors',"
             " iif(coalesce(value ->> '$.last_error', '') = '', '', ', last: '), value ->> '$.last_error')"
             " FROM json_each(?1, '$.devices') WHERE value ->> '$.state' <> 'up'";
+        static const char fixed[] = "SELECT format('not ours     %-40s %s', value ->> '$.point', value ->> '$.reason')"
+                                    " FROM json_each(?1, '$.fixed')";
         struct store_param p = {.is_text = true, .text = doc};
         int r = show(a, sql, &p, 1, print_row);
         if (r == 0)
                 r = show(a, devices, &p, 1, print_line);
+        if (r == 0)
+                r = show(a, fixed, &p, 1, print_line);
         return r;
 }
 

@@ -132,6 +132,11 @@ static int json_document(const struct db_args *a, const struct member *m, size_t
 #define EVENTS                                                                                                         \
         "SELECT e.time, e.severity, e.component, e.text FROM v_events e, decision d WHERE d.id = ?1"                   \
         " AND e.t_ms BETWEEN d.t_ms - " NEAR_MS " AND d.t_ms + " NEAR_MS " ORDER BY e.t_ms, e.id LIMIT 50"
+/* The last that was said about each point before the step (and in its run): events "POINT: reason". */
+#define FIXED                                                                                                          \
+        "SELECT text FROM (SELECT e.text, max(e.id) FROM v_events e, decision d WHERE d.id = ?1 AND e.run = d.run_id"  \
+        " AND e.component = 'fixed' AND e.t_ms <= d.t_ms GROUP BY substr(e.text, 1, instr(e.text, ': ')))"             \
+        " WHERE text NOT LIKE '%: free'"
 #define CHANGED "v.action IS NOT NULL AND (v.confirmed IS NULL OR abs(v.change) > 1e-9)"
 
 static int head_row(void *ctx, size_t n, const char *const *name, const char *const *text)
@@ -169,6 +174,8 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                             " AND abs(proposal - action) > 1e-9 ORDER BY var",
                             p, 1);
         if (r == 0)
+                r = section(a, "not ours to move", NULL, FIXED, p, 1);
+        if (r == 0)
                 r = section(a, "limits checked", NULL,
                             "SELECT format('model set %s, confidence %s %%, %d steps ahead', model_hash,"
                             " coalesce(round(100 * (1 - delta), 1), '-'), horizon) FROM decision WHERE id = ?1"
@@ -182,12 +189,14 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                             " round(fraction, 3)) FROM decision WHERE id = ?1 AND fraction IS NOT NULL",
                             p, 1);
         if (r == 0)
-                r = section(a, "proposal", "none arrived",
-                            "SELECT format('%splant power %s%s', iif(move = '', '', move || ', '),"
-                            " coalesce(round(predicted_w / 1000, 2) || ' kW predicted', 'not predicted'),"
-                            " coalesce(' +- ' || round(predicted_std_w / 1000, 2) || ' kW', ''))"
-                            " FROM decision WHERE id = ?1 AND has_proposal",
-                            p, 1);
+                r = section(
+                    a, "proposal", "none arrived",
+                    "SELECT iif(move = 'hand-back to local setpoints', 'not from the planner: the gate hands back to"
+                    " local setpoints', format('%splant power %s%s', iif(move = '', '', move || ', '),"
+                    " coalesce(round(predicted_w / 1000, 2) || ' kW predicted', 'not predicted'),"
+                    " coalesce(' +- ' || round(predicted_std_w / 1000, 2) || ' kW', '')))"
+                    " FROM decision WHERE id = ?1 AND has_proposal",
+                    p, 1);
         if (r == 0)
                 r = section(a, "measured", NULL,
                             "SELECT format('hottest inlet %s; solved in %s ms', coalesce(round(worst_inlet_c, 2) ||"
@@ -217,6 +226,7 @@ static int step_json(const struct db_args *a, const struct store_param *p)
 {
         static const struct member m[] = {{"decision", DECISION, true},
                                           {"variables", VARIABLES, false},
+                                          {"fixed", FIXED, false},
                                           {"writes", WRITES, false},
                                           {"events", EVENTS, false}};
         return json_document(a, m, sizeof m / sizeof m[0], p, 1);

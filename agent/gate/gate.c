@@ -452,6 +452,7 @@ void gate_status(const struct gate *g, struct gate_status *ret)
         int64_t failing_ms = gate_store_failing_ms(g);
 
         *ret = g->status;
+        ret->variables = g->layout->nu;
         ret->samples_waiting = g->nqueue;
         ret->unstored_s = failing_ms >= 0 ? (double)failing_ms / 1000.0 : (double)NAN;
 }

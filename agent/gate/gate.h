@@ -80,6 +80,7 @@ struct gate_status {
         bool exploring;
         size_t model_rows_fitted, model_rows;
         double model_rmse_c; /* median one-step of inlet rows */
+        size_t variables;    /* layout nu */
         bool watching;       /* nothing to command or no certified output: no decisions are made */
 };
 void gate_status(const struct gate *g, struct gate_status *ret);

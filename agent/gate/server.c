@@ -15,8 +15,6 @@
 
 #include "agent/base/log.h"
 
-enum { STATUS_CAP = 65536 };
-
 struct server {
         struct server_args a;
         int planner_listen, status_listen, planner;
@@ -129,13 +127,15 @@ static void on_status_listen(void *ctx, int fd, uint32_t events)
 {
         struct server *s = ctx;
         int c = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int room = (int)s->a.status_cap;
         size_t n;
 
         (void)events;
         if (c < 0)
                 return;
-        n = s->a.status(s->a.ctx, s->status_text, STATUS_CAP);
-        (void)send(c, s->status_text, n, MSG_NOSIGNAL); /* fits the socket buffer */
+        n = s->a.status(s->a.ctx, s->status_text, s->a.status_cap);
+        (void)setsockopt(c, SOL_SOCKET, SO_SNDBUF, &room, sizeof room); /* the whole document fits: no wait, no rest */
+        (void)send(c, s->status_text, n, MSG_NOSIGNAL);
         (void)close(c);
 }
 
@@ -149,7 +149,7 @@ int server_create(const struct server_args *a, struct server **ret)
         s->a = *a;
         s->planner_listen = s->status_listen = s->planner = -1;
         s->refused = a->planner_uid;
-        s->status_text = malloc(STATUS_CAP);
+        s->status_text = malloc(a->status_cap);
         if (!s->status_text)
                 goto fail;
         if (mkdir(a->site->run_dir, 0750) < 0 && errno != EEXIST) {

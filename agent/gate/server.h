@@ -25,6 +25,7 @@ struct server_args {
         void (*planner)(void *ctx, bool connected);
         /* Fills buf with the status document (NUL-terminated); returns its length. */
         size_t (*status)(void *ctx, char *buf, size_t cap);
+        size_t status_cap;
         void *ctx;
 };
 

@@ -216,34 +216,47 @@ static bool no_headroom(struct gate *g, int64_t t_ms)
         return g->valve_open_steps >= 2;
 }
 
+/* Appends what was measured since the last row; a step less than half an interval after it (a hand-back comes when it
+ * comes) is taken from that row, so that the window stays one of whole intervals. */
+static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double *d)
+{
+        const struct layout *l = g->layout;
+        int64_t since_ms = t_ms - g->last_row_t_ms, step_ms = g->a.site->fast_step_ms;
+        size_t last = g->window_n - 1;
+
+        if (g->handback && g->window_n > 0 && since_ms <= step_ms / 2) {
+                memcpy(y, g->window_y + last * l->ny, l->ny * sizeof(double));
+                memcpy(u, g->window_u + last * l->nu, l->nu * sizeof(double));
+                memcpy(d, g->window_d + last * l->nd, l->nd * sizeof(double));
+                return;
+        }
+        resampler_row(g->resampler, t_ms, y, u, d, g->age);
+        for (size_t i = 0; i < l->ny; i++)
+                g->y_seen[i] = g->age[i] == 0 ? y[i] : (double)NAN;
+        if (!(g->last_row_t_ms >= 0 && since_ms < 2 * step_ms && since_ms > step_ms / 2))
+                g->window_n = 0; /* a gap: nothing before it may explain what comes after */
+        if (g->window_n > 0) {
+                /* what was in force since the last step is known only now */
+                memcpy(g->window_u + last * l->nu, u, l->nu * sizeof(double));
+                memcpy(g->window_d + last * l->nd, d, l->nd * sizeof(double));
+                gate_model_step(g);
+        }
+        window_push(g, y, u, d);
+        g->last_row_t_ms = t_ms;
+        learn_disturbances(g);
+}
+
 void gate_step_begin(struct gate *g, struct ipc_step *msg)
 {
         const struct layout *l = g->layout;
         int64_t t_ms = clk_t_ms(g->a.clk), mono_ms = clk_mono_ms(g->a.clk);
         int64_t ratio = g->a.site->slow_step_ms / g->a.site->fast_step_ms;
         double *y = msg->y, *u = msg->u, *d = msg->d;
-        bool continuous;
 
         assert(l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX);
         (void)gate_flush(g);
         memset(msg, 0, sizeof *msg);
-        resampler_row(g->resampler, t_ms, y, u, d, g->age);
-        for (size_t i = 0; i < l->ny; i++)
-                g->y_seen[i] = g->age[i] == 0 ? y[i] : (double)NAN;
-        continuous = g->last_row_t_ms >= 0 && t_ms - g->last_row_t_ms < 2 * g->a.site->fast_step_ms &&
-                     t_ms - g->last_row_t_ms > g->a.site->fast_step_ms / 2;
-        if (!continuous)
-                g->window_n = 0; /* a gap: nothing before it may explain what comes after */
-        if (g->window_n > 0) {
-                /* what was in force since the last step is known only now */
-                memcpy(g->window_u + (g->window_n - 1) * l->nu, u, l->nu * sizeof(double));
-                memcpy(g->window_d + (g->window_n - 1) * l->nd, d, l->nd * sizeof(double));
-                gate_model_step(g);
-        }
-        window_push(g, y, u, d);
-        g->last_row_t_ms = t_ms;
-        learn_disturbances(g);
-
+        next_row(g, t_ms, y, u, d);
         read_u(g, t_ms);
         gate_read_fixed(g, t_ms, mono_ms);
         g->first_scan_done = read_y(g, t_ms) || g->first_scan_done;

@@ -57,6 +57,31 @@ static json_t *devices(const struct site *site, const struct modbus_driver *modb
         return list;
 }
 
+/* Variables that are not ours to move, and why. */
+static json_t *fixed(const struct site *site, const struct gate *g, size_t n)
+{
+        json_t *list = json_array();
+
+        for (size_t j = 0; j < n; j++) {
+                size_t point;
+                const char *why = gate_fixed(g, j, &point);
+
+                if (why)
+                        (void)json_array_append_new(
+                            list, json_pack("{s:s, s:s}", "point", site->point[point].name, "reason", why));
+        }
+        return list;
+}
+
+size_t status_cap(const struct site *site)
+{
+        size_t writable = 0;
+
+        for (size_t i = 0; i < site->npoint; i++)
+                writable += site->point[i].writable;
+        return 16384 + 2048 * site->ndevice + 256 * writable;
+}
+
 size_t status_json(const struct site *site, const struct clk *clk, const struct gate *g,
                    const struct modbus_driver *modbus, const struct mqtt_driver *mqtt, bool planner_connected,
                    char *buf, size_t cap)
@@ -90,6 +115,10 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
                               (json_int_t)s.steps_by_kind[1], "hold", (json_int_t)s.steps_by_kind[2], "fallback",
                               (json_int_t)s.steps_by_kind[3], "late", (json_int_t)s.late_proposals, "malformed",
                               (json_int_t)s.malformed_proposals));
+                (void)json_object_set_new(doc, "samples_waiting", json_integer((json_int_t)s.samples_waiting));
+                (void)json_object_set_new(doc, "samples_dropped", json_integer((json_int_t)s.samples_dropped));
+                (void)json_object_set_new(doc, "unstored_s", number(s.unstored_s));
+                (void)json_object_set_new(doc, "fixed", fixed(site, g, s.variables));
                 (void)json_object_set_new(doc, "devices", devices(site, modbus));
         }
         if (doc && mqtt) {

@@ -12,5 +12,7 @@
 size_t status_json(const struct site *site, const struct clk *clk, const struct gate *g,
                    const struct modbus_driver *modbus, const struct mqtt_driver *mqtt, bool planner_connected,
                    char *buf, size_t cap);
+/* Room that the document of this site needs. */
+size_t status_cap(const struct site *site);
 
 #endif

@@ -20,7 +20,7 @@
 #include "agent/gate/status.h"
 
 enum { NOTICES_PER_STEP = 4 };
-enum { FLUSH_MS = 500, HEARTBEAT_MS = 10000, HANDBACK_MAX_MS = 8000, DEADLINE_MAX_MS = 5000 };
+enum { FLUSH_MS = 500, HANDBACK_MAX_MS = 8000, DEADLINE_MAX_MS = 5000 };
 
 enum leaving { STAYING, HANDING_BACK, RELEASING };
 
@@ -79,6 +79,14 @@ static int publish_move(void *ctx, const char *json)
         return w->mqtt ? mqtt_driver_publish_vm(w->mqtt, "move/request", json) : -ENOTCONN;
 }
 
+/* The journal has every event from notice up, stored or not. */
+static void on_event(void *ctx, int severity, const char *component, const char *text)
+{
+        (void)ctx;
+        if (severity <= LOG_LEVEL_NOTICE)
+                log_msg((enum log_level)severity, component, "%s", text);
+}
+
 /* ---- the cycle ---- */
 
 static void end_step(struct wire *w, const struct ipc_proposal *p)
@@ -111,8 +119,10 @@ static void on_proposal(void *ctx, const struct ipc_proposal *p, const char *why
         if (!p) {
                 w->garbage = true;
                 if (w->planner_notices++ < NOTICES_PER_STEP) {
-                        log_warning("planner", "malformed message: %s", why);
-                        gate_event(w->gate, 4, "planner", why);
+                        char text[160];
+
+                        (void)snprintf(text, sizeof text, "malformed message: %s", why);
+                        gate_event(w->gate, 4, "planner", text);
                 }
                 return;
         }
@@ -126,7 +136,6 @@ static void on_planner(void *ctx, bool connected)
 
         if (w->planner_notices++ >= NOTICES_PER_STEP)
                 return;
-        log_notice("planner", connected ? "connected" : "gone");
         if (w->gate)
                 gate_event(w->gate, connected ? 5 : 4, "planner", connected ? "connected" : "gone");
 }
@@ -179,7 +188,6 @@ static void watch_devices(struct wire *w)
                         continue;
                 (void)snprintf(text, sizeof text, "%s is %s%s%s", d->name, name[st.state],
                                st.state == DEVICE_UP ? "" : ": ", st.state == DEVICE_UP ? "" : st.last_error);
-                log_msg(st.state == DEVICE_UP ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "modbus", "%s", text);
                 gate_event(w->gate, st.state == DEVICE_UP ? 5 : 4, "modbus", text);
                 w->device_state[i] = st.state;
         }
@@ -187,12 +195,10 @@ static void watch_devices(struct wire *w)
                 return;
         mqtt_driver_stats(w->mqtt, &ms);
         if (ms.connected && ms.reconnects != w->broker_reconnects && w->broker_connected) {
-                log_notice("mqtt", "broker lost for a moment");
                 gate_event(w->gate, 4, "mqtt", "broker lost for a moment");
         }
         w->broker_reconnects = ms.reconnects;
         if (ms.connected != w->broker_connected) {
-                log_notice("mqtt", ms.connected ? "broker connected" : "broker lost");
                 gate_event(w->gate, ms.connected ? 5 : 4, "mqtt", ms.connected ? "broker connected" : "broker lost");
                 w->broker_connected = ms.connected;
         }
@@ -207,7 +213,6 @@ static void watch_clock(struct wire *w)
                 return;
         (void)snprintf(text, sizeof text, "the wall clock was set %s by %.1f s%s", step_ms < 0 ? "back" : "forward",
                        fabs((double)step_ms) / 1000.0, step_ms < 0 ? "; times here go on and are slewed to it" : "");
-        log_warning("clock", "%s", text);
         gate_event(w->gate, 4, "clock", text);
         if (step_ms > 0) /* T5: everything is old now */
                 modbus_driver_scan_now(w->modbus);
@@ -232,7 +237,7 @@ static void on_heartbeat(void *ctx)
 
         if (w->leaving != RELEASING)
                 gate_heartbeat(w->gate);
-        loop_timer_arm(w->heartbeat, HEARTBEAT_MS);
+        loop_timer_arm(w->heartbeat, gate_heartbeat_ms(w->gate));
 }
 
 /* Leaving: fallback setpoints, then remote enable off, then stop; each waits for its writes, bounded. */
@@ -388,10 +393,13 @@ int wire_run(const struct wire_args *a)
                                             .acting = a->live,
                                             .explore_ms = a->explore_ms,
                                             .publish_move = a->live && a->site->vm.enabled ? publish_move : NULL,
-                                            .publish_ctx = w},
+                                            .publish_ctx = w,
+                                            .log = on_event},
                         &w->gate);
         if (r < 0) {
-                log_error("gate", "set-up: %s (%s)", strerror(-r), store_errmsg(w->store));
+                log_error("gate", "set-up: %s", r == -EIO ? store_errmsg(w->store) : strerror(-r));
+                if (r == -EINVAL || r == -E2BIG)
+                        w->exit_code = EXIT_CONFIG;
                 goto out;
         }
         r = server_create(&(struct server_args){.site = a->site,
@@ -400,6 +408,7 @@ int wire_run(const struct wire_args *a)
                                                 .proposal = on_proposal,
                                                 .planner = on_planner,
                                                 .status = on_status,
+                                                .status_cap = status_cap(a->site),
                                                 .ctx = w},
                           &w->server);
         if (r < 0) {

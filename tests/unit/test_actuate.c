@@ -265,6 +265,31 @@ static void test_refusals_do_not_storm(void **state)
         rig_free(r);
 }
 
+/* A hand-back comes between two steps: it keeps the window, and the device gets remote enable 0 whatever it shows. */
+static void test_handback_keeps_the_window_and_always_lets_go(void **state)
+{
+        struct rig *r = rig_new(true);
+        int enable = point(r, "bms/remote");
+        size_t n, before;
+
+        (void)state;
+        steps(r, 40, (double)NAN);
+        n = r->gate->window_n;
+        assert_true(n > 1);
+        r->value[enable] = 0; /* a reading from before our write, say */
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS / 5);
+        scan(r, ROLE_NONE);
+        gate_handback_begin(r->gate, "test");
+        assert_int_equal(r->gate->window_n, n);
+        assert_int_equal(r->gate->snap.window.n, n);
+        finish_writes(r, WRITE_ACCEPTED);
+        before = r->nwrite;
+        gate_release(r->gate);
+        assert_true(last_write(r, before, enable) >= 0);
+        assert_true(r->write[last_write(r, before, enable)].value == 0);
+        rig_free(r);
+}
+
 /* ---- the store ---- */
 
 struct folder {
@@ -501,6 +526,7 @@ int main(void)
             cmocka_unit_test(test_more_cooling_overtakes_a_write_under_way),
             cmocka_unit_test(test_no_warmer_write_from_a_value_the_decision_did_not_know),
             cmocka_unit_test(test_refusals_do_not_storm),
+            cmocka_unit_test(test_handback_keeps_the_window_and_always_lets_go),
             cmocka_unit_test(test_equipment_timers_of_a_hall_survive_a_restart),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
