@@ -93,12 +93,6 @@ static void terminal_window(struct safety *s)
                                                                                     : limits_full(&s->env.u[j]);
                 if (nd > 0)
                         memcpy(s->syn_d + l * nd, s->env.d_max, nd * sizeof(double));
-                for (size_t j = 0; j < nu; j++) {
-                        const struct safety_u *u = &s->env.u[j];
-                        double most = isfinite(s->fixed_at[j]) ? s->fixed_at[j] : u->hi;
-                        if (u->drives_d != SAFETY_NO_D && most > s->syn_d[l * nd + u->drives_d - 1])
-                                s->syn_d[l * nd + u->drives_d - 1] = most;
-                }
         }
 }
 
@@ -252,8 +246,8 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
                         v = limits_ramp(u, s->base[j]);
                 if (isfinite(s->fixed_at[j]))
                         v = s->fixed_at[j];
-                /* over the whole horizon: the backup's colder water comes too late to count on */
-                for (size_t k = 0; k < n && u->drives_d != SAFETY_NO_D; k++) {
+                for (size_t k = 0; k < n && u->drives_d != SAFETY_NO_D;
+                     k++) { /* colder water comes too late to count on */
                         double *d = &s->d_future[k * nd + u->drives_d - 1];
                         *d = v > *d ? v : *d;
                 }

@@ -20,7 +20,9 @@ int world_create(const struct world_args *a, int64_t start_ms, struct world *ret
         char why[256] = "";
         int err, code = EXIT_GENERIC;
 
-        if (plant_spec_named(a->site, &w.spec) < 0) {
+        if (a->spec) {
+                w.spec = *a->spec;
+        } else if (plant_spec_named(a->site, &w.spec) < 0) {
                 fprintf(stderr, "coolplane-sim: no site \"%s\" (tiny, hall, campus)\n", a->site);
                 return EXIT_USAGE_;
         }
@@ -39,7 +41,7 @@ int world_create(const struct world_args *a, int64_t start_ms, struct world *ret
         }
         err = plant_create(&w.spec, w.weather, w.workload, start_ms, &w.plant);
         if (err < 0) {
-                fprintf(stderr, "coolplane-sim: cannot build site %s: %s\n", a->site, strerror(-err));
+                fprintf(stderr, "coolplane-sim: cannot build site %s: %s\n", w.spec.name, strerror(-err));
                 goto fail;
         }
         plant_set_local(w.plant, a->local);

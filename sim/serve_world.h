@@ -7,7 +7,8 @@
 #include "sim/plant.h"
 
 struct world_args {
-        const char *site;
+        const char *site;               /* named site, or … */
+        const struct plant_spec *spec;  /* … this one; NULL: by name */
         uint64_t seed;                  /* 0: the site's own */
         const char *weather, *workload; /* files; NULL: synthetic */
         enum plant_local local;

@@ -28,7 +28,8 @@ struct modbus_args {
 };
 
 int modbus_driver_create(const struct modbus_args *a, struct modbus_driver **ret, struct actuator *ret_act);
-/* Writes still under way end as NOT_SENT or PENDING. Not from inside a callback of the driver. */
+/* Writes still under way end without an outcome. Not from inside a callback of the driver. */
+/* Writes still under way end as NOT_SENT or PENDING. */
 struct modbus_driver *modbus_driver_free(struct modbus_driver *d);
 
 /* Ask for a scan of every device now (start-up, after a gap). */

@@ -214,8 +214,6 @@ static void watch_clock(struct wire *w)
         (void)snprintf(text, sizeof text, "the wall clock was set %s by %.1f s%s", step_ms < 0 ? "back" : "forward",
                        fabs((double)step_ms) / 1000.0, step_ms < 0 ? "; times here go on and are slewed to it" : "");
         gate_event(w->gate, 4, "clock", text);
-        if (step_ms > 0) /* T5: everything is old now */
-                modbus_driver_scan_now(w->modbus);
 }
 
 static void on_flush(void *ctx)

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Reads a scenario; every error names file and line. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/parse.h"
+#include "sim/scenario.h"
+
+enum { ERR_SIZE = 256, LINE_BYTES = 512, WORDS_MAX = 6 };
+
+static const char *const measure_name[SM_COUNT] = {
+    [SM_MAX_INLET_C] = "max_inlet_c",
+    [SM_DEGMIN27] = "degmin27",
+    [SM_DEGMIN32] = "degmin32",
+    [SM_MAX_RISE_15MIN_K] = "max_rise_15min_k",
+    [SM_HARD_VIOLATIONS] = "hard_violations",
+    [SM_COOLING_KWH] = "cooling_kwh",
+    [SM_TOTAL_KWH] = "total_kwh",
+    [SM_PUE] = "pue",
+    [SM_CHILLER_STARTS] = "chiller_starts",
+    [SM_MIGRATIONS] = "migrations",
+    [SM_RESIDUAL] = "energy_residual_ratio",
+    [SM_ECON_HOURS] = "econ_hours",
+    [SM_RECOVERY_S] = "recovery_s",
+    [SM_LAST_INLET_C] = "last_inlet_c",
+    [SM_SAT_TRAVEL_K_H] = "sat_travel_k_per_h",
+    [SM_FAN_TRAVEL_H] = "fan_travel_per_h",
+    [SM_REMOTE_SHARE] = "remote_share",
+    [SM_ACCEPT_SHARE] = "accept_share",
+    [SM_HOLD_SHARE] = "hold_share",
+    [SM_FALLBACK_SHARE] = "fallback_share",
+    [SM_RELEASED] = "released",
+};
+
+const char *scenario_measure_name(enum scenario_measure m)
+{
+        return measure_name[m];
+}
+
+static const char *set_controller(const char *word, enum scenario_controller *ret)
+{
+        static const char *const name[] = {[SCENARIO_C] = "c", [SCENARIO_B0] = "b0", [SCENARIO_B2] = "b2"};
+
+        for (size_t k = 0; k < sizeof(name) / sizeof(name[0]); k++)
+                if (strcmp(word, name[k]) == 0) {
+                        *ret = (enum scenario_controller)k;
+                        return NULL;
+                }
+        return "not a controller (c, b0, b2)";
+}
+
+static const char *set_start(const char *key, const char *word, int64_t *ret)
+{
+        static const char *const season[][2] = {{"winter", "2026-01-15T00:00:00Z"},
+                                                {"spring", "2026-04-15T00:00:00Z"},
+                                                {"summer", "2026-07-15T00:00:00Z"},
+                                                {"autumn", "2026-10-15T00:00:00Z"}};
+
+        if (strcmp(key, "start") == 0)
+                return clk_parse_time(word, ret) < 0 ? "not an RFC 3339 time" : NULL;
+        for (size_t k = 0; k < sizeof(season) / sizeof(season[0]); k++)
+                if (strcmp(word, season[k][0]) == 0)
+                        return clk_parse_time(season[k][1], ret) < 0 ? "not a time" : NULL;
+        return "not a season (winter, spring, summer, autumn)";
+}
+
+static const char *set_seconds(const char *word, double *ret)
+{
+        int64_t ms;
+
+        if (parse_duration_ms(word, &ms) < 0 || ms < 0 || ms > INT64_C(86400000) * 366)
+                return "not a duration (30s, 15m, 2h, 1d)";
+        *ret = (double)ms / 1e3;
+        return NULL;
+}
+
+static const char *set_number(const char *word, double lo, double hi, double *ret)
+{
+        double v;
+
+        if (parse_double(word, &v) < 0 || !(v >= lo && v <= hi))
+                return "not a number in range";
+        *ret = v;
+        return NULL;
+}
+
+static const char *add_event(struct scenario *s, char *const *w, size_t n)
+{
+        static const char *const kind[] = {
+            [SE_FAULT] = "fault", [SE_PLANNER] = "planner", [SE_SILENCE] = "silence", [SE_AGENT] = "agent"};
+        struct scenario_event e = {0};
+        const char *why;
+        size_t k, at;
+
+        if (n != 4 && !(n == 3 && strcmp(w[2], "hear") == 0))
+                return "at TIME fault|planner|silence|agent WHAT, or at TIME hear";
+        if (s->nevent == SCENARIO_EVENTS_MAX)
+                return "too many events";
+        why = set_seconds(w[1], &e.at_s);
+        if (why != NULL)
+                return why;
+        for (k = 0; k < sizeof(kind) / sizeof(kind[0]) && strcmp(w[2], kind[k]) != 0; k++)
+                ;
+        if (n == 3)
+                k = SE_SILENCE;
+        if (k == sizeof(kind) / sizeof(kind[0]))
+                return "not an event (fault, planner, silence, hear, agent)";
+        e.kind = (enum scenario_event_kind)k;
+        if (n == 4 && parse_copy(e.arg, sizeof(e.arg), w[3]) < 0)
+                return "too long";
+        for (at = s->nevent++; at > 0 && s->event[at - 1].at_s > e.at_s; at--)
+                s->event[at] = s->event[at - 1];
+        s->event[at] = e;
+        return NULL;
+}
+
+static const char *add_limit(struct scenario *s, char *const *w, size_t n, int line)
+{
+        struct scenario_limit l = {.line = line};
+        const char *why;
+        size_t k;
+
+        if (n != 4 && n != 5)
+                return "limit MEASURE <= NUMBER [CONTROLLER]";
+        if (s->nlimit == SCENARIO_LIMITS_MAX)
+                return "too many limits";
+        for (k = 0; k < SM_COUNT && strcmp(w[1], measure_name[k]) != 0; k++)
+                ;
+        if (k == SM_COUNT)
+                return "no such measure";
+        l.measure = (enum scenario_measure)k;
+        l.at_most = strcmp(w[2], "<=") == 0;
+        if (!l.at_most && strcmp(w[2], ">=") != 0)
+                return "<= or >=";
+        why = set_number(w[3], -1e12, 1e12, &l.value);
+        l.relative = n == 5;
+        if (why == NULL && l.relative)
+                why = set_controller(w[4], &l.to);
+        if (why == NULL)
+                s->limit[s->nlimit++] = l;
+        return why;
+}
+
+static const char *statement(struct scenario *s, char *const *w, size_t n, int line)
+{
+        const char *key = w[0];
+        double v;
+        const char *why;
+
+        if (strcmp(key, "at") == 0)
+                return add_event(s, w, n);
+        if (strcmp(key, "limit") == 0)
+                return add_limit(s, w, n, line);
+        if (strcmp(key, "economiser") == 0 && n == 1) {
+                s->economiser = true;
+                return NULL;
+        }
+        if (n != 2)
+                return "a key and one value";
+        if (strcmp(key, "site") == 0)
+                return parse_copy(s->site, sizeof(s->site), w[1]) < 0 ? "not a site" : NULL;
+        if (strcmp(key, "controller") == 0)
+                return set_controller(w[1], &s->controller);
+        if (strcmp(key, "local") == 0) {
+                if (strcmp(w[1], "fixed") != 0 && strcmp(w[1], "trim") != 0)
+                        return "fixed or trim";
+                s->local = strcmp(w[1], "trim") == 0 ? PLANT_LOCAL_TRIM_RESPOND : PLANT_LOCAL_FIXED;
+                return NULL;
+        }
+        if (strcmp(key, "start") == 0 || strcmp(key, "season") == 0)
+                return set_start(key, w[1], &s->start_ms);
+        if (strcmp(key, "warmup") == 0)
+                return set_seconds(w[1], &s->warmup_s);
+        if (strcmp(key, "identify") == 0)
+                return set_seconds(w[1], &s->identify_s);
+        if (strcmp(key, "hours") == 0) {
+                why = set_number(w[1], 0.1, 24 * 366, &v);
+                if (why == NULL)
+                        s->run_s = v * 3600.0;
+                return why;
+        }
+        if (strcmp(key, "seeds") == 0)
+                return parse_int64(w[1], 1, 1000, &s->seeds) < 0 ? "1 to 1000" : NULL;
+        if (strcmp(key, "containment") == 0)
+                return set_number(w[1], 0, 1, &s->containment);
+        if (strcmp(key, "crah-fan-w") == 0)
+                return set_number(w[1], 1, 1e6, &s->crah_fan_w);
+        if (strcmp(key, "loop-volume-m3") == 0)
+                return set_number(w[1], 0.01, 1e5, &s->loop_volume_m3);
+        if (strcmp(key, "vms") == 0)
+                return set_number(w[1], 1, 1e5, &s->vms);
+        return "no such key";
+}
+
+static const char *complete(const struct scenario *s)
+{
+        if (s->nlimit == 0)
+                return "no limit: the scenario cannot fail";
+        for (size_t i = 0; i < s->nevent; i++)
+                if (s->event[i].at_s > s->run_s)
+                        return "an event after the end";
+        return NULL;
+}
+
+int scenario_read(const char *path, struct scenario *ret, char *reterr)
+{
+        struct scenario s = {.site = "tiny",
+                             .warmup_s = 7200,
+                             .identify_s = 7200,
+                             .run_s = 3 * 3600,
+                             .seeds = 1,
+                             .containment = (double)NAN,
+                             .crah_fan_w = (double)NAN,
+                             .loop_volume_m3 = (double)NAN,
+                             .vms = (double)NAN};
+        const char *base = strrchr(path, '/'), *why = NULL;
+        char text[LINE_BYTES];
+        FILE *f = fopen(path, "re");
+        int line = 0;
+
+        if (f == NULL) {
+                const int err = errno;
+                (void)snprintf(reterr, ERR_SIZE, "%.180s: %s", path, strerror(err));
+                return -err;
+        }
+        (void)set_start("season", "summer", &s.start_ms);
+        base = base != NULL ? base + 1 : path;
+        (void)snprintf(s.name, sizeof(s.name), "%.*s", (int)strcspn(base, "."), base);
+        while (why == NULL && fgets(text, sizeof(text), f) != NULL) {
+                char *word[WORDS_MAX], *save = NULL;
+                size_t n = 0;
+
+                line++;
+                if (strchr(text, '\n') == NULL && !feof(f)) {
+                        why = "line too long";
+                        break;
+                }
+                text[strcspn(text, "#\r\n")] = '\0';
+                for (char *p = strtok_r(text, " \t", &save); p != NULL && n < WORDS_MAX;
+                     p = strtok_r(NULL, " \t", &save))
+                        word[n++] = p;
+                if (n > 0)
+                        why = n == WORDS_MAX ? "too many words" : statement(&s, word, n, line);
+        }
+        (void)fclose(f);
+        if (why == NULL)
+                why = complete(&s);
+        if (why != NULL) {
+                (void)snprintf(reterr, ERR_SIZE, "%.150s:%d: %.80s", path, line, why);
+                return -EINVAL;
+        }
+        *ret = s;
+        return 0;
+}
