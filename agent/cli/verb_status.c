@@ -113,6 +113,10 @@ static int daemon_text(const struct db_args *a, const char *doc)
             " iif(j ->> '$.planner', 'connected', 'NOT connected') AS planner,"
             " format('%d of %d rows fitted%s', j ->> '$.model_rows_fitted', j ->> '$.model_rows',"
             "  iif(j ->> '$.exploring', ', exploring', '')) AS model,"
+            " iif(j ->> '$.holdout.five_min_c' IS NULL, NULL,"
+            "  format('%.3f K one step ahead (persistence %.3f), %.3f K 5 min (%.3f)', j ->> '$.holdout.one_step_c',"
+            "  j ->> '$.holdout.one_step_persistence_c', j ->> '$.holdout.five_min_c',"
+            "  j ->> '$.holdout.five_min_persistence_c')) AS 'inlet error',"
             " iif(j -> '$.mqtt' IS NULL, NULL, iif(j ->> '$.mqtt.connected', 'connected', 'NOT connected')) AS mqtt"
             " FROM (SELECT ?1 AS j)";
         static const char devices[] =

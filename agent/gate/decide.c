@@ -99,8 +99,9 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }
 
-static void finish_step(struct gate *g, int64_t mono_ms)
+static void finish_step(struct gate *g, int64_t mono_ms, const double *u)
 {
+        gate_holdout_predict(g, u);
         g->status.max_inlet_c = g->max_inlet_c;
         g->status.total_power_w = g->total_power_w;
         g->status.last_cycle_t_ms = g->snap.t_ms;
@@ -128,7 +129,7 @@ static void watch_step(struct gate *g, int64_t mono_ms)
         g->status.kind = DECISION_HOLD;
         g->status.reason = DR_NO_PROPOSAL;
         g->status.margin_k = g->status.predicted_w = (double)NAN;
-        finish_step(g, mono_ms);
+        finish_step(g, mono_ms, NULL);
 }
 
 void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed)
@@ -141,6 +142,7 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         const struct safety_decision *d;
         const struct safety_certificate *cert;
         const char *binding;
+        size_t nu;
         bool write;
 
         assert(g->in_step);
@@ -177,5 +179,5 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         (void)snprintf(g->status.binding, sizeof g->status.binding, "%s", binding);
         g->status.margin_k = cert->margin;
         g->status.predicted_w = prop ? prop->predicted_w : (double)NAN;
-        finish_step(g, mono_ms);
+        finish_step(g, mono_ms, write && g->a.acting ? decision_u(d, &nu) : NULL);
 }

@@ -170,6 +170,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         r = create_arrays(g);
         if (r < 0)
                 goto fail;
+        r = gate_holdout_create(g);
+        if (r < 0)
+                goto fail;
         r = create_safety(g);
         if (r < 0)
                 goto fail;
@@ -231,6 +234,7 @@ struct gate *gate_free(struct gate *g)
         free(g->d_steps);
         free(g->y_seen);
         free(g->window_seen);
+        gate_holdout_free(g);
         free(g->y_ok);
         free(g->onoff);
         free(g->u_fixed);

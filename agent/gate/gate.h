@@ -65,6 +65,8 @@ void gate_handback_begin(struct gate *g, const char *why);
 void gate_release(struct gate *g);
 bool gate_handback_done(const struct gate *g); /* no write is under way */
 
+enum { GATE_HOLDOUTS = 2 }; /* one step, about five minutes */
+
 struct gate_status {
         enum gate_mode mode;
         enum decision_kind kind;
@@ -79,9 +81,10 @@ struct gate_status {
         double last_commit_s, last_solve_s;
         bool exploring;
         size_t model_rows_fitted, model_rows;
-        double model_rmse_c; /* median one-step of inlet rows */
-        size_t variables;    /* layout nu */
-        bool watching;       /* nothing to command or no certified output: no decisions are made */
+        double holdout_c[GATE_HOLDOUTS], holdout_persistence_c[GATE_HOLDOUTS]; /* RMSE of inlets; NaN = none yet */
+        double model_rmse_c;                                                   /* median one-step of inlet rows */
+        size_t variables;                                                      /* layout nu */
+        bool watching; /* nothing to command or no certified output: no decisions are made */
 };
 void gate_status(const struct gate *g, struct gate_status *ret);
 /* Variable j (< layout nu): why it is not ours to move, NULL when it is, as of the last step. *ret_point: its point. */

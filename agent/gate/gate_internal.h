@@ -30,6 +30,13 @@ struct gate_fixed {
         unsigned steps; /* that it has been so */
 };
 
+/* Predictions on their way, and the errors of those that have come true. */
+struct gate_holdout {
+        size_t steps;
+        double *pred, *from; /* [steps × ny] ring: predicted; reading when it was predicted */
+        double model_sq, still_sq, n;
+};
+
 struct gate {
         struct gate_args a;
         struct layout *layout;
@@ -41,6 +48,9 @@ struct gate {
         /* history of the model, newest last; row r of u and d is in force from r to r + 1 */
         size_t window_cap, window_n;
         double *window_y, *window_u, *window_d;
+        struct gate_holdout holdout[GATE_HOLDOUTS];
+        size_t holdout_row;
+        double *ahead_u, *ahead_d, *ahead_y, *ahead_work;
         double *window_seen, *y_seen; /* window_y and its newest row, NaN where the value was carried */
         int64_t last_row_t_ms;
         uint32_t *age; /* [ny] steps since the output's last good sample */
@@ -95,6 +105,13 @@ void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t
 /* memory.c: what must survive a restart */
 void gate_memory_save(struct gate *g);
 int gate_memory_restore(struct gate *g); /* 0 or -ENOMEM */
+/* holdout.c: how well the model foresees the inlets. compare: the newest row has come; predict: after the decision,
+ * with the setpoints now in force (NULL: as they were) */
+int gate_holdout_create(struct gate *g);
+void gate_holdout_free(struct gate *g);
+void gate_holdout_clear(struct gate *g); /* after a gap */
+void gate_holdout_compare(struct gate *g);
+void gate_holdout_predict(struct gate *g, const double *u);
 /* learn.c: the safety model, identified from the gate's own samples */
 int gate_model_create(struct gate *g);
 void gate_model_seed(struct gate *g); /* from the samples the gate stored in earlier runs */

@@ -11,8 +11,9 @@
 #include "agent/points/site.h"
 
 #define INVENTORY_NAME_MAX 32
-#define INVENTORY_HOST_MAX 20000
-#define INVENTORY_VM_MAX 200000
+/* What a message of MQTTC_MESSAGE_MAX bytes holds with names of ten characters. */
+#define INVENTORY_HOST_MAX 5000
+#define INVENTORY_VM_MAX 50000
 
 struct inventory_host {
         char name[INVENTORY_NAME_MAX];

@@ -99,11 +99,36 @@ static int by_value(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
+/* JSON has no NaN: what is not known is null. */
+static const char *number(double v, char *buf, size_t cap)
+{
+        if (!isfinite(v))
+                return "null";
+        (void)snprintf(buf, cap, "%.4f", v);
+        return buf;
+}
+
+static void write_report(const struct gate *g, size_t fitted, size_t inlets, char *ret, size_t cap)
+{
+        const struct gate_status *s = &g->status;
+        char text[5][32];
+
+        (void)snprintf(ret, cap,
+                       "{\"rows\":%zu,\"rows_fitted\":%zu,\"inlet_rows\":%zu,\"inlet_one_step_rmse_median_c\":%s,"
+                       "\"holdout\":[{\"steps\":%zu,\"model_c\":%s,\"persistence_c\":%s},"
+                       "{\"steps\":%zu,\"model_c\":%s,\"persistence_c\":%s}]}",
+                       g->layout->ny, fitted, inlets, number(s->model_rmse_c, text[0], sizeof text[0]),
+                       g->holdout[0].steps, number(s->holdout_c[0], text[1], sizeof text[1]),
+                       number(s->holdout_persistence_c[0], text[2], sizeof text[2]), g->holdout[1].steps,
+                       number(s->holdout_c[1], text[3], sizeof text[3]),
+                       number(s->holdout_persistence_c[1], text[4], sizeof text[4]));
+}
+
 void gate_model_store(struct gate *g, int64_t mono_ms)
 {
         size_t ny = g->layout->ny, fitted = 0, n = 0, len, inlets = 0;
         double *rmse = calloc(ny ? ny : 1, sizeof *rmse);
-        char report[256];
+        char report[512];
         void *blob;
 
         if (!rmse)
@@ -130,9 +155,7 @@ void gate_model_store(struct gate *g, int64_t mono_ms)
         if (!blob)
                 return;
         (void)arx_save(g->model, blob, len);
-        (void)snprintf(report, sizeof report,
-                       "{\"rows\":%zu,\"rows_fitted\":%zu,\"inlet_rows\":%zu,\"inlet_one_step_rmse_median_c\":%.4f}",
-                       ny, fitted, inlets, n ? g->status.model_rmse_c : 0.0);
+        write_report(g, fitted, inlets, report, sizeof report);
         if (store_put_model(g->a.store,
                             &(struct store_model){.kind = "arx-safety",
                                                   .t_ms = clk_t_ms(g->a.clk),

@@ -233,8 +233,11 @@ static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double 
         resampler_row(g->resampler, t_ms, y, u, d, g->age);
         for (size_t i = 0; i < l->ny; i++)
                 g->y_seen[i] = g->age[i] == 0 ? y[i] : (double)NAN;
-        if (!(g->last_row_t_ms >= 0 && since_ms < 2 * step_ms && since_ms > step_ms / 2))
+        if (!(g->last_row_t_ms >= 0 && since_ms < 2 * step_ms && since_ms > step_ms / 2)) {
                 g->window_n = 0; /* a gap: nothing before it may explain what comes after */
+                gate_holdout_clear(g);
+        }
+        gate_holdout_compare(g);
         if (g->window_n > 0) {
                 /* what was in force since the last step is known only now */
                 memcpy(g->window_u + last * l->nu, u, l->nu * sizeof(double));
@@ -244,6 +247,30 @@ static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double 
         window_push(g, y, u, d);
         g->last_row_t_ms = t_ms;
         learn_disturbances(g);
+}
+
+/* A point that names an interlock is guarded by that point: 1 means that it demands full cooling, and so does one that
+ * cannot be read. */
+static bool interlock(const struct gate *g, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+
+        for (size_t i = 0; i < site->npoint; i++) {
+                struct sample s;
+                int k;
+
+                if (!site->point[i].interlock[0])
+                        continue;
+                k = site_find_point(site, site->point[i].interlock);
+                if (k < 0)
+                        return true;
+                s = ptable_get(g->points, (size_t)k, t_ms);
+                if (s.quality == QUALITY_BAD && s.reason == QR_NOT_YET && g->step <= GATE_HOLD_STEPS)
+                        continue; /* not yet polled since start */
+                if (s.quality == QUALITY_BAD || !(s.value <= 0.5))
+                        return true;
+        }
+        return false;
 }
 
 void gate_step_begin(struct gate *g, struct ipc_step *msg)
@@ -280,6 +307,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
             .onoff_status = g->onoff,
             .cooling_load_w = g->cooling_load_w,
             .slow_step = ratio <= 1 || g->step % (uint64_t)ratio == 0,
+            .interlock = interlock(g, t_ms),
             .no_warmer_water = no_headroom(g, t_ms),
         };
         ipc_head_init(&msg->head, IPC_STEP, g->step, t_ms, g->a.site->hash);

@@ -108,6 +108,11 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
                 (void)json_object_set_new(doc, "samples_dropped", json_integer(s.samples_dropped));
                 (void)json_object_set_new(doc, "samples_waiting", json_integer((json_int_t)s.samples_waiting));
                 (void)json_object_set_new(doc, "unstored_s", number(s.unstored_s));
+                (void)json_object_set_new(doc, "holdout",
+                                          json_pack("{s:o, s:o, s:o, s:o}", "one_step_c", number(s.holdout_c[0]),
+                                                    "one_step_persistence_c", number(s.holdout_persistence_c[0]),
+                                                    "five_min_c", number(s.holdout_c[1]), "five_min_persistence_c",
+                                                    number(s.holdout_persistence_c[1])));
                 (void)json_object_set_new(doc, "last_cycle_t_ms", json_integer(s.last_cycle_t_ms));
                 (void)json_object_set_new(
                     doc, "decisions",

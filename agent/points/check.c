@@ -369,6 +369,8 @@ static void check_one(struct builder *b, size_t i)
                 bad(b, b->point_at[i], "unit: %s is not a unit of %s (%s)", unit_str((enum unit)p->unit),
                     role_str(p->role), want);
         /* Nothing stays good for ever: five scans, at least half a minute; ten minutes in a log. */
+        if (p->interlock[0] && site_find_point(s, p->interlock) < 0)
+                bad(b, b->point_at[i], "interlock: no point is named '%s'", p->interlock);
         if (p->stale_after_ms == 0 && p->device >= 0) {
                 int64_t least = s->device[p->device].protocol == DEVICE_MQTT ? 60 * 1000 : 30 * 1000;
                 int64_t scans = 5 * s->device[p->device].period_ms;

@@ -72,13 +72,13 @@ int layout_find_d(const struct layout *l, enum d_kind kind, int equipment);
 int layout_arx_structure(const struct layout *l, unsigned na, unsigned nb, struct arx_structure **ret);
 
 /* Physics priors of the interval model from the equipment data, half as much again as the data say; fills lo/hi of
- * every term of `st` [arx_structure order]. Used by the gate only. With step h, a_lo = 0.5^(h/30 s) and
- * a_hi = 0.98^(h/30 s) (time constants of 43 s to 25 min), g = 1/(ρ c_p V_zone) K/W from the zone's air flow:
- *  inlet: first own lag in [a_lo, a_hi], further ones in [0, 0.3]; each supply temperature in [0, 1 − a_lo];
+ * every term of `st` [arx_structure order]. For the gate's model and for the inlets of training. With step h, a_lo =
+ * 0.5^(h/30 s) and a_hi = 0.96^(h/30 s) (time constants of 43 s to 12 min), g = 1/(ρ c_p V_zone) K/W from the zone's
+ * air flow: inlet: first own lag in [a_lo, a_hi], further ones in [0, 0.3]; each supply temperature in [0, 1 − a_lo];
  *         zone power in [0, 1.5 g (1 − a_lo)]; own power in [0, 1.5 · 0.3 · 12 K/P_rack (1 − a_lo)] (a third of its
  *         own exhaust comes back); fan in [−1.5 ΔT (1 − a_lo), 0] per ratio, ΔT = g P_zone but at most 12 K;
  *         constant within ±(1 − a_lo) K.
- *  SAT and valve: wide boxes that only keep nonsense out (layout.c).
+ *  SAT and valve: wide boxes that only keep nonsense out (regress.c).
  * Data that are not given make the box wider: V_zone = P_zone/(ρ c_p 12 K), P_rack = 5 kW. */
 void layout_arx_prior(const struct layout *l, const struct arx_structure *st, double *ret_lo, double *ret_hi);
 

@@ -102,7 +102,7 @@ struct point {
         int zone;                  /* index into site.zone[], -1 = none */
         enum role role;            /* from brick class and the equipment's class (role.h) */
         char brick[64];
-        char interlock[32];
+        char interlock[POINT_NAME_MAX]; /* point that guards this one: 1 or unreadable = full cooling; "" = none */
 
         enum point_table table;
         uint16_t address; /* 0-based wire address */

@@ -106,7 +106,7 @@ static void test_bounds_start_wide_and_end_at_a_rating(void **state)
         assert_true(fabs(rise(r, ret) - 1.0) < 1e-9);
         steps(r, 400);
         early = rise(r, rack);
-        assert_true(early < 800 && early > 400); /* a quiet hour halves the variance */
+        assert_true(early < 800 && early > 400);         /* a quiet hour halves the variance */
         r->value[r->gate->layout->d[rack].point] = 7990; /* rated 8 kW */
         steps(r, 1);
         assert_true(fabs(r->gate->d_free[rack] - 8000) < 1e-6);
@@ -232,11 +232,72 @@ static void test_exploration_counts_time_in_control(void **state)
         rig_free(r);
 }
 
+static void test_interlock_demands_full_cooling(void **state)
+{
+        struct rig *r = rig_new(true);
+        int guard = point(r, "crac-spare/power"), fan = point(r, "crac-west/fan_speed_sp");
+
+        (void)state;
+        (void)snprintf(r->site->point[fan].interlock, sizeof r->site->point[fan].interlock, "%s",
+                       r->site->point[guard].name);
+        r->value[guard] = 0;
+        steps(r, 15);
+        assert_false(r->gate->snap.interlock);
+        assert_true(r->value[fan] < 0.99);
+        r->value[guard] = 1;
+        steps(r, 2);
+        assert_int_equal(status(r).reason, DR_INTERLOCK);
+        assert_true(r->value[fan] > 0.99);
+        r->value[guard] = 0;
+        steps(r, 1);
+        assert_false(r->gate->snap.interlock);
+        step_with_silence(r, ROLE_CRAH_POWER, 0); /* unreadable is not clear */
+        assert_true(r->gate->snap.interlock);
+        rig_free(r);
+}
+
+/* Predictions are compared with readings that came later, and only with readings. */
+static void test_holdout_errors_are_of_the_running_model(void **state)
+{
+        struct rig *r = rig_new(true);
+        struct gate *g = r->gate;
+        size_t inlets = 0;
+        double n;
+
+        (void)state;
+        for (size_t i = 0; i < g->layout->ny; i++)
+                inlets += g->layout->y[i].kind == Y_INLET;
+        assert_int_equal(g->holdout[1].steps, 30);
+        steps(r, 50);
+        assert_true(isnan(status(r).holdout_c[0])); /* nothing is fitted, nothing was foreseen */
+        steps(r, 80);
+        assert_true(status(r).holdout_c[0] < 0.05 && status(r).holdout_persistence_c[0] == 0);
+        assert_true(status(r).holdout_c[1] < 0.5 && status(r).holdout_persistence_c[1] == 0);
+        n = g->holdout[0].n;
+        step_with_silence(r, ROLE_INLET_TEMP, 0);
+        step_with_silence(r, ROLE_INLET_TEMP, 0);
+        assert_true(g->holdout[0].n <= n + (double)inlets);
+        steps(r, 3);
+        n = g->holdout[0].model_sq;
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_INLET_TEMP)
+                        r->value[i] += 1; /* nobody could foresee it */
+        steps(r, 1);
+        assert_true(g->holdout[0].model_sq - n > 0.8 * (double)inlets);
+        assert_true(fabs(g->holdout[0].still_sq - (double)inlets) < 0.05 * (double)inlets);
+        n = g->holdout[0].still_sq;
+        steps(r, 1);
+        assert_true(g->holdout[0].still_sq <= n);
+        rig_free(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_half_the_racks_silent_is_an_unknown_load),
             cmocka_unit_test(test_unmetered_racks_count_by_rating),
+            cmocka_unit_test(test_interlock_demands_full_cooling),
+            cmocka_unit_test(test_holdout_errors_are_of_the_running_model),
             cmocka_unit_test(test_bounds_start_wide_and_end_at_a_rating),
             cmocka_unit_test(test_unrated_rack_rises),
             cmocka_unit_test(test_carried_readings_teach_nothing),
