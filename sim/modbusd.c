@@ -13,16 +13,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ADU_MAX 260 /* MBAP header 7 + PDU 253 */
+#include "sim/modbusd_hostile.h"
+
+#define ADU_MAX MODBUSD_ADU_MAX
+#define ANSWER_MAX (ADU_MAX + MODBUSD_HOSTILE_EXTRA)
 #define CONN_MAX 256
-#define OUT_MAX (8 * ADU_MAX)
+#define OUT_MAX (8 * ANSWER_MAX)
+#define SLOW_UNIT_MS 5.0 /* an answer of a device 1 time slow */
+#define BEAT_MS 2        /* real time between two looks at slow and flooding devices */
+#define FLOOD_FRAMES 32  /* in one beat */
 
 struct conn {
         struct modbusd *m;
         int fd; /* -1 = free */
         uint16_t port;
-        uint8_t in[ADU_MAX], out[OUT_MAX];
-        size_t nin, nout;
+        uint8_t in[ADU_MAX], out[OUT_MAX], late[ANSWER_MAX];
+        size_t nin, nout, nlate;
+        bool half_open;
+        bool reset;          /* after what is in out */
+        double bytes_per_ms; /* 0: as fast as it goes */
+        int64_t slow_since_ms;
+        size_t slow_sent; /* since then */
 };
 
 struct listener {
@@ -36,7 +47,11 @@ struct modbusd {
         struct listener *listener;
         size_t nlistener;
         struct conn conn[CONN_MAX];
-        enum modbusd_mode *mode; /* by device */
+        struct mode {
+                enum modbusd_mode mode;
+                double arg;
+        } * mode;                /* by device */
+        struct loop_timer *beat; /* armed while a device is slow or floods */
         uint64_t rng;
         struct modbusd_stats stats;
 };
@@ -84,8 +99,8 @@ static size_t answer_read(struct modbusd *m, size_t device, const uint8_t *pdu, 
         return 2 + 2 * (size_t)count;
 }
 
-static size_t answer_write(struct modbusd *m, size_t device, bool refuse, const uint8_t *pdu, size_t n,
-                           uint8_t *ret_pdu, int *ret_exception)
+static size_t answer_write(struct modbusd *m, size_t device, int refuse, const uint8_t *pdu, size_t n, uint8_t *ret_pdu,
+                           int *ret_exception)
 {
         uint16_t regs[123];
         struct modbusd_write w = {.device = &m->a.regs->device[device], .function = pdu[0], .regs = regs};
@@ -100,7 +115,7 @@ static size_t answer_write(struct modbusd *m, size_t device, bool refuse, const 
         w.address = get16(pdu + 1);
         for (unsigned k = 0; k < w.count; k++)
                 regs[k] = get16(one ? pdu + 3 : pdu + 6 + 2 * k);
-        w.exception = refuse ? 4 : registers_write(m->a.regs, device, w.address, w.count, regs);
+        w.exception = refuse ? refuse : registers_write(m->a.regs, device, w.address, w.count, regs);
         m->stats.writes++;
         if (m->a.written)
                 m->a.written(m->a.ctx, &w);
@@ -120,13 +135,14 @@ static size_t answer(struct modbusd *m, uint16_t port, uint8_t unit, const uint8
         if (device < 0) {
                 exception = 0x0b; /* gateway target failed to respond */
         } else {
-                enum modbusd_mode mode = m->mode[device];
-                if (mode == MODBUSD_BLACKHOLE)
+                const struct mode *mode = &m->mode[device];
+                const int refuse = mode->mode == MODBUSD_EXCEPTION ? (int)mode->arg : 0;
+                if (mode->mode == MODBUSD_BLACKHOLE)
                         return 0;
                 if (pdu[0] == 6 || pdu[0] == 16)
-                        len = answer_write(m, (size_t)device, mode == MODBUSD_EXCEPTION, pdu, n, ret_pdu, &exception);
-                else if (mode == MODBUSD_EXCEPTION)
-                        exception = 4;
+                        len = answer_write(m, (size_t)device, refuse, pdu, n, ret_pdu, &exception);
+                else if (refuse)
+                        exception = refuse;
                 else if (pdu[0] == 3 || pdu[0] == 4)
                         len = answer_read(m, (size_t)device, pdu, n, ret_pdu, &exception);
                 else
@@ -145,48 +161,83 @@ static size_t answer(struct modbusd *m, uint16_t port, uint8_t unit, const uint8
 
 static void conn_close(struct conn *c)
 {
+        struct linger rst = {.l_onoff = 1};
+
         loop_del_fd(c->m->a.loop, c->fd);
+        if (c->reset)
+                setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &rst, sizeof(rst));
         close(c->fd);
         c->fd = -1;
-        c->nin = c->nout = 0;
 }
 
-static bool garbage_device(const struct modbusd *m, uint16_t port, uint8_t unit)
+static struct mode mode_of(const struct modbusd *m, uint16_t port, uint8_t unit)
 {
         int device = registers_lookup(m->a.regs, port, unit);
-        return device >= 0 && m->mode[device] == MODBUSD_GARBAGE;
+        return device >= 0 ? m->mode[device] : (struct mode){MODBUSD_NORMAL, 0};
+}
+
+/* One request's answer, made wrong if it must be, into out (ANSWER_MAX bytes). Returns its length. */
+static size_t conn_answer(struct conn *c, const struct mode *mode, const uint8_t *q, size_t len, uint8_t *out)
+{
+        struct modbusd *m = c->m;
+
+        if (mode->mode == MODBUSD_GARBAGE) {
+                size_t n = 1 + random_byte(m) % 40u;
+                for (size_t k = 0; k < n; k++)
+                        out[k] = random_byte(m);
+                return n;
+        }
+        size_t n = answer(m, c->port, q[6], q + 7, len - 1, out + 7);
+        if (n == 0)
+                return 0;
+        memcpy(out, q, 4);
+        put16(out + 4, (unsigned)(n + 1));
+        out[6] = q[6];
+        return modbusd_hostile(mode->mode, random_byte(m), out, 7 + n);
+}
+
+/* Late: it is kept until the next request; what was kept goes out first. */
+static void conn_send(struct conn *c, const struct mode *mode, const uint8_t *frame, size_t n)
+{
+        if (c->nlate > 0) {
+                memcpy(c->out + c->nout, c->late, c->nlate);
+                c->nout += c->nlate;
+                c->nlate = 0;
+        }
+        if (mode->mode == MODBUSD_LATE) {
+                memcpy(c->late, frame, n);
+                c->nlate = n;
+                return;
+        }
+        c->bytes_per_ms = 0;
+        if (mode->mode == MODBUSD_SLOW && n > 0) {
+                c->bytes_per_ms = (double)n / (SLOW_UNIT_MS * mode->arg);
+                c->slow_since_ms = clk_real_mono_ms();
+                c->slow_sent = 0;
+        }
+        memcpy(c->out + c->nout, frame, n);
+        c->nout += n;
+        c->reset |= mode->mode == MODBUSD_RESET;
 }
 
 /* Takes complete requests out of c->in as long as there is room for their answers. -EPROTO: not Modbus TCP. */
 static int conn_serve(struct conn *c)
 {
+        uint8_t frame[ANSWER_MAX];
         size_t at = 0;
         int err = 0;
 
-        while (c->nin - at >= 8 && c->nout + ADU_MAX <= OUT_MAX) {
+        while (c->nin - at >= 8 && c->nout + 2 * ANSWER_MAX <= OUT_MAX && !c->reset) {
                 const uint8_t *q = c->in + at;
                 size_t len = get16(q + 4); /* unit id and PDU */
-                uint8_t *a = c->out + c->nout;
                 if (get16(q + 2) != 0 || len < 2 || len > 254) {
                         err = -EPROTO;
                         break;
                 }
                 if (c->nin - at < 6 + len)
                         break;
-                if (garbage_device(c->m, c->port, q[6])) {
-                        size_t n = 1 + random_byte(c->m) % 40u;
-                        for (size_t k = 0; k < n; k++)
-                                a[k] = random_byte(c->m);
-                        c->nout += n;
-                } else {
-                        size_t n = answer(c->m, c->port, q[6], q + 7, len - 1, a + 7);
-                        if (n > 0) {
-                                memcpy(a, q, 4);
-                                put16(a + 4, (unsigned)(n + 1));
-                                a[6] = q[6];
-                                c->nout += 7 + n;
-                        }
-                }
+                const struct mode mode = mode_of(c->m, c->port, q[6]);
+                conn_send(c, &mode, frame, conn_answer(c, &mode, q, len, frame));
                 at += 6 + len;
         }
         memmove(c->in, c->in + at, c->nin - at);
@@ -194,10 +245,21 @@ static int conn_serve(struct conn *c)
         return err;
 }
 
+/* How much of what is to be sent may go now. */
+static size_t conn_may_send(const struct conn *c)
+{
+        if (!(c->bytes_per_ms > 0))
+                return c->nout;
+        double due = (double)(clk_real_mono_ms() - c->slow_since_ms) * c->bytes_per_ms - (double)c->slow_sent;
+        return due >= (double)c->nout ? c->nout : due > 0 ? (size_t)due : 0;
+}
+
 static int conn_flush(struct conn *c)
 {
-        while (c->nout > 0) {
-                ssize_t n = send(c->fd, c->out, c->nout, MSG_NOSIGNAL);
+        size_t may;
+
+        while ((may = conn_may_send(c)) > 0) {
+                ssize_t n = send(c->fd, c->out, may, MSG_NOSIGNAL);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -206,8 +268,16 @@ static int conn_flush(struct conn *c)
                         return -EPIPE;
                 memmove(c->out, c->out + n, c->nout - (size_t)n);
                 c->nout -= (size_t)n;
+                c->slow_sent += (size_t)n;
         }
-        return 0;
+        return c->reset && c->nout == 0 ? -ECONNRESET : 0;
+}
+
+/* What comes next on this connection: room to read into, or room to write to (a slow one waits for the beat). */
+static void conn_watch(struct conn *c)
+{
+        bool waits_for_room = c->nout > 0 && !(c->bytes_per_ms > 0);
+        loop_mod_fd(c->m->a.loop, c->fd, waits_for_room ? EPOLLOUT : EPOLLIN);
 }
 
 static void conn_ready(void *ctx, int fd, uint32_t events)
@@ -228,6 +298,10 @@ static void conn_ready(void *ctx, int fd, uint32_t events)
                 if (n > 0)
                         c->nin += (size_t)n;
         }
+        if (c->half_open) {
+                c->nin = 0;
+                return;
+        }
         int err;
         size_t before;
         do { /* requests that waited for room in the buffer of answers are not announced by the socket again */
@@ -242,7 +316,43 @@ static void conn_ready(void *ctx, int fd, uint32_t events)
                 }
         } while (c->nout == 0 && c->nin < before);
         /* an answer that does not fit stops the reading: the peer's own window is the limit */
-        loop_mod_fd(c->m->a.loop, c->fd, c->nout > 0 ? EPOLLOUT : EPOLLIN);
+        conn_watch(c);
+}
+
+/* ---- slow and flooding devices ---- */
+
+static bool port_floods(const struct modbusd *m, uint16_t port)
+{
+        for (size_t k = 0; k < m->a.regs->ndevice; k++)
+                if (m->a.regs->device[k].port == port && m->mode[k].mode == MODBUSD_FLOOD)
+                        return true;
+        return false;
+}
+
+static void on_beat(void *ctx)
+{
+        struct modbusd *m = ctx;
+        bool needed = false;
+
+        for (size_t k = 0; k < CONN_MAX; k++) {
+                struct conn *c = &m->conn[k];
+                if (c->fd < 0 || c->half_open)
+                        continue;
+                if (port_floods(m, c->port))
+                        for (int i = 0; i < FLOOD_FRAMES && c->nout + 3 * ANSWER_MAX <= OUT_MAX; i++)
+                                c->nout += modbusd_unsolicited(c->out + c->nout);
+                if (c->nout == 0)
+                        continue;
+                if (conn_flush(c) < 0)
+                        conn_close(c);
+                else
+                        conn_watch(c);
+                needed |= c->fd >= 0 && c->nout > 0 && c->bytes_per_ms > 0;
+        }
+        for (size_t k = 0; k < m->a.regs->ndevice; k++)
+                needed |= m->mode[k].mode == MODBUSD_SLOW || m->mode[k].mode == MODBUSD_FLOOD;
+        if (needed)
+                loop_timer_arm(m->beat, BEAT_MS);
 }
 
 static int set_nonblocking(int fd)
@@ -271,10 +381,7 @@ static void accept_ready(void *ctx, int lfd, uint32_t events)
                 return;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        c->m = l->m;
-        c->fd = fd;
-        c->port = l->index;
-        c->nin = c->nout = 0;
+        *c = (struct conn){.m = l->m, .fd = fd, .port = l->index};
         if (loop_add_fd(l->m->a.loop, fd, EPOLLIN, conn_ready, c) < 0) {
                 close(fd);
                 c->fd = -1;
@@ -340,6 +447,9 @@ int modbusd_create(const struct modbusd_args *a, struct modbusd **ret)
         m->mode = calloc(a->regs->ndevice, sizeof(*m->mode));
         if (!m->listener || !m->mode)
                 goto fail;
+        err = loop_timer_create(a->loop, true, on_beat, m, &m->beat);
+        if (err < 0)
+                goto fail;
         for (size_t k = 0; k < a->regs->nport; k++) {
                 m->listener[k] =
                     (struct listener){m, -1, (uint16_t)k, a->base_port ? (uint16_t)(a->base_port + k) : (uint16_t)0};
@@ -364,6 +474,7 @@ struct modbusd *modbusd_free(struct modbusd *m)
         for (size_t k = 0; k < CONN_MAX; k++)
                 if (m->conn[k].fd >= 0)
                         conn_close(&m->conn[k]);
+        loop_timer_free(m->beat);
         free(m->listener);
         free(m->mode);
         free(m);
@@ -375,19 +486,37 @@ uint16_t modbusd_port(const struct modbusd *m, size_t port_index)
         return m->listener[port_index].port;
 }
 
-int modbusd_set_mode(struct modbusd *m, size_t device, enum modbusd_mode mode)
+int modbusd_set_mode(struct modbusd *m, size_t device, enum modbusd_mode mode, double arg)
 {
         uint16_t port = m->a.regs->device[device].port;
         bool refused = false;
 
-        m->mode[device] = mode;
+        m->mode[device] = (struct mode){mode, arg};
+        if (mode == MODBUSD_SLOW || mode == MODBUSD_FLOOD)
+                loop_timer_arm(m->beat, 0);
         for (size_t k = 0; k < m->a.regs->ndevice; k++)
-                refused |= m->a.regs->device[k].port == port && m->mode[k] == MODBUSD_REFUSE;
+                refused |= m->a.regs->device[k].port == port && m->mode[k].mode == MODBUSD_REFUSE;
         if (refused)
                 listen_close(&m->listener[port]);
         else if (m->listener[port].fd < 0)
                 return listen_open(&m->listener[port]);
         return 0;
+}
+
+void modbusd_reset_connections(struct modbusd *m, size_t device)
+{
+        for (size_t k = 0; k < CONN_MAX; k++)
+                if (m->conn[k].fd >= 0 && m->conn[k].port == m->a.regs->device[device].port) {
+                        m->conn[k].reset = true;
+                        conn_close(&m->conn[k]);
+                }
+}
+
+void modbusd_half_open(struct modbusd *m, size_t device)
+{
+        for (size_t k = 0; k < CONN_MAX; k++)
+                if (m->conn[k].fd >= 0 && m->conn[k].port == m->a.regs->device[device].port)
+                        m->conn[k].half_open = true;
 }
 
 void modbusd_stats(const struct modbusd *m, struct modbusd_stats *ret)

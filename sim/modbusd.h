@@ -3,7 +3,7 @@
 /*
  * Modbus TCP server of the simulated devices, on the event loop: one listening socket a TCP port, many connections,
  * requests answered in order. Function codes 3, 4, 6 and 16; everything else is exception 01. Devices can be told to
- * misbehave. Test equipment: loopback only.
+ * misbehave, one mode each. Test equipment: loopback only.
  */
 #ifndef COOLPLANE_SIM_MODBUSD_H
 #define COOLPLANE_SIM_MODBUSD_H
@@ -15,8 +15,19 @@ enum modbusd_mode {
         MODBUSD_NORMAL,
         MODBUSD_BLACKHOLE, /* takes requests, never answers */
         MODBUSD_GARBAGE,   /* answers with random bytes */
-        MODBUSD_EXCEPTION, /* answers 04 to everything */
+        MODBUSD_EXCEPTION, /* answers an exception to everything; arg: its code */
         MODBUSD_REFUSE,    /* its TCP port refuses connections (a gateway's port takes all its units along) */
+        /* the request is carried out, but its answer … */
+        MODBUSD_RESET,        /* … is cut off by a reset */
+        MODBUSD_TRUNCATED,    /* … ends half-way */
+        MODBUSD_SHORT,        /* … has a register less than was asked for */
+        MODBUSD_OVERLONG,     /* … has two more */
+        MODBUSD_WRONG_LENGTH, /* … is longer or shorter than its header says */
+        MODBUSD_WRONG_UNIT,   /* … comes from another unit */
+        MODBUSD_WRONG_TID,    /* … belongs to another transaction */
+        MODBUSD_LATE,         /* … comes after the next request */
+        MODBUSD_SLOW,         /* … takes arg times 5 ms, byte by byte */
+        MODBUSD_FLOOD,        /* … drowns in frames nobody asked for, which its port sends without end */
 };
 
 struct modbusd_write {
@@ -41,7 +52,11 @@ struct modbusd;
 int modbusd_create(const struct modbusd_args *a, struct modbusd **ret); /* -EADDRINUSE … */
 struct modbusd *modbusd_free(struct modbusd *m);
 uint16_t modbusd_port(const struct modbusd *m, size_t port_index);
-int modbusd_set_mode(struct modbusd *m, size_t device, enum modbusd_mode mode);
+int modbusd_set_mode(struct modbusd *m, size_t device, enum modbusd_mode mode, double arg);
+/* What happens to the connections of the device's port that are open now. Half-open: the peer is gone without a word,
+ * nothing that is sent there is answered; a new connection is served. */
+void modbusd_reset_connections(struct modbusd *m, size_t device);
+void modbusd_half_open(struct modbusd *m, size_t device);
 
 struct modbusd_stats {
         uint64_t requests, writes, exceptions, connections, protocol_errors;

@@ -19,7 +19,7 @@ static const char *const type_str[] = {"int16", "uint16", "int32", "uint32", "fl
 static const char *const order_str[] = {"AB", "BA", "ABCD", "CDAB", "BADC", "DCBA"};
 static const char *const unit_str[] = {"none", "degC", "degF", "W", "kW", "Pa", "m3/s", "L/s", "ratio", "%", "h", "s"};
 
-/* A believable reading, SI. */
+/* A believable reading, SI: a wrong word order or a map shifted by one mostly shows something else. */
 static bool plausible(enum quantity q, double *ret_min, double *ret_max)
 {
         switch (q) {
@@ -48,10 +48,48 @@ static bool plausible(enum quantity q, double *ret_min, double *ret_max)
                 *ret_max = 70;
                 return true;
         case Q_CRAH_FAN:
+        case Q_CRAH_FAN_CMD:
         case Q_CRAH_VALVE:
+        case Q_CH_PLR:
         case Q_W_TOWER_FAN:
                 *ret_min = -0.05;
-                *ret_max = 1.05;
+                *ret_max = 1.25;
+                return true;
+        case Q_CRAH_SAT_CMD:
+        case Q_W_CHWST_CMD:
+        case Q_W_CWST_CMD:
+                *ret_min = 0;
+                *ret_max = 60;
+                return true;
+        case Q_CRAH_DP:
+                *ret_min = -100;
+                *ret_max = 500;
+                return true;
+        case Q_CRAH_AIRFLOW:
+        case Q_CH_FLOW:
+        case Q_W_CHW_FLOW:
+        case Q_W_CW_FLOW:
+                *ret_min = -0.1;
+                *ret_max = 50;
+                return true;
+        case Q_CRAH_POWER:
+        case Q_CH_POWER:
+        case Q_W_CHW_PUMP:
+        case Q_W_CW_PUMP:
+        case Q_W_TOWER_POWER:
+                *ret_min = -1e3;
+                *ret_max = 1e7;
+                return true;
+        case Q_CRAH_RUNNING:
+        case Q_CRAH_ALARM:
+        case Q_CH_RUNNING:
+        case Q_CH_ALARM:
+        case Q_CH_ENABLE_CMD:
+        case Q_W_ECON:
+        case Q_REMOTE_CMD:
+        case Q_REMOTE_STATUS:
+                *ret_min = 0;
+                *ret_max = 1;
                 return true;
         case Q_OAT:
         case Q_WETBULB:
@@ -77,12 +115,12 @@ static bool is_noisy(enum quantity q)
 }
 
 /* What the type shows when the instrument has no value (reg_encode). */
-static const char *sentinel(const struct reg *g)
+static const char *sentinel(const struct reg *g, const struct plant_spec *spec)
 {
         static const char *const s[] = {"\"[\"\"0x8000\"\"]\"", "\"[\"\"0xFFFF\"\"]\"", "\"[\"\"0x80000000\"\"]\"",
                                         "\"[\"\"0xFFFFFFFF\"\"]\"", "\"[\"\"nan\"\"]\""};
         struct reg_write w;
-        return is_state(g->q) || reg_write_of(g->q, &w) ? "" : s[g->type];
+        return is_state(g->q) || reg_write_of(g->q, spec, &w) ? "" : s[g->type];
 }
 
 static void number(FILE *f, double v)
@@ -98,10 +136,11 @@ static double delta_from_si(enum reg_unit u, double dv)
         return reg_unit_from_si(u, dv) - reg_unit_from_si(u, 0);
 }
 
-static void print_row(FILE *f, const struct reg *g, const char *name, const char *device, const char *equipment)
+static void print_row(FILE *f, const struct plant_spec *spec, const struct reg *g, const char *name, const char *device,
+                      const char *equipment)
 {
         struct reg_write w;
-        bool writable = reg_write_of(g->q, &w);
+        bool writable = reg_write_of(g->q, spec, &w);
         double lo = (double)NAN, hi = (double)NAN;
 
         if (plausible(g->q, &lo, &hi)) {
@@ -114,7 +153,7 @@ static void print_row(FILE *f, const struct reg *g, const char *name, const char
         fprintf(f, "%s,%s,%s,%u,%s,%s", name, device, g->holding ? "holding" : "input", (unsigned)g->address,
                 type_str[g->type], order_str[g->order]);
         number(f, g->scale);
-        fprintf(f, ",%s,%s,%s", unit_str[g->unit], writable ? "RW" : "R", sentinel(g));
+        fprintf(f, ",%s,%s,%s", unit_str[g->unit], writable ? "RW" : "R", sentinel(g, spec));
         number(f, lo);
         number(f, hi);
         fprintf(f, ",%s,90s", is_noisy(g->q) ? "30m" : "");
@@ -166,7 +205,7 @@ static int print_profiles(const struct registers *r, const char *dir)
                         return err;
                 fprintf(f, "# device model %s, as coolplane-sim serves it\n" COLUMNS, d->profile);
                 for (size_t k = 0; k < d->nreg; k++)
-                        print_row(f, &d->reg[k], d->reg[k].row, "", "");
+                        print_row(f, &r->spec, &d->reg[k], d->reg[k].row, "", "");
                 err = close_file(f);
                 if (err < 0)
                         return err;
@@ -205,7 +244,7 @@ static int print_points(const struct registers *r, const char *dir)
                         else
                                 snprintf(eq, sizeof(eq), "rack-%zu", d->index + g->offset + 1);
                         snprintf(name, sizeof(name), "%s/%s/%s/%s", s->name, where, eq, g->row);
-                        print_row(f, g, name, d->name, eq);
+                        print_row(f, s, g, name, d->name, eq);
                 }
         }
         for (size_t i = 0; i < s->nrack; i++) {
@@ -288,8 +327,8 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
         if (err < 0)
                 return err;
 
-        fprintf(f, "# written by: coolplane-sim serve --print-site DIR --site %s --base-port %u\n", s->name,
-                (unsigned)base_port);
+        fprintf(f, "# written by: coolplane-sim serve --print-site DIR --site %s --base-port %u%s\n", s->name,
+                (unsigned)base_port, s->economiser ? " --economiser" : "");
         fprintf(f,
                 "site:\n  name: %s\n  seed: %" PRIu64 "\n"
                 "  fast_step: 30s\n  slow_step: 5m\n"

@@ -6,8 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-bool reg_write_of(enum quantity q, struct reg_write *ret)
+bool reg_write_of(enum quantity q, const struct plant_spec *spec, struct reg_write *ret)
 {
+        const double cwst_min_c = spec->economiser ? 6 : 14;
+
         switch (q) {
         case Q_CRAH_SAT_CMD:
                 *ret = (struct reg_write){12, 30, 16, 26, 0.5, 18, -1, "30s"};
@@ -22,7 +24,7 @@ bool reg_write_of(enum quantity q, struct reg_write *ret)
                 *ret = (struct reg_write){5, 20, 6, 18, 0.2, 7, -1, "30s"};
                 return true;
         case Q_W_CWST_CMD:
-                *ret = (struct reg_write){14, 32, 14, 32, 0.5, 24, 0, "30s"};
+                *ret = (struct reg_write){cwst_min_c, 32, cwst_min_c, 32, 0.5, 24, 0, "30s"};
                 return true;
         case Q_HEARTBEAT_CMD:
                 *ret = (struct reg_write){0, 65535, 0, 65535, (double)NAN, (double)NAN, 0, NULL};
@@ -362,6 +364,18 @@ static bool table_end(const struct reg_device *d, bool holding, unsigned *ret_en
         return any;
 }
 
+/* g as the device serves it: a wrong byte order is a fault. */
+static const struct reg *served(const struct reg_device *d, const struct reg *g, struct reg *tmp)
+{
+        size_t k = reg_count(g) - 1;
+
+        if (!d->fault.reordered[k])
+                return g;
+        *tmp = *g;
+        tmp->order = d->fault.order[k];
+        return tmp;
+}
+
 int registers_read(struct registers *r, size_t device, bool holding, unsigned address, unsigned count,
                    uint16_t *ret_regs)
 {
@@ -370,22 +384,49 @@ int registers_read(struct registers *r, size_t device, bool holding, unsigned ad
 
         if (count < 1 || count > 125 || address + count > 65536)
                 return 3;
-        if (!table_end(d, holding, &end))
+        if ((int)address < d->fault.shift || !table_end(d, holding, &end))
                 return 2;
-        for (unsigned a = address; a < address + count;) {
+        const unsigned from = (unsigned)((int)address - d->fault.shift);
+        for (unsigned a = from; a < from + count;) {
                 const struct reg *g = reg_at(d, holding, a);
+                struct reg tmp;
                 uint16_t w[2];
-                if ((int)a == d->illegal || (!g && (!d->holes_readable || a >= end)))
+                if ((int)a == d->fault.illegal || (!g && (!d->holes_readable || a >= end)))
                         return 2;
                 if (!g) {
-                        ret_regs[a++ - address] = 0;
+                        ret_regs[a++ - from] = 0;
                         continue;
                 }
-                reg_encode(g, reg_value(r, d, g), w);
-                ret_regs[a - address] = w[a - g->address];
+                if (d->fault.image)
+                        memcpy(w, d->fault.image[g - d->reg], sizeof(w));
+                else
+                        reg_encode(served(d, g, &tmp), reg_value(r, d, g), w);
+                ret_regs[a - from] = w[a - g->address];
                 a++;
         }
         return 0;
+}
+
+/* What the device makes of a value it has accepted. */
+static void take(struct registers *r, struct reg_device *d, const struct reg *g, double v)
+{
+        const struct reg_fault *f = &d->fault;
+
+        if (f->ignore && g->q != Q_HEARTBEAT_CMD && g->q != Q_REMOTE_CMD)
+                return;
+        if (f->clamp == g->address)
+                v = fmax(f->clamp_min, fmin(f->clamp_max, v));
+        set_value(r, d, g, v);
+}
+
+/* The first word is new, the other one stays. */
+static double half_taken(const struct registers *r, const struct reg_device *d, const struct reg *g, uint16_t word)
+{
+        uint16_t w[2];
+
+        reg_encode(g, reg_value(r, d, g), w);
+        w[0] = word;
+        return reg_decode(g, w);
 }
 
 int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs)
@@ -395,19 +436,27 @@ int registers_write(struct registers *r, size_t device, unsigned address, unsign
 
         if (count < 1 || count > 123 || address + count > 65536)
                 return 3;
+        if ((int)address < d->fault.shift)
+                return 2;
+        const unsigned from = (unsigned)((int)address - d->fault.shift);
         for (int apply = 0; apply < 2; apply++)
-                for (unsigned a = address; a < address + count;) {
+                for (unsigned a = from; a < from + count;) {
                         const struct reg *g = reg_at(d, true, a);
-                        if (!g || (int)a == d->illegal || !reg_write_of(g->q, &w))
+                        struct reg tmp;
+                        if (!g || (int)a == d->fault.illegal || !reg_write_of(g->q, &r->spec, &w))
                                 return 2;
-                        if (a != g->address || a + reg_count(g) > address + count)
+                        if (a != g->address || a + reg_count(g) > from + count)
                                 return 2; /* half a value */
-                        double v = reg_decode(g, regs + (a - address));
+                        double v = reg_decode(served(d, g, &tmp), regs + (a - from));
                         /* a register's own resolution must not make its bound unwritable */
                         if (!(v >= w.device_min - 1e-6 && v <= w.device_max + 1e-6))
                                 return 3;
+                        if (apply && d->fault.first_word) {
+                                take(r, d, g, half_taken(r, d, served(d, g, &tmp), regs[0]));
+                                return 0;
+                        }
                         if (apply)
-                                set_value(r, d, g, v);
+                                take(r, d, g, v);
                         a += reg_count(g);
                 }
         return 0;

@@ -105,6 +105,18 @@ struct reg {
 
 enum reg_model { MODEL_CRAH_A, MODEL_CRAH_B, MODEL_CRAH_C, MODEL_CHILLER_A, MODEL_CHILLER_B, MODEL_HUB, MODEL_PLANT };
 
+/* How a device's registers misbehave (registers_fault). */
+struct reg_fault {
+        int illegal;                            /* register that answers 02; −1 none */
+        int shift;                              /* the map stands so many addresses later than printed */
+        bool reordered[2];                      /* values of one, of two registers … */
+        enum reg_order order[2];                /* … come in this byte order instead */
+        uint16_t (*image)[2];                   /* reads answer from here; [nreg], NULL = from the plant */
+        bool first_word, ignore;                /* a write changes its first register only; setpoints not at all */
+        int clamp, master;                      /* register with a narrower range, with a second writer; −1 none */
+        double clamp_min, clamp_max, master_si; /* SI */
+};
+
 struct reg_device {
         char name[32];
         enum reg_model model;
@@ -120,7 +132,7 @@ struct reg_device {
         /* state */
         uint16_t heartbeat;
         bool remote_cmd;
-        int illegal; /* register that answers 02; −1 none */
+        struct reg_fault fault;
 };
 
 struct registers {
@@ -138,8 +150,8 @@ struct reg_write {
         int safe_dir;
         const char *min_interval;
 };
-/* False for quantities that cannot be written. */
-bool reg_write_of(enum quantity q, struct reg_write *ret);
+/* False for quantities that cannot be written. With an economiser condenser water may be colder. */
+bool reg_write_of(enum quantity q, const struct plant_spec *spec, struct reg_write *ret);
 
 int registers_create(const struct plant_spec *spec, struct plant *p, struct registers **ret);
 struct registers *registers_free(struct registers *r);
@@ -150,6 +162,22 @@ int registers_lookup(const struct registers *r, uint16_t port, uint8_t unit_id);
 int registers_read(struct registers *r, size_t device, bool holding, unsigned address, unsigned count,
                    uint16_t *ret_regs);
 int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs);
+
+/*
+ * Faults of a device's registers by name; DEV as the site names it, ADDR a holding register, LO HI V in SI:
+ *
+ *   illegal:DEV:ADDR (answers 02)  exception 02 of M3
+ *   partial:DEV (only the first register of a write is taken)  clamp:DEV:ADDR:LO:HI  ignore:DEV (setpoints)  M5 M6
+ *   master:DEV:ADDR:V (someone else writes it at every registers_step)  reboot:DEV                           M7 M8
+ *   order:DEV:ABCD|CDAB|BADC|DCBA|AB|BA  shift:DEV:N  frozen:DEV (reads come from a cache)                  S7 S8 S9
+ *   heal:DEV ends them
+ *
+ * 0; -ENOENT: the name is none of these; -EINVAL: no such device, register or value; -ENOMEM.
+ */
+int registers_fault(struct registers *r, const char *name);
+void registers_fault_clear(struct reg_device *d);
+/* Plant time has moved on: second masters write. */
+void registers_step(struct registers *r);
 
 /* SI value a register shows now, before encoding. */
 double reg_value(const struct registers *r, const struct reg_device *d, const struct reg *g);

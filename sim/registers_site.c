@@ -111,7 +111,8 @@ static int hub_table(struct registers *r, struct reg_device *d, size_t nrack)
 static struct reg_device *add_device(struct registers *r, enum reg_model model, const char *name, size_t index)
 {
         struct reg_device *d = &r->device[r->ndevice++];
-        *d = (struct reg_device){.model = model, .index = index, .unit_id = 1, .illegal = -1};
+        *d = (struct reg_device){.model = model, .index = index, .unit_id = 1};
+        registers_fault_clear(d);
         if (index == SIZE_MAX) {
                 snprintf(d->name, sizeof(d->name), "%s", name);
                 d->index = 0;
@@ -188,6 +189,8 @@ struct registers *registers_free(struct registers *r)
 {
         if (!r)
                 return NULL;
+        for (size_t i = 0; i < r->ndevice; i++)
+                registers_fault_clear(&r->device[i]);
         for (size_t i = 0; i < r->nowned; i++)
                 free(r->owned[i]);
         free(r->owned);

@@ -79,16 +79,23 @@ static const char help_text[] =
     "  --weather FILE         .epw or open-meteo .json (default: a synthetic year)\n"
     "  --workload FILE        CPU use of VMs, CSV (default: synthetic)\n"
     "  --local fixed|trim     what the PLCs do on their own (default fixed)\n"
-    "  --fault NAME@TIME      repeatable; TIME in plant seconds since the start, or RFC 3339. On the wire:\n"
-    "                         blackhole:DEV garbage:DEV exception:DEV refuse:DEV illegal:DEV:ADDR heal:DEV;\n"
-    "                         at instruments (CHANNEL inlet, sat, chw-supply, wetbulb …): stuck:CHANNEL:I "
-    "bias:CHANNEL:I:K\n"
-    "                         drift:CHANNEL:I:K_PER_H spike:CHANNEL:I:K lost:CHANNEL:I fahrenheit:CHANNEL:I\n"
-    "                         const:CHANNEL:I:V swap:CHANNEL:I:J mass-loss:CHANNEL:SHARE; in the plant: crah-fail:I\n"
-    "                         crah-deaf:I crah-reboot:I valve-stuck:I:RATIO watchdog-inert chiller-trip:I\n"
-    "                         chiller-foul:I:F tower-fail cw-pump-fail containment-open:ROOM utility-loss:S "
-    "load-step:F\n"
-    "                         heat-wave:K dew-point:ROOM:C clear\n"
+    "  --economiser           a waterside economiser: tower water precools the return water\n"
+    "  --fault NAME@TIME      repeatable; TIME in plant seconds since the start, or RFC 3339. Names, by row of the\n"
+    "                         fault catalogue (DEV as site.yaml names it, ADDR a holding register, I from 0):\n"
+    "    on the wire   M1 refuse:DEV blackhole:DEV  M2 reset:DEV half-open:DEV  M3 exception:DEV[:CODE]\n"
+    "                  M4 truncated:DEV short:DEV overlong:DEV wrong-length:DEV wrong-unit:DEV wrong-tid:DEV\n"
+    "                     late:DEV garbage:DEV  M11 slow:DEV:FACTOR (times 5 ms, real time)  M13 flood:DEV\n"
+    "    in registers  M3 illegal:DEV:ADDR  M5 partial:DEV  M6 clamp:DEV:ADDR:LO:HI ignore:DEV\n"
+    "                  M7 master:DEV:ADDR:V (writes it each 5 s)  M8 reboot:DEV\n"
+    "                  S7 order:DEV:CDAB (or ABCD BADC DCBA AB BA)  S8 shift:DEV:N  S9 frozen:DEV\n"
+    "                  heal:DEV ends what is above\n"
+    "    instruments   S1 stuck:CHANNEL:I  S2 drift:CHANNEL:I:K_PER_H bias:CHANNEL:I:K  S3 spike:CHANNEL:I:K\n"
+    "                  S4 S10 lost:CHANNEL:I  S5 fahrenheit:CHANNEL:I  S6 const:CHANNEL:I:V  S11 "
+    "mass-loss:CHANNEL:SHARE\n"
+    "                  S12 swap:CHANNEL:I:J; CHANNEL is inlet, sat, chw-supply, wetbulb …\n"
+    "    the plant     M8 crah-reboot:I  M9 watchdog-inert  M12 crah-deaf:I  X1 chiller-trip:I  X2 tower-fail\n"
+    "                  cw-pump-fail  X3 crah-fail:I containment-open:ROOM  X4 utility-loss:S  X5 load-step:F\n"
+    "                  X8 valve-stuck:I:RATIO  L3 chiller-foul:I:F  L4 heat-wave:K  dew-point:ROOM:C  clear\n"
     "  --write-log FILE       CSV of every write request\n"
     "  --report FILE          JSON account of the plant, written when its window ends and at the end\n"
     "  --account-from TIME    start the report's window then (RFC 3339 or UTC ms of plant time) …\n"
@@ -126,6 +133,7 @@ enum {
         OPT_WEATHER,
         OPT_WORKLOAD,
         OPT_LOCAL,
+        OPT_ECONOMISER,
         OPT_FAULT,
         OPT_WRITE_LOG,
         OPT_REPORT,
@@ -171,6 +179,9 @@ static bool set_option(struct options *o, int which, char *v)
         case OPT_LOCAL:
                 o->world.local = strcmp(v, "trim") == 0 ? PLANT_LOCAL_TRIM_RESPOND : PLANT_LOCAL_FIXED;
                 return strcmp(v, "trim") == 0 || strcmp(v, "fixed") == 0;
+        case OPT_ECONOMISER:
+                o->world.economiser = true;
+                return true;
         case OPT_FAULT:
                 return o->nfault < FAULT_MAX && fault_parse(v, &o->fault[o->nfault++]) == 0;
         case OPT_WRITE_LOG:
@@ -201,6 +212,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                                                  {"weather", required_argument, NULL, OPT_WEATHER},
                                                  {"workload", required_argument, NULL, OPT_WORKLOAD},
                                                  {"local", required_argument, NULL, OPT_LOCAL},
+                                                 {"economiser", no_argument, NULL, OPT_ECONOMISER},
                                                  {"fault", required_argument, NULL, OPT_FAULT},
                                                  {"write-log", required_argument, NULL, OPT_WRITE_LOG},
                                                  {"report", required_argument, NULL, OPT_REPORT},
@@ -311,6 +323,7 @@ static void tick(void *ctx)
 
         while ((behind = clk_t_ms(&s->clk) - plant_t_ms(s->world.plant)) >= step_ms && bite_s > 0) {
                 plant_advance(s->world.plant, STEP_S);
+                registers_step(s->regs);
                 bite_s -= STEP_S;
                 run_faults(s);
                 report_step(s->report);
@@ -471,6 +484,7 @@ static int print_only(const struct options *o)
         }
         if (o->world.seed)
                 spec.seed = o->world.seed;
+        spec.economiser |= o->world.economiser;
         err = registers_create(&spec, NULL, &r);
         if (err == 0) {
                 err = print_site(r, o->print_site, (uint16_t)o->base_port, o->mqtt_host, o->mqtt_port);

@@ -29,52 +29,98 @@ int fault_parse(const char *text, struct fault *ret)
         return 0;
 }
 
-static int apply_wire(const char *kind, char *rest, struct registers *r, struct modbusd *m)
-{
-        static const struct {
-                const char *name;
-                enum modbusd_mode mode;
-        } modes[] = {{"blackhole", MODBUSD_BLACKHOLE},
-                     {"garbage", MODBUSD_GARBAGE},
-                     {"exception", MODBUSD_EXCEPTION},
-                     {"refuse", MODBUSD_REFUSE},
-                     {"heal", MODBUSD_NORMAL}};
-        int64_t address = -1;
-        bool illegal = strcmp(kind, "illegal") == 0;
+/* What a mode takes behind the device's name. */
+enum arg { ARG_NONE, ARG_CODE, ARG_FACTOR };
 
-        if (illegal) {
-                char *colon = strrchr(rest, ':');
-                if (!colon || parse_int64(colon + 1, 0, 65535, &address) < 0)
-                        return -EINVAL;
+static const struct wire {
+        const char *name;
+        enum modbusd_mode mode;
+        enum arg arg;
+} wires[] = {{"refuse", MODBUSD_REFUSE, ARG_NONE},
+             {"blackhole", MODBUSD_BLACKHOLE, ARG_NONE},
+             {"reset", MODBUSD_RESET, ARG_NONE},
+             {"exception", MODBUSD_EXCEPTION, ARG_CODE},
+             {"truncated", MODBUSD_TRUNCATED, ARG_NONE},
+             {"short", MODBUSD_SHORT, ARG_NONE},
+             {"overlong", MODBUSD_OVERLONG, ARG_NONE},
+             {"wrong-length", MODBUSD_WRONG_LENGTH, ARG_NONE},
+             {"wrong-unit", MODBUSD_WRONG_UNIT, ARG_NONE},
+             {"wrong-tid", MODBUSD_WRONG_TID, ARG_NONE},
+             {"late", MODBUSD_LATE, ARG_NONE},
+             {"garbage", MODBUSD_GARBAGE, ARG_NONE},
+             {"slow", MODBUSD_SLOW, ARG_FACTOR},
+             {"flood", MODBUSD_FLOOD, ARG_NONE}};
+
+static bool argument(enum arg kind, const char *text, double *ret)
+{
+        int64_t code = 4;
+
+        *ret = 0;
+        switch (kind) {
+        case ARG_NONE:
+                return text == NULL;
+        case ARG_CODE:
+                if (text && parse_int64(text, 1, 11, &code) < 0)
+                        return false;
+                *ret = (double)code;
+                return true;
+        case ARG_FACTOR:
+                return text && parse_double(text, ret) == 0 && *ret >= 1 && *ret <= 10000;
+        }
+        return false;
+}
+
+/* rest: DEV or DEV:ARG; -ENOENT when kind is no fault of the wire. */
+static int apply_wire(const char *kind, char *rest, const struct registers *r, struct modbusd *m)
+{
+        char *colon = strchr(rest, ':');
+        const char *text = colon ? colon + 1 : NULL;
+        double arg;
+        size_t k = 0;
+        int d;
+
+        while (k < sizeof(wires) / sizeof(wires[0]) && strcmp(kind, wires[k].name) != 0)
+                k++;
+        const bool half_open = strcmp(kind, "half-open") == 0;
+        if (k == sizeof(wires) / sizeof(wires[0]) && !half_open)
+                return -ENOENT;
+        if (colon)
                 *colon = '\0';
-        }
-        int d = registers_find(r, rest);
-        if (d < 0)
+        d = registers_find(r, rest);
+        if (d < 0 || !argument(half_open ? ARG_NONE : wires[k].arg, text, &arg))
                 return -EINVAL;
-        if (illegal) {
-                r->device[d].illegal = (int)address;
-                return 0;
-        }
-        for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++)
-                if (strcmp(kind, modes[k].name) == 0) {
-                        if (modes[k].mode == MODBUSD_NORMAL)
-                                r->device[d].illegal = -1;
-                        return modbusd_set_mode(m, (size_t)d, modes[k].mode);
-                }
-        return -ENOENT;
+        if (!half_open)
+                return modbusd_set_mode(m, (size_t)d, wires[k].mode, arg);
+        modbusd_half_open(m, (size_t)d);
+        return 0;
+}
+
+/* What a fault of the registers means to the wire. */
+static int beside(const char *kind, const char *device, const struct registers *r, struct modbusd *m)
+{
+        int d = registers_find(r, device);
+
+        if (strcmp(kind, "heal") == 0)
+                return modbusd_set_mode(m, (size_t)d, MODBUSD_NORMAL, 0);
+        if (strcmp(kind, "reboot") == 0)
+                modbusd_reset_connections(m, (size_t)d);
+        return 0;
 }
 
 int fault_apply(const struct fault *f, struct registers *r, struct modbusd *m)
 {
-        static const char *const wire[] = {"blackhole:", "garbage:", "exception:", "refuse:", "illegal:", "heal:"};
         char name[sizeof(f->name)];
+        char *colon;
+        int err = registers_fault(r, f->name);
 
         memcpy(name, f->name, sizeof(name));
-        for (size_t k = 0; k < sizeof(wire) / sizeof(wire[0]); k++)
-                if (strncmp(name, wire[k], strlen(wire[k])) == 0) {
-                        char *colon = strchr(name, ':');
-                        *colon = '\0';
-                        return apply_wire(name, colon + 1, r, m);
-                }
-        return plant_fault(r->plant, name);
+        colon = strchr(name, ':');
+        if (colon)
+                *colon = '\0';
+        if (err == 0)
+                return beside(name, colon + 1, r, m);
+        if (err != -ENOENT)
+                return err;
+        err = colon ? apply_wire(name, colon + 1, r, m) : -ENOENT;
+        return err == -ENOENT ? plant_fault(r->plant, f->name) : err;
 }

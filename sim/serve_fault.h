@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * Faults of a served plant: NAME@TIME with TIME in seconds of plant time since the start, or RFC 3339.
- * Wire faults: blackhole:DEVICE garbage:DEVICE exception:DEVICE refuse:DEVICE illegal:DEVICE:ADDRESS heal:DEVICE.
- * Every other name goes to plant_fault.
+ * Faults of a served plant: NAME@TIME with TIME in seconds of plant time since the start, or RFC 3339. On the wire of a
+ * device (the rows of the fault catalogue they make on the right):
+ *
+ *   refuse:DEV blackhole:DEV                                                                       M1
+ *   reset:DEV (in the middle of an answer)  half-open:DEV (the connections open now)               M2
+ *   exception:DEV[:CODE] (1 to 11; default 4)                                                      M3
+ *   truncated:DEV short:DEV overlong:DEV wrong-length:DEV wrong-unit:DEV wrong-tid:DEV late:DEV
+ *   garbage:DEV                                                                                    M4
+ *   slow:DEV:FACTOR (an answer takes FACTOR times 5 ms, byte by byte, real time)                   M11
+ *   flood:DEV (frames nobody asked for, without end)                                               M13
+ *   heal:DEV (ends these and those of its registers)
+ *
+ * A device has one of these at a time; reset, half-open, refuse and flood take along the units behind the same port.
+ * Then the names of registers_fault (sim/registers.h): M3 M5 M6 M7 M8 S7 S8 S9. Every other name goes to plant_fault.
  */
 #ifndef COOLPLANE_SIM_SERVE_FAULT_H
 #define COOLPLANE_SIM_SERVE_FAULT_H

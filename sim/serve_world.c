@@ -28,6 +28,7 @@ int world_create(const struct world_args *a, int64_t start_ms, struct world *ret
         }
         if (a->seed)
                 w.spec.seed = a->seed;
+        w.spec.economiser |= a->economiser;
         err = a->weather ? weather_load(a->weather, &w.weather, why) : weather_synthetic(w.spec.seed, &w.weather);
         if (err < 0) {
                 code = load_failed("weather", a->weather ? a->weather : "(synthetic)", err, why);

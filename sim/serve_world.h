@@ -12,6 +12,7 @@ struct world_args {
         uint64_t seed;                  /* 0: the site's own */
         const char *weather, *workload; /* files; NULL: synthetic */
         enum plant_local local;
+        bool economiser; /* the site gets one if it has none */
 };
 struct world {
         struct plant_spec spec;

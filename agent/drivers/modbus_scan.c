@@ -129,9 +129,10 @@ void mb_scan_start(void *ctx)
         d->busy_left = d->driver->a.site->device[d->index].quirks.busy_retries;
         if (mb_backoff_holds(&d->backoff) || mb_backoff_holds(&d->conn->backoff)) {
                 if (mb_backoff_holds(&d->conn->backoff) && d->stats.state != DEVICE_DOWN) {
-                        d->stats.state = DEVICE_DOWN; /* learned through another device of the connection */
-                        (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s: no connection",
-                                       d->driver->a.site->device[d->index].name);
+                        d->stats.state = DEVICE_DOWN;
+                        if (d->fails == 0) /* learned through another device of the connection */
+                                (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s: no connection",
+                                               d->driver->a.site->device[d->index].name);
                         log_warning("modbus", "%s", d->stats.last_error);
                 }
                 scan_abandon(d, (struct mb_piece){0});

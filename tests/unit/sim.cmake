@@ -13,5 +13,7 @@ coolplane_unit_test(test_plant_plc LINK coolplane_plant)
 # the served plant, asked by libmodbus
 pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
 coolplane_unit_test(test_modbusd LINK coolplane_simserve coolplane_points PkgConfig::MODBUS Threads::Threads)
+# and by the agent's own driver, each device hostile in its own way
+coolplane_unit_test(test_modbusd_hostile LINK coolplane_simserve coolplane_drivers)
 coolplane_unit_test(test_orchestrator LINK coolplane_simserve coolplane_inventory)
 target_compile_definitions(test_modbusd PRIVATE COOLPLANE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -314,7 +314,7 @@ static void test_writes_both_sides_of_every_bound(void **state)
                 for (size_t k = 0; k < d->nreg; k++) {
                         const struct reg *r = &d->reg[k];
                         struct reg_write w;
-                        if (!reg_write_of(r->q, &w)) {
+                        if (!reg_write_of(r->q, &g->regs->spec, &w)) {
                                 if (r->holding)
                                         assert_int_equal(write_value(g, d->name, r->row, 1), 2);
                                 continue;
@@ -523,6 +523,14 @@ static void test_hostile_modes(void **state)
         on_loop(g, do_fault, "exception:crah-1@0");
         assert_int_equal(modbus_read_input_registers(m, 0, 2, regs), -1);
         assert_int_equal(errno, EMBXSFAIL);
+        for (int code = 1; code <= 11; code++) { /* M3 */
+                char text[32];
+                snprintf(text, sizeof(text), "exception:crah-1:%d@0", code);
+                on_loop(g, do_fault, text);
+                assert_int_equal(modbus_read_input_registers(m, 0, 2, regs), -1);
+                assert_int_equal(errno, MODBUS_ENOBASE + code);
+                assert_int_equal(write_value(g, "crah-1", "supply_air_temp_sp", 20), code);
+        }
         on_loop(g, do_fault, "heal:crah-1@0");
         on_loop(g, do_fault, "illegal:crah-1:1@0");
         assert_int_equal(modbus_read_input_registers(m, 0, 2, regs), -1);
@@ -557,9 +565,17 @@ static void test_fault_text(void **state)
         assert_int_equal(fault_parse("@3", &f), -EINVAL);
         assert_int_equal(fault_parse("x@-1", &f), -EINVAL);
         assert_int_equal(fault_parse("x@nan", &f), -EINVAL);
-        for (size_t k = 0; k < 4; k++) {
-                static const char *const wrong[] = {"blackhole:crah-9@0", "illegal:crah-1@0", "illegal:crah-1:70000@0",
-                                                    "no-such-fault@0"};
+        static const char *const wrong[] = {"blackhole:crah-9@0",     "illegal:crah-1@0",
+                                            "illegal:crah-1:70000@0", "no-such-fault@0",
+                                            "exception:crah-1:12@0",  "exception:crah-1:0@0",
+                                            "slow:crah-1@0",          "slow:crah-1:0.5@0",
+                                            "refuse:crah-1:3@0",      "half-open:crah-9@0",
+                                            "clamp:crah-3:200:5@0",   "clamp:crah-3:100:1:2@0",
+                                            "clamp:crah-3:200:3:2@0", "master:crah-3:200:nan@0",
+                                            "order:crah-3:XY@0",      "shift:crah-3:x@0",
+                                            "heal:crah-9@0",          "partial@0",
+                                            "frozen:crah-3:1@0",      "reset@0"};
+        for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
                 assert_int_equal(fault_parse(wrong[k], &f), 0);
                 assert_true(fault_apply(&f, g->regs, g->modbusd) < 0);
         }
@@ -583,6 +599,49 @@ static void remove_site(const char *dir)
                 (void)remove(path);
         }
         assert_int_equal(rmdir(dir), 0);
+}
+
+/* An economiser's towers may run colder: the register, its printed bounds and the PLC agree. */
+static void test_economiser_lets_condenser_water_be_colder(void **state)
+{
+        char dir[] = "/tmp/test_modbusd.XXXXXX", path[64], line[512];
+
+        (void)state;
+        for (int econ = 0; econ < 2; econ++) {
+                struct world_args wa = {.site = "tiny", .seed = 7, .economiser = econ == 1};
+                struct world world;
+                struct registers *r;
+                uint16_t reg;
+                bool found = false;
+
+                assert_int_equal(world_create(&wa, 1768435200000, &world), 0);
+                assert_int_equal(registers_create(&world.spec, world.plant, &r), 0);
+                const int d = registers_find(r, "plant");
+                const double lowest = econ ? 6 : 14;
+                plant_remote_enable(world.plant, PLANT_DEV_PLANT, 0, true);
+                plant_heartbeat(world.plant, PLANT_DEV_PLANT, 0, 1);
+                reg = (uint16_t)(lowest * 100);
+                assert_int_equal(registers_write(r, (size_t)d, 1, 1, &reg), 0);
+                plant_advance(world.plant, 10);
+                struct plant_water_meas m;
+                plant_water_meas(world.plant, &m);
+                assert_true(fabs(m.cwst_sp_c - lowest) < 1e-9); /* in force, not clamped by the PLC */
+                reg--;
+                assert_int_equal(registers_write(r, (size_t)d, 1, 1, &reg), 3);
+                assert_non_null(mkdtemp(dir));
+                assert_int_equal(print_site(r, dir, 15020, "127.0.0.1", 1883), 0);
+                snprintf(path, sizeof(path), "%s/points.csv", dir);
+                FILE *f = fopen(path, "r");
+                while (fgets(line, sizeof(line), f))
+                        found |= strncmp(line, "tiny/plant/plant/cw_entering_temp_sp,", 37) == 0 &&
+                                 strstr(line, econ ? ",6,32,24," : ",14,32,24,") != NULL;
+                fclose(f);
+                assert_true(found);
+                remove_site(dir);
+                strcpy(dir, "/tmp/test_modbusd.XXXXXX");
+                registers_free(r);
+                world_free(&world);
+        }
 }
 
 static struct site *load(const char *dir)
@@ -725,6 +784,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_hostile_modes, setup, teardown),
             cmocka_unit_test_setup_teardown(test_fault_text, setup, teardown),
             cmocka_unit_test_setup_teardown(test_printed_site_answers, setup, teardown),
+            cmocka_unit_test(test_economiser_lets_condenser_water_be_colder),
             cmocka_unit_test(test_examples_are_current),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
