@@ -7,6 +7,8 @@
 #include "sim/plant_internal.h"
 
 #define WARM_UP_S 7200.0
+#define QUIET_S 300.0
+#define QUIET_K 0.25 /* of return air, from the mean of a step to its end */
 
 /* Installed characteristic of an equal-percentage valve (rangeability 50) at authority 0.5, so that half open is well
  * over a third of the flow; closes tight. */
@@ -85,8 +87,7 @@ int plant_create(const struct plant_spec *spec, const struct weather *w, const s
         plant_water_build(p);
         plant_local_reset(p);
         plant_it_tick(p);
-        while (p->elapsed_s < WARM_UP_S)
-                one_step(p, PLANT_STEP_S);
+        plant_advance(p, WARM_UP_S);
         p->start_ms = start_ms;
         p->elapsed_s = 0.0;
         plant_account_reset(p);
@@ -99,6 +100,12 @@ struct plant *plant_free(struct plant *p)
         if (p == NULL)
                 return NULL;
         free(p->rack);
+        free(p->air.block);
+        free(p->vm_trace);
+        free(p->demand.ratio0);
+        free(p->demand.ratio1);
+        free(p->demand.rack0_w);
+        free(p->demand.rack1_w);
         free(p->crah);
         free(p->room);
         free(p->host);
@@ -113,15 +120,38 @@ const struct plant_spec *plant_spec(const struct plant *p)
         return &p->spec;
 }
 
+/* Nobody commands, nothing is broken, no machine has started or stopped lately and no temperature runs away. */
+static bool calm(const struct plant *p)
+{
+        bool busy = p->water.lease.enable || p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed;
+
+        for (size_t i = 0; i < p->spec.ncrah && !busy; i++)
+                busy =
+                    p->crah[i].lease.enable || p->crah[i].failed || p->crah[i].deaf || isfinite(p->crah[i].stuck_ratio);
+        for (size_t i = 0; i < p->spec.nchiller && !busy; i++)
+                busy = p->chiller[i].lease.enable || p->chiller[i].tripped || p->chiller[i].state_s < QUIET_S;
+        for (size_t i = 0; i < p->spec.nroom && !busy; i++)
+                busy = p->room[i].open || fabs(p->room[i].hot_c - p->room[i].hot_mean_c) > QUIET_K;
+        return !busy;
+}
+
 void plant_advance(struct plant *p, double dt_s)
 {
-        if (!(dt_s > 0.0))
-                return;
-        const double steps = ceil(dt_s / PLANT_STEP_S - 1e-9);
         const double end_s = p->elapsed_s + dt_s;
 
-        for (uint64_t k = 0; (double)k < steps; k++)
-                one_step(p, dt_s / steps);
+        if (!(dt_s > 0.0))
+                return;
+        while (end_s - p->elapsed_s > 1e-6) {
+                const double span_s = fmin(end_s - p->elapsed_s, PLANT_TICK_S - p->tick_s);
+                double step_s = PLANT_STEP_S;
+
+                p->quiet_s = calm(p) ? p->quiet_s : 0.0;
+                if (p->quiet_s >= QUIET_S)
+                        step_s = p->calm_step_s;
+                step_s = span_s / ceil(span_s / step_s - 1e-9);
+                one_step(p, step_s);
+                p->quiet_s += step_s;
+        }
         p->elapsed_s = end_s; /* no drift from summing */
 }
 
@@ -132,7 +162,7 @@ int64_t plant_t_ms(const struct plant *p)
 
 double plant_true_inlet_c(const struct plant *p, size_t rack)
 {
-        return p->rack[rack].inlet_c;
+        return p->air.inlet_c[rack];
 }
 
 double plant_dewpoint_c(const struct plant *p, size_t room)

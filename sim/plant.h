@@ -49,7 +49,8 @@ int plant_create(const struct plant_spec *spec, const struct weather *w, const s
 struct plant *plant_free(struct plant *p);
 const struct plant_spec *plant_spec(const struct plant *p);
 
-/* Advances by dt (internally in steps ≤ 5 s). Runs PLCs, hosts, physics, instruments. */
+/* Advances by dt, internally in steps of at most 5 s; of at most 30 s while no device is enabled for a supervisor,
+ * nothing is broken, and nothing has started, stopped or run away for five minutes. Runs PLCs, hosts, physics. */
 void plant_advance(struct plant *p, double dt_s);
 int64_t plant_t_ms(const struct plant *p);
 

@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* Energy, exposure and the balance that shows the plant neither makes nor loses heat. */
 #include <math.h>
+#include <string.h>
 
 #include "sim/plant_internal.h"
 
@@ -14,12 +15,11 @@ static double stored_j(const struct plant *p)
         double j = p->header_j_k * (p->water.supply_c + p->water.return_c) + p->basin_j_k * p->water.basin_c;
 
         for (size_t i = 0; i < p->spec.nrack; i++)
-                j +=
-                    p->cold_j_k * p->rack[i].cold_c + p->inlet_j_k * p->rack[i].inlet_c + p->out_j_k * p->rack[i].out_c;
+                j += p->cold_j_k * p->air.cold_c[i] + p->inlet_j_k * p->air.inlet_c[i] + p->out_j_k * p->air.out_c[i];
         for (size_t i = 0; i < p->spec.ncrah; i++)
                 j += AIR_J_M3K * plant_duct_m3k(&p->crah[i].duct);
         for (size_t i = 0; i < p->spec.nroom; i++)
-                j += p->hot_j_k * (double)p->room[i].nrack * p->room[i].hot_c;
+                j += p->hot_j_k * (double)p->room[i].nrack * p->room[i].hot_c + p->room[i].carry_j;
         return j;
 }
 
@@ -37,22 +37,23 @@ void plant_account_step(struct plant *p, double dt_s)
         uint64_t over = 0;
 
         for (size_t i = 0; i < p->spec.nrack; i++) {
-                const struct rack *r = &p->rack[i];
+                const double inlet_c = p->air.inlet_c[i];
 
-                it += r->it_w;
-                fan += r->fan_w;
-                hottest = fmax(hottest, r->inlet_c);
-                over += !(r->inlet_c <= HARD_INLET_C);
-                if (r->inlet_c > WARM_INLET_C) {
-                        m->degmin27 += (r->inlet_c - WARM_INLET_C) * dt_s / 60.0;
-                        m->degmin32 += fmax(r->inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;
+                it += p->air.it_w[i];
+                fan += p->air.fan_w[i];
+                hottest = inlet_c > hottest ? inlet_c : hottest;
+                over += !(inlet_c <= HARD_INLET_C);
+                if (inlet_c > WARM_INLET_C) {
+                        m->degmin27 += (inlet_c - WARM_INLET_C) * dt_s / 60.0;
+                        m->degmin32 += fmax(inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;
                 }
         }
         for (size_t i = 0; i < p->spec.ncrah; i++)
                 crah += p->crah[i].fan_w;
         for (size_t i = 0; i < p->spec.nchiller; i++)
                 chiller += p->chiller[i].power_w;
-        plant_violation(p, over);
+        /* in a calm step as often as in the short ones it stands for */
+        plant_violation(p, over * (uint64_t)fmax(1.0, round(dt_s / PLANT_STEP_S)));
         m->time_s += dt_s;
         m->econ_s += p->water.econ_on ? dt_s : 0.0;
         m->econ_alone_s += p->water.econ_on && !(chiller > 0.0) ? dt_s : 0.0;
@@ -65,30 +66,34 @@ void plant_account_step(struct plant *p, double dt_s)
         m->max_inlet_c = fmax(m->max_inlet_c, hottest);
         m->heat_in += (it + fan + crah + chiller + p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
         for (size_t i = 0; i < p->spec.nroom; i++)
-                m->heat_in += p->room_ua_w_k * (p->now.oat_c - p->room[i].hot_before_c) * dt_s;
+                m->heat_in += p->room_ua_w_k * (p->now.oat_c - p->room[i].hot_mean_c) * dt_s;
 }
 
 void plant_account_tick(struct plant *p)
 {
         struct meters *m = &p->meter;
-        const size_t slot = p->minute % RISE_MINUTES;
+        const size_t n = p->spec.nrack;
+        double *restrict least_c = p->air.local_c;
 
-        for (size_t i = 0; i < p->spec.nrack; i++) {
-                struct rack *r = &p->rack[i];
+        memcpy(p->air.minute_c + p->minute % RISE_MINUTES * n, p->air.inlet_c, n * sizeof(double));
+        memcpy(least_c, p->air.inlet_c, n * sizeof(double));
+        for (size_t k = 0; k < RISE_MINUTES; k++) {
+                const double *restrict then = p->air.minute_c + k * n;
 
-                r->minute_c[slot] = r->inlet_c;
-                for (size_t k = 0; k < RISE_MINUTES; k++)
-                        m->max_rise_k = fmax(m->max_rise_k, r->inlet_c - r->minute_c[k]);
+                for (size_t i = 0; i < n; i++)
+                        least_c[i] = then[i] < least_c[i] ? then[i] : least_c[i];
         }
+        for (size_t i = 0; i < n; i++)
+                m->max_rise_k = fmax(m->max_rise_k, p->air.inlet_c[i] - least_c[i]);
 }
 
 void plant_account_reset(struct plant *p)
 {
         p->meter = (struct meters){.stored_at_reset = stored_j(p), .max_inlet_c = -100.0};
         for (size_t i = 0; i < p->spec.nrack; i++) {
-                p->meter.max_inlet_c = fmax(p->meter.max_inlet_c, p->rack[i].inlet_c);
+                p->meter.max_inlet_c = fmax(p->meter.max_inlet_c, p->air.inlet_c[i]);
                 for (size_t k = 0; k < RISE_MINUTES; k++)
-                        p->rack[i].minute_c[k] = p->rack[i].inlet_c;
+                        p->air.minute_c[k * p->spec.nrack + i] = p->air.inlet_c[i];
         }
 }
 

@@ -26,19 +26,26 @@
 #define LEAK_MIN 0.05 /* of the supply air, past cable cut-outs and gaps; more without containment */
 #define LEAK_OPEN 0.3
 
-/* Server power and airflow from the inlet of the step before. */
-static void serve(struct plant *p, struct rack *r, double dt_s)
+/* Server power and airflow from the inlets of the step before; returns the air they draw. */
+static double serve(struct plant *p, const struct room *rm, double dt_s)
 {
-        const double use = fmin(r->host_w / p->spec.rack_design_w, 1.2);
-        const double target = clampd(1.0 + FAN_PER_K * (r->inlet_c - FAN_KNEE_C), 1.0, FAN_MAX);
-        const double base = 0.55 + 0.45 * use;
-        double speed;
+        const struct air *a = &p->air;
+        const double lag = dt_s / (FAN_LAG_S + dt_s), per_w = 1.0 / p->spec.rack_design_w;
+        double drawn = 0.0;
 
-        r->speed_ratio += (target - r->speed_ratio) * dt_s / (FAN_LAG_S + dt_s);
-        speed = base * r->speed_ratio;
-        r->flow_m3s = p->rack_flow_m3s * speed;
-        r->fan_w = p->rack_fan_w * speed * speed * speed;
-        r->it_w = r->host_w * (1.0 + LEAK_PER_K * fmax(r->inlet_c - LEAK_KNEE_C, 0.0));
+        for (size_t k = rm->rack0; k < rm->rack0 + rm->nrack; k++) {
+                const double inlet_c = a->inlet_c[k], use = clampd(a->host_w[k] * per_w, 0.0, 1.2);
+                const double target = clampd(1.0 + FAN_PER_K * (inlet_c - FAN_KNEE_C), 1.0, FAN_MAX);
+                const double ratio = a->speed_ratio[k] + (target - a->speed_ratio[k]) * lag;
+                const double speed = (0.55 + 0.45 * use) * ratio, over_k = inlet_c - LEAK_KNEE_C;
+
+                a->speed_ratio[k] = ratio;
+                a->flow_m3s[k] = p->rack_flow_m3s * speed;
+                a->fan_w[k] = p->rack_fan_w * speed * speed * speed;
+                a->it_w[k] = a->host_w[k] * (1.0 + LEAK_PER_K * (over_k > 0.0 ? over_k : 0.0));
+                drawn += a->flow_m3s[k];
+        }
+        return drawn;
 }
 
 /* Effectiveness-NTU of a counterflow coil whose two film coefficients follow their flows. */
@@ -112,77 +119,109 @@ static void crah_step(struct plant *p, struct crah *c, double return_c, double d
         const double s = c->fan_ratio;
 
         c->rat_c = return_c;
-        c->airflow_m3s = p->spec.crah_airflow_m3s * s;
         c->fan_w = p->spec.crah_fan_w * s * s * s;
         c->water_m3s = p->outage_s > 0.0 ? 0.0 : p->crah_water_m3s * lut_at(&p->valve_flow, c->valve_ratio);
         coil(p, c);
         c->arrive_c = plant_duct_step(&c->duct, c->airflow_m3s * dt_s, c->sat_c);
 }
 
-/* Mixes one rack's inlet and moves its cold and hot nodes; returns the heat it sends to the room's hot node, as a
- * flow-temperature product. */
-static double rack_step(const struct plant *p, struct rack *r, const struct room *rm, double supply_m3s,
-                        double supply_mc, double dt_s)
+/* What each rack's place in the room gets of the supply air, and how warm the air around its neighbours' outlets is. */
+static void deliver(struct plant *p, const struct room *rm, double drawn, double supply, double supply_mc)
 {
-        const double f = r->flow_m3s, x = supply_m3s / f;
-        const double open = rm->open ? 1.0 : 1.0 - p->spec.containment;
-        const double beta = fmin(open * r->beta0 * 2.0 / (1.0 + x * sqrt(x)), BETA_MAX);
-        const double gamma = fmax(1.0 - beta - (1.0 - LEAK_MIN - LEAK_OPEN * open) * x, 0.0);
-        const double taken = f * (1.0 - beta - gamma);
-        double local_c = 0.0, to_hot;
+        const struct air *a = &p->air;
+        const double even = EVEN_SHARE * supply / drawn, even_mc = EVEN_SHARE * supply_mc / drawn;
+        double *restrict supply_m3s = a->supply_m3s + rm->rack0, *restrict to_mc = a->supply_mc + rm->rack0;
 
-        for (size_t i = 0; i < NEIGHBOURS; i++)
-                local_c += r->weight[i] * p->rack[r->neighbour[i]].out_c;
-        to_hot = f * r->out_c - f * beta * local_c + (supply_m3s - taken) * r->cold_c - f * gamma * rm->hot_c;
-        r->inlet_next =
-            r->inlet_c + dt_s * AIR_J_M3K / p->inlet_j_k *
-                             (taken * r->cold_c + f * beta * local_c + f * gamma * rm->hot_c - f * r->inlet_c);
-        r->cold_c += dt_s * AIR_J_M3K / p->cold_j_k * (supply_mc - supply_m3s * r->cold_c);
-        r->supply_m3s = supply_m3s;
-        return to_hot;
+        for (size_t k = rm->rack0; k < rm->rack0 + rm->nrack; k++) {
+                const struct rack *r = &p->rack[k];
+                double local_c = 0.0;
+
+                for (size_t i = 0; i < NEIGHBOURS; i++)
+                        local_c += r->weight[i] * a->out_c[r->neighbour[i]];
+                a->local_c[k] = local_c;
+                supply_m3s[k - rm->rack0] = even * a->flow_m3s[k];
+                to_mc[k - rm->rack0] = even_mc * a->flow_m3s[k];
+        }
+        for (size_t i = 0; i < rm->ncrah; i++) {
+                const struct crah *c = &p->crah[rm->crah0 + i];
+                const double *restrict share = p->crah_share + (rm->crah0 + i) * p->share_stride;
+                const double m = (1.0 - EVEN_SHARE) * c->airflow_m3s, mc = m * c->arrive_c;
+
+                for (size_t k = 0; k < rm->nrack; k++) {
+                        supply_m3s[k] += share[k] * m;
+                        to_mc[k] += share[k] * mc;
+                }
+        }
+}
+
+/* Mixes the inlets and moves the cold, inlet and outlet nodes in the order of the flow, each fed with the mean of the
+ * one before; to_hot is what a rack sends to the room's hot node, as a flow-temperature product. */
+static void mix(struct plant *p, const struct room *rm, double dt_s)
+{
+        const double open = rm->open ? 1.0 : 1.0 - p->spec.containment, hot_c = rm->hot_c;
+        const double arrives = 1.0 - LEAK_MIN - LEAK_OPEN * open;
+        const double kc = dt_s * AIR_J_M3K / p->cold_j_k, ki = dt_s * AIR_J_M3K / p->inlet_j_k;
+        const double ko = dt_s * AIR_J_M3K / p->out_j_k;
+        const size_t k0 = rm->rack0;
+        const double *restrict flow = p->air.flow_m3s + k0, *restrict supply = p->air.supply_m3s + k0;
+        const double *restrict supply_mc = p->air.supply_mc + k0, *restrict local_c = p->air.local_c + k0;
+        const double *restrict beta0 = p->air.beta0 + k0, *restrict it_w = p->air.it_w + k0;
+        const double *restrict fan_w = p->air.fan_w + k0;
+        double *restrict cold_c = p->air.cold_c + k0, *restrict inlet_c = p->air.inlet_c + k0;
+        double *restrict out_c = p->air.out_c + k0, *restrict to_hot = p->air.to_hot + k0;
+
+        for (size_t k = 0; k < rm->nrack; k++) {
+                const double f = flow[k], q = supply[k], x = q / f;
+                const double reach = open * beta0[k] * 2.0 / (1.0 + x * sqrt(x));
+                const double beta = reach < BETA_MAX ? reach : BETA_MAX;
+                const double missing = 1.0 - beta - arrives * x, gamma = missing > 0.0 ? missing : 0.0;
+                const double taken = f * (1.0 - beta - gamma);
+                const struct relax rc = relax(kc * q), ri = relax(ki * f), ro = relax(ko * f);
+                const double dc = kc * (supply_mc[k] - q * cold_c[k]), cold = cold_c[k] + rc.psi * dc;
+                const double around = f * beta * local_c[k] + f * gamma * hot_c;
+                const double di = ki * (taken * cold + around - f * inlet_c[k]), inlet = inlet_c[k] + ri.psi * di;
+                const double heat = (it_w[k] + fan_w[k]) * (1.0 / AIR_J_M3K);
+                const double d_out = ko * (heat + f * (inlet - out_c[k])), out = out_c[k] + ro.psi * d_out;
+
+                to_hot[k] = f * out + (q - taken) * cold - around;
+                cold_c[k] += rc.phi * dc;
+                inlet_c[k] += ri.phi * di;
+                out_c[k] += ro.phi * d_out;
+        }
 }
 
 static void room_step(struct plant *p, struct room *rm, double dt_s)
 {
-        const double *share = p->crah_share + rm->rack0 * p->share_stride;
-        double supply = 0.0, supply_mc = 0.0, drawn = 0.0, to_hot = 0.0;
+        const double hot_j_k = p->hot_j_k * (double)rm->nrack;
+        double supply = 0.0, supply_mc = 0.0, to_hot = 0.0, drawn, g, d, return_c;
+        struct relax r;
 
         for (size_t k = 0; k < rm->ncrah; k++) {
                 struct crah *c = &p->crah[rm->crah0 + k];
 
-                crah_step(p, c, rm->hot_c, dt_s);
+                c->airflow_m3s = p->spec.crah_airflow_m3s * c->fan_ratio;
                 supply += c->airflow_m3s;
+        }
+        /* what the hot node gave in the step before, and that step's error in the same guess: a straight line on */
+        g = AIR_J_M3K * supply * dt_s;
+        return_c = rm->hot_mean_c + clampd(rm->carry_j / (g > 1.0 ? g : 1.0), -1.0, 1.0);
+        for (size_t k = 0; k < rm->ncrah; k++) {
+                struct crah *c = &p->crah[rm->crah0 + k];
+
+                crah_step(p, c, return_c, dt_s);
                 supply_mc += c->airflow_m3s * c->arrive_c;
         }
-        for (size_t k = 0; k < rm->nrack; k++) {
-                serve(p, &p->rack[rm->rack0 + k], dt_s);
-                drawn += p->rack[rm->rack0 + k].flow_m3s;
-        }
-        for (size_t k = 0; k < rm->nrack; k++) {
-                struct rack *r = &p->rack[rm->rack0 + k];
-                const double even = EVEN_SHARE * r->flow_m3s / drawn;
-                double q = even * supply, mc = even * supply_mc;
-
-                for (size_t i = 0; i < rm->ncrah; i++) {
-                        const struct crah *c = &p->crah[rm->crah0 + i];
-                        const double m = (1.0 - EVEN_SHARE) * share[k * p->share_stride + i] * c->airflow_m3s;
-
-                        q += m;
-                        mc += m * c->arrive_c;
-                }
-                to_hot += rack_step(p, r, rm, q, mc, dt_s);
-        }
-        for (size_t k = 0; k < rm->nrack; k++) {
-                struct rack *r = &p->rack[rm->rack0 + k];
-
-                r->out_c +=
-                    dt_s / p->out_j_k * (r->it_w + r->fan_w + AIR_J_M3K * r->flow_m3s * (r->inlet_c - r->out_c));
-                r->inlet_c = r->inlet_next;
-        }
+        drawn = serve(p, rm, dt_s);
+        deliver(p, rm, drawn, supply, supply_mc);
+        mix(p, rm, dt_s);
+        for (size_t k = rm->rack0; k < rm->rack0 + rm->nrack; k++)
+                to_hot += p->air.to_hot[k];
         rm->supply_m3s = supply;
-        rm->hot_before_c = rm->hot_c;
-        rm->hot_c += dt_s / (p->hot_j_k * (double)rm->nrack) *
-                     (AIR_J_M3K * (to_hot - supply * rm->hot_c) + p->room_ua_w_k * (p->now.oat_c - rm->hot_c));
+        r = relax((AIR_J_M3K * supply + p->room_ua_w_k) * dt_s / hot_j_k);
+        d = dt_s / hot_j_k * (AIR_J_M3K * (to_hot - supply * rm->hot_c) + p->room_ua_w_k * (p->now.oat_c - rm->hot_c));
+        rm->hot_mean_c = rm->hot_c + r.psi * d;
+        rm->hot_c += r.phi * d;
+        rm->carry_j += g * (rm->hot_mean_c - return_c);
 }
 
 void plant_air_step(struct plant *p, double dt_s)

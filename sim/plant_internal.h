@@ -8,8 +8,9 @@
  *   plant_it.c     hosts, VMs, moves       plant_local.c  the PLC's own strategies   plant_fault.c    faults by name
  *   plant_air.c    racks, rooms, coils
  *
- * All thermal states are integrated by explicit Euler from fluxes that leave one node and enter another, so energy is
- * conserved by construction and the account's residual tests the wiring, not the integrator.
+ * Thermal states are integrated from fluxes that leave one node and enter another, so energy is conserved by
+ * construction and the account's residual tests the wiring, not the integrator: water by explicit Euler, air nodes,
+ * whose time constants are shorter than a step, by relax() below.
  */
 #ifndef COOLPLANE_SIM_PLANT_INTERNAL_H
 #define COOLPLANE_SIM_PLANT_INTERNAL_H
@@ -18,7 +19,8 @@
 #include "sim/chiller_curves.h"
 #include "sim/plant.h"
 
-#define PLANT_STEP_S 5.0       /* longest internal step */
+#define PLANT_STEP_S 5.0       /* longest internal step while anything happens or anybody commands */
+#define PLANT_CALM_STEP_S 30.0 /* and while nothing does */
 #define PLANT_TICK_S 60.0      /* hosts, weather and slow logic */
 #define AIR_J_M3K 1207.0       /* ρ c_p of air */
 #define WATER_J_M3K 4.186e6    /* ρ c_p of water */
@@ -49,6 +51,23 @@ static inline double lut_at(const struct lut *l, double x)
         return l->y[i] + (l->y[i + 1] - l->y[i]) * (s - (double)i);
 }
 
+/*
+ * One step of C dx/dt = I - g x with I and g held: a = g dt / C, the exact exp(-a) replaced by 1/(1 + a + a²/2 + a³/6),
+ * positive and falling for every a. The new x is x + phi (I - g x) dt/C; the mean over the step, which is what leaves
+ * the node, x + psi (I - g x) dt/C; phi = 1 - a psi, so that C (new - x) = dt (I - g mean) to the last digit.
+ */
+struct relax {
+        double phi, psi;
+};
+
+static inline struct relax relax(double a)
+{
+        const double inv = 1.0 / (1.0 + a * (1.0 + a * (0.5 + a * (1.0 / 6.0))));
+
+        return (struct relax){.phi = (1.0 + a * (0.5 + a * (1.0 / 6.0))) * inv,
+                              .psi = (0.5 + a * (1.0 / 3.0 + a * (1.0 / 6.0))) * inv};
+}
+
 struct lease {
         bool enable, seen; /* seen: a heartbeat came since the start */
         uint16_t counter;
@@ -56,18 +75,24 @@ struct lease {
 };
 
 struct rack {
-        double cold_c, inlet_c, out_c; /* plenum share, cold aisle, hot outlet with the servers' mass */
-        double host_w;                 /* from the hosts, before leakage */
-        double it_w, fan_w;
-        double speed_ratio; /* server fan controllers' answer to the inlet, 1 = no inlet correction */
-        double flow_m3s, supply_m3s;
-        double beta0;      /* geometric share of recirculated air at balanced flow in an open room */
-        double inlet_next; /* no meaning outside plant_air_step */
         size_t room;
         size_t neighbour[NEIGHBOURS]; /* whose outlets its recirculated air comes from, with weights (sum 1) */
         double weight[NEIGHBOURS];
-        double minute_c[RISE_MINUTES];
 };
+
+/* State of the racks, an array a quantity: the loops over them are most of a step. */
+struct air {
+        double *cold_c, *inlet_c, *out_c; /* plenum share, cold aisle, hot outlet with the servers' mass */
+        double *host_w;                   /* from the hosts, before leakage */
+        double *it_w, *fan_w;
+        double *speed_ratio; /* server fan controllers' answer to the inlet, 1 = no inlet correction */
+        double *flow_m3s;
+        double *beta0; /* geometric share of recirculated air, balanced, open room */
+        double *local_c, *supply_m3s, *supply_mc, *to_hot; /* scratch */
+        double *minute_c;                                  /* [RISE_MINUTES × nrack] */
+        double *block;                                     /* what they all point into */
+};
+#define AIR_ARRAYS (13 + RISE_MINUTES)
 
 /* Plug flow through a fixed volume: air leaves as warm as it came in, later. */
 #define DUCT_PARCELS 32
@@ -94,7 +119,9 @@ struct crah {
 
 struct room {
         size_t rack0, nrack, crah0, ncrah;
-        double hot_c, hot_before_c, dewpoint_c, supply_m3s; /* hot_before_c: at the start of the step */
+        double hot_c, hot_mean_c; /* of return air; mean over the last step */
+        double carry_j;           /* in return air, between what left the hot node and what the coils took for it */
+        double dewpoint_c, supply_m3s;
         /* trim and respond */
         double sat_sp_c, fan_ratio, error_k;
         bool open; /* fault: containment doors */
@@ -147,8 +174,20 @@ struct local_tuning { /* of TRIM_RESPOND; plant_local.c says how it was found */
 struct host {
         struct plant_host pub;
         double used_cores, used_mem_gib; /* reserved by VMs, arriving ones included */
-        double cpu_cores, empty_s;
+        double cpu_cores, empty_s;       /* cpu_cores: no meaning outside draw() */
         unsigned nvm;
+};
+
+/* CPU use is a straight line between the points at which traces are sampled, and what the racks draw near enough one:
+ * VMs are looked at once an interval, and when one came, went or moved. */
+#define DEMAND_S 300.0
+struct demand {
+        double *ratio0, *ratio1; /* of trace k at the two ends, [ntrace] */
+        double *rack0_w, *rack1_w;
+        size_t ntrace;
+        int64_t since_ms, until_ms; /* until_ms ≤ since_ms: none yet */
+        double load_step;           /* with which it was made */
+        bool stale;
 };
 
 struct move {
@@ -204,13 +243,18 @@ struct plant {
         bool tower_failed, cw_pump_failed, watchdog_inert;
 
         struct rack *rack;
+        struct air air;
         struct crah *crah;
         struct room *room;
-        double *crah_share; /* [nrack × share_stride]: share of each CRAH of its room that a rack gets by nearness */
+        double *crah_share; /* [ncrah × share_stride]: share of a CRAH that each rack of its room gets by nearness */
         size_t share_stride;
         struct host *host;
         struct plant_vm *vm;
-        size_t nhost, nvm;
+        uint32_t *vm_trace;       /* [nvm] */
+        size_t nhost, nvm, nidle; /* nidle: hosts empty and awake */
+        struct demand demand;
+        double quiet_s;     /* since anything last happened that wants short steps */
+        double calm_step_s; /* the longest internal step then */
         struct chiller chiller[PLANT_CHILLER_MAX];
         struct water water;
         struct stage stage;

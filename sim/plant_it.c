@@ -21,18 +21,26 @@ static bool fits(const struct host *h, double cores, double mem_gib)
         return h->used_cores + cores <= h->pub.cores * OVERCOMMIT && h->used_mem_gib + mem_gib <= h->pub.mem_gib;
 }
 
-static void occupy(struct host *h, const struct plant_vm *vm)
+static void occupy(struct plant *p, struct host *h, const struct plant_vm *vm)
 {
         h->used_cores += vm->cores;
         h->used_mem_gib += vm->mem_gib;
-        h->nvm++;
+        if (h->nvm++ == 0 && !h->pub.reserved) {
+                p->nidle -= !h->pub.asleep;
+                h->pub.asleep = false;
+        }
+        p->demand.stale = true;
 }
 
-static void vacate(struct host *h, const struct plant_vm *vm)
+static void vacate(struct plant *p, struct host *h, const struct plant_vm *vm)
 {
         h->used_cores -= vm->cores;
         h->used_mem_gib -= vm->mem_gib;
-        h->nvm--;
+        if (--h->nvm == 0 && !h->pub.reserved) {
+                p->nidle++;
+                h->empty_s = 0.0;
+        }
+        p->demand.stale = true;
 }
 
 static void build_hosts(struct plant *p)
@@ -50,6 +58,7 @@ static void build_hosts(struct plant *p)
                 h->pub.max_w = max_w;
                 h->pub.idle_w = idle_ratio * max_w;
                 h->pub.reserved = rng_uniform(&p->rng) < 0.03;
+                p->nidle += !h->pub.reserved;
         }
 }
 
@@ -85,40 +94,103 @@ void plant_it_build(struct plant *p)
                 vm.host = choose_host(p, &vm);
                 if (vm.host == p->nhost)
                         break; /* the site is full: fewer VMs than asked for */
-                occupy(&p->host[vm.host], &vm);
+                occupy(p, &p->host[vm.host], &vm);
+                p->vm_trace[placed] = (uint32_t)k;
                 p->vm[placed++] = vm;
         }
         p->nvm = placed;
 }
 
-void plant_it_tick(struct plant *p)
+/* What the hosts of each rack draw while VM k uses ratio[trace of k] of its cores. */
+static void draw(struct plant *p, const double *ratio, double *rack_w)
 {
-        const int64_t t_ms = plant_t_ms(p);
+        const size_t per_rack = p->spec.hosts_per_rack;
 
         for (size_t i = 0; i < p->nhost; i++)
                 p->host[i].cpu_cores = 0.0;
         for (size_t k = 0; k < p->nvm; k++) {
-                struct plant_vm *vm = &p->vm[k];
+                const double use = ratio[p->vm_trace[k]] * p->load_step;
 
-                vm->cpu_cores = fmin(workload_cpu_ratio(p->load, k, t_ms) * p->load_step, 1.0) * vm->cores;
-                p->host[vm->host].cpu_cores += vm->cpu_cores;
+                p->host[p->vm[k].host].cpu_cores += (use < 1.0 ? use : 1.0) * p->vm[k].cores;
         }
         for (size_t i = 0; i < p->nmove; i++) {
                 p->host[p->move[i].from].cpu_cores += MIGRATION_CORES;
                 p->host[p->move[i].to].cpu_cores += MIGRATION_CORES;
         }
-        for (size_t i = 0; i < p->spec.nrack; i++)
-                p->rack[i].host_w = 0.0;
-        for (size_t i = 0; i < p->nhost; i++) {
+        for (size_t i = 0; i < p->spec.nrack; i++) {
+                rack_w[i] = 0.0;
+                for (size_t k = i * per_rack; k < (i + 1) * per_rack; k++) {
+                        const struct host *h = &p->host[k];
+
+                        rack_w[i] += h->pub.asleep
+                                         ? SLEEP_W
+                                         : h->pub.idle_w + (h->pub.max_w - h->pub.idle_w) *
+                                                               lut_at(&p->host_curve, h->cpu_cores / HOST_CORES);
+                }
+        }
+}
+
+/* Keeps both ends of the interval that t_ms is in. */
+static void look_at_vms(struct plant *p, int64_t t_ms)
+{
+        struct demand *d = &p->demand;
+        const int64_t interval_ms = (int64_t)(DEMAND_S * 1000.0);
+        const bool stale = d->stale || d->load_step != p->load_step;
+
+        d->stale = false;
+        d->load_step = p->load_step;
+        if (t_ms >= d->since_ms && t_ms < d->until_ms) {
+                if (stale) {
+                        draw(p, d->ratio0, d->rack0_w);
+                        draw(p, d->ratio1, d->rack1_w);
+                }
+                return;
+        }
+        const bool next = t_ms >= d->until_ms && t_ms - d->until_ms < interval_ms && d->until_ms > d->since_ms;
+        double *const ratio = d->ratio0, *const rack_w = d->rack0_w;
+
+        d->since_ms = t_ms - (t_ms % interval_ms + interval_ms) % interval_ms;
+        d->until_ms = d->since_ms + interval_ms;
+        d->ratio0 = d->ratio1;
+        d->ratio1 = ratio;
+        d->rack0_w = d->rack1_w;
+        d->rack1_w = rack_w;
+        if (!next)
+                workload_cpu_ratios(p->load, d->since_ms, d->ntrace, d->ratio0);
+        if (!next || stale)
+                draw(p, d->ratio0, d->rack0_w);
+        workload_cpu_ratios(p->load, d->until_ms, d->ntrace, d->ratio1);
+        draw(p, d->ratio1, d->rack1_w);
+}
+
+/* A host that has been empty long enough goes to sleep; nidle counts those that may. */
+static void fall_asleep(struct plant *p)
+{
+        for (size_t i = 0; i < p->nhost && p->nidle > 0; i++) {
                 struct host *h = &p->host[i];
 
-                h->empty_s = h->nvm == 0 && !h->pub.reserved ? h->empty_s + PLANT_TICK_S : 0.0;
-                h->pub.asleep = h->empty_s >= SLEEP_AFTER_S;
-                p->rack[h->pub.rack].host_w +=
-                    h->pub.asleep ? SLEEP_W
-                                  : h->pub.idle_w + (h->pub.max_w - h->pub.idle_w) *
-                                                        lut_at(&p->host_curve, h->cpu_cores / h->pub.cores);
+                if (h->nvm > 0 || h->pub.reserved || h->pub.asleep)
+                        continue;
+                h->empty_s += PLANT_TICK_S;
+                if (h->empty_s >= SLEEP_AFTER_S) {
+                        h->pub.asleep = true;
+                        p->nidle--;
+                        p->demand.stale = true;
+                }
         }
+}
+
+void plant_it_tick(struct plant *p)
+{
+        const int64_t t_ms = plant_t_ms(p);
+        const struct demand *d = &p->demand;
+        double f;
+
+        fall_asleep(p);
+        look_at_vms(p, t_ms);
+        f = (double)(t_ms - d->since_ms) / (DEMAND_S * 1000.0);
+        for (size_t i = 0; i < p->spec.nrack; i++)
+                p->air.host_w[i] = d->rack0_w[i] + (d->rack1_w[i] - d->rack0_w[i]) * f;
 }
 
 size_t plant_nhost(const struct plant *p)
@@ -138,7 +210,13 @@ void plant_host(const struct plant *p, size_t i, struct plant_host *ret)
 
 void plant_vm(const struct plant *p, size_t i, struct plant_vm *ret)
 {
+        const struct demand *d = &p->demand;
+        const uint32_t k = p->vm_trace[i];
+        const double f = clampd((double)(plant_t_ms(p) - d->since_ms) / (DEMAND_S * 1000.0), 0.0, 1.0);
+        const double use = (d->ratio0[k] + (d->ratio1[k] - d->ratio0[k]) * f) * p->load_step;
+
         *ret = p->vm[i];
+        ret->cpu_cores = fmin(use, 1.0) * ret->cores;
 }
 
 int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_id)
@@ -168,9 +246,7 @@ int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_i
             .fails = rng_uniform(&p->rng) < MIGRATION_FAILS,
         };
         v->moving = true;
-        occupy(to, v);
-        to->pub.asleep = false;
-        to->empty_s = 0.0;
+        occupy(p, to, v);
         return 0;
 }
 
@@ -185,7 +261,7 @@ void plant_moves_step(struct plant *p, double dt_s)
                         i++;
                         continue;
                 }
-                vacate(&p->host[m->fails ? m->to : m->from], v);
+                vacate(p, &p->host[m->fails ? m->to : m->from], v);
                 v->moving = false;
                 if (!m->fails) {
                         v->host = m->to;

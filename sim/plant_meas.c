@@ -98,19 +98,20 @@ static double power(const struct plant *p, double v, enum channel_kind kind, siz
 
 double plant_inlet_reading_c(const struct plant *p, size_t rack)
 {
-        return temperature(p, p->rack[wired(p, CH_RACK, rack, 0)].inlet_c, CH_RACK, rack, 0);
+        return temperature(p, p->air.inlet_c[wired(p, CH_RACK, rack, 0)], CH_RACK, rack, 0);
 }
 
 void plant_rack_meas(const struct plant *p, size_t i, struct plant_rack_meas *ret)
 {
-        const struct rack *r = &p->rack[i], *metered = &p->rack[wired(p, CH_RACK, i, 3)];
+        const size_t metered = wired(p, CH_RACK, i, 3);
+        const struct air *a = &p->air;
 
         *ret = (struct plant_rack_meas){
             .inlet_c = plant_inlet_reading_c(p, i),
             /* recirculated air comes over the top, so the foot of the rack sees more of the plenum */
-            .inlet_low_c = temperature(p, 0.4 * r->inlet_c + 0.6 * fmin(r->cold_c, r->inlet_c), CH_RACK, i, 1),
-            .outlet_c = temperature(p, r->out_c, CH_RACK, i, 2),
-            .power_w = power(p, metered->it_w + metered->fan_w, CH_RACK, i, 3),
+            .inlet_low_c = temperature(p, 0.4 * a->inlet_c[i] + 0.6 * fmin(a->cold_c[i], a->inlet_c[i]), CH_RACK, i, 1),
+            .outlet_c = temperature(p, a->out_c[i], CH_RACK, i, 2),
+            .power_w = power(p, a->it_w[metered] + a->fan_w[metered], CH_RACK, i, 3),
         };
 }
 

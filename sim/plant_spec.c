@@ -105,16 +105,15 @@ static void place_rack(struct plant *p, const struct room *rm, size_t k)
                 r->neighbour[i] = rm->rack0 + idx[i];
                 r->weight[i] = weight[i];
         }
-        r->beta0 = rng_range(&p->rng, 0.4, 1.0) + (pos == 0 || pos == row_end ? 0.25 : 0.0);
+        p->air.beta0[rm->rack0 + k] = rng_range(&p->rng, 0.4, 1.0) + (pos == 0 || pos == row_end ? 0.25 : 0.0);
 }
 
 /* CRAHs stand along the row ends, spread over the room; half of the air spreads evenly, half falls off with distance.
  */
 static void share_air(struct plant *p, const struct room *rm)
 {
-        double *share = p->crah_share + rm->rack0 * p->share_stride;
-
         for (size_t c = 0; c < rm->ncrah; c++) {
+                double *share = p->crah_share + (rm->crah0 + c) * p->share_stride;
                 const double x = c % 2 == 0 ? -1.5 : (double)ROW_LENGTH + 0.5;
                 const double y = ((double)c + 0.5) / (double)rm->ncrah * ceil((double)rm->nrack / ROW_LENGTH);
                 double sum = 0.0;
@@ -122,16 +121,12 @@ static void share_air(struct plant *p, const struct room *rm)
                 for (size_t k = 0; k < rm->nrack; k++) {
                         const size_t row = k / ROW_LENGTH;
                         const double dx = x - (double)(k % ROW_LENGTH), dy = 2.0 * (y - 0.5 - (double)row);
-                        double *s = &share[k * p->share_stride + c];
 
-                        *s = exp(-sqrt(dx * dx + dy * dy) / 3.5);
-                        sum += *s;
+                        share[k] = exp(-sqrt(dx * dx + dy * dy) / 3.5);
+                        sum += share[k];
                 }
-                for (size_t k = 0; k < rm->nrack; k++) {
-                        double *s = &share[k * p->share_stride + c];
-
-                        *s = 0.5 * *s / sum + 0.5 / (double)rm->nrack;
-                }
+                for (size_t k = 0; k < rm->nrack; k++)
+                        share[k] = 0.5 * share[k] / sum + 0.5 / (double)rm->nrack;
         }
 }
 
@@ -146,16 +141,14 @@ static void build_rooms(struct plant *p)
                 rm->nrack = room_first(i + 1, s->nrack, s->nroom) - rm->rack0;
                 rm->crah0 = room_first(i, s->ncrah, s->nroom);
                 rm->ncrah = room_first(i + 1, s->ncrah, s->nroom) - rm->crah0;
-                rm->hot_c = 26.0;
+                rm->hot_c = rm->hot_mean_c = 26.0;
                 rm->dewpoint_c = 9.0;
                 for (size_t k = 0; k < rm->nrack; k++) {
-                        struct rack *r = &p->rack[rm->rack0 + k];
-
-                        r->room = i;
-                        r->cold_c = 18.5;
-                        r->inlet_c = 21.0;
-                        r->out_c = 31.0;
-                        r->speed_ratio = 1.0;
+                        p->rack[rm->rack0 + k].room = i;
+                        p->air.cold_c[rm->rack0 + k] = 18.5;
+                        p->air.inlet_c[rm->rack0 + k] = 21.0;
+                        p->air.out_c[rm->rack0 + k] = 31.0;
+                        p->air.speed_ratio[rm->rack0 + k] = 1.0;
                         place_rack(p, rm, k);
                 }
                 for (size_t k = 0; k < rm->ncrah; k++) {
@@ -172,23 +165,46 @@ static void build_rooms(struct plant *p)
         }
 }
 
+static int alloc_air(struct air *a, size_t n)
+{
+        double **const each[] = {&a->cold_c,     &a->inlet_c,  &a->out_c,     &a->host_w,  &a->it_w,
+                                 &a->fan_w,      &a->flow_m3s, &a->beta0,     &a->local_c, &a->speed_ratio,
+                                 &a->supply_m3s, &a->to_hot,   &a->supply_mc, &a->minute_c};
+
+        a->block = calloc(n * AIR_ARRAYS, sizeof(double));
+        if (a->block == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) /* minute_c is the last and takes the rest */
+                *each[i] = a->block + i * n;
+        return 0;
+}
+
 int plant_build(struct plant *p)
 {
         const struct plant_spec *s = &p->spec;
 
         if (!spec_valid(s))
                 return -EINVAL;
+        p->nhost = s->nrack * s->hosts_per_rack;
+        p->nvm = s->vms;
+        p->share_stride = s->nrack / s->nroom + 1;
+        if (alloc_air(&p->air, s->nrack) != 0)
+                return -ENOMEM;
         p->rack = calloc(s->nrack, sizeof(*p->rack));
         p->crah = calloc(s->ncrah, sizeof(*p->crah));
         p->room = calloc(s->nroom, sizeof(*p->room));
-        p->nhost = s->nrack * s->hosts_per_rack;
-        p->nvm = s->vms;
         p->host = calloc(p->nhost, sizeof(*p->host));
-        p->vm = calloc(p->nvm > 0 ? p->nvm : 1, sizeof(*p->vm));
-        p->share_stride = s->ncrah / s->nroom + 1;
-        p->crah_share = calloc(s->nrack * p->share_stride, sizeof(*p->crah_share));
+        p->vm = calloc(p->nvm + 1, sizeof(*p->vm));
+        p->vm_trace = calloc(p->nvm + 1, sizeof(*p->vm_trace));
+        p->demand.ntrace = p->nvm;
+        p->demand.ratio0 = calloc(p->nvm + 1, sizeof(*p->demand.ratio0));
+        p->demand.ratio1 = calloc(p->nvm + 1, sizeof(*p->demand.ratio1));
+        p->demand.rack0_w = calloc(s->nrack, sizeof(*p->demand.rack0_w));
+        p->demand.rack1_w = calloc(s->nrack, sizeof(*p->demand.rack1_w));
+        p->crah_share = calloc(s->ncrah * p->share_stride, sizeof(*p->crah_share));
         if (p->rack == NULL || p->crah == NULL || p->room == NULL || p->host == NULL || p->vm == NULL ||
-            p->crah_share == NULL)
+            p->vm_trace == NULL || p->demand.ratio0 == NULL || p->demand.ratio1 == NULL || p->demand.rack0_w == NULL ||
+            p->demand.rack1_w == NULL || p->crah_share == NULL)
                 return -ENOMEM;
 
         /* Air: 13 K over a fully loaded rack; server fans 6 % of IT at full speed; masses in J/K per watt of design. */

@@ -72,6 +72,11 @@ void plant_water_build(struct plant *p)
         }
         p->basin_j_k = WATER_J_M3K * 4e-6 * s->chiller_capacity_w * (double)s->nchiller;
 
+        /* the water nodes are stepped explicitly: a step of theirs stays below 0.6 of their time constant */
+        p->calm_step_s =
+            clampd(0.6 * 0.5 * s->loop_volume_m3 / fmax(p->secondary_m3s, p->primary_m3s * (double)s->nchiller),
+                   PLANT_STEP_S, PLANT_CALM_STEP_S);
+
         w->supply_c = w->supply_sensor_c = w->chwst_sp_c = w->chwst_target_c = 7.0;
         w->return_c = w->entering_c = 12.0;
         w->cwst_sp_c = 24.0;

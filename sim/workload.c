@@ -40,7 +40,7 @@ uint16_t workload_encode(double ratio)
  * Three families in the proportions of public traces: services that follow people (day and week), batch that bursts,
  * and near-idle machines. Mean over all about 0.3; PlanetLab's is 0.12.
  */
-static void synthetic_trace(struct rng *rng, uint16_t *out)
+static void synthetic_trace(struct rng *rng, uint16_t *out, size_t stride)
 {
         const double kind = rng_uniform(rng);
         const double mean = kind < 0.55 ? rng_range(rng, 0.25, 0.55) : kind < 0.8 ? rng_range(rng, 0.1, 0.3) : 0.04;
@@ -63,7 +63,7 @@ static void synthetic_trace(struct rng *rng, uint16_t *out)
                         burst--;
                 else if (rng_uniform(rng) < burst_rate)
                         burst = (int)rng_exponential(rng, 9.0) + 1;
-                out[i] = workload_encode(u + ar + (burst > 0 ? 0.4 : 0.0));
+                out[i * stride] = workload_encode(u + ar + (burst > 0 ? 0.4 : 0.0));
         }
 }
 
@@ -78,7 +78,7 @@ int workload_synthetic(uint64_t seed, size_t nvm, struct workload **ret)
                 return r;
         for (size_t k = 0; k < ntrace; k++) {
                 rng_seed(&rng, seed, 0x10000u + k);
-                synthetic_trace(&rng, w->ratio + k * SYNTHETIC_SAMPLES);
+                synthetic_trace(&rng, w->ratio + k, ntrace);
         }
         *ret = w;
         return 0;
@@ -97,23 +97,47 @@ size_t workload_nvm(const struct workload *w)
         return w->ntrace;
 }
 
-double workload_cpu_ratio(const struct workload *w, size_t vm, int64_t t_ms)
+/* Of the two samples about t_ms for VMs ntrace·lap and after. */
+static double samples_at(const struct workload *w, size_t lap, int64_t t_ms, const uint16_t **ret_from,
+                         const uint16_t **ret_to)
 {
-        const size_t lap = vm / w->ntrace;
-        const uint16_t *row = w->ratio + (vm % w->ntrace) * w->nsample;
         const int64_t step_ms = (int64_t)(w->step_s * 1000.0);
         const int64_t period_ms = step_ms * (int64_t)w->nsample;
         /* the golden ratio spreads the laps over the allowed shift without repeating */
         const double lag = (double)lap * 0.6180339887498949;
         int64_t x = t_ms - (int64_t)((lag - floor(lag)) * w->shift_max_s * 1000.0);
-        size_t i, j;
-        double f;
+        size_t i;
 
         x %= period_ms;
         if (x < 0)
                 x += period_ms;
         i = (size_t)(x / step_ms);
-        j = i + 1 == w->nsample ? 0 : i + 1;
-        f = (double)(x - (int64_t)i * step_ms) / (double)step_ms;
-        return ((double)row[i] + ((double)row[j] - (double)row[i]) * f) / WORKLOAD_FULL;
+        *ret_from = w->ratio + i * w->ntrace;
+        *ret_to = w->ratio + (i + 1 == w->nsample ? 0 : i + 1) * w->ntrace;
+        return (double)(x - (int64_t)i * step_ms) / (double)step_ms;
+}
+
+static double between(uint16_t from, uint16_t to, double f)
+{
+        return ((double)from + ((double)to - (double)from) * f) / WORKLOAD_FULL;
+}
+
+double workload_cpu_ratio(const struct workload *w, size_t vm, int64_t t_ms)
+{
+        const uint16_t *from, *to;
+        const double f = samples_at(w, vm / w->ntrace, t_ms, &from, &to);
+
+        return between(from[vm % w->ntrace], to[vm % w->ntrace], f);
+}
+
+void workload_cpu_ratios(const struct workload *w, int64_t t_ms, size_t n, double *ret)
+{
+        for (size_t lap = 0; lap * w->ntrace < n; lap++) {
+                const uint16_t *from, *to;
+                const double f = samples_at(w, lap, t_ms, &from, &to);
+                const size_t first = lap * w->ntrace, last = first + w->ntrace < n ? first + w->ntrace : n;
+
+                for (size_t k = first; k < last; k++)
+                        ret[k] = between(from[k - first], to[k - first], f);
+        }
 }

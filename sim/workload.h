@@ -16,6 +16,7 @@ int workload_synthetic(uint64_t seed, size_t nvm, struct workload **ret);
 int workload_load(const char *path, struct workload **ret, char *reterr); /* as weather_load */
 struct workload *workload_free(struct workload *w);
 size_t workload_nvm(const struct workload *w); /* VM k of a plant uses trace k mod this, phase-shifted beyond */
-double workload_cpu_ratio(const struct workload *w, size_t vm, int64_t t_ms); /* 0–1 */
+double workload_cpu_ratio(const struct workload *w, size_t vm, int64_t t_ms);            /* 0–1 */
+void workload_cpu_ratios(const struct workload *w, int64_t t_ms, size_t n, double *ret); /* of VMs 0…n−1, the same */
 
 #endif

@@ -113,7 +113,7 @@ static int from_traces(const struct table *t, const char *path, struct workload 
                         return fail(reterr, path, i / t->ncol + 2, "percent outside 0 to 100");
         r = workload_alloc(t->nrow, t->ncol, 300.0, ret);
         for (size_t i = 0; r == 0 && i < t->nrow * t->ncol; i++)
-                (*ret)->ratio[i] = workload_encode(t->v[i] / 100.0);
+                (*ret)->ratio[i % t->ncol * t->nrow + i / t->ncol] = workload_encode(t->v[i] / 100.0);
         return r;
 }
 

@@ -17,7 +17,7 @@ struct workload {
         size_t ntrace, nsample;
         double step_s;
         double shift_max_s; /* VMs beyond ntrace see their trace at most this much later */
-        uint16_t *ratio;    /* [ntrace × nsample], row-major */
+        uint16_t *ratio;    /* [nsample × ntrace]: what is read together lies together */
 };
 
 int workload_alloc(size_t ntrace, size_t nsample, double step_s, struct workload **ret);

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/num/rng.h"
 #include "plant_fixture.h"
 
 void *__real_malloc(size_t n);
@@ -150,6 +151,68 @@ static void step_size_hardly_matters(void **state)
                 assert_true(fabs(plant_true_inlet_c(a.plant, k) - plant_true_inlet_c(b.plant, k)) < 0.1);
         rig_free(&a);
         rig_free(&b);
+}
+
+/* Two plants over the same hours, one asked to advance a minute at a time and one 5 s at a time. */
+static void compare_steps(const char *site, enum plant_local local, const char *fault, double hours, double inlet_k)
+{
+        struct rig a = rig_new(site, 3, SUMMER_MS), b = rig_new(site, 3, SUMMER_MS);
+        struct rig *const both[] = {&a, &b};
+        struct plant_account x[2];
+
+        for (size_t k = 0; k < 2; k++) {
+                struct plant *p = both[k]->plant;
+
+                plant_set_local(p, local);
+                plant_advance(p, 6.0 * 3600.0);
+                plant_account_reset(p);
+                for (double t = 0.0; t < hours * 3600.0; t += k == 0 ? 60.0 : 5.0) {
+                        if (fault != NULL && fabs(t - 3600.0) < 1.0)
+                                assert_int_equal(plant_fault(p, fault), 0);
+                        plant_advance(p, k == 0 ? 60.0 : 5.0);
+                }
+                plant_account(p, &x[k]);
+                assert_true(x[k].energy_residual_ratio < 1e-9);
+        }
+        print_message("%s %s: total %+.4f %%, hottest inlet %+.3f K, violations %llu %llu\n", site, fault ? fault : "",
+                      100.0 * (x[0].total_kwh / x[1].total_kwh - 1.0), x[0].max_inlet_c - x[1].max_inlet_c,
+                      (unsigned long long)x[0].hard_violations, (unsigned long long)x[1].hard_violations);
+        assert_true(fabs(x[0].total_kwh / x[1].total_kwh - 1.0) < 0.0005);
+        assert_true(fabs(x[0].max_inlet_c - x[1].max_inlet_c) < inlet_k);
+        assert_true(fabs((double)x[0].hard_violations - (double)x[1].hard_violations) <=
+                    0.02 * (double)x[1].hard_violations);
+        rig_free(&a);
+        rig_free(&b);
+}
+
+static void long_steps_are_as_good_as_short_ones(void **state)
+{
+        (void)state;
+        compare_steps("tiny", PLANT_LOCAL_FIXED, NULL, 12.0, 0.02);
+        compare_steps("tiny", PLANT_LOCAL_TRIM_RESPOND, NULL, 12.0, 0.1);
+        compare_steps("tiny", PLANT_LOCAL_FIXED, "crah-fail:0", 3.0, 0.05);
+        compare_steps("tiny", PLANT_LOCAL_FIXED, "utility-loss:300", 3.0, 0.05);
+        compare_steps("tiny", PLANT_LOCAL_TRIM_RESPOND, "load-step:1.5", 3.0, 0.1);
+}
+
+static void energy_closes_however_it_is_stepped(void **state)
+{
+        static const char *const fault[] = {"crah-fail:0",   "crah-fail:1", "crah-fail:2",     "crah-fail:3", "clear",
+                                            "load-step:1.6", "clear",       "utility-loss:90", "heat-wave:8", "clear"};
+        struct rig r = rig_new("tiny", rig_seed(), SPRING_MS);
+        struct plant_account a;
+        struct rng rng;
+
+        (void)state;
+        rng_seed(&rng, rig_seed(), 5);
+        for (int i = 0; i < 600; i++) {
+                if (i % 40 == 0)
+                        assert_int_equal(plant_fault(r.plant, fault[rng_below(&rng, 10)]), 0);
+                plant_advance(r.plant, rng_range(&rng, 0.2, i % 3 ? 20.0 : 300.0));
+                plant_account(r.plant, &a);
+                assert_true(a.energy_residual_ratio < 1e-9);
+        }
+        rig_free(&r);
 }
 
 static void instruments_are_noisy_and_quantised(void **state)
@@ -314,6 +377,8 @@ int main(void)
             cmocka_unit_test(same_seed_same_plant),
             cmocka_unit_test(advancing_keeps_time_and_allocates_nothing),
             cmocka_unit_test(step_size_hardly_matters),
+            cmocka_unit_test(long_steps_are_as_good_as_short_ones),
+            cmocka_unit_test(energy_closes_however_it_is_stepped),
             cmocka_unit_test(instruments_are_noisy_and_quantised),
             cmocka_unit_test(faults_act_and_clear),
             cmocka_unit_test(hosts_carry_their_vms),

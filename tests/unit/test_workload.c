@@ -135,6 +135,14 @@ static void synthetic_is_seeded_bounded_and_has_a_day(void **state)
         }
         assert_true(mean > 0.2 && mean < 0.45);
         assert_true(day > 1.2 * night);
+        for (int64_t t_ms = -700000; t_ms < 3 * 86400000;
+             t_ms += 7777777) { /* all at once are the same, laps included */
+                double all[450];
+
+                workload_cpu_ratios(a, t_ms, 450, all);
+                for (size_t vm = 0; vm < 450; vm++)
+                        assert_true(all[vm] == workload_cpu_ratio(a, vm, t_ms));
+        }
         assert_true(differ > 40000);
         a = workload_free(a);
         b = workload_free(b);
