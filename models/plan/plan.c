@@ -17,6 +17,7 @@
 #define EXPLORE_BIAS 0.15     /* drift of the random walk, part of its amplitude */
 #define VALVE_RAISE_BELOW 0.75
 #define RELAX_NEAR 0.15 /* of the rate, toward less cooling, near the targets … */
+#define CALM_K 0.7      /* below its target by this much an inlet lets more cooling take its time */
 #define RELAX_FAR 0.35  /* … and with kelvins of room: a room warmed fast is a room warmed too far */
 #define RMSE_UNTRUSTED_K 1.0
 #define JUMP_UNTRUSTED_K 8.0
@@ -466,21 +467,23 @@ static double toward_less_cooling(const struct plan_u *u, double change)
         return u->kind == PLAN_U_FAN || u->kind == PLAN_U_CHILLER ? -change : change;
 }
 
-/* First action: toward more cooling at the variable's rate; toward less cooling slowly where inlets are near their
- * targets, because the model is linear and the room is not. What is slower than the gate's dead-band is saved up. */
+/* First action: toward more cooling at the variable's rate unless there is room; toward less cooling slowly where
+ * inlets are near their targets, because the model is linear and the room is not. What is slower than the gate's
+ * dead-band is saved up; a wish that turns round starts anew, so that a plan that cannot decide moves nothing. */
 static double first_action(struct plan *p, size_t j)
 {
         const struct plan_u *u = &p->u[j];
         const double wish = p->best[j] - p->now[j], change = plan_clamp(wish, -u->rate, u->rate);
         const double pace = plan_clamp(0.1 * plan_room_k(p, j), RELAX_NEAR, RELAX_FAR) * u->rate;
         const bool less = toward_less_cooling(u, change) > 0.0;
+        const bool urgent = !less && !(plan_room_k(p, j) > CALM_K);
         double step;
 
-        if (fabs(wish) < u->dead_band || !less || p->saved[j] * change < 0.0)
+        if (fabs(wish) < u->dead_band || urgent || p->saved[j] * change < 0.0)
                 p->saved[j] = 0.0;
         if (fabs(wish) < u->dead_band)
                 return p->now[j];
-        if (!less)
+        if (urgent)
                 return p->now[j] + change;
         p->saved[j] += plan_clamp(change, -pace, pace);
         if (fabs(p->saved[j]) < u->dead_band)
