@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* nftw */
 #include "sim/closed_loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
@@ -145,17 +146,50 @@ static void scan_device(struct closed_loop *c, size_t device)
         }
 }
 
+/* b3: what the safety layer would have judged is written as proposed. A value the register cannot hold is lost. */
+static void write_unfiltered(struct closed_loop *c)
+{
+        for (size_t j = 0; j < c->layout->nu && j < c->proposal.nu; j++) {
+                const struct point *p = &c->site->point[c->layout->u[j].point];
+                const int device = registers_find(c->regs, c->site->device[p->device].name);
+                double written;
+                uint16_t regs[4];
+
+                if (device >= 0 && codec_encode(p, c->proposal.u[j], regs, &written) == 0)
+                        (void)registers_write(c->regs, (size_t)device, p->address, (unsigned)point_nregs(p), regs);
+        }
+}
+
+static void hold_leases(struct closed_loop *c)
+{
+        const struct plant_spec *s = plant_spec(c->a.plant);
+        const uint16_t counter = (uint16_t)(plant_t_ms(c->a.plant) / 1000 + 1);
+
+        for (int dev = PLANT_DEV_CRAH; dev <= PLANT_DEV_PLANT; dev++) {
+                const size_t n = dev == PLANT_DEV_CRAH ? s->ncrah : dev == PLANT_DEV_CHILLER ? s->nchiller : 1;
+
+                for (size_t i = 0; i < n; i++) {
+                        plant_remote_enable(c->a.plant, (enum plant_dev)dev, i, true);
+                        plant_heartbeat(c->a.plant, (enum plant_dev)dev, i, counter);
+                }
+        }
+}
+
 static void control_step(struct closed_loop *c)
 {
         bool malformed = false, present;
 
         gate_step_begin(c->gate, &c->step);
+        if (c->a.unfiltered)
+                c->step.explore = clk_t_ms(&c->clk) - c->since_ms < c->a.explore_ms;
         present = c->brain != NULL;
         if (present)
                 brain_step(c->brain, &c->step, &c->proposal);
         if (c->a.proposer)
                 present = c->a.proposer(c->a.proposer_ctx, &c->step, &c->proposal, &malformed);
         gate_step_end(c->gate, present && !malformed ? &c->proposal : NULL, malformed);
+        if (c->a.unfiltered && present && !malformed)
+                write_unfiltered(c);
 }
 
 void closed_loop_run(struct closed_loop *c, double hours)
@@ -173,8 +207,11 @@ void closed_loop_run(struct closed_loop *c, double hours)
                         continue;
                 for (size_t i = 0; i < c->site->ndevice; i++)
                         scan_device(c, i);
-                if (elapsed_s % HEARTBEAT_S == 0)
+                if (elapsed_s % HEARTBEAT_S == 0) {
                         gate_heartbeat(c->gate);
+                        if (c->a.unfiltered)
+                                hold_leases(c);
+                }
                 if (elapsed_s % (c->site->fast_step_ms / 1000) == 0)
                         control_step(c);
         }
@@ -225,6 +262,7 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
 
         if (!c)
                 return -ENOMEM;
+        assert(!(a->unfiltered && a->acting));
         c->a = *a;
         c->silent = -1;
         c->since_ms = plant_t_ms(a->plant);

@@ -6,77 +6,80 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
-#include "sim/closed_loop.h"
+#include "sim/compare.h"
 #include "sim/serve.h"
-#include "sim/serve_world.h"
 
 #define SEEDS_MAX 1000
-#define CONTROLLERS_MAX 8
-#define ADVANCE_S 60.0
+#define CONTROLLERS_MAX 16
+#define WEATHERS_MAX 16
+#define SEASONS 4
+#define TRACE_SAMPLES 288 /* a day at five minutes */
 
-static const struct controller {
-        const char *name;
-        enum plant_local local; /* what the plant's own controls do */
-        bool agent;             /* the unmodified agent in virtual time takes the plant over */
-        bool moves;             /* and may move VMs */
-} controllers[] = {{"b0", PLANT_LOCAL_FIXED, false, false},
-                   {"b2", PLANT_LOCAL_TRIM_RESPOND, false, false},
-                   {"c0", PLANT_LOCAL_FIXED, true, false},
-                   {"c", PLANT_LOCAL_FIXED, true, true}};
-#define NCONTROLLER (sizeof(controllers) / sizeof(controllers[0]))
+static const char *const season_name[SEASONS] = {"winter", "spring", "summer", "autumn"};
+static const char *const season_start[SEASONS] = {"2026-01-15T00:00:00Z", "2026-04-15T00:00:00Z",
+                                                  "2026-07-15T00:00:00Z", "2026-10-15T00:00:00Z"};
 
 struct options {
         struct world_args world;
-        int64_t start_ms;
+        int64_t start_ms; /* INT64_MIN: by season */
+        bool season[SEASONS];
+        const char *weather[WEATHERS_MAX];
+        size_t nweather;
         double hours, warmup_h;
         uint64_t seed;
         int64_t nseed;
-        const struct controller *controller[CONTROLLERS_MAX];
+        const struct yard_controller *controller[CONTROLLERS_MAX];
         size_t ncontroller;
-        const char *log; /* directory for the agent's databases; NULL = none */
+        const char *log, *html;
         bool json;
-};
-
-struct result {
-        const struct controller *controller;
-        double cooling_kwh, it_kwh, it_fan_kwh, total_kwh;        /* means over the seeds */
-        double pue, cooling_per_it_kwh;                           /* of the means; IT with its fans */
-        double max_inlet_c, degmin27, degmin32, max_rise_15min_k; /* worst seed */
-        uint64_t hard_violations, since_takeover;                 /* sums */
-        double chiller_starts, migrations, residual;              /* means; worst */
 };
 
 static const char help_text[] =
     "Example: coolplane-sim compare --site hall --season summer --days 2\n"
-    "         coolplane-sim compare --site tiny --hours 24 --seeds 5 --json\n\n"
-    "One row for each controller over the same weather and load. Energies, starts and migrations are means over "
+    "         coolplane-sim compare --site hall --season all --weather a.epw --weather b.epw --seeds 10 --html "
+    "r.html\n\n"
+    "One row for each controller over the same weather and load, ranked by total energy. Energies, starts and\n"
+    "migrations are means over the seeds, temperatures and degree-minutes those of the worst seed, hard violations "
     "the\n"
-    "seeds, temperatures and degree-minutes those of the worst seed, hard violations the sum: racks above 32 °C at "
-    "any\n"
-    "step of the plant (5 s), freezing, orders a chiller may not follow; since_takeover counts identification too.\n"
-    "cooling_per_it is cooling energy per kWh of IT and server fans: moving VMs changes IT, so compare this as "
-    "well.\n\n"
+    "sum: racks above 32 °C at any step of the plant (5 s), freezing, orders a chiller may not follow; since_takeover\n"
+    "counts identification too. cooling_per_it is cooling energy per kWh of IT and server fans: moving VMs changes "
+    "IT,\n"
+    "so compare this as well. saving_% is total energy against b2, ci95_% its interval by bootstrap over the seeds\n"
+    "(paired; two seeds at least). stored is the heat left in water, air and masses at the end, thermal kWh: a\n"
+    "controller that ends warmer than it began has borrowed it. Compare whole days.\n\n"
     "  --site NAME              tiny, hall (default) or campus\n"
     "  --hours N, --days N      length of the evaluation (default 24 hours)\n"
     "  --warmup-hours H         before it, not counted (default 6)\n"
-    "  --season S               winter, spring, summer (default) or autumn: the 15th of its middle month\n"
+    "  --season S               winter, spring, summer (default) or autumn: from the 15th of its middle month on; may\n"
+    "                           be repeated; several make one more cell, their sum; all: the four\n"
     "  --start TIME             RFC 3339 instead of a season\n"
     "  --seed S                 first seed (default: the site's)\n"
     "  --seeds K                K seeds from there (default 1)\n"
-    "  --weather FILE           .epw or open-meteo .json (default: a synthetic year)\n"
+    "  --weather FILE           .epw or open-meteo .json (default: a synthetic year); may be repeated\n"
     "  --workload FILE          CPU use of VMs, CSV (default: synthetic)\n"
-    "  --controllers LIST       b0 fixed setpoints, b2 trim-and-respond, c coolplane, c0 coolplane without VM moves\n"
-    "                           (default b0,b2,c0,c); c and c0 identify the plant live in the last 0.6 of the "
-    "warm-up,\n"
-    "                           at most 3 h\n"
-    "  --log DIR                keep coolplane's databases there (c-SEED.db, c0-SEED.db)\n"
-    "  --json                   one JSON document\n";
+    "  --controllers LIST       of (default b0,b2,c0,c):\n"
+    "      b0   fixed conservative setpoints, one chiller more than needed\n"
+    "      b1   each air handler by itself: supply air at a constant offset from its entering water, constant "
+    "pressure\n"
+    "      b2   trim-and-respond after Guideline 36, tuned on other seeds (coolplane-sim tune)\n"
+    "      b2s  the best constant setpoints in hindsight: searched on the very weather, load and seed, inlets <= 27 "
+    "°C\n"
+    "      b3   the planner without the safety layer and without VM moves: its proposals written as they are\n"
+    "      b4   an oracle that tries every step out in a copy of the plant, coming weather and load included; no VM\n"
+    "           moves. A bound for c0, not for c, as far as its local search is good: look whether it beats b2s\n"
+    "      c    coolplane; c0: coolplane without VM moves\n"
+    "                           b3, c and c0 identify the plant live in the last 0.6 of the warm-up, at most 3 h\n"
+    "  --log DIR                keep the agent's databases there (c-SEED.db; with several cells "
+    "WEATHER-SEASON-c-SEED.db)\n"
+    "  --json                   one JSON document\n"
+    "  --html FILE              a page with the tables and, for the first seed, plots\n";
 
 enum {
         OPT_SITE,
@@ -92,6 +95,7 @@ enum {
         OPT_CONTROLLERS,
         OPT_LOG,
         OPT_JSON,
+        OPT_HTML,
         OPT_HELP
 };
 
@@ -100,27 +104,29 @@ static int parse_controllers(struct options *o, const char *list)
         o->ncontroller = 0;
         while (*list) {
                 size_t n = strcspn(list, ","), k;
-                for (k = 0; k < NCONTROLLER; k++)
-                        if (strlen(controllers[k].name) == n && strncmp(controllers[k].name, list, n) == 0)
+                for (k = 0; k < yard_ncontroller; k++)
+                        if (strlen(yard_controllers[k].name) == n && strncmp(yard_controllers[k].name, list, n) == 0)
                                 break;
-                if (k == NCONTROLLER || o->ncontroller == CONTROLLERS_MAX)
+                if (k == yard_ncontroller || o->ncontroller == CONTROLLERS_MAX)
                         return -EINVAL;
-                o->controller[o->ncontroller++] = &controllers[k];
+                for (size_t i = 0; i < o->ncontroller; i++)
+                        if (o->controller[i] == &yard_controllers[k])
+                                return -EINVAL;
+                o->controller[o->ncontroller++] = &yard_controllers[k];
                 list += n + (list[n] == ',');
         }
         return o->ncontroller > 0 ? 0 : -EINVAL;
 }
 
-static int parse_season(const char *v, int64_t *ret)
+static bool parse_season(struct options *o, const char *v)
 {
-        static const char *const season[][2] = {{"winter", "2026-01-15T00:00:00Z"},
-                                                {"spring", "2026-04-15T00:00:00Z"},
-                                                {"summer", "2026-07-15T00:00:00Z"},
-                                                {"autumn", "2026-10-15T00:00:00Z"}};
-        for (size_t k = 0; k < sizeof(season) / sizeof(season[0]); k++)
-                if (strcmp(v, season[k][0]) == 0)
-                        return clk_parse_time(season[k][1], ret);
-        return -EINVAL;
+        for (size_t k = 0; k < SEASONS; k++)
+                if (strcmp(v, season_name[k]) == 0 || strcmp(v, "all") == 0) {
+                        o->season[k] = true;
+                        if (v[0] != 'a' || v[1] != 'l')
+                                return true;
+                }
+        return strcmp(v, "all") == 0;
 }
 
 static bool parse_positive(const char *v, double factor, double *ret)
@@ -146,7 +152,7 @@ static bool set_option(struct options *o, int which, char *v)
         case OPT_WARMUP:
                 return parse_double(v, &o->warmup_h) == 0 && o->warmup_h >= 0 && o->warmup_h <= 24 * 366;
         case OPT_SEASON:
-                return parse_season(v, &o->start_ms) == 0;
+                return parse_season(o, v);
         case OPT_START:
                 return clk_parse_time(v, &o->start_ms) == 0;
         case OPT_SEED:
@@ -157,7 +163,9 @@ static bool set_option(struct options *o, int which, char *v)
         case OPT_SEEDS:
                 return parse_int64(v, 1, SEEDS_MAX, &o->nseed) == 0;
         case OPT_WEATHER:
-                o->world.weather = v;
+                if (o->nweather == WEATHERS_MAX)
+                        return false;
+                o->weather[o->nweather++] = v;
                 return true;
         case OPT_WORKLOAD:
                 o->world.workload = v;
@@ -166,6 +174,9 @@ static bool set_option(struct options *o, int which, char *v)
                 return parse_controllers(o, v) == 0;
         case OPT_LOG:
                 o->log = v;
+                return true;
+        case OPT_HTML:
+                o->html = v;
                 return true;
         default:
                 o->json = true;
@@ -188,12 +199,12 @@ static int parse_options(int argc, char **argv, struct options *o)
                                                  {"controllers", required_argument, NULL, OPT_CONTROLLERS},
                                                  {"log", required_argument, NULL, OPT_LOG},
                                                  {"json", no_argument, NULL, OPT_JSON},
+                                                 {"html", required_argument, NULL, OPT_HTML},
                                                  {"help", no_argument, NULL, OPT_HELP},
                                                  {NULL, 0, NULL, 0}};
         int c, index;
 
-        *o = (struct options){.world = {.site = "hall"}, .hours = 24, .warmup_h = 6, .nseed = 1};
-        (void)parse_season("summer", &o->start_ms);
+        *o = (struct options){.world = {.site = "hall"}, .start_ms = INT64_MIN, .hours = 24, .warmup_h = 6, .nseed = 1};
         (void)parse_controllers(o, "b0,b2,c0,c");
         while ((c = getopt_long(argc, argv, "", longopts, &index)) != -1) {
                 if (c == OPT_HELP) {
@@ -204,7 +215,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                         return EXIT_USAGE_;
                 if (!set_option(o, c, optarg)) {
                         fprintf(stderr, "coolplane-sim compare: --%s: cannot use \"%s\"%s\n", longopts[index].name,
-                                optarg, c == OPT_CONTROLLERS ? " (b0, b2, c0 or c)" : "");
+                                optarg, c == OPT_CONTROLLERS ? " (each once: b0,b1,b2,b2s,b3,b4,c0,c)" : "");
                         return EXIT_USAGE_;
                 }
         }
@@ -212,160 +223,208 @@ static int parse_options(int argc, char **argv, struct options *o)
                 fprintf(stderr, "coolplane-sim compare: unexpected argument \"%s\"\n", argv[optind]);
                 return EXIT_USAGE_;
         }
+        if (o->nweather == 0)
+                o->weather[o->nweather++] = NULL;
+        if (!o->season[0] && !o->season[1] && !o->season[2] && !o->season[3])
+                (void)parse_season(o, "summer");
         return -1;
 }
 
 /* ---- running ---- */
 
-static void advance_h(struct plant *p, double hours)
+struct campaign {
+        const struct options *o;
+        struct compare_report report;
+        struct yard_result *result; /* [SEASONS][ncontroller × nseed] of the weather under way */
+        bool progress;
+};
+
+static void weather_label(const char *path, char *ret, size_t size)
 {
-        int64_t end = plant_t_ms(p) + llround(hours * 3600e3);
-        while (plant_t_ms(p) < end)
-                plant_advance(p, fmin(ADVANCE_S, (double)(end - plant_t_ms(p)) / 1000));
+        const char *base = path == NULL ? "synthetic" : strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+        const char *dot = strrchr(base, '.');
+
+        (void)snprintf(ret, size, "%.*s", (int)(dot != NULL ? (size_t)(dot - base) : strlen(base)), base);
 }
 
-/* Warm-up beside the plant's own controls, then live: identification at the end of the warm-up, then what counts. */
-static int run_agent(const struct options *o, const struct controller *k, struct plant *p, uint64_t seed)
+static int new_cell(struct campaign *c, const char *weather, const char *season, int64_t start_ms, bool traced,
+                    struct compare_cell **ret)
 {
-        double explore_h = fmin(3, 0.6 * o->warmup_h);
-        struct closed_loop *loop;
-        char db[512];
-        int r;
+        const size_t n = c->o->ncontroller;
+        struct compare_cell *cell = &c->report.cell[c->report.ncell++];
 
-        advance_h(p, o->warmup_h - explore_h);
-        (void)snprintf(db, sizeof(db), "%s/%s-%" PRIu64 ".db", o->log ? o->log : "", k->name, seed);
-        r = closed_loop_create(&(struct closed_loop_args){.plant = p,
-                                                          .database = o->log ? db : NULL,
-                                                          .acting = true,
-                                                          .explore_ms = llround(explore_h * 3600e3),
-                                                          .seed = seed,
-                                                          .planner = true,
-                                                          .no_moves = !k->moves},
-                               &loop);
-        if (r < 0) {
-                fprintf(stderr, "coolplane-sim compare: the agent does not start: %s\n", strerror(-r));
-                return EXIT_GENERIC;
+        *cell = (struct compare_cell){.season = season, .start_ms = start_ms, .nrow = n};
+        weather_label(weather, cell->weather, sizeof(cell->weather));
+        cell->row = calloc(n, sizeof(*cell->row));
+        cell->trace = traced ? calloc(n, sizeof(*cell->trace)) : NULL;
+        for (size_t i = 0; cell->trace != NULL && i < n; i++) {
+                cell->trace[i].cap = TRACE_SAMPLES;
+                cell->trace[i].sample = calloc(TRACE_SAMPLES, sizeof(*cell->trace[i].sample));
+                if (cell->trace[i].sample == NULL)
+                        return -ENOMEM;
         }
-        closed_loop_run(loop, explore_h);
-        plant_account_reset(p);
-        closed_loop_run(loop, o->hours);
-        closed_loop_free(loop);
+        *ret = cell;
+        return cell->row != NULL && (cell->trace != NULL || !traced) ? 0 : -ENOMEM;
+}
+
+static void finish_cell(const struct campaign *c, struct compare_cell *cell, const struct yard_result *result)
+{
+        const size_t nseed = (size_t)c->o->nseed;
+
+        for (size_t i = 0; i < cell->nrow; i++)
+                compare_aggregate(c->o->controller[i], &result[i * nseed], nseed, &cell->row[i]);
+        compare_judge(cell->row, cell->nrow, result, nseed);
+}
+
+static int run_cell(const struct campaign *c, struct compare_cell *cell, const char *weather,
+                    struct yard_result *result)
+{
+        const struct options *o = c->o;
+        const bool several = o->nweather > 1 || o->season[0] + o->season[1] + o->season[2] + o->season[3] > 1;
+        char log[512];
+        struct yard_setup s = {.world = o->world,
+                               .start_ms = cell->start_ms,
+                               .hours = o->hours,
+                               .warmup_h = o->warmup_h,
+                               .log = o->log != NULL ? log : NULL};
+
+        s.world.weather = weather;
+        (void)snprintf(log, sizeof(log), several ? "%s/%s-%s-" : "%s/", o->log != NULL ? o->log : "", cell->weather,
+                       cell->season);
+        for (size_t i = 0; i < o->ncontroller; i++)
+                for (int64_t k = 0; k < o->nseed; k++) {
+                        int code;
+
+                        if (c->progress)
+                                fprintf(stderr, "\r%s %s: %s, seed %" PRId64 "/%" PRId64 "          ", cell->weather,
+                                        cell->season, o->controller[i]->name, k + 1, o->nseed);
+                        s.seed = o->seed + (uint64_t)k;
+                        code = yard_run(&s, o->controller[i], k == 0 ? &cell->trace[i] : NULL,
+                                        &result[i * (size_t)o->nseed + (size_t)k]);
+                        if (code != EXIT_OK)
+                                return code;
+                }
+        finish_cell(c, cell, result);
         return EXIT_OK;
 }
 
-static int run(const struct options *o, const struct controller *c, uint64_t seed, struct plant_account *ret)
+/* The sum of the seasons, seed by seed, is a cell of its own: its interval is over whole seeds. */
+static int sum_cell(struct campaign *c, const char *weather, size_t nseason)
 {
-        struct world_args a = o->world;
-        struct world w;
-        int code;
+        const size_t n = c->o->ncontroller * (size_t)c->o->nseed;
+        struct yard_result *sum = calloc(n, sizeof(*sum)), season[SEASONS];
+        struct compare_cell *cell;
 
-        a.seed = seed;
-        a.local = c->local;
-        code = world_create(&a, o->start_ms - llround(o->warmup_h * 3600e3), &w);
-        if (code != EXIT_OK)
-                return code;
-        if (c->agent) {
-                code = run_agent(o, c, w.plant, seed);
-        } else {
-                advance_h(w.plant, o->warmup_h);
-                plant_account_reset(w.plant);
-                advance_h(w.plant, o->hours);
+        if (sum == NULL || new_cell(c, weather, "all", INT64_MIN, false, &cell) < 0) {
+                free(sum);
+                return EXIT_GENERIC;
         }
-        plant_account(w.plant, ret);
-        world_free(&w);
-        return code;
-}
-
-static void add(struct result *r, const struct plant_account *a, double share)
-{
-        r->cooling_kwh += a->cooling_kwh * share;
-        r->it_kwh += a->it_kwh * share;
-        r->it_fan_kwh += a->it_fan_kwh * share;
-        r->total_kwh += a->total_kwh * share;
-        r->cooling_per_it_kwh = r->cooling_kwh / (r->it_kwh + r->it_fan_kwh);
-        r->pue = 1.0 + r->cooling_per_it_kwh;
-        r->chiller_starts += (double)a->chiller_starts * share;
-        r->migrations += (double)a->migrations * share;
-        r->max_inlet_c = fmax(r->max_inlet_c, a->max_inlet_c);
-        r->degmin27 = fmax(r->degmin27, a->degmin27);
-        r->degmin32 = fmax(r->degmin32, a->degmin32);
-        r->max_rise_15min_k = fmax(r->max_rise_15min_k, a->max_rise_15min_k);
-        r->residual = fmax(r->residual, a->energy_residual_ratio);
-        r->hard_violations += a->hard_violations;
-        r->since_takeover += a->hard_violations_since_takeover;
-}
-
-static void print_table(const struct options *o, const struct result *r, size_t n)
-{
-        char t[32];
-        printf("site %s, %g h from %s, %" PRId64 " seed%s\n", o->world.site, o->hours, clk_format(o->start_ms, t),
-               o->nseed, o->nseed == 1 ? "" : "s");
-        printf("%-10s %11s %10s %10s %10s %6s %14s %11s %8s %8s %16s %15s %14s %14s %10s\n", "controller",
-               "cooling_kwh", "it_kwh", "it_fan_kwh", "total_kwh", "pue", "cooling_per_it", "max_inlet_c", "degmin27",
-               "degmin32", "max_rise_15min_k", "hard_violations", "since_takeover", "chiller_starts", "migrations");
         for (size_t i = 0; i < n; i++) {
-                printf("%-10s %11.1f %10.1f %10.1f %10.1f %6.3f %14.4f %11.2f %8.1f %8.1f %16.2f %15" PRIu64,
-                       r[i].controller->name, r[i].cooling_kwh, r[i].it_kwh, r[i].it_fan_kwh, r[i].total_kwh, r[i].pue,
-                       r[i].cooling_per_it_kwh, r[i].max_inlet_c, r[i].degmin27, r[i].degmin32, r[i].max_rise_15min_k,
-                       r[i].hard_violations);
-                if (r[i].controller->agent)
-                        printf(" %14" PRIu64, r[i].since_takeover);
-                else
-                        printf(" %14s", "-");
-                printf(" %14.1f %10.1f\n", r[i].chiller_starts, r[i].migrations);
+                for (size_t k = 0; k < nseason; k++)
+                        season[k] = c->result[k * n + i];
+                compare_sum(season, nseason, &sum[i]);
         }
+        finish_cell(c, cell, sum);
+        free(sum);
+        return EXIT_OK;
 }
 
-static void print_json(const struct options *o, const struct result *r, size_t n)
+static int run_weather(struct campaign *c, const char *weather)
 {
-        char t[32];
-        printf("{\"site\":\"%s\",\"start\":\"%s\",\"hours\":%.10g,\"warmup_hours\":%.10g,\"seeds\":%" PRId64
-               ",\"rows\":[",
-               o->world.site, clk_format(o->start_ms, t), o->hours, o->warmup_h, o->nseed);
-        for (size_t i = 0; i < n; i++)
-                printf("%s\n{\"controller\":\"%s\",\"cooling_kwh\":%.3f,\"it_kwh\":%.3f,\"it_fan_kwh\":%.3f,"
-                       "\"total_kwh\":%.3f,\"pue\":%.5f,\"cooling_per_it_kwh\":%.5f,\"max_inlet_c\":%.3f,"
-                       "\"degmin27\":%.3f,\"degmin32\":%.3f,\"max_rise_15min_k\":%.3f,\"hard_violations\":%" PRIu64
-                       ",\"hard_violations_since_takeover\":%" PRIu64
-                       ",\"chiller_starts\":%.10g,\"migrations\":%.10g,\"energy_residual_ratio\":%.3e}",
-                       i ? "," : "", r[i].controller->name, r[i].cooling_kwh, r[i].it_kwh, r[i].it_fan_kwh,
-                       r[i].total_kwh, r[i].pue, r[i].cooling_per_it_kwh, r[i].max_inlet_c, r[i].degmin27,
-                       r[i].degmin32, r[i].max_rise_15min_k, r[i].hard_violations, r[i].since_takeover,
-                       r[i].chiller_starts, r[i].migrations, r[i].residual);
-        printf("\n]}\n");
+        const struct options *o = c->o;
+        const size_t n = o->ncontroller * (size_t)o->nseed;
+        struct compare_cell *cell;
+        size_t done = 0;
+
+        for (size_t k = 0; k < SEASONS; k++) {
+                const bool given = o->start_ms != INT64_MIN;
+                int64_t start_ms = o->start_ms;
+                int code;
+
+                if (given ? k > 0 : !o->season[k])
+                        continue;
+                if (!given)
+                        (void)clk_parse_time(season_start[k], &start_ms);
+                if (new_cell(c, weather, given ? "" : season_name[k], start_ms, true, &cell) < 0)
+                        return EXIT_GENERIC;
+                code = run_cell(c, cell, weather, &c->result[done++ * n]);
+                if (code != EXIT_OK)
+                        return code;
+        }
+        return done > 1 ? sum_cell(c, weather, done) : EXIT_OK;
+}
+
+static int write_file(const char *path, const struct text *t)
+{
+        FILE *f = fopen(path, "we");
+        int ok = f != NULL && fwrite(t->v, 1, t->n, f) == t->n;
+
+        if (f != NULL && fclose(f) != 0)
+                ok = 0;
+        if (!ok)
+                fprintf(stderr, "coolplane-sim compare: %s: %s\n", path, strerror(errno));
+        return ok ? EXIT_OK : EXIT_IO;
+}
+
+static int report(const struct campaign *c, int argc, char **argv)
+{
+        const struct options *o = c->o;
+        struct text out = {0}, page = {0}, command = {0};
+        int code = EXIT_OK;
+
+        if (o->json)
+                compare_json(&c->report, &out);
+        else
+                compare_table(&c->report, &out);
+        text_put(&command, "coolplane-sim");
+        for (int i = 0; i < argc; i++)
+                text_printf(&command, " %s", argv[i]);
+        if (o->html != NULL && !command.failed)
+                compare_html(&c->report, command.v, &page);
+        if (out.failed || page.failed || command.failed)
+                code = EXIT_GENERIC;
+        else if (o->html != NULL)
+                code = write_file(o->html, &page);
+        if (!out.failed && (fwrite(out.v, 1, out.n, stdout) != out.n || fflush(stdout) != 0))
+                code = EXIT_IO;
+        text_free(&out);
+        text_free(&page);
+        text_free(&command);
+        return code;
 }
 
 int verb_compare(int argc, char **argv)
 {
-        struct result result[CONTROLLERS_MAX] = {{0}};
         struct options o;
+        struct campaign c = {.o = &o};
         struct plant_spec spec;
-        bool progress;
-        int code = parse_options(argc, argv, &o);
+        int code;
 
+        code = parse_options(argc, argv, &o);
         if (code >= 0)
                 return code;
         if (!o.seed)
                 o.seed = plant_spec_named(o.world.site, &spec) == 0 ? spec.seed : 1;
-        progress = !o.json && isatty(STDERR_FILENO);
-        for (size_t i = 0; i < o.ncontroller; i++) {
-                result[i] = (struct result){.controller = o.controller[i], .max_inlet_c = -(double)INFINITY};
-                for (int64_t k = 0; k < o.nseed; k++) {
-                        struct plant_account a;
-                        if (progress)
-                                fprintf(stderr, "\r%s seed %" PRId64 "/%" PRId64 " ", o.controller[i]->name, k + 1,
-                                        o.nseed);
-                        code = run(&o, o.controller[i], o.seed + (uint64_t)k, &a);
-                        if (code != EXIT_OK)
-                                return code;
-                        add(&result[i], &a, 1.0 / (double)o.nseed);
-                }
+        c.report = (struct compare_report){
+            .site = o.world.site, .hours = o.hours, .warmup_h = o.warmup_h, .seed = o.seed, .nseed = (size_t)o.nseed};
+        c.progress = !o.json && isatty(STDERR_FILENO);
+        c.report.cell = calloc(o.nweather * (SEASONS + 1), sizeof(*c.report.cell));
+        c.result = calloc(SEASONS * o.ncontroller * (size_t)o.nseed, sizeof(*c.result));
+        code = c.report.cell != NULL && c.result != NULL ? EXIT_OK : EXIT_GENERIC;
+        for (size_t i = 0; code == EXIT_OK && i < o.nweather; i++)
+                code = run_weather(&c, o.weather[i]);
+        if (c.progress)
+                fprintf(stderr, "\r%60s\r", "");
+        if (code == EXIT_OK)
+                code = report(&c, argc, argv);
+        for (size_t i = 0; c.report.cell != NULL && i < c.report.ncell; i++) {
+                for (size_t k = 0; c.report.cell[i].trace != NULL && k < c.report.cell[i].nrow; k++)
+                        free(c.report.cell[i].trace[k].sample);
+                free(c.report.cell[i].trace);
+                free(c.report.cell[i].row);
         }
-        if (progress)
-                fprintf(stderr, "\r%30s\r", "");
-        if (o.json)
-                print_json(&o, result, o.ncontroller);
-        else
-                print_table(&o, result, o.ncontroller);
-        return fflush(stdout) == 0 ? EXIT_OK : EXIT_IO;
+        free(c.report.cell);
+        free(c.result);
+        return code;
 }

@@ -95,26 +95,6 @@ int plant_create(const struct plant_spec *spec, const struct weather *w, const s
         return 0;
 }
 
-struct plant *plant_free(struct plant *p)
-{
-        if (p == NULL)
-                return NULL;
-        free(p->rack);
-        free(p->air.block);
-        free(p->vm_trace);
-        free(p->demand.ratio0);
-        free(p->demand.ratio1);
-        free(p->demand.rack0_w);
-        free(p->demand.rack1_w);
-        free(p->crah);
-        free(p->room);
-        free(p->host);
-        free(p->vm);
-        free(p->crah_share);
-        free(p);
-        return NULL;
-}
-
 const struct plant_spec *plant_spec(const struct plant *p)
 {
         return &p->spec;

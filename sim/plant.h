@@ -47,6 +47,10 @@ int plant_spec_named(const char *name, struct plant_spec *ret); /* -ENOENT */
 int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
                  struct plant **ret); /* weather, load borrowed */
 struct plant *plant_free(struct plant *p);
+/* A second plant in the same state, true future included: what the yardstick's oracle looks ahead with. Weather, load
+ * and curves stay borrowed. plant_copy needs a plant made from the same spec and allocates nothing. */
+int plant_clone(const struct plant *p, struct plant **ret);
+void plant_copy(struct plant *to, const struct plant *from);
 const struct plant_spec *plant_spec(const struct plant *p);
 
 /* Advances by dt, internally in steps of at most 5 s; of at most 30 s while no device is enabled for a supervisor,
@@ -83,6 +87,11 @@ bool plant_is_remote(const struct plant *p, enum plant_dev dev, size_t i);
 /* The PLC's own strategy when local. B0 and B2 of the yardstick are these, run by the PLC. */
 enum plant_local { PLANT_LOCAL_FIXED, PLANT_LOCAL_TRIM_RESPOND };
 void plant_set_local(struct plant *p, enum plant_local strategy);
+/* What TRIM_RESPOND is tuned by (plant_local.c says how the values in force were found); for `coolplane-sim tune`. */
+struct plant_local_tuning {
+        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c;
+};
+struct plant_local_tuning *plant_local_tuning(struct plant *p);
 
 /* --- instruments: what the sensors show (noise, bias, quantisation, faults applied at the register) -----------------
  */
@@ -155,6 +164,7 @@ struct plant_account {
         uint64_t chiller_starts, migrations;
         double econ_hours; /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
+        double stored_kwh; /* heat in water, air and masses, more than at the reset */
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };
 void plant_account(const struct plant *p, struct plant_account *ret);

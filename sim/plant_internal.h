@@ -90,9 +90,7 @@ struct air {
         double *beta0; /* geometric share of recirculated air, balanced, open room */
         double *local_c, *supply_m3s, *supply_mc, *to_hot; /* scratch */
         double *minute_c;                                  /* [RISE_MINUTES × nrack] */
-        double *block;                                     /* what they all point into */
 };
-#define AIR_ARRAYS (13 + RISE_MINUTES)
 
 /* Plug flow through a fixed volume: air leaves as warm as it came in, later. */
 #define DUCT_PARCELS 32
@@ -167,10 +165,6 @@ struct stage { /* the plant PLC's own staging and reset */
         double reset_ratio, reset_delay_s, reset_age_s;
 };
 
-struct local_tuning { /* of TRIM_RESPOND; plant_local.c says how it was found */
-        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c;
-};
-
 struct host {
         struct plant_host pub;
         double used_cores, used_mem_gib; /* reserved by VMs, arriving ones included */
@@ -242,6 +236,7 @@ struct plant {
         double load_step, heat_k, outage_s; /* faults: factor on VM demand, warmer weather, no power for */
         bool tower_failed, cw_pump_failed, watchdog_inert;
 
+        unsigned char *block; /* what all arrays point into: plant_memory.c */
         struct rack *rack;
         struct air air;
         struct crah *crah;
@@ -258,7 +253,7 @@ struct plant {
         struct chiller chiller[PLANT_CHILLER_MAX];
         struct water water;
         struct stage stage;
-        struct local_tuning tuning;
+        struct plant_local_tuning tuning;
         struct weather_now now;
         struct meters meter;
         bool taken_over; /* a lease was alive once */
@@ -278,6 +273,8 @@ struct plant {
         double econ_m3s, econ_pump_w, econ_ua_w_k; /* tower water through the heat exchanger; 0 = there is none */
 };
 
+/* plant_memory.c */
+int plant_allocate(struct plant *p); /* the arrays of a valid p->spec, zeroed; 0 or -ENOMEM */
 /* plant_spec.c */
 int plant_build(struct plant *p);
 /* plant_it.c */

@@ -44,7 +44,7 @@
  * is flat: fan request 0.45-0.5 and water 11-13 °C are within 0.1 % of it; stage down 0.8 saves nothing and starts
  * chillers eight times a day.
  */
-static const struct local_tuning tuned = {
+static const struct plant_local_tuning tuned = {
     .target_c = 26.0,
     .fan_request = 0.48,
     .stage_up = 0.8,
@@ -229,4 +229,9 @@ void plant_set_local(struct plant *p, enum plant_local strategy)
         p->stage.reset_ratio = 1.0;
         p->stage.reset_delay_s = RESET_DELAY_S;
         p->stage.up_s = p->stage.down_s = p->stage.hot_s = 0.0;
+}
+
+struct plant_local_tuning *plant_local_tuning(struct plant *p)
+{
+        return &p->tuning;
 }

@@ -165,46 +165,13 @@ static void build_rooms(struct plant *p)
         }
 }
 
-static int alloc_air(struct air *a, size_t n)
-{
-        double **const each[] = {&a->cold_c,     &a->inlet_c,  &a->out_c,     &a->host_w,  &a->it_w,
-                                 &a->fan_w,      &a->flow_m3s, &a->beta0,     &a->local_c, &a->speed_ratio,
-                                 &a->supply_m3s, &a->to_hot,   &a->supply_mc, &a->minute_c};
-
-        a->block = calloc(n * AIR_ARRAYS, sizeof(double));
-        if (a->block == NULL)
-                return -ENOMEM;
-        for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) /* minute_c is the last and takes the rest */
-                *each[i] = a->block + i * n;
-        return 0;
-}
-
 int plant_build(struct plant *p)
 {
         const struct plant_spec *s = &p->spec;
 
         if (!spec_valid(s))
                 return -EINVAL;
-        p->nhost = s->nrack * s->hosts_per_rack;
-        p->nvm = s->vms;
-        p->share_stride = s->nrack / s->nroom + 1;
-        if (alloc_air(&p->air, s->nrack) != 0)
-                return -ENOMEM;
-        p->rack = calloc(s->nrack, sizeof(*p->rack));
-        p->crah = calloc(s->ncrah, sizeof(*p->crah));
-        p->room = calloc(s->nroom, sizeof(*p->room));
-        p->host = calloc(p->nhost, sizeof(*p->host));
-        p->vm = calloc(p->nvm + 1, sizeof(*p->vm));
-        p->vm_trace = calloc(p->nvm + 1, sizeof(*p->vm_trace));
-        p->demand.ntrace = p->nvm;
-        p->demand.ratio0 = calloc(p->nvm + 1, sizeof(*p->demand.ratio0));
-        p->demand.ratio1 = calloc(p->nvm + 1, sizeof(*p->demand.ratio1));
-        p->demand.rack0_w = calloc(s->nrack, sizeof(*p->demand.rack0_w));
-        p->demand.rack1_w = calloc(s->nrack, sizeof(*p->demand.rack1_w));
-        p->crah_share = calloc(s->ncrah * p->share_stride, sizeof(*p->crah_share));
-        if (p->rack == NULL || p->crah == NULL || p->room == NULL || p->host == NULL || p->vm == NULL ||
-            p->vm_trace == NULL || p->demand.ratio0 == NULL || p->demand.ratio1 == NULL || p->demand.rack0_w == NULL ||
-            p->demand.rack1_w == NULL || p->crah_share == NULL)
+        if (plant_allocate(p) != 0)
                 return -ENOMEM;
 
         /* Air: 13 K over a fully loaded rack; server fans 6 % of IT at full speed; masses in J/K per watt of design. */

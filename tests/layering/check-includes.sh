@@ -24,7 +24,7 @@ allowed() {
     agent/cli/*) echo 'agent/ models/' ;;
     sim/plant_fault.c) echo 'sim/ models/num/ agent/base/parse.h' ;;
     sim/plant*|sim/psychro*|sim/weather.*|sim/workload.*) echo 'sim/ models/num/' ;;
-    sim/closed_loop.*|sim/compare.c|sim/scenario_run.c) echo 'sim/ models/num/ agent/' ;;
+    sim/closed_loop.*|sim/scenario_run.c) echo 'sim/ models/num/ agent/' ;;
     sim/*) echo 'sim/ models/num/ agent/base/' ;;
   esac
 }

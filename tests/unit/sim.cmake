@@ -17,3 +17,7 @@ coolplane_unit_test(test_modbusd LINK coolplane_simserve coolplane_points PkgCon
 coolplane_unit_test(test_modbusd_hostile LINK coolplane_simserve coolplane_drivers)
 coolplane_unit_test(test_orchestrator LINK coolplane_simserve coolplane_inventory)
 target_compile_definitions(test_modbusd PRIVATE COOLPLANE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+# the yardstick
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+coolplane_unit_test(test_compare LINK coolplane_yardstick PkgConfig::JANSSON)
+coolplane_unit_test(test_yardstick LINK coolplane_yardstick)

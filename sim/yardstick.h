@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The controllers of the yardstick, each over the same weather, load and seed in virtual time. Test equipment: b2s and
+ * b4 know the future, b3 runs the planner without the safety layer; none of them can reach anything but a plant in this
+ * process.
+ */
+#ifndef COOLPLANE_SIM_YARDSTICK_H
+#define COOLPLANE_SIM_YARDSTICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/plant.h"
+#include "sim/serve_world.h"
+
+enum yard_kind {
+        YARD_LOCAL,      /* what the plant's PLC does on its own */
+        YARD_PID,        /* loops at each CRAH, nothing else */
+        YARD_CONSTANT,   /* best constants in hindsight */
+        YARD_UNFILTERED, /* the planner's proposals written as they are */
+        YARD_ORACLE,     /* looks ahead in a copy of the plant itself */
+        YARD_AGENT,      /* the unmodified agent */
+};
+
+struct yard_controller {
+        const char *name, *what;
+        enum yard_kind kind;
+        enum plant_local local;
+        bool moves; /* may move VMs */
+};
+extern const struct yard_controller yard_controllers[];
+extern const size_t yard_ncontroller;
+
+/* What a supervisor may set, per room; chillers: bit i = machine i may run. */
+struct yard_command {
+        double sat_c[PLANT_ROOM_MAX], fan_ratio[PLANT_ROOM_MAX];
+        double chwst_c, cwst_c;
+        uint32_t chillers;
+};
+
+/* Of the CRAH loops of b1: supply air = entering water + offset, fans hold the pressure. */
+struct yard_pid {
+        double offset_k, dp_pa;
+};
+extern const struct yard_pid yard_pid_tuned;
+
+/* One seed over time, for plots: instantaneous but for the powers, which are means since the sample before. */
+struct yard_sample {
+        double t_h;
+        double inlet_max_c, inlet_mean_c;
+        double sat_sp_c, fan_ratio, chwst_sp_c, cwst_sp_c, chillers; /* means over the CRAHs; machines running */
+        double chiller_kw, pump_kw, tower_kw, crah_fan_kw, it_fan_kw, it_kw;
+        double oat_c, wetbulb_c;
+};
+struct yard_trace {
+        struct yard_sample *sample; /* [cap], the caller's */
+        size_t n, cap;
+};
+
+struct yard_setup {
+        struct world_args world;
+        int64_t start_ms; /* of what counts; the warm-up is before it */
+        double hours, warmup_h;
+        uint64_t seed;
+        const char *log; /* path prefix of the agent's databases, NAME-SEED.db is appended; NULL = none */
+};
+
+struct yard_result {
+        struct plant_account account;
+        double cpu_s;
+        struct yard_command best; /* b2s: what it found */
+        unsigned evaluations;     /* b2s, b4: plants simulated to the horizon */
+};
+
+/* An exit code, with the reason on stderr. trace may be NULL. */
+int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct yard_trace *trace,
+             struct yard_result *ret);
+
+/* ---- the parts, for the tuning and the tests ---- */
+
+void yard_advance(struct plant *p, double hours);
+/* The same constants in every room. */
+void yard_command_uniform(const struct plant_spec *spec, double sat_c, double fan_ratio, double chwst_c, double cwst_c,
+                          uint32_t chillers, struct yard_command *ret);
+/* Takes every device over, if it is not ours yet, and holds the command. */
+void yard_hold(struct plant *p, const struct yard_command *cmd, double hours);
+void yard_pid_advance(struct plant *p, const struct yard_pid *pid, double hours);
+
+/* Least total energy over warm-up and hours from `start` on, every inlet ≤ 27 °C and no hard violation: coarse-to-fine
+ * pattern search. levels 1-4: 2 K … 0.25 K. -ENOMEM; -ERANGE: nothing tried keeps the inlets. */
+int yard_constant_search(const struct plant *start, double warmup_h, double hours, unsigned levels,
+                         struct yard_command *ret, unsigned *ret_evaluations);
+
+struct yard_oracle;
+int yard_oracle_create(const struct plant *p, const struct yard_command *first, struct yard_oracle **ret);
+struct yard_oracle *yard_oracle_free(struct yard_oracle *o);
+void yard_oracle_advance(struct yard_oracle *o, struct plant *p, double hours);
+unsigned yard_oracle_evaluations(const struct yard_oracle *o);
+
+#endif

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The yardstick end to end: rows that add up, the same figures twice, two cells and their sum, a page, refusals.
+. "$(dirname "$0")/lib.sh"
+sim=$BIN/coolplane-sim
+"$sim" compare --site tiny --hours 3 --warmup-hours 2 --seeds 2 --season winter --season summer --controllers b0,b1,b2,b2s \
+  --json --html "$work/r.html" >"$work/a.json" || fail "compare"
+"$sim" compare --site tiny --hours 3 --warmup-hours 2 --seeds 2 --season winter --season summer --controllers b0,b1,b2,b2s \
+  --json >"$work/b.json" || fail "compare again"
+python3 - "$work" <<'PY' || fail "the rows"
+import json, sys
+a, b = (json.load(open(f"{sys.argv[1]}/{n}.json"))["rows"] for n in "ab")
+for r in a + b:
+    r.pop("cpu_s")
+assert a == b, "not the same figures twice"
+cells = {}
+for r in a:
+    cells.setdefault(r["season"], {})[r["controller"]] = r
+    assert abs(r["chiller_kwh"] + r["pump_kwh"] + r["tower_kwh"] + r["crah_fan_kwh"] - r["cooling_kwh"]) < 1e-6, r
+    assert abs(r["cooling_kwh"] + r["it_kwh"] + r["it_fan_kwh"] - r["total_kwh"]) < 1e-6, r
+    assert r["energy_residual_ratio"] < 0.005 and r["hard_violations"] == 0, r
+    assert r["ci95_low"] <= r["saving_total_pct"] <= r["ci95_high"], r
+assert list(cells) == ["winter", "summer", "all"]
+for c in cells.values():
+    assert sorted(r["rank"] for r in c.values()) == [1, 2, 3, 4]
+    assert c["b2"]["saving_total_pct"] == 0
+    assert c["b2s"]["total_kwh"] < c["b0"]["total_kwh"] and c["b2s"]["max_inlet_c"] <= 27
+for name, r in cells["all"].items():
+    assert abs(r["total_kwh"] - cells["winter"][name]["total_kwh"] - cells["summer"][name]["total_kwh"]) < 1e-6
+PY
+[ "$(grep -o '<svg' "$work/r.html" | wc -l)" = 32 ] || fail "the page has not four plots for each controller and season"
+grep -q 'http' "$work/r.html" && fail "the page refers to something outside"
+"$sim" compare --site tiny --hours 0.5 --warmup-hours 1 --controllers b2,b3,b4 >"$work/table.txt" || fail "compare b3,b4"
+grep -q '^b3 ' "$work/table.txt" && grep -q '^b4 ' "$work/table.txt" || fail "no b3 or b4: $(cat "$work/table.txt")"
+for bad in "--controllers b9" "--controllers b0,b0" "--season monsoon" "--seeds 0" "--weather /nonexistent.epw"; do
+  # shellcheck disable=SC2086
+  "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 $bad >/dev/null 2>&1 && fail "accepts $bad"
+done
+"$sim" compare --site tiny --hours 0.1 --warmup-hours 0 --controllers b0 --html /nonexistent/r.html >/dev/null 2>&1 && fail "an unwritable page is no error"
+pass

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* The yardstick's statistics and what it prints. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "models/num/rng.h"
+#include "sim/compare.h"
+
+#define assert_near(a, b, eps) assert_true(fabs((a) - (b)) <= (eps))
+#define SEEDS 12
+
+static const struct yard_controller *named(const char *name)
+{
+        for (size_t i = 0; i < yard_ncontroller; i++)
+                if (strcmp(yard_controllers[i].name, name) == 0)
+                        return &yard_controllers[i];
+        fail_msg("no controller %s", name);
+        return NULL;
+}
+
+/* 1000 experiments of 12 seeds each: total energy 100 ± 3 under the baseline, 10 % less ± 0.8 beside it. The interval
+ * must hold the true saving about as often as it says. (A percentile bootstrap of 12 pairs falls short of 95 % by a
+ * few points; one that forgets the pairing would hold it always.) */
+static void interval_holds_the_true_saving(void **state)
+{
+        double width = 0.0;
+        unsigned held = 0;
+        struct rng rng;
+
+        (void)state;
+        rng_seed(&rng, 7, 1);
+        for (unsigned e = 0; e < 1000; e++) {
+                double base[SEEDS], value[SEEDS], saving, lo, hi;
+
+                for (size_t k = 0; k < SEEDS; k++) {
+                        base[k] = 100.0 + 3.0 * rng_normal(&rng);
+                        value[k] = 0.9 * base[k] + 0.8 * rng_normal(&rng);
+                }
+                compare_saving(base, value, SEEDS, e, &saving, &lo, &hi);
+                assert_true(lo <= saving && saving <= hi);
+                held += lo <= 10.0 && 10.0 <= hi;
+                width += (hi - lo) / 1000.0;
+        }
+        print_message("held %u of 1000, mean width %.3f\n", held, width);
+        assert_in_range(held, 885, 965);
+        assert_true(width > 0.7 && width < 1.05); /* 2 · 1.96 · 0.8 / √12 = 0.905 % */
+}
+
+static void interval_needs_two_seeds_and_repeats(void **state)
+{
+        const double base[] = {100, 110, 90}, value[] = {90, 99, 81}, uneven[] = {90, 95, 88};
+        double saving, lo, hi, lo2, hi2;
+
+        (void)state;
+        compare_saving(base, value, 1, 1, &saving, &lo, &hi);
+        assert_near(saving, 10.0, 1e-9);
+        assert_true(isnan(lo) && isnan(hi));
+        compare_saving(base, value, 3, 1, &saving, &lo, &hi); /* paired: no spread at all */
+        assert_near(lo, 10.0, 1e-9);
+        assert_near(hi, 10.0, 1e-9);
+        compare_saving(base, uneven, 3, 1, &saving, &lo, &hi);
+        compare_saving(base, uneven, 3, 1, &saving, &lo2, &hi2);
+        assert_true(lo == lo2 && hi == hi2 && lo < saving && saving < hi);
+}
+
+/* Two seeds each of b0, b2, b2s, b4; the oracle is worse than the constants, and warm. */
+static const char *const names[] = {"b0", "b2", "b2s", "b4"};
+#define NAMES 4
+static struct yard_result results[NAMES * 2];
+static struct compare_row rows[NAMES];
+
+static void fill(void)
+{
+        static const double total[NAMES][2] = {{1300, 1320}, {1200, 1210}, {1190, 1196}, {1195, 1199}};
+
+        memset(results, 0, sizeof(results));
+        for (size_t i = 0; i < NAMES; i++) {
+                for (size_t k = 0; k < 2; k++) {
+                        struct plant_account *a = &results[2 * i + k].account;
+
+                        a->total_kwh = total[i][k];
+                        a->it_kwh = 900;
+                        a->it_fan_kwh = 50;
+                        a->cooling_kwh = a->total_kwh - 950;
+                        a->chiller_kwh = a->cooling_kwh - 60;
+                        a->pump_kwh = 30;
+                        a->tower_kwh = a->crah_fan_kwh = 15;
+                        a->max_inlet_c = 25.0 + (double)k;
+                        a->hard_violations = k;
+                        a->degmin27 = i == 3 ? 5.0 : 0.0;
+                        a->chiller_starts = i == 2 ? 4 : k;
+                }
+                compare_aggregate(named(names[i]), &results[2 * i], 2, &rows[i]);
+        }
+        compare_judge(rows, NAMES, results, 2);
+}
+
+static void rows_mean_sum_and_rank(void **state)
+{
+        static const unsigned rank[NAMES] = {4, 3, 1, 2};
+
+        (void)state;
+        fill();
+        for (size_t i = 0; i < NAMES; i++) {
+                assert_int_equal(rows[i].rank, rank[i]);
+                assert_int_equal(rows[i].hard_violations, 1);
+                assert_near(rows[i].max_inlet_c, 26.0, 1e-12);
+                assert_near(rows[i].chiller_kwh + rows[i].pump_kwh + rows[i].tower_kwh + rows[i].crah_fan_kwh,
+                            rows[i].cooling_kwh, 1e-9);
+                assert_near(rows[i].cooling_kwh + rows[i].it_kwh + rows[i].it_fan_kwh, rows[i].total_kwh, 1e-9);
+                assert_near(rows[i].pue, rows[i].total_kwh / 950.0, 1e-9);
+        }
+        assert_near(rows[0].total_kwh, 1310.0, 1e-9);
+        assert_near(rows[0].chiller_starts, 0.5, 1e-12);
+        assert_near(rows[1].saving_total, 0.0, 1e-12);
+        assert_near(rows[2].saving_total, 100.0 * (1.0 - 1193.0 / 1205.0), 1e-9);
+        assert_near(rows[2].ci95_low, 100.0 * (1.0 - 1190.0 / 1200.0), 1e-9);
+        assert_near(rows[2].ci95_high, 100.0 * (1.0 - 1196.0 / 1210.0), 1e-9);
+        assert_near(rows[2].saving_cooling, 100.0 * (1.0 - 243.0 / 255.0), 1e-9);
+}
+
+static void rows_without_b2_save_nothing(void **state)
+{
+        struct compare_row alone;
+
+        (void)state;
+        fill();
+        compare_aggregate(named("b0"), results, 2, &alone);
+        compare_judge(&alone, 1, results, 2);
+        assert_int_equal(alone.rank, 1);
+        assert_true(isnan(alone.saving_total) && isnan(alone.ci95_low));
+}
+
+static void seasons_add_up(void **state)
+{
+        struct yard_result sum;
+
+        (void)state;
+        fill();
+        compare_sum(results, 3, &sum);
+        assert_near(sum.account.total_kwh, 1300.0 + 1320.0 + 1200.0, 1e-9);
+        assert_near(sum.account.max_inlet_c, 26.0, 1e-12);
+        assert_int_equal(sum.account.hard_violations, 1);
+}
+
+static struct yard_sample samples[NAMES][3];
+static struct yard_trace traces[NAMES];
+
+static struct compare_report report(struct compare_cell *cell)
+{
+        fill();
+        *cell = (struct compare_cell){.season = "summer",
+                                      .weather = "a<b",
+                                      .start_ms = 1784073600000,
+                                      .nrow = NAMES,
+                                      .row = rows,
+                                      .trace = traces};
+        for (size_t i = 0; i < NAMES; i++) {
+                traces[i] = (struct yard_trace){samples[i], 3, 3};
+                for (size_t k = 0; k < 3; k++)
+                        samples[i][k] = (struct yard_sample){.t_h = 8.0 * (double)(k + 1),
+                                                             .inlet_max_c = 25,
+                                                             .inlet_mean_c = 22,
+                                                             .chiller_kw = 10,
+                                                             .oat_c = 20,
+                                                             .wetbulb_c = 15};
+        }
+        return (struct compare_report){
+            .site = "tiny", .hours = 24, .warmup_h = 6, .seed = 1, .nseed = 2, .ncell = 1, .cell = cell};
+}
+
+static void json_says_what_the_rows_say(void **state)
+{
+        struct compare_cell cell;
+        struct compare_report r = report(&cell);
+        struct text t = {0};
+        json_t *doc, *row;
+
+        (void)state;
+        rows[3].ci95_low = (double)NAN;
+        compare_json(&r, &t);
+        assert_false(t.failed);
+        doc = json_loads(t.v, 0, NULL);
+        assert_non_null(doc);
+        assert_int_equal(json_array_size(json_object_get(doc, "rows")), NAMES);
+        row = json_array_get(json_object_get(doc, "rows"), 2);
+        assert_string_equal(json_string_value(json_object_get(row, "controller")), "b2s");
+        assert_string_equal(json_string_value(json_object_get(row, "weather")), "a<b");
+        assert_int_equal((int)json_number_value(json_object_get(row, "rank")), 1);
+        assert_near(json_number_value(json_object_get(row, "total_kwh")), 1193.0, 1e-9);
+        assert_true(json_is_object(json_object_get(row, "best")));
+        row = json_array_get(json_object_get(doc, "rows"), 3);
+        assert_true(json_is_null(json_object_get(row, "ci95_low")));
+        assert_true(json_is_number(json_object_get(row, "ci95_high")));
+        assert_null(json_object_get(row, "best"));
+        json_decref(doc);
+        text_free(&t);
+}
+
+static unsigned count(const char *in, const char *what)
+{
+        unsigned n = 0;
+
+        for (const char *s = in; (s = strstr(s, what)) != NULL; s++)
+                n++;
+        return n;
+}
+
+static void notes_name_the_weak_points(void **state)
+{
+        struct compare_cell cell;
+        struct text t = {0};
+
+        (void)state;
+        (void)report(&cell);
+        compare_notes(&cell, &t);
+        assert_non_null(strstr(t.v, "b4: more degree-minutes over 27"));
+        assert_non_null(strstr(t.v, "b2s: more chiller starts than b2"));
+        assert_non_null(strstr(t.v, "b4: not below b2s"));
+        assert_null(strstr(t.v, "\nb2:")); /* 255 against 360 kWh of cooling: 29 % */
+        assert_int_equal(count(t.v, "\n"), 3);
+        text_free(&t);
+}
+
+static void page_is_whole_and_needs_nothing_else(void **state)
+{
+        struct compare_cell cell;
+        struct compare_report r = report(&cell);
+        struct text t = {0};
+
+        (void)state;
+        compare_html(&r, "coolplane-sim compare --site <tiny>", &t);
+        assert_false(t.failed);
+        assert_int_equal(strncmp(t.v, "<!doctype html>", 15), 0);
+        assert_non_null(strstr(t.v, "</html>"));
+        assert_int_equal(count(t.v, "<svg"), NAMES * 4);
+        assert_int_equal(count(t.v, "</svg>"), NAMES * 4);
+        assert_int_equal(count(t.v, "http"), 0);
+        assert_int_equal(count(t.v, "src="), 0);
+        assert_int_equal(count(t.v, "<tiny>"), 0);
+        assert_int_equal(count(t.v, "a<b"), 0);
+        assert_int_equal(count(t.v, "nan"), 0);
+        text_free(&t);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(interval_holds_the_true_saving),
+            cmocka_unit_test(interval_needs_two_seeds_and_repeats),
+            cmocka_unit_test(rows_mean_sum_and_rank),
+            cmocka_unit_test(rows_without_b2_save_nothing),
+            cmocka_unit_test(seasons_add_up),
+            cmocka_unit_test(json_says_what_the_rows_say),
+            cmocka_unit_test(notes_name_the_weak_points),
+            cmocka_unit_test(page_is_whole_and_needs_nothing_else),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
