@@ -20,8 +20,16 @@ static const char *const order_str[] = {"AB", "BA", "ABCD", "CDAB", "BADC", "DCB
 static const char *const unit_str[] = {"none", "degC", "degF", "W", "kW", "Pa", "m3/s", "L/s", "ratio", "%", "h", "s"};
 
 /* A believable reading, SI: a wrong word order or a map shifted by one mostly shows something else. */
-static bool plausible(enum quantity q, double *ret_min, double *ret_max)
+static bool plausible(enum quantity q, const struct plant_spec *spec, double *ret_min, double *ret_max)
 {
+        struct reg_write w;
+
+        if (reg_write_of(q, spec, &w) && isfinite(w.max_step)) { /* a setpoint shows what the device takes */
+                double slack = 0.01 * (w.device_max - w.device_min);
+                *ret_min = w.device_min - slack;
+                *ret_max = w.device_max + slack;
+                return true;
+        }
         switch (q) {
         case Q_RACK_INLET:
         case Q_RACK_INLET_LOW:
@@ -48,18 +56,11 @@ static bool plausible(enum quantity q, double *ret_min, double *ret_max)
                 *ret_max = 70;
                 return true;
         case Q_CRAH_FAN:
-        case Q_CRAH_FAN_CMD:
         case Q_CRAH_VALVE:
         case Q_CH_PLR:
         case Q_W_TOWER_FAN:
                 *ret_min = -0.05;
                 *ret_max = 1.25;
-                return true;
-        case Q_CRAH_SAT_CMD:
-        case Q_W_CHWST_CMD:
-        case Q_W_CWST_CMD:
-                *ret_min = 0;
-                *ret_max = 60;
                 return true;
         case Q_CRAH_DP:
                 *ret_min = -100;
@@ -143,7 +144,7 @@ static void print_row(FILE *f, const struct plant_spec *spec, const struct reg *
         bool writable = reg_write_of(g->q, spec, &w);
         double lo = (double)NAN, hi = (double)NAN;
 
-        if (plausible(g->q, &lo, &hi)) {
+        if (plausible(g->q, spec, &lo, &hi)) {
                 lo = reg_unit_from_si(g->unit, lo);
                 hi = reg_unit_from_si(g->unit, hi);
                 /* an unsigned register cannot show less */
@@ -164,7 +165,8 @@ static void print_row(FILE *f, const struct plant_spec *spec, const struct reg *
                 number(f, isnan(w.fallback) ? w.fallback : reg_unit_from_si(g->unit, w.fallback));
                 number(f, isnan(w.max_step) ? w.max_step : delta_from_si(g->unit, w.max_step));
                 fprintf(f, ",%s,%s", w.min_interval ? w.min_interval : "", analog ? "1s" : "");
-                number(f, analog ? fmax(g->scale, delta_from_si(g->unit, 0.001)) : (double)NAN);
+                double step = g->type == REG_FLOAT32 ? 0 : g->scale; /* a float shows what was written */
+                number(f, analog ? fmax(step, delta_from_si(g->unit, 0.001)) : (double)NAN);
                 fprintf(f, ",%s", w.safe_dir > 0 ? "+" : w.safe_dir < 0 ? "-" : "");
         } else
                 fprintf(f, ",,,,,,,,");

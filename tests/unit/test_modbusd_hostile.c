@@ -438,7 +438,7 @@ static void m5_m6_m7_a_write_is_what_is_read_back(void **state)
 
         run(g, all_up, 5000);
         fault(g, "partial:crah-21");
-        fault(g, "clamp:crah-22:200:18:19");
+        fault(g, "clamp:crah-22:200:18:21");
         fault(g, "ignore:crah-23");
         fault(g, "late:crah-24");
         fault(g, "wrong-unit:crah-25");
@@ -459,7 +459,7 @@ static void m5_m6_m7_a_write_is_what_is_read_back(void **state)
         assert_true(fabs(o->read_back - 21.3) > 1e-4);
         o = outcome(g, 2);
         assert_int_equal(o->result, WRITE_MISMATCH);
-        assert_true(fabs(o->read_back - 19) < 1e-6);
+        assert_true(fabs(o->read_back - 21) < 1e-6);
         o = outcome(g, 3);
         assert_int_equal(o->result, WRITE_MISMATCH);
         assert_true(fabs(o->read_back - before) < 1e-5);
