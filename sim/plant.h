@@ -25,7 +25,7 @@
 
 struct plant;
 
-/* What is built. plant_spec_named fills it for tiny, hall and campus. SI. */
+/* What is built, SI. plant_spec_named fills it for tiny, hall and campus, plant_spec_load from a file. */
 struct plant_spec {
         char name[32];
         size_t nroom, ncrah, nrack, nchiller; /* crah i is in room i·nroom/ncrah; racks alike */
@@ -43,6 +43,9 @@ struct plant_spec {
         uint64_t seed;
 };
 int plant_spec_named(const char *name, struct plant_spec *ret); /* -ENOENT */
+/* A site file (plant_text.h says what is in it). *ret_curves, NULL when it names none, is the caller's to free after the
+ * plant. -EINVAL with "file:line: reason" in reterr (256 bytes); -errno of opening the file. */
+int plant_spec_load(const char *path, struct plant_spec *ret, struct chiller_curves **ret_curves, char *reterr);
 
 int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
                  struct plant **ret); /* weather, load borrowed */

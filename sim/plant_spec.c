@@ -1,73 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Sizes of the three sites and the geometry that follows from a specification. */
+/* The geometry that follows from a specification. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "sim/plant_internal.h"
 
 #define ROW_LENGTH 8 /* racks in a row */
-
-static const struct plant_spec sites[] = {
-    {.name = "tiny",
-     .nroom = 1,
-     .ncrah = 4,
-     .nrack = 8,
-     .nchiller = 1,
-     .rack_design_w = 10e3,
-     .crah_airflow_m3s = 1.5,
-     .crah_fan_w = 1.25e3,
-     .crah_capacity_w = 30e3,
-     .chiller_capacity_w = 130e3,
-     .containment = 0.65,
-     .hosts_per_rack = 4,
-     .vms = 96,
-     .loop_volume_m3 = 0.8,
-     .seed = 1},
-    {.name = "hall",
-     .nroom = 3,
-     .ncrah = 12,
-     .nrack = 48,
-     .nchiller = 3,
-     .rack_design_w = 20e3,
-     .crah_airflow_m3s = 6.0,
-     .crah_fan_w = 5e3,
-     .crah_capacity_w = 120e3,
-     .chiller_capacity_w = 500e3,
-     .containment = 0.65,
-     .hosts_per_rack = 10,
-     .vms = 1920,
-     .loop_volume_m3 = 6.5,
-     .seed = 1},
-    {.name = "campus",
-     .nroom = 24,
-     .ncrah = 96,
-     .nrack = 384,
-     .nchiller = 12,
-     .rack_design_w = 20e3,
-     .crah_airflow_m3s = 6.0,
-     .crah_fan_w = 5e3,
-     .crah_capacity_w = 120e3,
-     .chiller_capacity_w = 1000e3,
-     .containment = 0.65,
-     .hosts_per_rack = 10,
-     .vms = 15360,
-     .loop_volume_m3 = 52.0,
-     .seed = 1},
-};
-
-int plant_spec_named(const char *name, struct plant_spec *ret)
-{
-        for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
-                if (strcmp(name, sites[i].name) == 0) {
-                        *ret = sites[i];
-                        return 0;
-                }
-        }
-        return -ENOENT;
-}
 
 static bool spec_valid(const struct plant_spec *s)
 {

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,7 +69,7 @@ static const char help_text[] =
     "Serves a simulated site on loopback: Modbus TCP devices (function codes 3, 4, 6, 16) and, with --mqtt, rack "
     "power,\n"
     "weather and the VM orchestrator. Runs until SIGTERM; SIGUSR1 starts the report's window anew.\n\n"
-    "  --site NAME            tiny, hall (default) or campus\n"
+    "  --site NAME|FILE       tiny, hall (default), campus, or a site file (its keys: sim/plant_text.h)\n"
     "  --print-site DIR       write DIR/site.yaml, DIR/profiles/*.csv, DIR/points.csv for coolplaned, and exit\n"
     "  --base-port P          first TCP port (default 15020)\n"
     "  --mqtt HOST:PORT       broker (IPv4 or name)\n"
@@ -474,22 +475,19 @@ static int serve(struct serve *s)
 
 static int print_only(const struct options *o)
 {
+        struct chiller_curves *curves;
         struct plant_spec spec;
         struct registers *r;
-        int err;
+        int err = world_spec(&o->world, &spec, &curves);
 
-        if (plant_spec_named(o->world.site, &spec) < 0) {
-                fprintf(stderr, "coolplane-sim: no site \"%s\" (tiny, hall, campus)\n", o->world.site);
-                return EXIT_USAGE_;
-        }
-        if (o->world.seed)
-                spec.seed = o->world.seed;
-        spec.economiser |= o->world.economiser;
+        if (err != EXIT_OK)
+                return err;
         err = registers_create(&spec, NULL, &r);
         if (err == 0) {
                 err = print_site(r, o->print_site, (uint16_t)o->base_port, o->mqtt_host, o->mqtt_port);
                 registers_free(r);
         }
+        free(curves);
         if (err < 0)
                 fprintf(stderr, "coolplane-sim: %s: %s\n", o->print_site, strerror(-err));
         return err < 0 ? EXIT_IO : EXIT_OK;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/exitcode.h"
@@ -14,21 +15,41 @@ static int load_failed(const char *what, const char *path, int err, const char *
         return err == -EINVAL ? EXIT_DATA : EXIT_IO;
 }
 
+int world_spec(const struct world_args *a, struct plant_spec *ret, struct chiller_curves **ret_curves)
+{
+        struct plant_spec spec;
+        char why[256] = "";
+
+        *ret_curves = NULL;
+        if (a->spec) {
+                spec = *a->spec;
+        } else if (plant_spec_named(a->site, &spec) < 0) {
+                int err = plant_spec_load(a->site, &spec, ret_curves, why);
+
+                if (err == -ENOENT) {
+                        fprintf(stderr, "coolplane-sim: no site \"%s\" (tiny, hall, campus or a site file)\n", a->site);
+                        return EXIT_USAGE_;
+                }
+                if (err < 0)
+                        return load_failed("site", a->site, err, why);
+        }
+        if (a->seed)
+                spec.seed = a->seed;
+        spec.economiser |= a->economiser;
+        *ret = spec;
+        return EXIT_OK;
+}
+
 int world_create(const struct world_args *a, int64_t start_ms, struct world *ret)
 {
         struct world w = {0};
         char why[256] = "";
-        int err, code = EXIT_GENERIC;
+        int err, code;
 
-        if (a->spec) {
-                w.spec = *a->spec;
-        } else if (plant_spec_named(a->site, &w.spec) < 0) {
-                fprintf(stderr, "coolplane-sim: no site \"%s\" (tiny, hall, campus)\n", a->site);
-                return EXIT_USAGE_;
-        }
-        if (a->seed)
-                w.spec.seed = a->seed;
-        w.spec.economiser |= a->economiser;
+        code = world_spec(a, &w.spec, &w.curves);
+        if (code != EXIT_OK)
+                return code;
+        code = EXIT_GENERIC;
         err = a->weather ? weather_load(a->weather, &w.weather, why) : weather_synthetic(w.spec.seed, &w.weather);
         if (err < 0) {
                 code = load_failed("weather", a->weather ? a->weather : "(synthetic)", err, why);
@@ -58,5 +79,6 @@ void world_free(struct world *w)
         plant_free(w->plant);
         workload_free(w->workload);
         weather_free(w->weather);
+        free(w->curves);
         *w = (struct world){0};
 }

@@ -7,7 +7,7 @@
 #include "sim/plant.h"
 
 struct world_args {
-        const char *site;               /* named site, or … */
+        const char *site;               /* named site or site file, or … */
         const struct plant_spec *spec;  /* … this one; NULL: by name */
         uint64_t seed;                  /* 0: the site's own */
         const char *weather, *workload; /* files; NULL: synthetic */
@@ -16,11 +16,14 @@ struct world_args {
 };
 struct world {
         struct plant_spec spec;
+        struct chiller_curves *curves; /* of a site file */
         struct weather *weather;
         struct workload *workload;
         struct plant *plant;
 };
 
+/* What is to be built; *ret_curves is the caller's to free. 0 or an exit code, with the reason on stderr. */
+int world_spec(const struct world_args *a, struct plant_spec *ret, struct chiller_curves **ret_curves);
 /* 0 or an exit code, with the reason on stderr. */
 int world_create(const struct world_args *a, int64_t start_ms, struct world *ret);
 void world_free(struct world *w);

@@ -218,7 +218,7 @@ static const char help_text[] =
     "Example: coolplane-sim step-response --site hall --json\n\n"
     "Measures the plant from outside: how fast a supply air step reaches the racks, what a kelvin of chilled and of\n"
     "condenser water is worth, how soon inlets overheat without cooling, where total power is least.\n\n"
-    "  --site NAME    tiny, hall (default) or campus\n"
+    "  --site NAME    tiny, hall (default), campus, or a site file\n"
     "  --seed S\n"
     "  --json         one JSON document\n";
 

@@ -69,7 +69,7 @@ static void synthetic_trace(struct rng *rng, uint16_t *out, size_t stride)
 
 int workload_synthetic(uint64_t seed, size_t nvm, struct workload **ret)
 {
-        const size_t ntrace = nvm < SYNTHETIC_TRACES_MAX ? nvm : SYNTHETIC_TRACES_MAX;
+        const size_t ntrace = nvm < 1 ? 1 : nvm < SYNTHETIC_TRACES_MAX ? nvm : SYNTHETIC_TRACES_MAX;
         struct workload *w;
         struct rng rng;
         int r = workload_alloc(ntrace, SYNTHETIC_SAMPLES, SYNTHETIC_STEP_S, &w);

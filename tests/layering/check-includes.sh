@@ -22,7 +22,7 @@ allowed() {
     agent/planner/*) echo 'agent/planner/ agent/gate/ipc.h agent/gate/inventory.h agent/store/ agent/points/ agent/base/ models/' ;;
     agent/web/*) echo 'agent/web/ agent/store/ agent/points/ agent/base/' ;;
     agent/cli/*) echo 'agent/ models/' ;;
-    sim/plant_fault.c) echo 'sim/ models/num/ agent/base/parse.h' ;;
+    sim/plant_fault.c|sim/plant_text.c) echo 'sim/ models/num/ agent/base/parse.h' ;;
     sim/plant*|sim/psychro*|sim/weather.*|sim/workload.*) echo 'sim/ models/num/' ;;
     sim/closed_loop.*|sim/scenario_run.c) echo 'sim/ models/num/ agent/' ;;
     sim/*) echo 'sim/ models/num/ agent/base/' ;;

@@ -2,6 +2,7 @@
 coolplane_unit_test(test_weather LINK coolplane_plant)
 coolplane_unit_test(test_workload LINK coolplane_plant)
 coolplane_unit_test(test_chiller_curves LINK coolplane_plant)
+coolplane_unit_test(test_plant_text LINK coolplane_plant)
 coolplane_unit_test(test_weather_data LINK coolplane_plant)
 target_compile_definitions(test_weather_data PRIVATE COOLPLANE_DATA_DEFAULT="${CMAKE_SOURCE_DIR}/../shared/data")
 coolplane_unit_test(test_plant LINK coolplane_plant)
