@@ -18,6 +18,7 @@ may() { as "$@" >/dev/null 2>&1; }
 chmod 755 "$work"
 mkdir "$work/bin"
 cp "$BIN"/{coolplaned,coolplane-planner,coolplane-web,coolplane} "$work/bin" # where every user can run them
+may $web_uid "$work/bin/coolplane" --version || skip "other users cannot run programs here: / is closed to them"
 start_broker
 start_plant tiny 60
 mkdir -m 750 "$work/state" "$work/run"

@@ -35,7 +35,8 @@ at_most() { awk -v g="$2" -v l="$3" 'BEGIN { exit !(g <= l) }' || fail "$1 is $2
 start_broker() { # [port]
   need mosquitto
   mqtt=${1:-$(free_port)}
-  printf 'listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n' "$mqtt" >"$work/mosquitto.conf"
+  # as root it would become a user who may not be able to read /etc/hosts.deny, and then refuse everybody
+  printf 'listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nuser %s\n' "$mqtt" "$(id -un)" >"$work/mosquitto.conf"
   PATH=$PATH:/usr/sbin mosquitto -c "$work/mosquitto.conf" >>"$work/mosquitto.log" 2>&1 &
   broker=$!
   pids+=("$broker")
