@@ -82,8 +82,8 @@ static void advance(struct run *r, double dt_s)
                 closed_loop_run(r->loop, dt_s / 3600.0);
                 return;
         }
-        for (double t = 0.0; t < dt_s - 1e-6; t += 5.0)
-                plant_advance(r->world.plant, fmin(5.0, dt_s - t));
+        for (unsigned k = 0; 5.0 * k < dt_s - 1e-6; k++)
+                plant_advance(r->world.plant, fmin(5.0, dt_s - 5.0 * k));
 }
 
 /* Setpoint travel and warm inlets since the last look. */

@@ -59,7 +59,8 @@ struct write_sink {
         void *ctx;
 };
 
-/* ---- null actuator: says what would have been written (NOT_SENT; t_ms 0: it has no clock, the gate fills it in) ---- */
+/* ---- null actuator: says what would have been written (NOT_SENT; t_ms 0: it has no clock, the gate fills it in) ----
+ */
 struct null_actuator;
 int null_actuator_create(const struct site *site, struct write_sink sink, struct null_actuator **ret,
                          struct actuator *ret_act);

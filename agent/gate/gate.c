@@ -320,6 +320,7 @@ int gate_flush(struct gate *g)
 /* While the store fails, the oldest telemetry is what gives way. */
 static void enqueue(struct gate *g, const struct sample *v)
 {
+        assert(g->queue_cap > 0);
         if (g->nqueue == g->queue_cap)
                 (void)gate_flush(g);
         if (g->nqueue == g->queue_cap) {

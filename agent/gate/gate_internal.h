@@ -63,7 +63,6 @@ struct gate {
         struct gate_spans span;
         struct gate_envelope envelope;
         size_t fit_countdown;
-        bool store_models; /* a new fit is waiting for its hourly registration */
         int64_t model_stored_mono_ms;
 
         /* the step under way */
@@ -75,24 +74,24 @@ struct gate {
         uint8_t *y_ok, *onoff;
         uint8_t *u_fixed;         /* [nu] 1 = cannot be moved */
         struct gate_fixed *fixed; /* [nu] and why */
-        unsigned valve_open_steps;
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
-        bool blind;           /* no certified output has a fresh good reading */
-        unsigned blind_steps; /* consecutive blind steps in FALLBACK */
-        bool in_step, handback, remote_released, first_scan_done;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
         double *timers; /* [ntimers] equipment timers on their way to the store */
         size_t ntimers;
-        bool timers_lost;
 
         struct gate_status status;
         struct hash decisions; /* running SHA-256 */
         struct sample *queue;  /* ring of samples waiting for the store; the oldest give way */
         size_t queue_cap, queue_head, nqueue;
-        bool dropping;
 
         struct vm_inventory *vm;
+
+        unsigned valve_open_steps, blind_steps; /* blind_steps: consecutive ones in FALLBACK */
+        bool blind;                             /* no certified output has a fresh good reading */
+        bool in_step, handback, remote_released, first_scan_done;
+        bool store_models; /* a new fit is waiting for its hourly registration */
+        bool timers_lost, dropping;
 };
 
 /* gate.c: writes of a kind to the store failed or worked again; long outages end in RELEASE */

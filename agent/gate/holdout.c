@@ -5,6 +5,7 @@
  * with the setpoints just decided and the disturbances held as they are, and compares when the reading has come. Errors
  * are means over about a day, beside persistence ("as it is now") over the same readings.
  */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -62,7 +63,8 @@ void gate_holdout_compare(struct gate *g)
         g->holdout_row++;
         for (size_t h = 0; h < GATE_HOLDOUTS; h++) {
                 struct gate_holdout *o = &g->holdout[h];
-                size_t at = g->holdout_row % o->steps * l->ny;
+                assert(o->steps > 0);
+                const size_t at = g->holdout_row % o->steps * l->ny;
                 double keep = 1 - g->span.day_weight, model = 0, still = 0, n = 0;
 
                 for (size_t i = 0; i < l->ny; i++) {
@@ -80,8 +82,8 @@ void gate_holdout_compare(struct gate *g)
                         o->still_sq = keep * o->still_sq + still;
                         o->n = keep * o->n + n;
                 }
-                g->status.holdout_c[h] = sqrt(o->model_sq / o->n); /* NaN when there is none */
-                g->status.holdout_persistence_c[h] = sqrt(o->still_sq / o->n);
+                g->status.holdout_c[h] = o->n > 0 ? sqrt(o->model_sq / o->n) : (double)NAN;
+                g->status.holdout_persistence_c[h] = o->n > 0 ? sqrt(o->still_sq / o->n) : (double)NAN;
         }
 }
 
@@ -98,7 +100,8 @@ void gate_holdout_predict(struct gate *g, const double *u)
         arx_predict(g->model, &w, most, g->ahead_u, g->ahead_d, NULL, g->ahead_work, g->ahead_y);
         for (size_t h = 0; h < GATE_HOLDOUTS; h++) {
                 struct gate_holdout *o = &g->holdout[h];
-                size_t at = g->holdout_row % o->steps * l->ny;
+                assert(o->steps > 0);
+                const size_t at = g->holdout_row % o->steps * l->ny;
 
                 for (size_t i = 0; i < l->ny; i++) {
                         struct arx_row_info info;

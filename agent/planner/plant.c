@@ -28,6 +28,7 @@ double plant_rack_w(const struct site *site, int equipment)
 static double racks_w(const struct site *site)
 {
         double sum = 0.0;
+        assert(site->equipment || site->nequipment == 0);
         for (size_t i = 0; i < site->nequipment; i++)
                 if (site->equipment[i].cls == EQ_RACK)
                         sum += plant_rack_w(site, (int)i);
@@ -37,6 +38,7 @@ static double racks_w(const struct site *site)
 static size_t count_of(const struct site *site, enum equipment_class cls)
 {
         size_t n = 0;
+        assert(site->equipment || site->nequipment == 0);
         for (size_t i = 0; i < site->nequipment; i++)
                 n += site->equipment[i].cls == cls;
         return n;

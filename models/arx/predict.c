@@ -261,7 +261,7 @@ static void anchor_row(struct horizon *hz, size_t i)
 
         hz->y_ref[i] = window_mean(m, i, hz->w, hz->phi_ref + r->t0, &count);
         hz->w_ref[i] = r->w_bar;
-        if (m->args.w_horizon > 0)
+        if (m->args.w_horizon > 0 && count > 0)
                 hz->w_ref[i] = fmin(r->w_bar, fmax(r->w_step, r->w_bar / sqrt((double)count)));
 }
 

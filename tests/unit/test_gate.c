@@ -175,7 +175,8 @@ static void test_blind_gate_releases(void **state)
                 assert_int_not_equal(status(r).mode, GATE_HOLD); /* never what was economical, unseen */
         }
         assert_int_equal(status(r).mode, GATE_RELEASE);
-        assert_int_equal(fallback * STEP_MS, 300000); /* five minutes toward local setpoints and colder, then the plant has it */
+        assert_int_equal(fallback * STEP_MS,
+                         300000); /* five minutes toward local setpoints and colder, then the plant has it */
         assert_true(i <= 40);
         assert_true(last_write(r, 0, enable) >= 0);
         assert_true(r->write[last_write(r, 0, enable)].value == 0);

@@ -454,7 +454,7 @@ static void q8_tls_with_the_right_authority_only(void **state)
         (void)state;
         if (!make_certificates())
                 skip(); /* no openssl program */
-        (void)snprintf(tls_lines, sizeof(tls_lines), "certfile %s/s.crt\nkeyfile %s/s.key\nuser root\n", dir, dir);
+        (void)snprintf(tls_lines, sizeof(tls_lines), "certfile %s/s.crt\nkeyfile %s/s.key\n", dir, dir);
         broker_start();
         (void)snprintf(site.mqtt.host, sizeof(site.mqtt.host), "localhost");
         (void)snprintf(site.mqtt.tls_ca_file, sizeof(site.mqtt.tls_ca_file), "%s/ca.crt", dir);
