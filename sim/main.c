@@ -13,6 +13,7 @@ static const struct {
 } verbs[] = {
     {"serve", "Modbus TCP devices and MQTT publishers of a simulated site, on loopback", verb_serve},
     {"compare", "one row of energy and exposure for each controller, in virtual time", verb_compare},
+    {"tune", "the grid search behind the yardstick's baselines b1 and b2", verb_tune},
     {"scenario", "what must hold when things happen: numbered files with numeric limits, several seeds", verb_scenario},
     {"step-response", "how the plant answers steps, measured from outside", verb_step_response},
 };

@@ -6,6 +6,7 @@
 
 int verb_serve(int argc, char **argv);
 int verb_compare(int argc, char **argv);
+int verb_tune(int argc, char **argv);
 int verb_scenario(int argc, char **argv);
 int verb_step_response(int argc, char **argv);
 

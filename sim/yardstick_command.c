@@ -8,7 +8,7 @@
 #define STEP_S 30.0 /* well inside the plant's watchdog */
 
 /* b1, found by `coolplane-sim tune --controller b1`. */
-const struct yard_pid yard_pid_tuned = {.offset_k = 13.0, .dp_pa = 7.0};
+const struct yard_pid yard_pid_tuned = {.offset_k = 6.0, .dp_pa = 2.7};
 
 void yard_advance(struct plant *p, double hours)
 {

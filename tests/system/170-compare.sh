@@ -37,4 +37,23 @@ for bad in "--controllers b9" "--controllers b0,b0" "--season monsoon" "--seeds 
   "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 $bad >/dev/null 2>&1 && fail "accepts $bad"
 done
 "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 --controllers b0 --html /nonexistent/r.html >/dev/null 2>&1 && fail "an unwritable page is no error"
+# the tuning of the baselines, cut down: every point of the grid in the table, and the best is the least of them
+for controller in b1 b2; do
+  COOLPLANE_TUNE_SMALL=1 "$sim" tune --site tiny --controller $controller >"$work/tune.txt" || fail "tune $controller"
+  python3 - "$work/tune.txt" <<'PY' || fail "tune $controller: $(cat "$work/tune.txt")"
+import re, sys
+lines = open(sys.argv[1]).read().splitlines()
+n = len(lines[1].split()) - 5  # coordinates
+points = lines[2:-1]
+assert len(points) >= 30, len(points)
+best = [float(v) for v in re.findall(r"[a-z0-9_]+ (-?[0-9.]+)(?:,|;)", lines[-1])][:n]
+fair = {}
+for l in points:
+    cols = [float(x) for x in re.findall(r"(?<=\s)-?[0-9.]+(?=\s|$)", l[22:])]
+    if "too warm" not in l:
+        fair[tuple(cols[:n])] = cols[n] + 2 * cols[n + 3]
+assert fair[tuple(best)] <= min(fair.values()) + 0.06, (best, fair)
+PY
+done
+"$sim" tune --controller b0 >/dev/null 2>&1 && fail "tunes b0"
 pass
