@@ -130,9 +130,10 @@ double chiller_power_w(const struct chiller_curves *c, double nominal_w, double 
         const double te = clamp(leaving_c, c->te_min_c, c->te_max_c),
                      tc = clamp(entering_cw_c, c->tc_min_c, c->tc_max_c);
         const double available = chiller_capacity_w(c, nominal_w, te, tc);
-        const double x = clamp(load_w / available, chiller_least_plr(c, te, tc), c->plr_max);
+        const double plr = load_w / available, x = clamp(plr, chiller_least_plr(c, te, tc), c->plr_max);
+        const double runs = plr < c->plr_min ? fmax(plr, 0.0) / c->plr_min : 1.0;
 
-        return available / c->cop * biquadratic(c->eir, te, tc) * (c->plr[0] + x * (c->plr[1] + x * c->plr[2]));
+        return runs * available / c->cop * biquadratic(c->eir, te, tc) * (c->plr[0] + x * (c->plr[1] + x * c->plr[2]));
 }
 
 /* ---- reader ---- */

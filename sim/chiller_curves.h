@@ -18,7 +18,8 @@
 struct chiller_curves {
         char name[64];
         double capacity_w, cop; /* nominal, cooling is positive */
-        /* below plr_unloading the machine false-loads itself; plr_min ≤ plr_unloading ≤ 1 ≤ plr_max */
+        /* below plr_unloading the machine false-loads itself, below plr_min it cycles; plr_min ≤ plr_unloading ≤ 1 ≤
+         * plr_max */
         double plr_min, plr_unloading, plr_max;
         double te_rating_c, tc_rating_c;               /* where capacity_w and cop hold */
         double te_min_c, te_max_c, tc_min_c, tc_max_c; /* the polynomials mean something here */
@@ -38,7 +39,8 @@ int chiller_curves_load(const char *path, struct chiller_curves **ret, size_t *r
 
 /* Inputs beyond the set's limits count as the limit. nominal_w scales the machine: its Q_nom. */
 double chiller_capacity_w(const struct chiller_curves *c, double nominal_w, double leaving_c, double entering_cw_c);
-/* load_w above plr_max counts as that, below the unloading (or surge) limit as that limit. */
+/* load_w above plr_max counts as that, below the unloading (or surge) limit as that limit; below plr_min power is in
+ * proportion to load, as in the model the curves come from: a mean over starts and stops. */
 double chiller_power_w(const struct chiller_curves *c, double nominal_w, double load_w, double leaving_c,
                        double entering_cw_c);
 /* Least part-load ratio without false load at this lift. */

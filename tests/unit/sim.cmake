@@ -22,3 +22,5 @@ target_compile_definitions(test_modbusd PRIVATE COOLPLANE_SOURCE_DIR="${CMAKE_SO
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 coolplane_unit_test(test_compare LINK coolplane_yardstick PkgConfig::JANSSON)
 coolplane_unit_test(test_yardstick LINK coolplane_yardstick)
+coolplane_unit_test(test_plant_reference LINK coolplane_plant)
+target_compile_definitions(test_plant_reference PRIVATE COOLPLANE_DATA_DEFAULT="${CMAKE_SOURCE_DIR}/../shared/data")

@@ -76,10 +76,16 @@ static void inputs_beyond_the_limits_count_as_the_limit(void **state)
                     chiller_power_w(c, q, load, c->te_min_c - 1.0, 20.0));
         assert_true(chiller_power_w(c, q, load, 10.0, c->tc_max_c) ==
                     chiller_power_w(c, q, load, 10.0, c->tc_max_c + 1.0));
-        /* false load below the unloading limit, and no more than plr_max */
-        const double available = chiller_capacity_w(c, q, 10.0, 15.0), floor_w = c->plr_unloading * available;
-        assert_true(chiller_power_w(c, q, 0.0, 10.0, 15.0) == chiller_power_w(c, q, floor_w, 10.0, 15.0));
-        assert_true(chiller_power_w(c, q, 1.01 * floor_w, 10.0, 15.0) > chiller_power_w(c, q, floor_w, 10.0, 15.0));
+        /* below its least load the machine cycles: mean power in proportion, without a step */
+        const double available = chiller_capacity_w(c, q, 10.0, 15.0), least_w = c->plr_min * available;
+        const double at_least = chiller_power_w(c, q, least_w, 10.0, 15.0);
+        assert_true(chiller_power_w(c, q, 0.0, 10.0, 15.0) == 0.0);
+        assert_true(fabs(chiller_power_w(c, q, 0.5 * least_w, 10.0, 15.0) - 0.5 * at_least) < 1e-6 * at_least);
+        assert_true(chiller_power_w(c, q, 1.01 * least_w, 10.0, 15.0) > at_least);
+        /* false load between that and the unloading limit, which lift makes higher; no more than plr_max */
+        const double hot = chiller_least_plr(c, 7.0, 30.0) * chiller_capacity_w(c, q, 7.0, 30.0);
+        assert_true(c->surges && hot > 1.2 * c->plr_min * chiller_capacity_w(c, q, 7.0, 30.0));
+        assert_true(chiller_power_w(c, q, 0.9 * hot, 7.0, 30.0) == chiller_power_w(c, q, hot, 7.0, 30.0));
         assert_true(chiller_power_w(c, q, 2.0 * available, 10.0, 15.0) ==
                     chiller_power_w(c, q, c->plr_max * available, 10.0, 15.0));
         assert_true(chiller_power_w(c, q, 0.99 * c->plr_max * available, 10.0, 15.0) <
