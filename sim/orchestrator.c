@@ -308,7 +308,9 @@ void orchestrator_tick(struct orchestrator *o, int64_t wall_ms)
                 const struct request *q = &o->recent[e.request_id % RECENT];
                 if (q->number == e.request_id)
                         publish_result(o, q, NULL, NULL, e.done ? "done" : "failed",
-                                       e.done ? "" : "migration did not converge");
+                                       e.done   ? ""
+                                       : e.gone ? "vm left"
+                                                : "migration did not converge");
                 o->last_plant_ms[TOPIC_INVENTORY] = INT64_MIN / 2; /* who looks next sees where it went */
         }
         for (size_t k = 0; k < TOPIC_COUNT; k++) {

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/arrivals.h"
 #include "sim/chiller_curves.h"
 #include "sim/weather.h"
 #include "sim/workload.h"
@@ -38,13 +39,14 @@ struct plant_spec {
         double containment; /* 0 = open, 1 = no recirculation */
         size_t hosts_per_rack;
         size_t vms;
+        const struct arrivals *arrivals; /* VMs come and go, as many cores as those vms; borrowed; NULL: they stay */
         bool economiser; /* waterside: a plate heat exchanger precools the return water with tower water */
         double loop_volume_m3;
         uint64_t seed;
 };
 int plant_spec_named(const char *name, struct plant_spec *ret); /* -ENOENT */
-/* A site file (plant_text.h says what is in it). *ret_curves, NULL when it names none, is the caller's to free after the
- * plant. -EINVAL with "file:line: reason" in reterr (256 bytes); -errno of opening the file. */
+/* A site file (plant_text.h says what is in it). *ret_curves, NULL when it names none, is the caller's to free after
+ * the plant. -EINVAL with "file:line: reason" in reterr (256 bytes); -errno of opening the file. */
 int plant_spec_load(const char *path, struct plant_spec *ret, struct chiller_curves **ret_curves, char *reterr);
 
 int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
@@ -141,7 +143,7 @@ struct plant_vm {
 size_t plant_nhost(const struct plant *p);
 size_t plant_nvm(const struct plant *p);
 void plant_host(const struct plant *p, size_t i, struct plant_host *ret);
-void plant_vm(const struct plant *p, size_t i, struct plant_vm *ret);
+void plant_vm(const struct plant *p, size_t i, struct plant_vm *ret); /* with arrivals, i is good until time goes on */
 /* Starts a live migration: takes seconds to minutes of plant time, fails sometimes (seeded). 0, -EBUSY, -ENOSPC,
  * -EINVAL. */
 int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_id);
@@ -149,8 +151,15 @@ struct plant_move_event {
         uint64_t request_id;
         size_t vm, from, to;
         bool done, failed;
+        bool gone; /* failed: the VM left the site, and vm is no longer its index */
 };
 bool plant_next_move_event(struct plant *p, struct plant_move_event *ret);
+
+/* With arrivals, since the start: those it began with have arrived; refused: no host had room. */
+struct plant_vm_counts {
+        uint64_t arrived, left, refused;
+};
+void plant_vm_counts(const struct plant *p, struct plant_vm_counts *ret);
 
 /* --- truth and accounts: for the yardstick, never for the agent ----------------------------------------------------
  */
@@ -167,7 +176,7 @@ struct plant_account {
         uint64_t chiller_starts, migrations;
         double econ_hours; /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
-        double stored_kwh; /* heat in water, air and masses, more than at the reset */
+        double stored_kwh;            /* heat in water, air and masses, more than at the reset */
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };
 void plant_account(const struct plant *p, struct plant_account *ret);

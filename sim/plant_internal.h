@@ -6,7 +6,7 @@
  *   plant_spec.c   sizes and geometry      plant_water.c  chillers, loops, tower     plant_meas.c     instruments
  *   plant.c        life and time           plant_plc.c    leases, loops, protection  plant_account.c  truth, energy
  *   plant_it.c     hosts, VMs, moves       plant_local.c  the PLC's own strategies   plant_fault.c    faults by name
- *   plant_air.c    racks, rooms, coils
+ *   plant_air.c    racks, rooms, coils       plant_vms.c    VMs that come and go     plant_memory.c   the arrays
  *
  * Thermal states are integrated from fluxes that leave one node and enter another, so energy is conserved by
  * construction and the account's residual tests the wiring, not the integrator: water by explicit Euler, air nodes,
@@ -170,6 +170,17 @@ struct host {
         double used_cores, used_mem_gib; /* reserved by VMs, arriving ones included */
         double cpu_cores, empty_s;       /* cpu_cores: no meaning outside draw() */
         unsigned nvm;
+        uint32_t fit, fit_before, fit_after; /* list of hosts with this many free cores, and its neighbours there */
+};
+#define OVERCOMMIT 1.25
+#define FIT_LISTS 81 /* of 0 to 80 free cores */
+#define NO_FIT UINT32_MAX
+#define NO_HOST UINT32_MAX
+
+struct come {        /* VMs that come and go */
+        double keep; /* VMs made of one arrival */
+        uint32_t last_id;
+        struct plant_vm_counts count;
 };
 
 /* CPU use is a straight line between the points at which traces are sampled, and what the racks draw near enough one:
@@ -245,8 +256,11 @@ struct plant {
         size_t share_stride;
         struct host *host;
         struct plant_vm *vm;
-        uint32_t *vm_trace;       /* [nvm] */
-        size_t nhost, nvm, nidle; /* nidle: hosts empty and awake */
+        uint32_t *vm_trace; /* [vm_max], as vm */
+        int64_t *vm_end_ms; /* with arrivals only */
+        uint32_t fit_first[FIT_LISTS];
+        struct come come;
+        size_t nhost, nvm, vm_max, nidle; /* nidle: hosts empty and awake */
         struct demand demand;
         double quiet_s;     /* since anything last happened that wants short steps */
         double calm_step_s; /* the longest internal step then */
@@ -281,6 +295,14 @@ int plant_build(struct plant *p);
 void plant_it_build(struct plant *p);
 void plant_it_tick(struct plant *p);
 void plant_moves_step(struct plant *p, double dt_s);
+bool plant_host_fits(const struct host *h, double cores, double mem_gib);
+void plant_vm_add(struct plant *p, const struct plant_vm *vm); /* nvm < vm_max, and the host takes it */
+void plant_vm_remove(struct plant *p, size_t k);
+/* plant_vms.c */
+void plant_vms_build(struct plant *p);
+size_t plant_vms_max(const struct plant_spec *s);
+void plant_vms_step(struct plant *p, int64_t now_ms, bool next); /* next: the bin after that of the call before */
+void plant_host_refit(struct plant *p, size_t host);
 /* plant_air.c */
 #define DUCT_S 10.0 /* the volume, as seconds of full airflow */
 void plant_duct_fill(struct duct *d, double m3, double c);

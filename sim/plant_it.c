@@ -9,20 +9,21 @@
 #define HOST_CORES 64.0
 #define HOST_MEM_GIB 512.0
 #define MEM_GIB_PER_CORE 4.0
-#define OVERCOMMIT 1.25
 #define SLEEP_W 12.0
 #define SLEEP_AFTER_S 600.0
 #define WAKE_S 90.0
 #define MIGRATION_CORES 0.5 /* burnt on both sides while memory is copied */
 #define MIGRATION_FAILS 0.03
 
-static bool fits(const struct host *h, double cores, double mem_gib)
+bool plant_host_fits(const struct host *h, double cores, double mem_gib)
 {
         return h->used_cores + cores <= h->pub.cores * OVERCOMMIT && h->used_mem_gib + mem_gib <= h->pub.mem_gib;
 }
 
-static void occupy(struct plant *p, struct host *h, const struct plant_vm *vm)
+static void occupy(struct plant *p, size_t host, const struct plant_vm *vm)
 {
+        struct host *h = &p->host[host];
+
         h->used_cores += vm->cores;
         h->used_mem_gib += vm->mem_gib;
         if (h->nvm++ == 0 && !h->pub.reserved) {
@@ -30,10 +31,14 @@ static void occupy(struct plant *p, struct host *h, const struct plant_vm *vm)
                 h->pub.asleep = false;
         }
         p->demand.stale = true;
+        if (p->spec.arrivals != NULL)
+                plant_host_refit(p, host);
 }
 
-static void vacate(struct plant *p, struct host *h, const struct plant_vm *vm)
+static void vacate(struct plant *p, size_t host, const struct plant_vm *vm)
 {
+        struct host *h = &p->host[host];
+
         h->used_cores -= vm->cores;
         h->used_mem_gib -= vm->mem_gib;
         if (--h->nvm == 0 && !h->pub.reserved) {
@@ -41,6 +46,51 @@ static void vacate(struct plant *p, struct host *h, const struct plant_vm *vm)
                 h->empty_s = 0.0;
         }
         p->demand.stale = true;
+        if (p->spec.arrivals != NULL)
+                plant_host_refit(p, host);
+}
+
+void plant_vm_add(struct plant *p, const struct plant_vm *vm)
+{
+        p->vm_trace[p->nvm] = vm->id % (uint32_t)p->demand.ntrace;
+        p->vm[p->nvm++] = *vm;
+        occupy(p, vm->host, vm);
+}
+
+static void end_move(struct plant *p, size_t i, bool gone)
+{
+        struct move *m = &p->move[i];
+
+        p->event[(p->event_head + p->event_n++) % EVENTS_MAX] = (struct plant_move_event){
+            .request_id = m->request_id,
+            .vm = m->vm,
+            .from = m->from,
+            .to = m->to,
+            .done = !m->fails && !gone,
+            .failed = m->fails || gone,
+            .gone = gone,
+        };
+        *m = p->move[--p->nmove];
+}
+
+/* The last VM takes the place of k; a move of k ends with it. */
+void plant_vm_remove(struct plant *p, size_t k)
+{
+        const size_t last = p->nvm - 1;
+
+        for (size_t i = p->nmove; i-- > 0;)
+                if (p->move[i].vm == k) {
+                        vacate(p, p->move[i].to, &p->vm[k]);
+                        end_move(p, i, true);
+                }
+        vacate(p, p->vm[k].host, &p->vm[k]);
+        for (size_t i = 0; i < p->nmove; i++)
+                if (p->move[i].vm == last)
+                        p->move[i].vm = k;
+        p->vm[k] = p->vm[last];
+        p->vm_trace[k] = p->vm_trace[last];
+        p->vm_end_ms[k] = p->vm_end_ms[last];
+        p->nvm = last;
 }
 
 static void build_hosts(struct plant *p)
@@ -70,11 +120,11 @@ static size_t choose_host(struct plant *p, const struct plant_vm *vm)
                 const double popularity = 0.45 + 0.55 * fmod((double)p->host[i].pub.rack * 0.7548776662, 1.0);
 
                 if (!p->host[i].pub.reserved && rng_uniform(&p->rng) < popularity &&
-                    fits(&p->host[i], vm->cores, vm->mem_gib))
+                    plant_host_fits(&p->host[i], vm->cores, vm->mem_gib))
                         return i;
         }
         for (size_t i = 0; i < p->nhost; i++)
-                if (!p->host[i].pub.reserved && fits(&p->host[i], vm->cores, vm->mem_gib))
+                if (!p->host[i].pub.reserved && plant_host_fits(&p->host[i], vm->cores, vm->mem_gib))
                         return i;
         return p->nhost;
 }
@@ -84,7 +134,8 @@ void plant_it_build(struct plant *p)
         size_t placed = 0;
 
         build_hosts(p);
-        for (size_t k = 0; k < p->nvm; k++) {
+        plant_vms_build(p);
+        for (size_t k = 0; k < p->spec.vms && p->spec.arrivals == NULL; k++) {
                 struct plant_vm vm = {.id = (uint32_t)(k + 1)};
                 const double size = rng_uniform(&p->rng);
 
@@ -94,7 +145,7 @@ void plant_it_build(struct plant *p)
                 vm.host = choose_host(p, &vm);
                 if (vm.host == p->nhost)
                         break; /* the site is full: fewer VMs than asked for */
-                occupy(p, &p->host[vm.host], &vm);
+                occupy(p, vm.host, &vm);
                 p->vm_trace[placed] = (uint32_t)k;
                 p->vm[placed++] = vm;
         }
@@ -135,7 +186,7 @@ static void look_at_vms(struct plant *p, int64_t t_ms)
 {
         struct demand *d = &p->demand;
         const int64_t interval_ms = (int64_t)(DEMAND_S * 1000.0);
-        const bool stale = d->stale || d->load_step != p->load_step;
+        bool stale = d->stale || d->load_step != p->load_step;
 
         d->stale = false;
         d->load_step = p->load_step;
@@ -151,6 +202,11 @@ static void look_at_vms(struct plant *p, int64_t t_ms)
 
         d->since_ms = t_ms - (t_ms % interval_ms + interval_ms) % interval_ms;
         d->until_ms = d->since_ms + interval_ms;
+        if (p->spec.arrivals != NULL) {
+                plant_vms_step(p, d->since_ms, next);
+                stale |= d->stale;
+                d->stale = false;
+        }
         d->ratio0 = d->ratio1;
         d->ratio1 = ratio;
         d->rack0_w = d->rack1_w;
@@ -234,7 +290,7 @@ int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_i
         /* every accepted move has room for its event, so that none is lost */
         if (v->moving || p->nmove == MOVES_MAX || p->event_n + p->nmove >= EVENTS_MAX)
                 return -EBUSY;
-        if (!fits(to, v->cores, v->mem_gib))
+        if (!plant_host_fits(to, v->cores, v->mem_gib))
                 return -ENOSPC;
         copy_s = 15.0 + v->mem_gib * rng_range(&p->rng, 0.9, 2.2); /* about 1 GiB/s and the pages dirtied meanwhile */
         p->move[p->nmove++] = (struct move){
@@ -246,7 +302,7 @@ int plant_move_vm(struct plant *p, size_t vm, size_t to_host, uint64_t request_i
             .fails = rng_uniform(&p->rng) < MIGRATION_FAILS,
         };
         v->moving = true;
-        occupy(p, to, v);
+        occupy(p, to_host, v);
         return 0;
 }
 
@@ -261,21 +317,13 @@ void plant_moves_step(struct plant *p, double dt_s)
                         i++;
                         continue;
                 }
-                vacate(p, &p->host[m->fails ? m->to : m->from], v);
+                vacate(p, m->fails ? m->to : m->from, v);
                 v->moving = false;
                 if (!m->fails) {
                         v->host = m->to;
                         p->meter.migrations++;
                 }
-                p->event[(p->event_head + p->event_n++) % EVENTS_MAX] = (struct plant_move_event){
-                    .request_id = m->request_id,
-                    .vm = m->vm,
-                    .from = m->from,
-                    .to = m->to,
-                    .done = !m->fails,
-                    .failed = m->fails,
-                };
-                *m = p->move[--p->nmove];
+                end_move(p, i, false);
         }
 }
 

@@ -37,8 +37,9 @@ static size_t lay_out(struct plant *p, unsigned char *block)
         p->room = take(block, &n, s->nroom, sizeof(*p->room));
         p->crah_share = take(block, &n, s->ncrah * p->share_stride, sizeof(*p->crah_share));
         p->host = take(block, &n, p->nhost, sizeof(*p->host));
-        p->vm = take(block, &n, p->nvm, sizeof(*p->vm));
-        p->vm_trace = take(block, &n, p->nvm, sizeof(*p->vm_trace));
+        p->vm = take(block, &n, p->vm_max, sizeof(*p->vm));
+        p->vm_trace = take(block, &n, p->vm_max, sizeof(*p->vm_trace));
+        p->vm_end_ms = take(block, &n, s->arrivals != NULL ? p->vm_max : 0, sizeof(*p->vm_end_ms));
         p->demand.ratio0 = take(block, &n, p->demand.ntrace, sizeof(double));
         p->demand.ratio1 = take(block, &n, p->demand.ntrace, sizeof(double));
         return n;
@@ -49,8 +50,8 @@ int plant_allocate(struct plant *p)
         const struct plant_spec *s = &p->spec;
 
         p->nhost = s->nrack * s->hosts_per_rack;
-        p->nvm = s->vms;
-        p->demand.ntrace = p->nvm;
+        p->vm_max = plant_vms_max(s);
+        p->demand.ntrace = s->vms > 0 ? s->vms : 1;
         p->share_stride = s->nrack / s->nroom + 1;
         p->block = calloc(1, lay_out(p, NULL));
         if (p->block == NULL)

@@ -79,6 +79,7 @@ static const char help_text[] =
     "  --seed S               of plant, weather and load\n"
     "  --weather FILE         .epw or open-meteo .json (default: a synthetic year)\n"
     "  --workload FILE        CPU use of VMs, CSV (default: synthetic)\n"
+    "  --arrivals DIR         VMs come and go as in the Azure V1 traces of DIR; \"synthetic\": as a generator says\n"
     "  --local fixed|trim     what the PLCs do on their own (default fixed)\n"
     "  --economiser           a waterside economiser: tower water precools the return water\n"
     "  --fault NAME@TIME      repeatable; TIME in plant seconds since the start, or RFC 3339. Names, by row of the\n"
@@ -133,6 +134,7 @@ enum {
         OPT_SEED,
         OPT_WEATHER,
         OPT_WORKLOAD,
+        OPT_ARRIVALS,
         OPT_LOCAL,
         OPT_ECONOMISER,
         OPT_FAULT,
@@ -174,6 +176,9 @@ static bool set_option(struct options *o, int which, char *v)
         case OPT_WEATHER:
                 o->world.weather = v;
                 return true;
+        case OPT_ARRIVALS:
+                o->world.arrivals = v;
+                return true;
         case OPT_WORKLOAD:
                 o->world.workload = v;
                 return true;
@@ -212,6 +217,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                                                  {"seed", required_argument, NULL, OPT_SEED},
                                                  {"weather", required_argument, NULL, OPT_WEATHER},
                                                  {"workload", required_argument, NULL, OPT_WORKLOAD},
+                                                 {"arrivals", required_argument, NULL, OPT_ARRIVALS},
                                                  {"local", required_argument, NULL, OPT_LOCAL},
                                                  {"economiser", no_argument, NULL, OPT_ECONOMISER},
                                                  {"fault", required_argument, NULL, OPT_FAULT},

@@ -61,6 +61,15 @@ int world_create(const struct world_args *a, int64_t start_ms, struct world *ret
                 code = load_failed("workload", a->workload ? a->workload : "(synthetic)", err, why);
                 goto fail;
         }
+        if (a->arrivals) {
+                err = strcmp(a->arrivals, "synthetic") == 0 ? arrivals_synthetic(w.spec.seed, &w.arrivals)
+                                                            : arrivals_load(a->arrivals, &w.arrivals, why);
+                if (err < 0) {
+                        code = load_failed("arrivals", a->arrivals, err, why);
+                        goto fail;
+                }
+                w.spec.arrivals = w.arrivals;
+        }
         err = plant_create(&w.spec, w.weather, w.workload, start_ms, &w.plant);
         if (err < 0) {
                 fprintf(stderr, "coolplane-sim: cannot build site %s: %s\n", w.spec.name, strerror(-err));
@@ -79,6 +88,7 @@ void world_free(struct world *w)
         plant_free(w->plant);
         workload_free(w->workload);
         weather_free(w->weather);
+        arrivals_free(w->arrivals);
         free(w->curves);
         *w = (struct world){0};
 }

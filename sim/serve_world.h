@@ -12,13 +12,15 @@ struct world_args {
         uint64_t seed;                  /* 0: the site's own */
         const char *weather, *workload; /* files; NULL: synthetic */
         enum plant_local local;
-        bool economiser; /* the site gets one if it has none */
+        const char *arrivals; /* folder of VMs that come and go, or "synthetic"; NULL: those of the site stay */
+        bool economiser;      /* the site gets one if it has none */
 };
 struct world {
         struct plant_spec spec;
         struct chiller_curves *curves; /* of a site file */
         struct weather *weather;
         struct workload *workload;
+        struct arrivals *arrivals;
         struct plant *plant;
 };
 

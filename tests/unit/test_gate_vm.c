@@ -13,7 +13,8 @@
         "{\"name\":\"" name "\",\"host\":\"" host "\",\"cores\":12,\"mem_gib\":8,\"cpu_cores\":1.6,\"movable\":true,"  \
         "\"group\":" group "}"
 
-/* h2 in row2 runs v3; h3 in row3 sleeps; h4 in row4 is reserved; h5 in row5 is empty, h6 there a giant. */
+/* h2 in row2 runs v3; h3 in row3 sleeps; h4 in row4 is reserved; h5 in row5 is empty, h6 there a giant. v1_host NULL:
+ * v1 has left, and another came to h1. */
 static void inventory(struct rig *r, const char *v1_host, int64_t age_ms)
 {
         char json[2048];
@@ -24,9 +25,9 @@ static void inventory(struct rig *r, const char *v1_host, int64_t age_ms)
                      ",\"asleep\":true},{\"name\":\"h4\",\"rack\":\"row4\"," RACK
                      ",\"reserved\":true},{\"name\":\"h5\",\"rack\":\"row5\"," RACK
                      "},{\"name\":\"h6\",\"rack\":\"row5\",\"cores\":32,\"mem_gib\":256,\"idle_w\":90000,"
-                     "\"max_w\":90000,\"asleep\":true}],\"vms\":[" VM("v1", "%s", "7") "," VM("v2", "h1", "0") "," VM(
+                     "\"max_w\":90000,\"asleep\":true}],\"vms\":[" VM("%s", "%s", "7") "," VM("v2", "h1", "0") "," VM(
                          "v3", "h2", "0") "," VM("v4", "h1", "7") "," VM("v5", "h1", "0") "]}",
-                     (long long)(clk_t_ms(&r->clk) - age_ms), v1_host);
+                     (long long)(clk_t_ms(&r->clk) - age_ms), v1_host ? "v1" : "v9", v1_host ? v1_host : "h1");
 
         assert_true(n > 0 && (size_t)n < sizeof json);
         gate_vm_message(r->gate, "inventory", json, (size_t)n);
@@ -132,6 +133,29 @@ static void test_failed_and_forgotten_moves_stop_counting(void **state)
         for (int i = 0; i < 91; i++)
                 one_step(r, NULL, NULL, NULL);
         assert_true(near(added_w(r, D_RACK_POWER, "row2"), 0));
+        rig_free(r);
+}
+
+/* A VM that leaves while it is moved, and one that is gone before. */
+static void test_a_vm_that_left_counts_until_its_move_failed_and_is_not_asked_for(void **state)
+{
+        struct rig *r = settled();
+
+        (void)state;
+        inventory(r, "h1", 0);
+        one_step(r, "v1", "h1", "h2");
+        assert_int_equal(r->nmove, 1);
+        inventory(r, NULL, 0);
+        one_step(r, "v1", "h1", "h2");
+        assert_int_equal(r->nmove, 1);
+        assert_true(near(added_w(r, D_RACK_POWER, "row2"), 20)); /* nobody has said that it will not arrive */
+        result(r, 0, "failed");
+        one_step(r, "v1", "h1", "h2");
+        assert_int_equal(r->nmove, 1);
+        assert_true(near(added_w(r, D_RACK_POWER, "row2"), 0));
+        one_step(r, "v9", "h1", "h2");
+        assert_int_equal(r->nmove, 2);
+        assert_true(near(added_w(r, D_RACK_POWER, "row2"), 20));
         rig_free(r);
 }
 
@@ -259,6 +283,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_load_counts_until_done_and_seen),
             cmocka_unit_test(test_failed_and_forgotten_moves_stop_counting),
+            cmocka_unit_test(test_a_vm_that_left_counts_until_its_move_failed_and_is_not_asked_for),
             cmocka_unit_test(test_waking_or_empty_host_brings_its_idle_power),
             cmocka_unit_test(test_room_and_affinity_see_what_is_on_its_way),
             cmocka_unit_test(test_stale_inventory_moves_nothing),

@@ -74,12 +74,12 @@ static size_t count(const struct rig *g, const char *topic)
         return n;
 }
 
-static int setup(void **state)
+static int setup_with(void **state, const char *arrivals)
 {
         struct rig *g = calloc(1, sizeof(*g));
         const char *env = getenv("COOLPLANE_SEED");
         uint64_t seed = env ? strtoull(env, NULL, 0) : 11;
-        struct world_args wa = {.site = "tiny", .seed = seed};
+        struct world_args wa = {.site = "tiny", .seed = seed, .arrivals = arrivals};
 
         print_message("seed %" PRIu64 "\n", seed);
         assert_int_equal(world_create(&wa, 1768435200000, &g->world), 0);
@@ -88,6 +88,16 @@ static int setup(void **state)
         assert_int_equal(orchestrator_create(&oa, &g->orch), 0);
         *state = g;
         return 0;
+}
+
+static int setup(void **state)
+{
+        return setup_with(state, NULL);
+}
+
+static int setup_arrivals(void **state)
+{
+        return setup_with(state, "synthetic");
 }
 
 static int teardown(void **state)
@@ -241,6 +251,77 @@ static void test_move(void **state)
         inventory_free(inv);
 }
 
+static bool here(const struct plant *p, uint32_t id)
+{
+        struct plant_vm v;
+
+        for (size_t k = 0; k < plant_nvm(p); k++) {
+                plant_vm(p, k, &v);
+                if (v.id == id)
+                        return true;
+        }
+        return false;
+}
+
+/* Inventories follow the VMs that come and go; a VM that left since the inventory cannot be moved, and one that leaves
+ * while it is moved makes the move fail. */
+static void test_vms_come_and_go(void **state)
+{
+        struct rig *g = *state;
+        struct plant *p = g->world.plant;
+        unsigned unknown = 0, left = 0, shown = 0;
+        char json[160];
+
+        for (int i = 0; i < 400 && (unknown == 0 || left == 0); i++) {
+                struct plant_vm_counts n;
+                struct inventory *inv;
+
+                forget(g);
+                orchestrator_connected(g->orch);
+                orchestrator_tick(g->orch, 1000000 + i * 100000);
+                inv = parse_inventory(g);
+                plant_vm_counts(p, &n);
+                assert_int_equal(inv->nvm, n.arrived - n.left);
+                shown += inv->nvm > 0;
+                /* 20 s before the next VMs leave: moves that straddle it */
+                plant_advance(p, 280.0);
+                for (size_t k = 0; k < 40 && k < inv->nvm; k++) {
+                        forget(g);
+                        snprintf(json, sizeof(json), "{\"id\":\"a%d-%zu\",\"vm\":\"%s\",\"to\":\"h%zu\"}", i, k,
+                                 inv->vm[k].name, 1 + (k * 7 + (size_t)i) % plant_nhost(p));
+                        ask(g, json);
+                }
+                forget(g);
+                plant_advance(p, 20.0);
+                orchestrator_tick(g->orch, 1000000 + i * 100000 + 50000);
+                for (size_t k = 0; k < g->n; k++) {
+                        struct inventory_result r;
+
+                        if (strcmp(g->msg[k].topic, "tiny/vm/move/result") != 0 ||
+                            !strstr(g->msg[k].payload, "vm left"))
+                                continue;
+                        assert_int_equal(inventory_parse_result(g->msg[k].payload, strlen(g->msg[k].payload), &r), 0);
+                        assert_string_equal(r.state, "failed");
+                        assert_false(here(p, (uint32_t)strtoul(r.vm + 1, NULL, 10)));
+                        left++;
+                }
+                for (size_t k = 0; k < inv->nvm; k++) {
+                        if (here(p, (uint32_t)strtoul(inv->vm[k].name + 1, NULL, 10)))
+                                continue;
+                        forget(g);
+                        snprintf(json, sizeof(json), "{\"id\":\"b%d-%zu\",\"vm\":\"%s\",\"to\":\"h1\"}", i, k,
+                                 inv->vm[k].name);
+                        ask(g, json);
+                        assert_string_equal(result(g).state, "failed");
+                        assert_string_equal(result(g).error, "unknown vm");
+                        unknown++;
+                        break;
+                }
+                inventory_free(inv);
+        }
+        assert_true(shown > 0 && unknown > 0 && left > 0);
+}
+
 static void test_bad_requests(void **state)
 {
         struct rig *g = *state;
@@ -276,6 +357,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
             cmocka_unit_test_setup_teardown(test_move, setup, teardown),
             cmocka_unit_test_setup_teardown(test_bad_requests, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_vms_come_and_go, setup_arrivals, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
