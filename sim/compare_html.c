@@ -11,7 +11,7 @@
 
 #define WIDTH 860.0
 #define LEFT 52.0
-#define RIGHT 12.0
+#define RIGHT 20.0
 #define TOP 18.0
 #define BOTTOM 18.0
 #define BLUE "#0072b2"
@@ -101,8 +101,13 @@ static double nice_step(double span)
         return ten * (m <= 1.0 ? 1.0 : m <= 2.0 ? 2.0 : m <= 5.0 ? 5.0 : 10.0);
 }
 
+struct frame {
+        const struct plot *p;
+        double lo, hi, step, hours;
+};
+
 /* One scale for all controllers of the cell. */
-static void scale(const struct compare_cell *c, const struct plot *p, double *ret_lo, double *ret_hi)
+static void scale(const struct compare_cell *c, const struct plot *p, struct frame *ret)
 {
         double lo = isfinite(p->lo) ? p->lo : (double)INFINITY, hi = isfinite(p->hi) ? p->hi : -(double)INFINITY, step;
 
@@ -121,14 +126,10 @@ static void scale(const struct compare_cell *c, const struct plot *p, double *re
         if (!(hi > lo))
                 hi = lo + 1.0;
         step = nice_step(hi - lo);
-        *ret_lo = floor(lo / step + 1e-9) * step;
-        *ret_hi = ceil(hi / step - 1e-9) * step;
+        ret->step = step;
+        ret->lo = floor(lo / step + 1e-9) * step;
+        ret->hi = ceil(hi / step - 1e-9) * step;
 }
-
-struct frame {
-        const struct plot *p;
-        double lo, hi, hours;
-};
 
 static double px(const struct frame *f, double t_h)
 {
@@ -142,7 +143,7 @@ static double py(const struct frame *f, double v)
 
 static void axes(const struct frame *f, int64_t start_ms, struct text *t)
 {
-        const double step = nice_step(f->hi - f->lo), bottom = py(f, f->lo);
+        const double step = f->step, bottom = py(f, f->lo);
         const double every_h = f->hours <= 6    ? 1
                                : f->hours <= 12 ? 2
                                : f->hours <= 48 ? 4
@@ -217,7 +218,7 @@ static void draw(const struct compare_report *r, const struct compare_cell *c, c
 {
         struct frame f = {.p = p, .hours = r->hours};
 
-        scale(c, p, &f.lo, &f.hi);
+        scale(c, p, &f);
         text_printf(t,
                     "<svg viewBox='0 0 %g %g' role='img' font-family='sans-serif' "
                     "font-size='10.5' fill='#222'><title>%s</title>",
