@@ -152,6 +152,12 @@ void compare_judge(struct compare_row *row, size_t nrow, const struct yard_resul
         free(base);
 }
 
+/* What the chillers will take for the heat that one left in the plant and the other did not. */
+static double borrowed_kwh(const struct compare_row *r, const struct compare_row *b2)
+{
+        return (r->stored_kwh - b2->stored_kwh) * r->chiller_kwh / (r->it_kwh + r->it_fan_kwh);
+}
+
 /* plant.md: exposure and wear no worse than trim-and-respond's, bounds that bind, nothing too good to be true. */
 void compare_notes(const struct compare_cell *cell, struct text *t)
 {
@@ -167,6 +173,9 @@ void compare_notes(const struct compare_cell *cell, struct text *t)
                             t, "%s: more degree-minutes over 27 °C than b2: its saving does not count in full\n", name);
                 if (row[i].chiller_starts > b2->chiller_starts)
                         text_printf(t, "%s: more chiller starts than b2\n", name);
+                if (borrowed_kwh(&row[i], b2) > 0.1 * (b2->total_kwh - row[i].total_kwh) && row[i].rank < b2->rank)
+                        text_printf(t, "%s: %.1f of the %.1f kWh saved against b2 are heat left in the plant\n", name,
+                                    borrowed_kwh(&row[i], b2), b2->total_kwh - row[i].total_kwh);
                 if (row[i].saving_cooling > DISTRUST_PCT)
                         text_printf(t, "%s: over %g %% cooling energy under b2: look for the weak baseline first\n",
                                     name, DISTRUST_PCT);

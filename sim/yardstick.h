@@ -33,9 +33,9 @@ struct yard_controller {
 extern const struct yard_controller yard_controllers[];
 extern const size_t yard_ncontroller;
 
-/* What a supervisor may set, per room; chillers: bit i = machine i may run. */
+/* What a supervisor may set; chillers: bit i = machine i may run. */
 struct yard_command {
-        double sat_c[PLANT_ROOM_MAX], fan_ratio[PLANT_ROOM_MAX];
+        double sat_c[PLANT_CRAH_MAX], fan_ratio[PLANT_CRAH_MAX];
         double chwst_c, cwst_c;
         uint32_t chillers;
 };
@@ -81,7 +81,7 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
 /* ---- the parts, for the tuning and the tests ---- */
 
 void yard_advance(struct plant *p, double hours);
-/* The same constants in every room. */
+/* The same constants for every CRAH. */
 void yard_command_uniform(const struct plant_spec *spec, double sat_c, double fan_ratio, double chwst_c, double cwst_c,
                           uint32_t chillers, struct yard_command *ret);
 /* Takes every device over, if it is not ours yet, and holds the command. */

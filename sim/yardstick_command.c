@@ -22,7 +22,7 @@ void yard_command_uniform(const struct plant_spec *spec, double sat_c, double fa
                           uint32_t chillers, struct yard_command *ret)
 {
         *ret = (struct yard_command){.chwst_c = chwst_c, .cwst_c = cwst_c, .chillers = chillers};
-        for (size_t i = 0; i < spec->nroom; i++) {
+        for (size_t i = 0; i < spec->ncrah; i++) {
                 ret->sat_c[i] = sat_c;
                 ret->fan_ratio[i] = fan_ratio;
         }
@@ -47,12 +47,9 @@ void yard_hold(struct plant *p, const struct yard_command *cmd, double hours)
                 beat(p, PLANT_DEV_CRAH, s->ncrah);
                 beat(p, PLANT_DEV_CHILLER, s->nchiller);
                 beat(p, PLANT_DEV_PLANT, 1);
-                for (size_t i = 0; i < s->ncrah; i++) {
-                        const size_t room = i * s->nroom / s->ncrah;
-
+                for (size_t i = 0; i < s->ncrah; i++)
                         *plant_crah_cmd(p, i) =
-                            (struct plant_crah_cmd){.sat_sp_c = cmd->sat_c[room], .fan_ratio = cmd->fan_ratio[room]};
-                }
+                            (struct plant_crah_cmd){.sat_sp_c = cmd->sat_c[i], .fan_ratio = cmd->fan_ratio[i]};
                 for (size_t i = 0; i < s->nchiller; i++)
                         plant_chiller_cmd(p, i)->enable = (cmd->chillers >> i & 1u) != 0;
                 *plant_water_cmd(p) = (struct plant_water_cmd){.chwst_sp_c = cmd->chwst_c, .cwst_sp_c = cmd->cwst_c};

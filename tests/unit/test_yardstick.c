@@ -64,7 +64,8 @@ static void a_held_command_is_in_force(void **state)
 
         (void)state;
         yard_command_uniform(plant_spec(r.plant), 19.0, 0.7, 9.0, 22.0, 0x5, &cmd);
-        cmd.sat_c[1] = 20.0;
+        for (size_t i = 4; i < 8; i++)
+                cmd.sat_c[i] = 20.0;
         yard_hold(r.plant, &cmd, 1.0);
         for (size_t i = 0; i < plant_spec(r.plant)->ncrah; i++) {
                 assert_true(plant_is_remote(r.plant, PLANT_DEV_CRAH, i));
@@ -116,29 +117,29 @@ static void no_other_constants_are_better(void **state)
         double least;
 
         (void)state;
-        assert_int_equal(yard_constant_search(r.plant, 1.0, 3.0, 4, &best, &evaluations), 0);
+        assert_int_equal(yard_constant_search(r.plant, 1.0, 1.5, 4, &best, &evaluations), 0);
         assert_int_equal(plant_clone(r.plant, &p), 0);
         yard_hold(p, &best, 1.0);
         plant_account_reset(p);
-        yard_hold(p, &best, 3.0);
+        yard_hold(p, &best, 1.5);
         least = account(p).total_kwh;
         print_message("%u evaluations: %.2f kWh at %.2f °C, fans %.3f, water %.2f and %.2f °C\n", evaluations, least,
                       best.sat_c[0], best.fan_ratio[0], best.chwst_c, best.cwst_c);
         assert_true(account(p).max_inlet_c <= 27.0);
         rng_seed(&rng, seed, 5);
-        for (unsigned k = 0; k < 60; k++) {
+        for (unsigned k = 0; k < 40; k++) {
                 yard_command_uniform(plant_spec(r.plant), rng_range(&rng, 14, 24), rng_range(&rng, 0.3, 0.9),
                                      rng_range(&rng, 6, 14), rng_range(&rng, 16, 28), 1, &cmd);
                 plant_copy(p, r.plant);
                 yard_hold(p, &cmd, 1.0);
                 plant_account_reset(p);
-                yard_hold(p, &cmd, 3.0);
+                yard_hold(p, &cmd, 1.5);
                 if (!(account(p).max_inlet_c <= 27.0))
                         continue;
                 fair++;
                 assert_true(account(p).total_kwh > least - 0.001 * least);
         }
-        assert_true(fair >= 10);
+        assert_true(fair >= 7);
         plant_free(p);
         rig_free(&r);
 }
