@@ -12,6 +12,8 @@
 #include "agent/points/site_internal.h"
 #include "agent/points/units.h"
 
+#define VALID_SPANS 10 /* widths of min..max that a setpoint may read beyond it */
+
 enum column {
         C_NAME,
         C_DEVICE,
@@ -76,8 +78,8 @@ static const char *const column_help[C_COUNT_] = {
     [C_UNIT] = "degC degF kelvin deltaK W kW ton Pa psi m3/s gpm cfm % ratio ...; a difference is not a temperature",
     [C_ACCESS] = "R (default), W or RW; only holding registers are written",
     [C_INVALID] = "values that mean no reading: 0x8000 (raw), -999 or nan, separated by ; or blanks",
-    [C_VALID_MIN] = "readings below are bad",
-    [C_VALID_MAX] = "readings above are bad",
+    [C_VALID_MIN] = "readings below are bad; default when access has W and neither is given: min - 10 (max - min)",
+    [C_VALID_MAX] = "readings above are bad; default when access has W and neither is given: max + 10 (max - min)",
     [C_MAX_RATE] = "per second; readings that change faster are bad",
     [C_FROZEN_AFTER] = "duration; a reading unchanged this long is bad",
     [C_STALE_AFTER] = "duration; default 5 scans, at least 30s (1m over MQTT, 10m in a log)",
@@ -386,6 +388,12 @@ static void write_cells(struct reading *r, struct map_row *row)
                 bad(r->b, r->at, "default %s is outside min..max", get(r, C_DEFAULT));
         if (!p->writable)
                 return;
+        double slack = VALID_SPANS * (p->max - p->min);
+        if (isnan(p->valid_min) && isnan(p->valid_max) && isfinite(p->min - slack) && isfinite(p->max + slack)) {
+                /* the device's own setpoint may lie outside min..max, but not anywhere: a wrong word order does */
+                p->valid_min = fmin(p->min - slack, p->max + slack);
+                p->valid_max = fmax(p->min - slack, p->max + slack);
+        }
         if (p->table == POINT_TABLE_COIL || p->type == POINT_BIT || p->type == POINT_STRING)
                 bad(r->b, r->at, "access: a coil, a bit or a string cannot be written (function code 16 only)");
         else if (p->table != POINT_TABLE_HOLDING && p->table != POINT_TABLE_LOG) /* a log: what replay would command */
