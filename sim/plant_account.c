@@ -42,7 +42,7 @@ void plant_account_step(struct plant *p, double dt_s)
                 it += p->air.it_w[i];
                 fan += p->air.fan_w[i];
                 hottest = inlet_c > hottest ? inlet_c : hottest;
-                over += !(inlet_c <= HARD_INLET_C);
+                over += inlet_c <= HARD_INLET_C ? 0 : 1;
                 if (inlet_c > WARM_INLET_C) {
                         m->degmin27 += (inlet_c - WARM_INLET_C) * dt_s / 60.0;
                         m->degmin32 += fmax(inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;

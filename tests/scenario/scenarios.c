@@ -106,11 +106,44 @@ static void s003_repeatable(void **state)
         assert_string_equal(sha[0], sha[1]);
 }
 
+/* 004: VMs come and go under live, so that inventories are out of date when moves are asked for. */
+static void s004_vms_come_and_go(void **state)
+{
+        struct run r;
+        struct plant_vm_counts n;
+        struct plant_account a;
+
+        (void)state;
+        assert_int_equal(world_create(&(struct world_args){.site = "tiny", .seed = seed, .arrivals = "synthetic"},
+                                      START_MS, &r.world),
+                         EXIT_OK);
+        plant_advance(r.world.plant, 2 * 3600);
+        assert_int_equal(closed_loop_create(&(struct closed_loop_args){.plant = r.world.plant,
+                                                                       .acting = true,
+                                                                       .explore_ms = (int64_t)(EXPLORE_H * 3600e3),
+                                                                       .seed = seed,
+                                                                       .planner = true},
+                                            &r.loop),
+                         0);
+        closed_loop_run(r.loop, EXPLORE_H + 4);
+        a = account(&r);
+        plant_vm_counts(r.world.plant, &n);
+        print_message("%llu VMs came, %llu left; %llu moves; hottest inlet %.2f C, %llu hard violations\n",
+                      (unsigned long long)n.arrived, (unsigned long long)n.left, (unsigned long long)a.migrations,
+                      a.max_inlet_c, (unsigned long long)a.hard_violations_since_takeover);
+        assert_true(n.left > 200 && n.arrived - n.left == plant_nvm(r.world.plant));
+        assert_int_equal(status(&r).mode, GATE_ACTIVE);
+        assert_true(a.migrations > 0);
+        assert_true(a.hard_violations_since_takeover == 0);
+        run_close(&r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(s002_shadow_leaves_the_plant_alone),
             cmocka_unit_test(s003_repeatable),
+            cmocka_unit_test(s004_vms_come_and_go),
         };
         const char *s = getenv("COOLPLANE_SEED");
 
