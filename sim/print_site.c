@@ -34,12 +34,12 @@ static bool plausible(enum quantity q, const struct plant_spec *spec, double *re
         case Q_RACK_INLET:
         case Q_RACK_INLET_LOW:
         case Q_CRAH_SAT:
-                *ret_min = 0;
+                *ret_min = 1; /* not 0, which two halves of other numbers often make */
                 *ret_max = 60;
                 return true;
         case Q_CRAH_RAT:
         case Q_RACK_OUTLET:
-                *ret_min = 0;
+                *ret_min = 1;
                 *ret_max = 90;
                 return true;
         case Q_CRAH_CHW_IN:
@@ -52,7 +52,7 @@ static bool plausible(enum quantity q, const struct plant_spec *spec, double *re
         case Q_W_CHWRT:
         case Q_W_CWST:
         case Q_W_CWRT:
-                *ret_min = -5;
+                *ret_min = 1;
                 *ret_max = 70;
                 return true;
         case Q_CRAH_FAN:

@@ -29,7 +29,7 @@
 
 #define BASE 20000
 #define SCALE 100.0    /* a scan each 0.1 s */
-#define TIMEOUT_MS 150 /* a busy machine must not cause one */
+#define TIMEOUT_MS 300 /* a busy machine must not cause one */
 #define OUTCOMES 32
 
 struct rig {
@@ -51,6 +51,7 @@ struct rig {
         bool (*until)(struct rig *g);
         bool reached;
         int64_t deadline_ms;
+        uint64_t mark[2]; /* what a condition counts from */
 };
 
 /* ---- what comes out of the driver ---- */
@@ -302,6 +303,19 @@ static bool every_fault_seen(struct rig *g)
         return true;
 }
 
+/* Each a block or more a scan; the refused device has been looked at again. */
+static bool others_read_on(struct rig *g)
+{
+        return stats(g, "crah-36").reads >= g->mark[0] + 12 && stats(g, "crah-1").reads >= g->mark[1] + 6 &&
+               stats(g, "crah-21").state == DEVICE_DOWN;
+}
+
+/* Asked a second time, the device that is late answers the first request. */
+static bool late_twice(struct rig *g)
+{
+        return stats(g, "crah-31").timeouts >= 2;
+}
+
 static void hostile_answers_all_at_once(void **state)
 {
         struct rig *g = *state;
@@ -312,9 +326,14 @@ static void hostile_answers_all_at_once(void **state)
         for (size_t k = 0; k < NWIRE; k++)
                 fault(g, wire[k].fault);
         /* a listener closed does not end the connection that is open */
-        uint64_t scans = stats(g, "crah-36").reads, gateway = stats(g, "crah-1").reads;
+        g->mark[0] = stats(g, "crah-36").reads;
+        g->mark[1] = stats(g, "crah-1").reads;
         run(g, every_fault_seen, 5000);
-        run(g, NULL, 300);
+        uint64_t good[NWIRE];
+        for (size_t k = 0; k < NWIRE; k++)
+                good[k] = g->good[device_index(g, device_in(wire[k].fault, name, sizeof(name)))];
+        run(g, late_twice, 5000);
+        run(g, others_read_on, 3000);
         for (size_t k = 0; k < NWIRE; k++) {
                 st = stats(g, device_in(wire[k].fault, name, sizeof(name)));
                 if (strstr(st.last_error, wire[k].cause) == NULL)
@@ -337,15 +356,18 @@ static void hostile_answers_all_at_once(void **state)
                         assert_int_equal(st.state, DEVICE_UP);
                         break;
                 }
-                if (wire[k].how != NONE)
-                        assert_true(st.state != DEVICE_UP);
+                if (wire[k].how == NONE || strncmp(wire[k].fault, "half-open", 9) == 0 ||
+                    strncmp(wire[k].fault, "flood", 5) == 0)
+                        continue; /* nothing wrong; gone with the connection; may get a true word in between */
+                assert_true(st.state != DEVICE_UP);
+                /* nothing they say is believed */
+                assert_int_equal(g->good[device_index(g, name)], good[k]);
         }
         /* a device beside them, and one of a gateway, were read all the time */
         st = stats(g, "crah-36");
         assert_int_equal(st.read_errors, 0);
-        assert_true(st.reads >= scans + 3);
-        assert_true(stats(g, "crah-1").reads >= gateway + 3);
-        assert_true(st.scan_jitter_s < 5); /* of a period of 10 s */
+        assert_true(st.scan_jitter_s <
+                    100); /* 1 s of the wall's: less than the time-outs beside it, one after the other */
 
         for (size_t k = 0; k < NWIRE; k++) {
                 (void)snprintf(heal, sizeof(heal), "heal:%s", device_in(wire[k].fault, name, sizeof(name)));
@@ -471,13 +493,32 @@ static void m5_m6_m7_a_write_is_what_is_read_back(void **state)
         /* the second master: what we wrote does not stay */
         fault(g, "master:crah-26:200:24.5");
         registers_step(g->regs);
-        run(g, NULL, 150);
         int sp = point_index(g, "crah-26", "supply_air_temp_sp");
         assert_true(fabs(reg_value(g->regs, g->device_of[sp], g->reg_of[sp]) - 24.5) < 1e-6);
         assert_int_equal(g->wrong, 0);
 }
 
 /* ---- registers that tell something else ---- */
+
+static bool read_out_of_range(struct rig *g)
+{
+        return g->out_of_range > 3;
+}
+
+static bool bad_samples(struct rig *g)
+{
+        return g->bad[g->mark[0]] > g->mark[1] + 3;
+}
+
+static bool outcomes(struct rig *g)
+{
+        return g->noutcome == g->mark[0];
+}
+
+static bool scanned_again(struct rig *g)
+{
+        return stats(g, "crah-24").reads >= g->mark[0] + 8 && stats(g, "crah-24").state == DEVICE_UP;
+}
 
 static void s7_s8_s9_registers_that_lie(void **state)
 {
@@ -488,34 +529,32 @@ static void s7_s8_s9_registers_that_lie(void **state)
         /* S7: words exchanged. What has a believable range is refused by it; nothing else can be told by one reading.
          */
         fault(g, "order:crah-21:ABCD");
-        g->out_of_range = 0;
-        run(g, NULL, 250);
-        assert_true(g->out_of_range > 0);
+        run(g, read_out_of_range, 3000);
         fault(g, "heal:crah-21");
-        /* S8: a map shifted by one reads a register nobody promised: refused, or floats of two halves */
-        uint64_t bad = g->bad[device_index(g, "crah-22")];
+        /* S8: a map shifted by one shows registers nobody promised: refused, or floats of two halves */
+        g->mark[0] = (uint64_t)device_index(g, "crah-22");
+        g->mark[1] = g->bad[g->mark[0]];
         fault(g, "shift:crah-22:1");
-        run(g, NULL, 400);
-        assert_true(g->bad[device_index(g, "crah-22")] > bad);
+        run(g, bad_samples, 3000);
         /* S9: the cache answers and the write goes through; the read-back does not confirm it */
         fault(g, "frozen:crah-23");
         write_to(g, "crah-23", "heartbeat", 17, 1);
-        run(g, NULL, 600);
+        g->mark[0] = 1;
+        run(g, outcomes, 3000);
         assert_int_equal(outcome(g, 1)->result, WRITE_MISMATCH);
         assert_int_equal(g->regs->device[registers_find(g->regs, "crah-23")].heartbeat, 17);
         /* M8: a reboot forgets the heartbeat and resets its connections; the next scan connects again */
         write_to(g, "crah-24", "heartbeat", 18, 2);
         write_to(g, "crah-24", "remote_enable", 1, 3);
-        run(g, NULL, 300);
+        g->mark[0] = 3;
+        run(g, outcomes, 3000);
         assert_int_equal(outcome(g, 2)->result, WRITE_ACCEPTED);
         assert_true(plant_is_remote(g->world.plant, PLANT_DEV_CRAH, 23));
         fault(g, "reboot:crah-24");
         assert_false(plant_is_remote(g->world.plant, PLANT_DEV_CRAH, 23));
         assert_int_equal(g->regs->device[registers_find(g->regs, "crah-24")].heartbeat, 0);
-        uint64_t reads = stats(g, "crah-24").reads;
-        run(g, NULL, 300);
-        assert_true(stats(g, "crah-24").reads > reads);
-        assert_int_equal(stats(g, "crah-24").state, DEVICE_UP);
+        g->mark[0] = stats(g, "crah-24").reads;
+        run(g, scanned_again, 5000);
 }
 
 int main(void)
