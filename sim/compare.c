@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* coolplane-sim compare: controllers over the same weather and load, in process and in virtual time. */
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -120,13 +121,13 @@ static int parse_controllers(struct options *o, const char *list)
 
 static bool parse_season(struct options *o, const char *v)
 {
+        const bool all = strcmp(v, "all") == 0;
+        bool known = all;
+
         for (size_t k = 0; k < SEASONS; k++)
-                if (strcmp(v, season_name[k]) == 0 || strcmp(v, "all") == 0) {
-                        o->season[k] = true;
-                        if (v[0] != 'a' || v[1] != 'l')
-                                return true;
-                }
-        return strcmp(v, "all") == 0;
+                if (all || strcmp(v, season_name[k]) == 0)
+                        o->season[k] = known = true;
+        return known;
 }
 
 static bool parse_positive(const char *v, double factor, double *ret)
@@ -404,6 +405,7 @@ int verb_compare(int argc, char **argv)
         code = parse_options(argc, argv, &o);
         if (code >= 0)
                 return code;
+        assert(o.ncontroller > 0 && o.nweather > 0 && o.nseed > 0);
         if (!o.seed)
                 o.seed = plant_spec_named(o.world.site, &spec) == 0 ? spec.seed : 1;
         c.report = (struct compare_report){

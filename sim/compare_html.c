@@ -151,13 +151,17 @@ static void axes(const struct frame *f, int64_t start_ms, struct text *t)
                                                 : 24.0 * ceil(f->hours / 24.0 / 14.0);
         double x = LEFT;
 
-        for (double v = f->lo; v <= f->hi + 1e-9; v += step)
+        for (long k = 0; k <= lround((f->hi - f->lo) / step); k++) {
+                const double v = f->lo + (double)k * step;
+
                 text_printf(t,
                             "<line x1='%g' x2='%g' y1='%.1f' y2='%.1f' stroke='#ddd'/><text x='%g' y='%.1f' "
                             "text-anchor='end'>%g</text>",
                             LEFT, WIDTH - RIGHT, py(f, v), py(f, v), LEFT - 4, py(f, v) + 3.5,
                             fabs(v) < 1e-9 ? 0.0 : v);
-        for (double h = 0.0; h <= f->hours + 1e-9; h += every_h) {
+        }
+        for (long k = 0; (double)k * every_h <= f->hours + 1e-9; k++) {
+                const double h = (double)k * every_h;
                 char at[32];
 
                 (void)clk_format(start_ms + llround(h * 3600e3), at);

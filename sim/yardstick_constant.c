@@ -164,13 +164,14 @@ static int search(struct search *s, unsigned levels)
                 (void)try(s, &first[i]);
         if (!(s->best_kwh < (double)INFINITY))
                 return -ERANGE;
-        for (unsigned level = 0; level < levels && level < LEVELS; level++, scale /= 2.0) {
+        for (unsigned level = 0; level < levels && level < LEVELS; level++) {
                 bool better = true;
 
                 while (better) {
                         better = try_chillers(s);
                         better |= try_moves(s, scale);
                 }
+                scale /= 2.0;
         }
         return 0;
 }

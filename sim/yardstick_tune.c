@@ -240,7 +240,12 @@ static const char help_text[] =
     "  --first-seed S           default 101: no comparison should use it\n"
     "  --seeds K                default 3\n";
 
-int verb_tune(int argc, char **argv)
+struct tune_options {
+        int64_t first, nseed;
+};
+
+/* An exit code, or −1 to go on. */
+static int parse_options(int argc, char **argv, struct tune *u, struct tune_options *o)
 {
         enum { OPT_CONTROLLER, OPT_SITE, OPT_FIRST, OPT_SEEDS, OPT_HELP };
         static const struct option longopts[] = {{"controller", required_argument, NULL, OPT_CONTROLLER},
@@ -249,10 +254,7 @@ int verb_tune(int argc, char **argv)
                                                  {"seeds", required_argument, NULL, OPT_SEEDS},
                                                  {"help", no_argument, NULL, OPT_HELP},
                                                  {NULL, 0, NULL, 0}};
-        const char *small = getenv("COOLPLANE_TUNE_SMALL");
-        struct tune u = {.t = &tunings[1], .site = "hall", .hours = 24.0, .small = small != NULL && *small == '1'};
-        int64_t first = 101, nseed = 3;
-        int code = EXIT_OK, c, index;
+        int c, index;
 
         while ((c = getopt_long(argc, argv, "", longopts, &index)) != -1) {
                 bool ok = true;
@@ -263,13 +265,13 @@ int verb_tune(int argc, char **argv)
                 }
                 if (c == OPT_CONTROLLER) {
                         ok = strcmp(optarg, "b1") == 0 || strcmp(optarg, "b2") == 0;
-                        u.t = &tunings[ok && optarg[1] == '2'];
+                        u->t = &tunings[ok && optarg[1] == '2'];
                 } else if (c == OPT_SITE) {
-                        u.site = optarg;
+                        u->site = optarg;
                 } else if (c == OPT_FIRST) {
-                        ok = parse_int64(optarg, 1, INT64_MAX - SEEDS_MAX, &first) == 0;
+                        ok = parse_int64(optarg, 1, INT64_MAX - SEEDS_MAX, &o->first) == 0;
                 } else if (c == OPT_SEEDS) {
-                        ok = parse_int64(optarg, 1, SEEDS_MAX, &nseed) == 0;
+                        ok = parse_int64(optarg, 1, SEEDS_MAX, &o->nseed) == 0;
                 } else {
                         return EXIT_USAGE_;
                 }
@@ -282,12 +284,26 @@ int verb_tune(int argc, char **argv)
                 fprintf(stderr, "coolplane-sim tune: unexpected argument \"%s\"\n", argv[optind]);
                 return EXIT_USAGE_;
         }
+        return -1;
+}
+
+int verb_tune(int argc, char **argv)
+{
+        const char *small = getenv("COOLPLANE_TUNE_SMALL");
+        struct tune u = {.t = &tunings[1], .site = "hall", .hours = 24.0, .small = small != NULL && *small == '1'};
+        struct tune_options o = {.first = 101, .nseed = 3};
+        int code = parse_options(argc, argv, &u, &o);
+
+        if (code >= 0)
+                return code;
         if (u.small) {
-                nseed = 1;
+                o.nseed = 1;
                 u.hours = 2.0;
         }
-        for (int64_t i = 0; code == EXIT_OK && i < DAYS * nseed; i++) {
-                const struct world_args a = {.site = u.site, .seed = (uint64_t)(first + i / DAYS), .local = u.t->local};
+        code = EXIT_OK;
+        for (int64_t i = 0; code == EXIT_OK && i < DAYS * o.nseed; i++) {
+                const struct world_args a = {
+                    .site = u.site, .seed = (uint64_t)(o.first + i / DAYS), .local = u.t->local};
                 int64_t start_ms;
 
                 (void)clk_parse_time(day_start[i % DAYS], &start_ms);
@@ -298,7 +314,7 @@ int verb_tune(int argc, char **argv)
                 code = EXIT_GENERIC;
         if (code == EXIT_OK) {
                 printf("%s on %s, %zu days of %g h, seeds %" PRId64 " to %" PRId64 "\n", u.t->name, u.site, u.nworld,
-                       u.hours, first, first + nseed - 1);
+                       u.hours, o.first, o.first + o.nseed - 1);
                 tune(&u);
         }
         (void)plant_free(u.plant);
