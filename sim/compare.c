@@ -35,7 +35,7 @@ struct options {
         size_t nweather;
         double hours, warmup_h;
         uint64_t seed;
-        int64_t nseed;
+        int64_t nseed, jobs;
         const struct yard_controller *controller[CONTROLLERS_MAX];
         size_t ncontroller;
         const char *log, *html;
@@ -80,6 +80,7 @@ static const char help_text[] =
     "  --log DIR                keep the agent's databases there (c-SEED.db; with several cells "
     "WEATHER-SEASON-c-SEED.db)\n"
     "  --json                   one JSON document\n"
+    "  --jobs N                 runs side by side (default 1); the figures do not depend on it\n"
     "  --html FILE              a page with the tables and, for the first seed, plots\n";
 
 enum {
@@ -97,6 +98,7 @@ enum {
         OPT_LOG,
         OPT_JSON,
         OPT_HTML,
+        OPT_JOBS,
         OPT_HELP
 };
 
@@ -176,6 +178,8 @@ static bool set_option(struct options *o, int which, char *v)
         case OPT_LOG:
                 o->log = v;
                 return true;
+        case OPT_JOBS:
+                return parse_int64(v, 1, 64, &o->jobs) == 0;
         case OPT_HTML:
                 o->html = v;
                 return true;
@@ -201,11 +205,13 @@ static int parse_options(int argc, char **argv, struct options *o)
                                                  {"log", required_argument, NULL, OPT_LOG},
                                                  {"json", no_argument, NULL, OPT_JSON},
                                                  {"html", required_argument, NULL, OPT_HTML},
+                                                 {"jobs", required_argument, NULL, OPT_JOBS},
                                                  {"help", no_argument, NULL, OPT_HELP},
                                                  {NULL, 0, NULL, 0}};
         int c, index;
 
-        *o = (struct options){.world = {.site = "hall"}, .start_ms = INT64_MIN, .hours = 24, .warmup_h = 6, .nseed = 1};
+        *o = (struct options){
+            .world = {.site = "hall"}, .start_ms = INT64_MIN, .hours = 24, .warmup_h = 6, .nseed = 1, .jobs = 1};
         (void)parse_controllers(o, "b0,b2,c0,c");
         while ((c = getopt_long(argc, argv, "", longopts, &index)) != -1) {
                 if (c == OPT_HELP) {
@@ -283,29 +289,35 @@ static int run_cell(const struct campaign *c, struct compare_cell *cell, const c
 {
         const struct options *o = c->o;
         const bool several = o->nweather > 1 || o->season[0] + o->season[1] + o->season[2] + o->season[3] > 1;
-        char log[512];
+        const size_t n = o->ncontroller * (size_t)o->nseed;
+        struct compare_job *job = calloc(n, sizeof(*job));
+        char log[512], label[128];
+        int code;
         struct yard_setup s = {.world = o->world,
                                .start_ms = cell->start_ms,
                                .hours = o->hours,
                                .warmup_h = o->warmup_h,
                                .log = o->log != NULL ? log : NULL};
 
+        if (job == NULL)
+                return EXIT_GENERIC;
         s.world.weather = weather;
         (void)snprintf(log, sizeof(log), several ? "%s/%s-%s-" : "%s/", o->log != NULL ? o->log : "", cell->weather,
                        cell->season);
-        for (size_t i = 0; i < o->ncontroller; i++)
-                for (int64_t k = 0; k < o->nseed; k++) {
-                        int code;
+        for (size_t i = 0; i < n; i++) {
+                const size_t seed = i % (size_t)o->nseed;
 
-                        if (c->progress)
-                                fprintf(stderr, "\r%s %s: %s, seed %" PRId64 "/%" PRId64 "          ", cell->weather,
-                                        cell->season, o->controller[i]->name, k + 1, o->nseed);
-                        s.seed = o->seed + (uint64_t)k;
-                        code = yard_run(&s, o->controller[i], k == 0 ? &cell->trace[i] : NULL,
-                                        &result[i * (size_t)o->nseed + (size_t)k]);
-                        if (code != EXIT_OK)
-                                return code;
-                }
+                s.seed = o->seed + seed;
+                job[i] = (struct compare_job){.setup = s,
+                                              .controller = o->controller[i / (size_t)o->nseed],
+                                              .trace = seed == 0 ? &cell->trace[i / (size_t)o->nseed] : NULL,
+                                              .result = &result[i]};
+        }
+        (void)snprintf(label, sizeof(label), "%s %s", cell->weather, cell->season);
+        code = compare_run(job, n, (size_t)o->jobs, c->progress ? label : NULL);
+        free(job);
+        if (code != EXIT_OK)
+                return code;
         finish_cell(c, cell, result);
         return EXIT_OK;
 }

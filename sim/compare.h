@@ -45,6 +45,16 @@ struct compare_report {
         struct compare_cell *cell;
 };
 
+struct compare_job {
+        struct yard_setup setup;
+        const struct yard_controller *controller;
+        struct yard_trace *trace; /* may be NULL */
+        struct yard_result *result;
+};
+/* The exit code of the first that failed. at_once > 1: in child processes. label: counts runs on stderr; NULL = silent.
+ */
+int compare_run(const struct compare_job *job, size_t n, size_t at_once, const char *label);
+
 /* Row of one controller from its seeds. */
 void compare_aggregate(const struct yard_controller *c, const struct yard_result *seed, size_t n,
                        struct compare_row *ret);

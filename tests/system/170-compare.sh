@@ -6,13 +6,13 @@ sim=$BIN/coolplane-sim
 "$sim" compare --site tiny --hours 3 --warmup-hours 2 --seeds 2 --season winter --season summer --controllers b0,b1,b2,b2s \
   --json --html "$work/r.html" >"$work/a.json" || fail "compare"
 "$sim" compare --site tiny --hours 3 --warmup-hours 2 --seeds 2 --season winter --season summer --controllers b0,b1,b2,b2s \
-  --json >"$work/b.json" || fail "compare again"
+  --jobs 3 --json >"$work/b.json" || fail "compare again, three at once"
 python3 - "$work" <<'PY' || fail "the rows"
 import json, sys
 a, b = (json.load(open(f"{sys.argv[1]}/{n}.json"))["rows"] for n in "ab")
 for r in a + b:
     r.pop("cpu_s")
-assert a == b, "not the same figures twice"
+assert a == b, "not the same figures twice, or not three at once"
 cells = {}
 for r in a:
     cells.setdefault(r["season"], {})[r["controller"]] = r
@@ -32,7 +32,7 @@ PY
 grep -q 'http' "$work/r.html" && fail "the page refers to something outside"
 "$sim" compare --site tiny --hours 0.5 --warmup-hours 1 --controllers b2,b3,b4 >"$work/table.txt" || fail "compare b3,b4"
 grep -q '^b3 ' "$work/table.txt" && grep -q '^b4 ' "$work/table.txt" || fail "no b3 or b4: $(cat "$work/table.txt")"
-for bad in "--controllers b9" "--controllers b0,b0" "--season monsoon" "--seeds 0" "--weather /nonexistent.epw"; do
+for bad in "--controllers b9" "--controllers b0,b0" "--season monsoon" "--seeds 0" "--jobs 0" "--weather /nonexistent.epw" "--jobs 2 --weather /nonexistent.epw"; do
   # shellcheck disable=SC2086
   "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 $bad >/dev/null 2>&1 && fail "accepts $bad"
 done
