@@ -324,13 +324,15 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
                       int mqtt_port)
 {
         const struct plant_spec *s = &r->spec;
+        struct plant_spec named;
         FILE *f;
         int err = open_file(dir, "site.yaml", &f);
         if (err < 0)
                 return err;
 
-        fprintf(f, "# written by: coolplane-sim serve --print-site DIR --site %s --base-port %u%s\n", s->name,
-                (unsigned)base_port, s->economiser ? " --economiser" : "");
+        fprintf(f, "# written by: coolplane-sim serve --print-site DIR --site %s --base-port %u%s\n",
+                plant_spec_named(s->name, &named) == 0 ? s->name : "FILE", (unsigned)base_port,
+                s->economiser ? " --economiser" : "");
         fprintf(f,
                 "site:\n  name: %s\n  seed: %" PRIu64 "\n"
                 "  fast_step: 30s\n  slow_step: 5m\n"

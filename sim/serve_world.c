@@ -9,9 +9,13 @@
 
 #include "agent/base/exitcode.h"
 
+/* The readers name the file, and the line where there is one. */
 static int load_failed(const char *what, const char *path, int err, const char *why)
 {
-        fprintf(stderr, "coolplane-sim: %s %s: %s\n", what, path, err == -EINVAL ? why : strerror(-err));
+        if (why[0])
+                fprintf(stderr, "coolplane-sim: %s: %s\n", what, why);
+        else
+                fprintf(stderr, "coolplane-sim: %s: %s: %s\n", what, path, strerror(-err));
         return err == -EINVAL ? EXIT_DATA : EXIT_IO;
 }
 

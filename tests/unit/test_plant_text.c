@@ -14,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/exitcode.h"
 #include "sim/plant_text.h"
+#include "sim/serve_world.h"
 
 static char dir[] = "/tmp/coolplane-site.XXXXXX";
 
@@ -198,6 +200,35 @@ static void curves_are_found_beside_the_file(void **state)
         assert_int_equal(plant_spec_load(dir, &s, &curves, err), -EISDIR);
 }
 
+/* What --site takes. */
+static void a_site_is_a_name_or_a_file(void **state)
+{
+        char path[64];
+        struct plant_spec s;
+        struct chiller_curves *curves;
+        struct world w;
+
+        (void)state;
+        (void)snprintf(path, sizeof(path), "%s/site.yaml", dir);
+        put("curves.csv", CSV_HEAD CSV_ROW("one"));
+        put("site.yaml", "like: tiny\nname: mine\nracks: 9\nchiller_curves: curves.csv\nseed: 4\n");
+        assert_int_equal(world_spec(&(struct world_args){.site = path, .economiser = true}, &s, &curves), EXIT_OK);
+        assert_true(s.nrack == 9 && s.economiser && s.ncurves == 1 && s.curves == curves && s.seed == 4);
+        free(curves);
+        assert_int_equal(world_create(&(struct world_args){.site = path, .seed = 6, .arrivals = "synthetic"},
+                                      INT64_C(1649635200000), &w),
+                         EXIT_OK);
+        assert_true(plant_spec(w.plant)->nrack == 9 && plant_spec(w.plant)->seed == 6 && plant_nvm(w.plant) > 0);
+        plant_advance(w.plant, 600);
+        world_free(&w);
+        assert_int_equal(world_spec(&(struct world_args){.site = "tiny"}, &s, &curves), EXIT_OK);
+        assert_true(s.nrack == 8 && curves == NULL);
+        assert_int_equal(world_spec(&(struct world_args){.site = "/nowhere"}, &s, &curves), EXIT_USAGE_);
+        put("site.yaml", "like: tiny\nracks: many\n");
+        assert_int_equal(world_spec(&(struct world_args){.site = path}, &s, &curves), EXIT_DATA);
+        assert_int_equal(world_create(&(struct world_args){.site = "tiny", .arrivals = dir}, 0, &w), EXIT_IO);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -205,6 +236,7 @@ int main(void)
             cmocka_unit_test(like_takes_the_rest_from_a_named_site),
             cmocka_unit_test(what_is_wrong_is_named_with_its_line),
             cmocka_unit_test(curves_are_found_beside_the_file),
+            cmocka_unit_test(a_site_is_a_name_or_a_file),
         };
 
         return cmocka_run_group_tests(tests, make_dir, remove_dir);
