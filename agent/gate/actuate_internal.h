@@ -49,7 +49,7 @@ struct actuate {
         int *u_of_point;        /* [npoint] → u index, −1 */
         struct device_sup *dev; /* [ndevice] */
         int64_t heartbeat_ms;
-        uint16_t beat; /* 1 … ACTUATE_BEATS; 0 = none sent yet */
+        uint16_t beat; /* the counter sent last; 0 = none yet */
         uint64_t next_id;
         int64_t run_id;
         size_t pending;

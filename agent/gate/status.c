@@ -120,9 +120,6 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
                               (json_int_t)s.steps_by_kind[1], "hold", (json_int_t)s.steps_by_kind[2], "fallback",
                               (json_int_t)s.steps_by_kind[3], "late", (json_int_t)s.late_proposals, "malformed",
                               (json_int_t)s.malformed_proposals));
-                (void)json_object_set_new(doc, "samples_waiting", json_integer((json_int_t)s.samples_waiting));
-                (void)json_object_set_new(doc, "samples_dropped", json_integer((json_int_t)s.samples_dropped));
-                (void)json_object_set_new(doc, "unstored_s", number(s.unstored_s));
                 (void)json_object_set_new(doc, "fixed", fixed(site, g, s.variables));
                 (void)json_object_set_new(doc, "devices", devices(site, modbus));
         }

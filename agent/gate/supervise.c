@@ -111,6 +111,14 @@ enum actuate_fixed supervise_fixed(const struct actuate *a, int device, int64_t 
 
 /* ---- what the device says ---- */
 
+/* Is this a counter we sent, and lately? */
+static bool echoes(const struct actuate *a, double value, double may_lag)
+{
+        if (!(value >= 1 && value <= BEATS) || value != floor(value))
+                return false;
+        return fmod(a->beat - value + BEATS, BEATS) <= may_lag;
+}
+
 static void judge_echo(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
 {
         const struct device *dev = &a->a.layout->site->device[i];
@@ -119,7 +127,7 @@ static void judge_echo(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_m
         /* the last scan may be a period old and the writes take their time */
         double may_lag = 2 + ceil((double)dev->period_ms / (double)a->heartbeat_ms);
 
-        if (s.quality == QUALITY_GOOD && fmod(a->beat - s.value + BEATS, BEATS) <= may_lag + 0.5) {
+        if (s.quality == QUALITY_GOOD && echoes(a, s.value, may_lag)) {
                 d->silent = 0;
                 d->following = true;
                 d->reported = false;

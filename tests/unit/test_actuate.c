@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "agent/gate/actuate_internal.h"
 #include "agent/gate/gate_internal.h"
 
 /* One step with a proposal; `fan` NaN: as it is. */
@@ -61,6 +62,42 @@ static void test_takes_over_once_the_echo_follows(void **state)
                 assert_int_not_equal(r->write[i].point, enable); /* set once */
         assert_true(r->value[point(r, "crac-west/fan_speed_sp")] == 1.0);
         assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+        rig_free(r);
+}
+
+/* Only a counter that was sent lately is an echo: no constant, however large, passes for one. */
+static void test_only_our_own_counter_is_an_echo(void **state)
+{
+        static const double stuck[] = {65535, 40000, 30001, -1, -32768, 0, 0.5};
+        struct rig *r = rig_new(true);
+        int echo = point(r, "bms/heartbeat_echo");
+        double may_lag = 2 + ceil((double)r->site->device[r->site->point[echo].device].period_ms / STEP_MS);
+
+        (void)state;
+        for (size_t k = 0; k < sizeof stuck / sizeof stuck[0]; k++) {
+                steps(r, 12, (double)NAN);
+                assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+                for (int i = 0; i < 4; i++) {
+                        r->value[echo] = stuck[k];
+                        steps(r, 1, (double)NAN);
+                }
+                assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "heartbeat not echoed");
+        }
+        for (int late = 0; late < 2; late++) /* both sides of the lag, over the counter's end */
+                for (int i = 0; i < 12; i++) {
+                        int beat;
+
+                        if (i == 0) {
+                                steps(r, 12, (double)NAN);
+                                r->gate->actuate->beat = 29996;
+                        }
+                        beat = r->gate->actuate->beat;
+                        r->value[echo] = (beat - 1 - (int)may_lag - late + 30000) % 30000 + 1;
+                        steps(r, 1, (double)NAN);
+                        if (i > 3)
+                                assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"),
+                                                    late ? "heartbeat not echoed" : "");
+                }
         rig_free(r);
 }
 
@@ -519,6 +556,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_takes_over_once_the_echo_follows),
+            cmocka_unit_test(test_only_our_own_counter_is_an_echo),
             cmocka_unit_test(test_operator_wins),
             cmocka_unit_test(test_taken_again_after_an_outage),
             cmocka_unit_test(test_refused_enable_is_told_once_and_not_hammered),
