@@ -315,6 +315,7 @@ void modbus_driver_stats(const struct modbus_driver *drv, int device, struct dev
         const struct mb_device *d = &drv->device[device];
 
         *ret = d->stats;
+        ret->resets = d->conn ? mblink_resets(d->conn->link) : 0;
         ret->quarantined = 0;
         for (size_t i = 0; d->plan && i < d->plan->npoint; i++)
                 ret->quarantined += drv->quarantined[d->plan->point[i]];

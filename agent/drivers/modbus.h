@@ -41,6 +41,7 @@ struct device_stats {
         uint64_t reads, read_errors, writes, write_errors;
         /* requests that failed, by how: */
         uint64_t timeouts, no_connections, lost, bad_replies; /* bad: wrong CRC, length, unit id, function */
+        uint64_t resets;         /* of its connection, by the peer: it may have been restarted */
         uint64_t exceptions[12]; /* by Modbus exception code; [0]: codes Modbus does not know */
         size_t quarantined;
         int64_t last_good_t_ms;

@@ -49,6 +49,7 @@ struct mblink {
         enum state state;
         int fd;
         uint64_t replies; /* on this connection */
+        uint64_t resets;
         int strays;
         int64_t not_before_ms; /* real: quiet time of the line or the device */
 
@@ -138,6 +139,11 @@ bool mblink_busy(const struct mblink *l)
         return l->busy;
 }
 
+uint64_t mblink_resets(const struct mblink *l)
+{
+        return l->resets;
+}
+
 void mblink_disconnect(struct mblink *l)
 {
         assert(!l->busy);
@@ -202,6 +208,7 @@ static void send_request(struct mblink *l)
                 ok = send(l->fd, adu, len, MSG_NOSIGNAL) == (ssize_t)len;
         }
         if (!ok) {
+                l->resets++;
                 fail_later(l, "connection reset");
                 return;
         }
@@ -427,6 +434,7 @@ static void take_bytes(struct mblink *l)
         if (k == 0 && l->a.rtu) /* libmodbus sets VMIN = VTIME = 0: nothing there. A hang-up is an event or EIO. */
                 return;
         if (k <= 0) {
+                l->resets += k < 0;
                 lost(l, MBLINK_LOST, k == 0 ? "connection closed" : "connection reset");
                 return;
         }

@@ -51,6 +51,8 @@ int mblink_create(const struct mblink_args *a, struct mblink **ret);
 struct mblink *mblink_free(struct mblink *l);
 
 bool mblink_busy(const struct mblink *l);
+/* How often the peer has reset a connection, also while it was idle: it may have been restarted. */
+uint64_t mblink_resets(const struct mblink *l);
 /* regs: [req->count] for a write. timeout_ms: from sending to the whole reply, real time. Not while busy. */
 void mblink_request(struct mblink *l, const struct mbrequest *req, const uint16_t *regs, int timeout_ms);
 void mblink_hold(struct mblink *l, int ms); /* nothing is sent for so long, real time */

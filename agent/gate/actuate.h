@@ -73,6 +73,8 @@ int actuate_flush(struct actuate *a);
 int64_t actuate_heartbeat_ms(const struct site *site);
 /* Next counter to every heartbeat register, and the judgement of echo and remote status; each period. */
 void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms);
+/* The way to a device was cut, or it was restarted: until now. What it did meanwhile is nobody's decision. */
+void actuate_outage(struct actuate *a, int device, int64_t mono_ms);
 /* Sets remote enable, once, of every device whose echo follows and that nobody at the plant has taken. */
 void actuate_take(struct actuate *a, int64_t t_ms, int64_t mono_ms);
 /* Has the device the whole set of supervision registers? */

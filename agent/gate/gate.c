@@ -372,6 +372,11 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
 
 /* ---- supervision ---- */
 
+void gate_outage(struct gate *g, int device)
+{
+        actuate_outage(g->actuate, device, clk_mono_ms(g->a.clk));
+}
+
 void gate_heartbeat(struct gate *g)
 {
         int64_t t_ms = clk_t_ms(g->a.clk), mono_ms = clk_mono_ms(g->a.clk);

@@ -55,6 +55,8 @@ void gate_step_begin(struct gate *g, struct ipc_step *ret_msg);
 /* Ends it with the planner's answer (NULL = none in time; malformed = garbage arrived): decide, store, act. */
 void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malformed);
 
+/* The way to a device was cut for a moment, or it was restarted. */
+void gate_outage(struct gate *g, int device);
 /* Heartbeats to every device that has them, and remote enable where it is due; call each heartbeat period. */
 void gate_heartbeat(struct gate *g);
 int64_t gate_heartbeat_ms(const struct gate *g); /* plant time; a third of the shortest watchdog, at most 10 s */

@@ -175,6 +175,11 @@ static void judge_remote(struct actuate *a, size_t i, int64_t t_ms, int64_t mono
                        dev->name);
 }
 
+void actuate_outage(struct actuate *a, int device, int64_t mono_ms)
+{
+        a->dev[device].lapse_mono_ms = mono_ms;
+}
+
 void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
 {
         const struct site *site = a->a.layout->site;

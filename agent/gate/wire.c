@@ -40,6 +40,7 @@ struct wire {
         bool garbage; /* what came so far was malformed */
         int64_t next_step_mono_ms;
         enum device_state *device_state;
+        uint64_t *device_resets;
         bool broker_connected;
         uint64_t broker_reconnects;
         unsigned planner_notices; /* of the present step: a planner that floods must not flood the log */
@@ -229,10 +230,24 @@ static void on_flush(void *ctx)
         loop_timer_arm(w->flush, FLUSH_MS);
 }
 
+/* A device that a moment ago reset its connection may be local because it was restarted. */
+static void watch_resets(struct wire *w)
+{
+        for (size_t i = 0; w->modbus && i < w->a->site->ndevice; i++) {
+                struct device_stats st;
+
+                modbus_driver_stats(w->modbus, (int)i, &st);
+                if (st.resets != w->device_resets[i])
+                        gate_outage(w->gate, (int)i);
+                w->device_resets[i] = st.resets;
+        }
+}
+
 static void on_heartbeat(void *ctx)
 {
         struct wire *w = ctx;
 
+        watch_resets(w);
         if (w->leaving != RELEASING)
                 gate_heartbeat(w->gate);
         loop_timer_arm(w->heartbeat, gate_heartbeat_ms(w->gate));
@@ -363,7 +378,8 @@ int wire_run(const struct wire_args *a)
         w->clk = a->clk;
         w->exit_code = EXIT_UNAVAILABLE;
         w->device_state = calloc(a->site->ndevice + 1, sizeof *w->device_state);
-        r = w->device_state ? loop_create(&w->clk, &w->loop) : -ENOMEM;
+        w->device_resets = calloc(a->site->ndevice + 1, sizeof *w->device_resets);
+        r = w->device_state && w->device_resets ? loop_create(&w->clk, &w->loop) : -ENOMEM;
         if (r < 0)
                 goto out;
         (void)sigemptyset(&set);
@@ -443,6 +459,7 @@ out:
         loop_timer_free(w->step);
         loop_free(w->loop);
         free(w->device_state);
+        free(w->device_resets);
         r = w->exit_code;
         free(w);
         return r;

@@ -149,6 +149,27 @@ static void test_taken_again_after_an_outage(void **state)
         rig_free(r);
 }
 
+/* M8: restarted between two scans. The echo follows again before anyone saw it stand still; its connection was reset.
+ */
+static void test_taken_again_after_a_restart(void **state)
+{
+        struct rig *r = rig_new(true);
+        int enable = point(r, "bms/remote"), status_pt = point(r, "bms/remote_status");
+        size_t before;
+
+        (void)state;
+        steps(r, 30, (double)NAN);
+        r->value[enable] = r->value[status_pt] = 0;
+        gate_outage(r->gate, r->gate->a.site->point[enable].device);
+        before = r->nwrite;
+        steps(r, 20, 1.0);
+        assert_int_equal(logged(r, "taken local at the plant while"), 0);
+        assert_int_equal(logged(r, "local after an outage; it is taken again"), 1);
+        assert_true(last_write(r, before, enable) >= 0);
+        assert_true(r->value[enable] == 1);
+        rig_free(r);
+}
+
 static void test_refused_enable_is_told_once_and_not_hammered(void **state)
 {
         struct rig *r = rig_site();
@@ -559,6 +580,7 @@ int main(void)
             cmocka_unit_test(test_only_our_own_counter_is_an_echo),
             cmocka_unit_test(test_operator_wins),
             cmocka_unit_test(test_taken_again_after_an_outage),
+            cmocka_unit_test(test_taken_again_after_a_restart),
             cmocka_unit_test(test_refused_enable_is_told_once_and_not_hammered),
             cmocka_unit_test(test_without_echo_or_registers_nothing_is_written),
             cmocka_unit_test(test_more_cooling_overtakes_a_write_under_way),

@@ -553,8 +553,11 @@ static void s7_s8_s9_registers_that_lie(void **state)
         fault(g, "reboot:crah-24");
         assert_false(plant_is_remote(g->world.plant, PLANT_DEV_CRAH, 23));
         assert_int_equal(g->regs->device[registers_find(g->regs, "crah-24")].heartbeat, 0);
+        const uint64_t resets = stats(g, "crah-24").resets; /* idle or not */
         g->mark[0] = stats(g, "crah-24").reads;
         run(g, scanned_again, 5000);
+        assert_int_equal(stats(g, "crah-24").resets, resets + 1);
+        assert_int_equal(stats(g, "crah-25").resets, 0);
 }
 
 int main(void)
