@@ -18,7 +18,7 @@ struct compare_row {
         double chiller_kwh, pump_kwh, tower_kwh, crah_fan_kwh, cooling_kwh, it_kwh, it_fan_kwh, total_kwh;
         double pue, cooling_per_it_kwh; /* of the means; IT with its fans */
         double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
-        uint64_t hard_violations, since_takeover;
+        uint64_t hard_violations, since_takeover, decisions[4];
         double chiller_starts, migrations;
         double stored_kwh; /* heat left in the plant, mean: energy borrowed when positive */
         double residual, cpu_s;

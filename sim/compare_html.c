@@ -305,6 +305,18 @@ static void notes(const struct compare_cell *c, struct text *t)
         text_free(&n);
 }
 
+static void decisions(const struct compare_row *r, struct text *t)
+{
+        static const char *const kind[4] = {"accept", "project", "hold", "fallback"};
+
+        if (r->controller->kind != YARD_AGENT && r->controller->kind != YARD_UNFILTERED)
+                return;
+        text_put(t, r->controller->kind == YARD_AGENT ? "; decisions of all seeds:"
+                                                      : "; the safety layer would have said:");
+        for (size_t k = 0; k < 4; k++)
+                text_printf(t, " %" PRIu64 " %s", r->decisions[k], kind[k]);
+}
+
 static void panels(const struct compare_report *r, const struct compare_cell *c, struct text *t)
 {
         for (size_t i = 0; i < c->nrow; i++) {
@@ -313,8 +325,10 @@ static void panels(const struct compare_report *r, const struct compare_cell *c,
 
                 for (size_t k = 0; k < trace->n; k++)
                         it_kw += trace->sample[k].it_kw / (double)trace->n;
-                text_printf(t, "<div class='panel'><h3>%s, %s</h3><p>seed %" PRIu64 ", mean IT load %.0f kW</p>\n",
+                text_printf(t, "<div class='panel'><h3>%s, %s</h3><p>seed %" PRIu64 ", mean IT load %.0f kW",
                             c->row[i].controller->name, c->row[i].controller->what, r->seed, it_kw);
+                decisions(&c->row[i], t);
+                text_put(t, "</p>\n");
                 for (size_t k = 0; k < NPLOT; k++)
                         draw(r, c, &plots[k], trace, t);
                 text_put(t, "</div>\n");

@@ -47,6 +47,8 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.residual = fmax(r.residual, a->energy_residual_ratio);
                 r.hard_violations += a->hard_violations;
                 r.since_takeover += a->hard_violations_since_takeover;
+                for (size_t i = 0; i < 4; i++)
+                        r.decisions[i] += seed[k].decisions[i];
         }
         r.cooling_per_it_kwh = r.cooling_kwh / (r.it_kwh + r.it_fan_kwh);
         r.pue = 1.0 + r.cooling_per_it_kwh;
@@ -81,6 +83,8 @@ void compare_sum(const struct yard_result *season, size_t n, struct yard_result 
                 a->chiller_starts += b->chiller_starts;
                 a->migrations += b->migrations;
                 m.cpu_s += season[k].cpu_s;
+                for (size_t i = 0; i < 4; i++)
+                        m.decisions[i] += season[k].decisions[i];
         }
         *ret = m;
 }

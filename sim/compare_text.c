@@ -114,6 +114,11 @@ static void json_row(const struct compare_cell *c, const struct compare_row *r, 
                 text_printf(t, ",\"%s\":", field[i].name);
                 text_json_number(t, field[i].v);
         }
+        if (r->controller->kind == YARD_AGENT || r->controller->kind == YARD_UNFILTERED)
+                text_printf(t,
+                            ",\"decisions\":{\"accept\":%" PRIu64 ",\"project\":%" PRIu64 ",\"hold\":%" PRIu64
+                            ",\"fallback\":%" PRIu64 "}",
+                            r->decisions[0], r->decisions[1], r->decisions[2], r->decisions[3]);
         if (r->controller->kind == YARD_CONSTANT) {
                 text_put(t, ",\"best\":{\"sat_c\":");
                 text_json_number(t, r->best.sat_c[0]);

@@ -181,6 +181,18 @@ static int warm_up(const struct yard_setup *s, struct driver *d, unsigned *ret_e
         return EXIT_OK;
 }
 
+/* Decisions by kind since there were as many as `before`. */
+static void count_decisions(const struct driver *d, const uint64_t *before, uint64_t *ret)
+{
+        struct gate_status s;
+
+        if (d->loop == NULL)
+                return;
+        gate_status(closed_loop_gate(d->loop), &s);
+        for (size_t k = 0; k < 4; k++)
+                ret[k] = s.steps_by_kind[k] - before[k];
+}
+
 int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct yard_trace *trace,
              struct yard_result *ret)
 {
@@ -189,6 +201,7 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
         struct yard_result r = {0};
         struct world w;
         const clock_t began = clock();
+        uint64_t before[4] = {0};
         int code;
 
         a.seed = s->seed;
@@ -201,7 +214,9 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
                 trace->n = 0;
         code = warm_up(s, &d, &r.evaluations);
         if (code == EXIT_OK) {
+                count_decisions(&d, before, before);
                 run_counted(&d, s->hours, trace);
+                count_decisions(&d, before, r.decisions);
                 plant_account(d.plant, &r.account);
                 if (d.oracle != NULL)
                         r.evaluations += yard_oracle_evaluations(d.oracle);

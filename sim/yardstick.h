@@ -71,6 +71,7 @@ struct yard_result {
         struct plant_account account;
         double cpu_s;
         struct yard_command best; /* b2s: what it found */
+        uint64_t decisions[4];    /* by kind, of c, c0; of b3: what the safety layer would have made of its proposals */
         unsigned evaluations;     /* b2s, b4: plants simulated to the horizon */
 };
 

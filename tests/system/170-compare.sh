@@ -32,6 +32,10 @@ PY
 grep -q 'http' "$work/r.html" && fail "the page refers to something outside"
 "$sim" compare --site tiny --hours 0.5 --warmup-hours 1 --controllers b2,b3,b4 >"$work/table.txt" || fail "compare b3,b4"
 grep -q '^b3 ' "$work/table.txt" && grep -q '^b4 ' "$work/table.txt" || fail "no b3 or b4: $(cat "$work/table.txt")"
+"$sim" compare --site tiny --hours 0.5 --warmup-hours 1 --controllers b3,c0 --json | python3 -c '
+import json, sys
+for r in json.load(sys.stdin)["rows"]:
+    assert sum(r["decisions"].values()) == 60, r["decisions"]' || fail "not one decision every 30 s"
 for bad in "--controllers b9" "--controllers b0,b0" "--season monsoon" "--seeds 0" "--jobs 0" "--weather /nonexistent.epw" "--jobs 2 --weather /nonexistent.epw"; do
   # shellcheck disable=SC2086
   "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 $bad >/dev/null 2>&1 && fail "accepts $bad"
