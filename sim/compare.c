@@ -79,7 +79,7 @@ static const char help_text[] =
     "                           b3, c and c0 identify the plant live in the last 0.6 of the warm-up, at most 3 h\n"
     "  --log DIR                keep the agent's databases there (c-SEED.db; with several cells "
     "WEATHER-SEASON-c-SEED.db)\n"
-    "  --json                   one JSON document\n"
+    "  --json                   one JSON document at the end; table and page are written cell by cell\n"
     "  --jobs N                 runs side by side (default 1); the figures do not depend on it\n"
     "  --html FILE              a page with the tables and, for the first seed, plots\n";
 
@@ -243,6 +243,7 @@ struct campaign {
         const struct options *o;
         struct compare_report report;
         struct yard_result *result; /* [SEASONS][ncontroller × nseed] of the weather under way */
+        const char *command;        /* line that started it */
         bool progress;
 };
 
@@ -275,13 +276,49 @@ static int new_cell(struct campaign *c, const char *weather, const char *season,
         return cell->row != NULL && (cell->trace != NULL || !traced) ? 0 : -ENOMEM;
 }
 
-static void finish_cell(const struct campaign *c, struct compare_cell *cell, const struct yard_result *result)
+static int write_file(const char *path, const struct text *t)
+{
+        FILE *f = fopen(path, "we");
+        int ok = f != NULL && fwrite(t->v, 1, t->n, f) == t->n;
+
+        if (f != NULL && fclose(f) != 0)
+                ok = 0;
+        if (!ok)
+                fprintf(stderr, "coolplane-sim compare: %s: %s\n", path, strerror(errno));
+        return ok ? EXIT_OK : EXIT_IO;
+}
+
+static int print(struct text *t)
+{
+        const bool ok = !t->failed && fwrite(t->v, 1, t->n, stdout) == t->n && fflush(stdout) == 0;
+
+        text_free(t);
+        return ok ? EXIT_OK : EXIT_IO;
+}
+
+/* A campaign may take hours: what is known is shown at once. */
+static int finish_cell(const struct campaign *c, struct compare_cell *cell, const struct yard_result *result)
 {
         const size_t nseed = (size_t)c->o->nseed;
+        struct text table = {0}, page = {0};
+        int code = EXIT_OK;
 
         for (size_t i = 0; i < cell->nrow; i++)
                 compare_aggregate(c->o->controller[i], &result[i * nseed], nseed, &cell->row[i]);
         compare_judge(cell->row, cell->nrow, result, nseed);
+        if (c->progress)
+                fprintf(stderr, "\r%60s\r", "");
+        if (!c->o->json) {
+                text_put(&table, cell == c->report.cell ? "" : "\n");
+                compare_table(&c->report, cell, &table);
+                code = print(&table);
+        }
+        if (code == EXIT_OK && c->o->html != NULL) {
+                compare_html(&c->report, c->command, &page);
+                code = page.failed ? EXIT_GENERIC : write_file(c->o->html, &page);
+                text_free(&page);
+        }
+        return code;
 }
 
 static int run_cell(const struct campaign *c, struct compare_cell *cell, const char *weather,
@@ -318,8 +355,7 @@ static int run_cell(const struct campaign *c, struct compare_cell *cell, const c
         free(job);
         if (code != EXIT_OK)
                 return code;
-        finish_cell(c, cell, result);
-        return EXIT_OK;
+        return finish_cell(c, cell, result);
 }
 
 /* The sum of the seasons, seed by seed, is a cell of its own: its interval is over whole seeds. */
@@ -328,6 +364,7 @@ static int sum_cell(struct campaign *c, const char *weather, size_t nseason)
         const size_t n = c->o->ncontroller * (size_t)c->o->nseed;
         struct yard_result *sum = calloc(n, sizeof(*sum)), season[SEASONS];
         struct compare_cell *cell;
+        int code;
 
         if (sum == NULL || new_cell(c, weather, "all", INT64_MIN, false, &cell) < 0) {
                 free(sum);
@@ -338,9 +375,9 @@ static int sum_cell(struct campaign *c, const char *weather, size_t nseason)
                         season[k] = c->result[k * n + i];
                 compare_sum(season, nseason, &sum[i]);
         }
-        finish_cell(c, cell, sum);
+        code = finish_cell(c, cell, sum);
         free(sum);
-        return EXIT_OK;
+        return code;
 }
 
 static int run_weather(struct campaign *c, const char *weather)
@@ -368,49 +405,11 @@ static int run_weather(struct campaign *c, const char *weather)
         return done > 1 ? sum_cell(c, weather, done) : EXIT_OK;
 }
 
-static int write_file(const char *path, const struct text *t)
-{
-        FILE *f = fopen(path, "we");
-        int ok = f != NULL && fwrite(t->v, 1, t->n, f) == t->n;
-
-        if (f != NULL && fclose(f) != 0)
-                ok = 0;
-        if (!ok)
-                fprintf(stderr, "coolplane-sim compare: %s: %s\n", path, strerror(errno));
-        return ok ? EXIT_OK : EXIT_IO;
-}
-
-static int report(const struct campaign *c, int argc, char **argv)
-{
-        const struct options *o = c->o;
-        struct text out = {0}, page = {0}, command = {0};
-        int code = EXIT_OK;
-
-        if (o->json)
-                compare_json(&c->report, &out);
-        else
-                compare_table(&c->report, &out);
-        text_put(&command, "coolplane-sim");
-        for (int i = 0; i < argc; i++)
-                text_printf(&command, " %s", argv[i]);
-        if (o->html != NULL && !command.failed)
-                compare_html(&c->report, command.v, &page);
-        if (out.failed || page.failed || command.failed)
-                code = EXIT_GENERIC;
-        else if (o->html != NULL)
-                code = write_file(o->html, &page);
-        if (!out.failed && (fwrite(out.v, 1, out.n, stdout) != out.n || fflush(stdout) != 0))
-                code = EXIT_IO;
-        text_free(&out);
-        text_free(&page);
-        text_free(&command);
-        return code;
-}
-
 int verb_compare(int argc, char **argv)
 {
         struct options o;
         struct campaign c = {.o = &o};
+        struct text command = {0};
         struct plant_spec spec;
         int code;
 
@@ -422,16 +421,23 @@ int verb_compare(int argc, char **argv)
                 o.seed = plant_spec_named(o.world.site, &spec) == 0 ? spec.seed : 1;
         c.report = (struct compare_report){
             .site = o.world.site, .hours = o.hours, .warmup_h = o.warmup_h, .seed = o.seed, .nseed = (size_t)o.nseed};
+        text_put(&command, "coolplane-sim");
+        for (int i = 0; i < argc; i++)
+                text_printf(&command, " %s", argv[i]);
+        c.command = command.v != NULL ? command.v : "";
         c.progress = !o.json && isatty(STDERR_FILENO);
         c.report.cell = calloc(o.nweather * (SEASONS + 1), sizeof(*c.report.cell));
         c.result = calloc(SEASONS * o.ncontroller * (size_t)o.nseed, sizeof(*c.result));
         code = c.report.cell != NULL && c.result != NULL ? EXIT_OK : EXIT_GENERIC;
         for (size_t i = 0; code == EXIT_OK && i < o.nweather; i++)
                 code = run_weather(&c, o.weather[i]);
-        if (c.progress)
-                fprintf(stderr, "\r%60s\r", "");
-        if (code == EXIT_OK)
-                code = report(&c, argc, argv);
+        if (code == EXIT_OK && o.json) {
+                struct text t = {0};
+
+                compare_json(&c.report, &t);
+                code = print(&t);
+        }
+        text_free(&command);
         for (size_t i = 0; c.report.cell != NULL && i < c.report.ncell; i++) {
                 for (size_t k = 0; c.report.cell[i].trace != NULL && k < c.report.cell[i].nrow; k++)
                         free(c.report.cell[i].trace[k].sample);

@@ -66,7 +66,7 @@ void compare_saving(const double *base, const double *value, size_t n, uint64_t 
 /* seed: [nrow × nseed] results, row by row. Fills savings, intervals and ranks of aggregated rows. */
 void compare_judge(struct compare_row *row, size_t nrow, const struct yard_result *seed, size_t nseed);
 
-void compare_table(const struct compare_report *r, struct text *t);
+void compare_table(const struct compare_report *r, const struct compare_cell *c, struct text *t);
 void compare_json(const struct compare_report *r, struct text *t);
 /* Self-contained page with plots of the first seed. command: the one that made it. */
 void compare_html(const struct compare_report *r, const char *command, struct text *t);

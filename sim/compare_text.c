@@ -51,20 +51,16 @@ static void table_cell(const struct compare_cell *c, struct text *t)
         compare_notes(c, t);
 }
 
-void compare_table(const struct compare_report *r, struct text *t)
+void compare_table(const struct compare_report *r, const struct compare_cell *c, struct text *t)
 {
         char start[32];
 
-        for (size_t i = 0; i < r->ncell; i++) {
-                const struct compare_cell *c = &r->cell[i];
-
-                text_printf(t, "%ssite %s, weather %s, %s%s, %g h", i > 0 ? "\n" : "", r->site, c->weather, c->season,
-                            c->season[0] ? "" : "given start", r->hours);
-                if (c->start_ms != INT64_MIN)
-                        text_printf(t, " from %s", clk_format(c->start_ms, start));
-                text_printf(t, ", %zu seed%s; kWh\n", r->nseed, r->nseed == 1 ? "" : "s");
-                table_cell(c, t);
-        }
+        text_printf(t, "site %s, weather %s, %s, %g h", r->site, c->weather, c->season[0] ? c->season : "given start",
+                    r->hours);
+        if (c->start_ms != INT64_MIN)
+                text_printf(t, " from %s", clk_format(c->start_ms, start));
+        text_printf(t, ", %zu seed%s; kWh\n", r->nseed, r->nseed == 1 ? "" : "s");
+        table_cell(c, t);
 }
 
 struct field {
