@@ -117,10 +117,10 @@ static int synthetic_bin(struct arrivals *a, struct rng *rng, size_t bin)
         const double hour = (double)(bin % DAY_BINS) * ARRIVALS_BIN_S / 3600.0;
         const size_t day = bin / DAY_BINS; /* the epoch began on a Thursday */
         const double busy = (1.0 + 0.4 * cos(2.0 * PI * (hour - 15.0) / 24.0)) * (day == 2 || day == 3 ? 0.7 : 1.0);
+        double t = 0.0;
         int r = arrivals_push_bin(a);
 
-        for (double t = rng_exponential(rng, 1.0); r == 0 && t < SYNTHETIC_BATCHES * busy;
-             t += rng_exponential(rng, 1.0)) {
+        while (r == 0 && (t += rng_exponential(rng, 1.0)) < SYNTHETIC_BATCHES * busy) {
                 const double median_s = 1500.0 * exp(2.0 * rng_normal(rng));
                 const unsigned n = 1 + (unsigned)fmin(rng_exponential(rng, SYNTHETIC_BATCH - 1.0), 200.0);
                 double u = rng_uniform(rng);
@@ -153,11 +153,14 @@ int arrivals_synthetic(uint64_t seed, struct arrivals **ret)
                 a->flavour[a->nflavour].mem_gib = size[a->nflavour][1];
         }
         /* 5 min up to an hour, hours up to a day, days up to ten, and as many again: as the public trace */
-        for (double to_s = 300.0; a->nlife < 46; to_s += to_s < 3600.0     ? 300.0
-                                                         : to_s < 86400.0  ? 3600.0
-                                                         : to_s < 864000.0 ? 86400.0
-                                                                           : 864000.0)
-                a->life_from_s[++a->nlife] = to_s;
+        while (a->nlife < 45) {
+                const double s = a->life_from_s[a->nlife];
+
+                a->life_from_s[++a->nlife] = s + (s < 3600.0     ? 300.0
+                                                  : s < 86400.0  ? 3600.0
+                                                  : s < 864000.0 ? 86400.0
+                                                                 : 864000.0);
+        }
         for (size_t bin = 0; r == 0 && bin < SYNTHETIC_DAYS * DAY_BINS; bin++)
                 r = synthetic_bin(a, &rng, bin);
         if (r == 0)

@@ -195,7 +195,7 @@ static int read_bin(struct reader *r, struct file *what, struct file *life)
 static int read_bins(struct reader *r, const char *dir)
 {
         struct file what, life = {0};
-        int64_t t_s, last_s = 0;
+        int64_t t_s = 0, last_s = 0;
         int e = open_file(r, dir, "v1.dev.txt", &what);
 
         if (e == 0)

@@ -46,30 +46,30 @@ enum { K_LIKE, K_NAME, K_ROOMS, K_CRAHS, K_RACKS, K_CURVES = 17, K_ROWS };
 /* lo and hi of what may be said; counts by the arrays of plant.h, the rest by sense. */
 static const struct key {
         const char *name;
-        enum kind kind;
         size_t offset;
         double lo, hi;
+        enum kind kind;
         bool optional;
 } keys[] = {
-    {"like", TEXT, 0, 0, 0, true},
-    {"name", NAME, offsetof(struct plant_spec, name), 0, 0, false},
-    {"rooms", COUNT, offsetof(struct plant_spec, nroom), 1, PLANT_ROOM_MAX, false},
-    {"crahs", COUNT, offsetof(struct plant_spec, ncrah), 1, PLANT_CRAH_MAX, false},
-    {"racks", COUNT, offsetof(struct plant_spec, nrack), 1, PLANT_RACK_MAX, false},
-    {"chillers", COUNT, offsetof(struct plant_spec, nchiller), 1, PLANT_CHILLER_MAX, false},
-    {"hosts_per_rack", COUNT, offsetof(struct plant_spec, hosts_per_rack), 1, 64, false},
-    {"vms", COUNT, offsetof(struct plant_spec, vms), 0, 100000, false},
-    {"seed", COUNT, offsetof(struct plant_spec, seed), 1, 9e15, false},
-    {"rack_design_w", NUMBER, offsetof(struct plant_spec, rack_design_w), 100, 1e6, false},
-    {"crah_airflow_m3s", NUMBER, offsetof(struct plant_spec, crah_airflow_m3s), 0.01, 1e3, false},
-    {"crah_fan_w", NUMBER, offsetof(struct plant_spec, crah_fan_w), 1, 1e6, false},
-    {"crah_capacity_w", NUMBER, offsetof(struct plant_spec, crah_capacity_w), 100, 1e7, false},
-    {"chiller_capacity_w", NUMBER, offsetof(struct plant_spec, chiller_capacity_w), 1e3, 1e8, false},
-    {"loop_volume_m3", NUMBER, offsetof(struct plant_spec, loop_volume_m3), 0.01, 1e5, false},
-    {"containment_ratio", NUMBER, offsetof(struct plant_spec, containment), 0, 1, false},
-    {"economiser", FLAG, offsetof(struct plant_spec, economiser), 0, 0, false},
-    {"chiller_curves", TEXT, 0, 0, 0, true},
-    {"chiller_rows", TEXT, 0, 0, 0, true},
+    {"like", 0, 0, 0, TEXT, true},
+    {"name", offsetof(struct plant_spec, name), 0, 0, NAME, false},
+    {"rooms", offsetof(struct plant_spec, nroom), 1, PLANT_ROOM_MAX, COUNT, false},
+    {"crahs", offsetof(struct plant_spec, ncrah), 1, PLANT_CRAH_MAX, COUNT, false},
+    {"racks", offsetof(struct plant_spec, nrack), 1, PLANT_RACK_MAX, COUNT, false},
+    {"chillers", offsetof(struct plant_spec, nchiller), 1, PLANT_CHILLER_MAX, COUNT, false},
+    {"hosts_per_rack", offsetof(struct plant_spec, hosts_per_rack), 1, 64, COUNT, false},
+    {"vms", offsetof(struct plant_spec, vms), 0, 100000, COUNT, false},
+    {"seed", offsetof(struct plant_spec, seed), 1, 9e15, COUNT, false},
+    {"rack_design_w", offsetof(struct plant_spec, rack_design_w), 100, 1e6, NUMBER, false},
+    {"crah_airflow_m3s", offsetof(struct plant_spec, crah_airflow_m3s), 0.01, 1e3, NUMBER, false},
+    {"crah_fan_w", offsetof(struct plant_spec, crah_fan_w), 1, 1e6, NUMBER, false},
+    {"crah_capacity_w", offsetof(struct plant_spec, crah_capacity_w), 100, 1e7, NUMBER, false},
+    {"chiller_capacity_w", offsetof(struct plant_spec, chiller_capacity_w), 1e3, 1e8, NUMBER, false},
+    {"loop_volume_m3", offsetof(struct plant_spec, loop_volume_m3), 0.01, 1e5, NUMBER, false},
+    {"containment_ratio", offsetof(struct plant_spec, containment), 0, 1, NUMBER, false},
+    {"economiser", offsetof(struct plant_spec, economiser), 0, 0, FLAG, false},
+    {"chiller_curves", 0, 0, 0, TEXT, true},
+    {"chiller_rows", 0, 0, 0, TEXT, true},
 };
 #define NKEY (sizeof(keys) / sizeof(keys[0]))
 _Static_assert(NKEY == K_ROWS + 1, "K_… name the rows of keys");

@@ -100,10 +100,10 @@ size_t plant_vms_max(const struct plant_spec *s)
 static void arrive(struct plant *p, int64_t lap, size_t i, int64_t at_ms, int64_t now_ms)
 {
         struct rng rng;
-        double n;
+        uint64_t n;
 
         rng_seed(&rng, p->spec.seed ^ (uint64_t)lap << 32, 0x766d0000u + i);
-        for (n = p->come.keep - rng_uniform(&rng); n > 0.0; n -= 1.0) {
+        for (n = (uint64_t)ceil(fmax(p->come.keep - rng_uniform(&rng), 0.0)); n > 0; n--) {
                 const int64_t end_ms = at_ms + (int64_t)(1000.0 * arrivals_life_s(p->spec.arrivals, i, &rng));
                 const bool movable = rng_uniform(&rng) < MOVABLE;
                 double cores, mem_gib;
