@@ -349,9 +349,22 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
         return close_file(f);
 }
 
+/* With the folders above it. */
 static int make_dir(const char *path)
 {
-        return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
+        char part[PATH_CAP];
+
+        for (size_t i = 1; i < sizeof(part); i++) {
+                if (path[i - 1] == '\0')
+                        return 0;
+                if (path[i] != '/' && path[i] != '\0')
+                        continue;
+                memcpy(part, path, i);
+                part[i] = '\0';
+                if (mkdir(part, 0777) < 0 && errno != EEXIST)
+                        return -errno;
+        }
+        return -ENAMETOOLONG;
 }
 
 int print_site(const struct registers *r, const char *dir, uint16_t base_port, const char *mqtt_host, int mqtt_port)

@@ -200,3 +200,12 @@ char *format_double(double v, char *buf)
         memcpy(buf, text, strlen(text) + 1); /* at most 24 characters */
         return buf;
 }
+
+char *format_or_dash(double v, int decimals, const char *unit, char *buf)
+{
+        if (isfinite(v))
+                (void)snprintf(buf, 32, "%.*f%s", decimals, v, unit); /* cut short rather than too long */
+        else
+                (void)snprintf(buf, 32, "-");
+        return buf;
+}

@@ -17,5 +17,7 @@ int parse_duration_ms(const char *s, int64_t *ret_ms);                  /* "100m
 int parse_copy(char *dst, size_t cap, const char *src);
 /* Shortest decimal that reads back the same double; buf ≥ 32 bytes; '.' whatever the locale. Returns buf. */
 char *format_double(double v, char *buf);
+/* For a reader: decimals and a unit, "-" when there is no number. buf ≥ 32 bytes. Returns buf. */
+char *format_or_dash(double v, int decimals, const char *unit, char *buf);
 
 #endif

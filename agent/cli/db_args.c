@@ -85,7 +85,8 @@ bool db_args_open(struct db_args *a, int *ret_exit)
         char err[256];
         int r = store_open(a->db, STORE_READ, &a->store, err);
         if (r < 0) {
-                fprintf(stderr, "%s\n", err);
+                fprintf(stderr, "%s%s\n", err,
+                        r == -ENOENT && a->site ? ": no gate has run with this configuration yet" : "");
                 *ret_exit = db_exit(r);
         }
         return r == 0;

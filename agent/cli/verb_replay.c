@@ -31,7 +31,8 @@ static const char help[] =
     "  --out DB        new database for the decisions\n"
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log\n"
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
-    "  --json          one JSON document\n";
+    "  --json          one JSON document\n"
+    "exit: 0 replayed, 2 usage, 65 a log of another site, 74 I/O, 78 site wrong\n";
 
 struct replay {
         const struct site *site;
@@ -140,6 +141,66 @@ static int open_log(const struct options *o, const struct site *site, struct sto
         return EXIT_OK;
 }
 
+struct matched {
+        const struct site *site;
+        bool *logged; /* [npoint] */
+};
+
+static int mark(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        struct matched *m = ctx;
+        int i = text[0] ? site_find_point(m->site, text[0]) : -1;
+
+        (void)n;
+        (void)name;
+        if (i >= 0)
+                m->logged[i] = true;
+        return 0;
+}
+
+static void count(const bool *logged, const struct layout_var *v, size_t n, size_t *points, size_t *hits)
+{
+        for (size_t i = 0; i < n; i++) {
+                *points += v[i].point >= 0;
+                *hits += v[i].point >= 0 && logged[v[i].point];
+        }
+}
+
+/* A log of another site would replay too: as one in which every sensor is silent. */
+static int check_log(const struct options *o, const struct site *site, const struct layout *l, struct store *log)
+{
+        struct matched m = {.site = site, .logged = calloc(site->npoint + 1, sizeof(bool))};
+        size_t points = 0, hits = 0;
+        int code = EXIT_OK;
+
+        if (!m.logged)
+                return EXIT_GENERIC;
+        if (store_query_rows(log, "SELECT name FROM point WHERE id IN (SELECT point_id FROM latest)", NULL, 0, mark,
+                             &m) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
+                code = EXIT_IO;
+                goto out;
+        }
+        count(m.logged, l->u, l->nu, &points, &hits);
+        count(m.logged, l->y, l->ny, &points, &hits);
+        count(m.logged, l->d, l->nd, &points, &hits);
+        if (points > 0 && hits == 0) {
+                (void)fprintf(
+                    stderr,
+                    "coolplane replay: %s holds none of the %zu points that decisions about %s are made from: "
+                    "a log of another site?\n",
+                    o->log, points, site->name);
+                code = EXIT_DATA;
+        } else if (hits < points) {
+                (void)fprintf(
+                    stderr, "coolplane replay: warning: %s holds %zu of the %zu points that decisions are made from\n",
+                    o->log, hits, points);
+        }
+out:
+        free(m.logged);
+        return code;
+}
+
 static int run(const struct options *o, const struct site *site)
 {
         struct replay r = {.site = site, .progress = !o->json && isatty(STDERR_FILENO)};
@@ -151,6 +212,14 @@ static int run(const struct options *o, const struct site *site)
         int64_t from, to, started;
         int code = open_log(o, site, &log, &counts);
 
+        if (code != EXIT_OK)
+                goto out;
+        if (layout_create(site, &layout) < 0) {
+                (void)fprintf(stderr, "coolplane replay: no model can be laid out for %s\n", site->name);
+                code = EXIT_GENERIC;
+                goto out;
+        }
+        code = check_log(o, site, layout, log);
         if (code != EXIT_OK)
                 goto out;
         from = o->from_ms > counts.first_t_ms ? o->from_ms : counts.first_t_ms;
@@ -177,7 +246,6 @@ static int run(const struct options *o, const struct site *site)
                                             .run_mode = "replay",
                                             .decisions_only = true},
                         &r.gate) < 0 ||
-            layout_create(site, &layout) < 0 ||
             (o->planner && layout->nu > 0 &&
              brain_create(&(struct brain_args){.site = site, .layout = layout, .seed = site->seed, .learn = true},
                           &r.brain) < 0)) {

@@ -8,6 +8,7 @@
 
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
 
@@ -98,15 +99,15 @@ static int section(const struct db_args *a, const char *title, const char *none,
 struct member {
         const char *name, *sql;
         bool object; /* a single row, not a list */
+        size_t np;   /* parameters it takes */
 };
 
-static int json_document(const struct db_args *a, const struct member *m, size_t n, const struct store_param *p,
-                         size_t np)
+static int json_document(const struct db_args *a, const struct member *m, size_t n, const struct store_param *p)
 {
         int r = 0;
         for (size_t i = 0; r == 0 && i < n; i++) {
                 char *rows = NULL;
-                r = failed(a, store_query_json(a->store, m[i].sql, p, np, &rows));
+                r = failed(a, store_query_json(a->store, m[i].sql, p, m[i].np, &rows));
                 if (r < 0)
                         break;
                 printf("%s\"%s\":", i ? ",\n" : "{", m[i].name);
@@ -137,7 +138,11 @@ static int json_document(const struct db_args *a, const struct member *m, size_t
         "SELECT text FROM (SELECT e.text, max(e.id) FROM v_events e, decision d WHERE d.id = ?1 AND e.run = d.run_id"  \
         " AND e.component = 'fixed' AND e.t_ms <= d.t_ms GROUP BY substr(e.text, 1, instr(e.text, ': ')))"             \
         " WHERE text NOT LIKE '%: free'"
-#define CHANGED "v.action IS NOT NULL AND (v.confirmed IS NULL OR abs(v.change) > 1e-9)"
+/* Half a register count, as the gate judges whether there is anything to write. ?2: object of what half a count is by
+ * point, as far as known; below 1e-6 it is the noise of a float32. */
+#define DIFFERS(d)                                                                                                     \
+        "(abs(" d ") >= 1e-6 AND abs(" d ") >= coalesce((SELECT value FROM json_each(?2) WHERE key = v.point), 0))"
+#define CHANGED "v.action IS NOT NULL AND (v.confirmed IS NULL OR " DIFFERS("v.change") ")"
 
 static int head_row(void *ctx, size_t n, const char *const *name, const char *const *text)
 {
@@ -161,18 +166,21 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                                            " FROM v_decisions d WHERE id = ?1",
                                            p, 1, head_row, NULL));
         if (r == 0)
-                r = section(a, "what changed", "nothing",
-                            "SELECT format('%-40s %s -> %s %s', point, coalesce(round(confirmed, 4), 'unknown'),"
-                            " round(action, 4), unit), iif(proposal IS NULL, 'no proposal',"
-                            " iif(abs(proposal - action) > 1e-9, 'proposed ' || round(proposal, 4), 'as proposed'))"
-                            " FROM v_setpoints v WHERE decision_id = ?1 AND " CHANGED " ORDER BY var",
-                            p, 1);
+                r = section(
+                    a, "what changed", "nothing",
+                    "SELECT format('%-40s %s -> %s %s', point, coalesce(round(confirmed, 4), 'unknown'),"
+                    " round(action, 4), unit), iif(proposal IS NULL, 'no proposal',"
+                    " iif(" DIFFERS(
+                        "proposal - action") ", 'proposed ' || round(proposal, 4),"
+                                             " 'as proposed')) FROM v_setpoints v WHERE decision_id = ?1 AND " CHANGED
+                                             " ORDER BY var",
+                    p, 2);
         if (r == 0)
                 r = section(a, "cut from the proposal without a change", NULL,
                             "SELECT format('%-40s stays at %s %s, proposed %s', point, round(action, 4), unit,"
                             " round(proposal, 4)) FROM v_setpoints v WHERE decision_id = ?1 AND NOT (" CHANGED ")"
-                            " AND abs(proposal - action) > 1e-9 ORDER BY var",
-                            p, 1);
+                            " AND " DIFFERS("proposal - action") " ORDER BY var",
+                            p, 2);
         if (r == 0)
                 r = section(a, "not ours to move", NULL, FIXED, p, 1);
         if (r == 0)
@@ -224,12 +232,12 @@ static int step_text(const struct db_args *a, const struct store_param *p)
 
 static int step_json(const struct db_args *a, const struct store_param *p)
 {
-        static const struct member m[] = {{"decision", DECISION, true},
-                                          {"variables", VARIABLES, false},
-                                          {"fixed", FIXED, false},
-                                          {"writes", WRITES, false},
-                                          {"events", EVENTS, false}};
-        return json_document(a, m, sizeof m / sizeof m[0], p, 1);
+        static const struct member m[] = {{"decision", DECISION, true, 1},
+                                          {"variables", VARIABLES, false, 1},
+                                          {"fixed", FIXED, false, 1},
+                                          {"writes", WRITES, false, 1},
+                                          {"events", EVENTS, false, 1}};
+        return json_document(a, m, sizeof m / sizeof m[0], p);
 }
 
 /* --- a point ----------------------------------------------------------------------------------------------------- */
@@ -267,7 +275,7 @@ static int point_text(const struct db_args *a, const struct store_param *p)
                             "SELECT d.time, format('step %d of run %d: %s -> %s, %s (%s%s)', d.step, d.run,"
                             " coalesce(round(v.confirmed, 4), 'unknown'), round(v.action, 4), d.decision, d.reason,"
                             " iif(d.binding = '', '', ' at ' || d.binding))" POINT_CHANGES,
-                            p, 1);
+                            p, 2);
         if (r == 0)
                 r = section(a, "decisions it bound", NULL,
                             "SELECT time, format('step %d of run %d: %s, %s, margin %s', step, run, decision, reason,"
@@ -287,16 +295,16 @@ static int point_text(const struct db_args *a, const struct store_param *p)
 static int point_json(const struct db_args *a, const struct store_param *p)
 {
         static const struct member m[] = {
-            {"point", "SELECT * FROM v_points WHERE id = ?1", true},
-            {"samples", "SELECT s.time, s.value, s.unit, s.quality, s.reason, s.raw, s.t_ms" SAMPLES_WHERE, false},
+            {"point", "SELECT * FROM v_points WHERE id = ?1", true, 1},
+            {"samples", "SELECT s.time, s.value, s.unit, s.quality, s.reason, s.raw, s.t_ms" SAMPLES_WHERE, false, 1},
             {"decisions",
              "SELECT d.time, d.run, d.step, d.decision, d.reason, d.binding, v.confirmed, v.proposal,"
              " v.action" POINT_CHANGES,
-             false},
-            {"bound", "SELECT time, run, step, decision, reason, margin" POINT_BOUND, false},
-            {"writes", "SELECT time, value, why, result, read_back, outcome_time" POINT_WRITES, false},
-            {"events", "SELECT e.time, e.severity, e.component, e.text" POINT_EVENTS, false}};
-        return json_document(a, m, sizeof m / sizeof m[0], p, 1);
+             false, 2},
+            {"bound", "SELECT time, run, step, decision, reason, margin" POINT_BOUND, false, 1},
+            {"writes", "SELECT time, value, why, result, read_back, outcome_time" POINT_WRITES, false, 1},
+            {"events", "SELECT e.time, e.severity, e.component, e.text" POINT_EVENTS, false, 1}};
+        return json_document(a, m, sizeof m / sizeof m[0], p);
 }
 
 /* --- what is asked for ------------------------------------------------------------------------------------------- */
@@ -375,27 +383,43 @@ static int find_point(const struct db_args *a, const char *what, int64_t *ret_id
         return -ENOENT;
 }
 
-static int answer(const struct db_args *a, const char *what)
+/* What half a register count is, by point; without a site file nobody knows. */
+static void half_counts(struct text *t, const struct site *site)
 {
-        struct store_param p = {0};
-        int r = find_step(a, what, &p.i);
+        text_put(t, "{");
+        for (size_t i = 0, n = 0; site && i < site->npoint; i++) {
+                if (!site->point[i].writable)
+                        continue;
+                text_put(t, n++ > 0 ? "," : "");
+                text_json_string(t, site->point[i].name);
+                text_put(t, ":");
+                text_json_number(t, point_resolution(&site->point[i]) / 2);
+        }
+        text_put(t, "}");
+}
+
+static int answer(const struct db_args *a, const char *what, const char *half)
+{
+        struct store_param p[2] = {{0}, {.is_text = true, .text = half}};
+        int r = find_step(a, what, &p[0].i);
         if (r == 0)
-                return db_exit(a->json ? step_json(a, &p) : step_text(a, &p));
+                return db_exit(a->json ? step_json(a, p) : step_text(a, p));
         if (r == -ENOENT) {
                 fprintf(stderr, "%s: no decision '%s' is stored\n", a->db, what);
                 return EXIT_CANNOT_EVALUATE;
         }
         if (r != -EINVAL)
                 return db_exit(r);
-        r = find_point(a, what, &p.i);
+        r = find_point(a, what, &p[0].i);
         if (r == -ENOENT)
                 return EXIT_CANNOT_EVALUATE;
-        return r < 0 ? db_exit(r) : db_exit(a->json ? point_json(a, &p) : point_text(a, &p));
+        return r < 0 ? db_exit(r) : db_exit(a->json ? point_json(a, p) : point_text(a, p));
 }
 
 int verb_why(int argc, char **argv)
 {
         struct db_args a;
+        struct text half = {0};
         int code = EXIT_USAGE_;
         if (!db_args_parse(argc, argv, &a, &code))
                 return code;
@@ -407,8 +431,11 @@ int verb_why(int argc, char **argv)
                 fprintf(stderr, "coolplane why: one step or point at a time\n");
                 return EXIT_USAGE_;
         }
-        if (db_args_load(&a, &code) && db_args_open(&a, &code))
-                code = answer(&a, a.nrest == 1 ? a.rest[0] : "latest");
+        if (db_args_load(&a, &code) && db_args_open(&a, &code)) {
+                half_counts(&half, a.site);
+                code = half.failed ? EXIT_GENERIC : answer(&a, a.nrest == 1 ? a.rest[0] : "latest", half.v);
+        }
+        text_free(&half);
         db_args_free(&a);
         return code;
 }

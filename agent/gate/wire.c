@@ -309,7 +309,8 @@ static int open_store(struct wire *w)
         int r = store_open(w->a->site->database, STORE_WRITE, &w->store, why);
 
         if (r < 0)
-                log_error("store", "%s", why);
+                log_error("store", "%s%s", why,
+                          r == -EBUSY ? "; most likely another coolplaned with this configuration" : "");
         return r;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/base/parse.h"
 
 #define RETRY_MS 500
 #define REPORT_STEPS 120
@@ -40,13 +41,14 @@ static void disconnect(struct link *k)
 static void report(const struct link *k)
 {
         struct brain_info i;
+        char error[32], cv[32];
 
         brain_info(k->brain, &i);
         log_info("planner",
-                 "step %llu: %zu of %zu model rows fitted, inlet one-step error %.3f K (median), "
-                 "%zu energy samples, CV(RMSE) %.3f, caution %.2f K",
-                 (unsigned long long)i.steps, i.rows_fitted, i.rows, i.inlet_rmse_c, i.energy_samples,
-                 i.energy_cv_rmse_ratio, i.caution_k);
+                 "step %llu: %zu of %zu model rows fitted, inlet one-step error %s (median), "
+                 "%zu energy samples, CV(RMSE) %s, caution %.2f K",
+                 (unsigned long long)i.steps, i.rows_fitted, i.rows, format_or_dash(i.inlet_rmse_c, 3, " K", error),
+                 i.energy_samples, format_or_dash(i.energy_cv_rmse_ratio, 3, "", cv), i.caution_k);
 }
 
 static void answer(struct link *k, const struct ipc_step *step)

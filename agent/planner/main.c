@@ -12,6 +12,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/base/parse.h"
 #include "agent/planner/brain.h"
 #include "agent/planner/link.h"
 
@@ -69,6 +70,7 @@ static void open_store(void *ctx)
 {
         struct planner *p = ctx;
         char why[256] = "";
+        char error[32];
         struct brain_info info;
         int r = store_open(p->site->database, STORE_READ, &p->store, why);
 
@@ -104,9 +106,9 @@ static void open_store(void *ctx)
         brain_info(p->brain, &info);
         log_notice("planner",
                    "%zu variables, %zu outputs; learned from %llu stored steps: %zu rows fitted, "
-                   "inlet one-step error %.3f K (median), %zu energy samples",
+                   "inlet one-step error %s (median), %zu energy samples",
                    p->layout->nu, p->layout->ny, (unsigned long long)info.seeded_rows, info.rows_fitted,
-                   info.inlet_rmse_c, info.energy_samples);
+                   format_or_dash(info.inlet_rmse_c, 3, " K", error), info.energy_samples);
         link_set_brain(p->link, p->brain);
 }
 

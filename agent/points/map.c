@@ -94,7 +94,7 @@ static const char *const column_help[C_COUNT_] = {
     [C_LEASE] = "duration; the device forgets the setpoint unless it is written again",
     [C_BRICK] = "Brick class: what the point means, see below",
     [C_ZONE] = "zone of the site file; default the equipment's",
-    [C_INTERLOCK] = "note for the reader; not used",
+    [C_INTERLOCK] = "name of a point: while it reads 1 or cannot be read, full cooling of the whole plant; 0 = clear",
     [C_EQUIPMENT] = "equipment of the site file, - for none; default the name's third part or the device's",
     [C_KEY] = "member of an MQTT message's values, or column of a log; default the name's last part",
     [C_DEAD_BAND] = "smaller proposed changes are not made; default 0.2 K, 0.02 fan; at least one count",

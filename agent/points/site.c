@@ -101,6 +101,7 @@ static int slurp(FILE *f, char **ret_text, size_t *ret_len)
         size_t cap = 1 << 16, len = 0;
         char *text = malloc(cap);
         while (text != NULL) {
+                errno = 0;
                 len += fread(text + len, 1, cap - 1 - len, f);
                 if (len < cap - 1)
                         break;
@@ -117,8 +118,9 @@ static int slurp(FILE *f, char **ret_text, size_t *ret_len)
         if (text == NULL)
                 return -ENOMEM;
         if (ferror(f) || len > SITE_FILE_SIZE_MAX) {
+                int rc = !ferror(f) ? -EFBIG : errno == EISDIR ? -EISDIR : -EIO;
                 free(text);
-                return ferror(f) ? -EIO : -EFBIG;
+                return rc;
         }
         text[len] = '\0';
         *ret_text = text;
@@ -137,12 +139,16 @@ int read_file(struct builder *b, const char *path, struct pos at, char **ret_tex
         if (rc == -ENOMEM)
                 b->rc = rc;
         if (text == NULL) {
+                bool own = strcmp(path, path_of(b, at)) == 0; /* the message begins with it */
+                const char *name = own ? "" : path, *colon = own ? "" : ": ";
                 if (rc == -EFBIG)
-                        bad(b, at, "%s: larger than %u MiB", path, SITE_FILE_SIZE_MAX >> 20);
+                        bad(b, at, "%s%slarger than %u MiB", name, colon, SITE_FILE_SIZE_MAX >> 20);
+                else if (rc == -EISDIR)
+                        bad(b, at, "%s%sa folder, not a file", name, colon);
                 else
-                        bad(b, at, "%s: %s", path, strerror(-rc));
+                        bad(b, at, "%s%s%s", name, colon, strerror(-rc));
                 if (b->s->nfile == 0 && b->rc == 0) /* the site file itself */
-                        b->rc = rc == -ENOENT ? -ENOENT : -EIO;
+                        b->rc = rc == -ENOENT || rc == -EISDIR ? rc : -EIO;
                 return -1;
         }
         if (!grow(b, (void **)&b->s->file, b->s->nfile, &b->file_cap, sizeof(b->s->file[0])) ||

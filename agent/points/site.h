@@ -137,8 +137,9 @@ struct site_errors *site_errors_free(struct site_errors *e);
 void site_errors_add(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* 0, -EINVAL with *ret_errors filled (all of them), -ENOENT/-EIO when the file cannot be read (also in *ret_errors).
- * *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site file's folder. */
+/* 0, -EINVAL with *ret_errors filled (all of them), -ENOENT/-EISDIR/-EIO when the file cannot be read (also in
+ * *ret_errors). *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site
+ * file's folder. */
 int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors);
 struct site *site_free(struct site *s);
 

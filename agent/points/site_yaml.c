@@ -564,18 +564,20 @@ void site_read_yaml(struct builder *b, const char *path, struct pos at)
         char *text = NULL;
         size_t len = 0;
         r.file = read_file(b, path, at, &text, &len);
-        if (r.file < 0)
-                return;
-        int rc = yaml_parse(text, len, on_yaml_error, &r, &r.y);
+        int rc = r.file < 0 ? -EINVAL : yaml_parse(text, len, on_yaml_error, &r, &r.y);
         if (rc == -ENOMEM)
                 b->rc = rc;
-        if (rc != 0)
+        if (rc != 0) {
+                b->named = true; /* perhaps: nobody can tell */
                 goto out;
+        }
         if (r.y.n == 0) {
-                warn(b, (struct pos){.file = r.file}, "the file is empty");
+                (r.file == 0 ? bad : warn)(b, (struct pos){.file = r.file}, "the file is empty");
+                b->named |= r.file == 0;
                 goto out;
         }
         const struct ynode *root = &r.y.node[0], *n;
+        b->named |= root->kind != YNODE_MAP; /* that is told */
         (void)apply(&r, root, "the site file", top, COUNT(top), NULL);
         read_sections(&r, root);
         if ((n = yaml_get(&r.y, root, "mqtt")) != NULL)

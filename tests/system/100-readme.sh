@@ -15,6 +15,7 @@ coolplane status
 coolplane why
 coolplane-planner --config
 coolplane-sim compare
+coolplane-sim serve
 coolplaned --config
 coolplaned --release'
 python3 - "$SRC/README.md" "$covered" "$SRC" <<'PY' || fail "the README and this test differ"
@@ -45,9 +46,30 @@ start_plant tiny 120
 "$BIN/coolplane" check-live --config "$config" "${time_args[@]}" >"$work/live.txt" || fail "check-live: $(grep '^device' "$work/live.txt")"
 start_gate # as in the README: no --mode is shadow
 start_planner
+wait_for 10 '"$BIN/coolplane" status --config "$config" >/dev/null 2>&1' || fail "no status"
+timeout 20 "$BIN/coolplaned" --config "$config" "${time_args[@]}" >"$work/second.txt" 2>&1
+[ $? = 75 ] && grep -q 'most likely another coolplaned' "$work/second.txt" || fail "a second gate: $(cat "$work/second.txt")"
 wait_for 30 'step_at_least 15' || fail "shadow makes no steps"
 [ "$("$BIN/coolplane" status --config "$config" --json | field mode)" = SHADOW ] || fail "without --mode it is not shadow"
 "$BIN/coolplane" status --config "$config" | grep -q SHADOW || fail "status does not show the mode"
 "$BIN/coolplane" why latest --config "$config" | grep -qi 'what changed' || fail "why: $("$BIN/coolplane" why latest --config "$config" | head -5)"
 "$BIN/coolplane-sim" compare --site tiny --hours 1 --warmup-hours 1 --controllers b0,b2 | grep -q '^b2 .*0\.' || fail "compare"
+grep -E '\bnan\b' "$work/planner.log" && fail "the planner tells an error that does not exist"
+
+# the rehearsal: the README's own lines, on ports of ours
+for p in "$planner" "$gate" "$plant"; do stop_pid "$p"; done
+mapfile -t lines < <(sed -nE 's/^    (coolplane-sim serve .*)/\1/p' "$SRC/README.md")
+[ ${#lines[@]} = 2 ] && grep -q '^    mosquitto -p 1883 &$' "$SRC/README.md" || fail "the README rehearses otherwise"
+cd "$work" || fail "cd"
+for i in 0 1; do
+  words=(${lines[i]% &})
+  words=("$BIN/${words[0]}" "${words[@]:1}" --base-port "$base")
+  words=("${words[@]/127.0.0.1:1883/127.0.0.1:$mqtt}")
+  [ $i = 0 ] && { "${words[@]}" || fail "rehearsal: ${words[*]}"; }
+done
+"${words[@]}" >>"$work/sim.log" 2>&1 &
+pids+=($!)
+config=rehearsal/tiny/site.yaml
+[ -f "$config" ] || fail "no $config"
+wait_for 20 '"$BIN/coolplane" check-live --config "$config" >"$work/live.txt" 2>&1' || fail "rehearsal: $(grep '^device' "$work/live.txt")"
 pass

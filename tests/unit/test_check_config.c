@@ -96,11 +96,74 @@ static void r24_check_config(void **state)
             "\"line\":2,");
         assert_int_equal(run("check-config gone.yaml", MESSAGES), 78);
         has("gone.yaml: No such file");
+        assert_null(strstr(strstr(out, "gone.yaml: No such file") + 1, "gone.yaml: No such file"));
+        assert_int_equal(strncmp(out, "gone.yaml: No", 13), 0); /* named once */
+        assert_int_equal(run("check-config .", MESSAGES), 78);
+        has(".: a folder, not a file\n");
         assert_int_equal(run("check-config", MESSAGES), 2);
         assert_int_equal(run("check-config --jsn site.yaml", MESSAGES), 2);
         assert_int_equal(run("chek-config site.yaml", MESSAGES), 2);
         assert_int_equal(run("check-config --help", DATA), 0);
         has("coolplane check-config /etc");
+}
+
+/* A site file that cannot be parsed has that one error, and not what follows from it. */
+static void unreadable_site_has_one_error(void **state)
+{
+        static const struct {
+                const char *text, *want;
+        } v[] = {{"", "site.yaml: the file is empty\n"},
+                 {"# nothing\n", "site.yaml: the file is empty\n"},
+                 {"site: [ { name: s }\n", "site.yaml:2:1: "},
+                 {"- 1\n", "site.yaml:1:1: the site file: must be a map"},
+                 {"site: \xb4\n", "site.yaml:1:7: not UTF-8\n"}};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+                put("site.yaml", v[i].text);
+                assert_int_equal(run("check-config site.yaml", MESSAGES), 78);
+                assert_int_equal(strncmp(out, v[i].want, strlen(v[i].want)), 0);
+                has("\nsite.yaml: 1 errors, 0 warnings\n");
+        }
+}
+
+/* A log of another site is refused; one that holds a part of the points is replayed, and that is told. */
+static void replay_wants_the_sites_log(void **state)
+{
+        static const char site[] = "site: { name: s }\n"
+                                   "zones: [ { name: z } ]\n"
+                                   "equipment: [ { name: ahu, brick: Air_Handler_Unit, zone: z } ]\n"
+                                   "points: [ points.csv ]\n";
+#define LOG_POINTS(site)                                                                                               \
+        "name,table,key,unit,access,min,max,default,safe_dir,brick,equipment\n" site                                   \
+        "/z/ahu/sat,log,Supply,degC,,,,,,Supply_Air_Temperature_Sensor,ahu\n" site                                     \
+        "/z/ahu/sat-sp,log,Setpoint,degC,RW,10,20,14,-,Supply_Air_Temperature_Setpoint,ahu\n"
+
+        (void)state;
+        put("site.yaml", site);
+        put("points.csv", LOG_POINTS("s"));
+        put("import.yaml", "site: site.yaml\ntime: { column: Time, format: \"%Y-%m-%d %H:%M\", zone: UTC }\n");
+        put("log.csv", "Time,Supply,Setpoint\n2026-01-01 00:00,14.5,14\n2026-01-01 00:01,14.4,14\n"
+                       "2026-01-01 00:02,14.3,14\n");
+        assert_int_equal(run("import log.csv --map import.yaml --db log.db", MESSAGES), 0);
+        assert_int_equal(run("replay --config site.yaml --log log.db --out one.db", MESSAGES), 0);
+        assert_null(strstr(out, "of the"));
+        put("points.csv", LOG_POINTS("s") "s/z/ahu/fan,log,Fan,ratio,RW,0.2,1,1,+,Fan_Speed_Command,ahu\n");
+        assert_int_equal(run("replay --config site.yaml --log log.db --out two.db", MESSAGES), 0);
+        has("warning: log.db holds 2 of the 3 points that decisions are made from\n");
+        put("points.csv", LOG_POINTS("t"));
+        assert_int_equal(run("replay --config site.yaml --log log.db --out three.db", MESSAGES), 65);
+        has("log.db holds none of the 2 points that decisions about s are made from: a log of another site?\n");
+        assert_int_equal(run("db counts --db three.db", MESSAGES), 69); /* nothing was made */
+#undef LOG_POINTS
+}
+
+/* What the columns do, as the code does it. */
+static void help_tells_what_an_interlock_does(void **state)
+{
+        (void)state;
+        assert_int_equal(run("points help", DATA), 0);
+        has("interlock      name of a point: while it reads 1 or cannot be read, full cooling of the whole plant");
 }
 
 static void r1_points_check_echoes(void **state)
@@ -157,21 +220,18 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-        char path[256];
+        char cmd[128];
         (void)state;
-        (void)snprintf(path, sizeof(path), "%s/site.yaml", dir);
-        (void)unlink(path);
-        (void)snprintf(path, sizeof(path), "%s/points.csv", dir);
-        (void)unlink(path);
-        return rmdir(dir);
+        (void)snprintf(cmd, sizeof(cmd), "rm -r '%s'", dir);
+        return system(cmd);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(unsupervised_device_is_named),
-            cmocka_unit_test(r24_check_config),
-            cmocka_unit_test(r1_points_check_echoes),
+            cmocka_unit_test(unsupervised_device_is_named),      cmocka_unit_test(r24_check_config),
+            cmocka_unit_test(unreadable_site_has_one_error),     cmocka_unit_test(replay_wants_the_sites_log),
+            cmocka_unit_test(help_tells_what_an_interlock_does), cmocka_unit_test(r1_points_check_echoes),
             cmocka_unit_test(test_examples_are_clean),
         };
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -115,7 +115,7 @@ static void fill(struct ctx *c)
                                           .terminal = true,
                                           .verified = true};
         for (uint64_t step = 0; step < 3; step++) {
-                double proposal[2] = {24, 0.5}, action[2] = {22, 0.7}, confirmed[2] = {21, 0.7};
+                double proposal[2] = {24, 0.5}, action[2] = {22, 0.7}, confirmed[2] = {21, (double)0.7f};
                 struct store_decision d = {.t_ms = T0 + (int64_t)step * 30000,
                                            .step = step,
                                            .mode = "ACTIVE",
@@ -209,6 +209,31 @@ static void test_why_step(void **state)
         assert_has(c->out, "proposal\n  none arrived");
         assert_int_equal(verb(c, verb_why, "why", "99", "--db", c->f->db, NULL), EXIT_CANNOT_EVALUATE);
         assert_int_equal(verb(c, verb_why, "why", "2:1", "--db", c->f->db, NULL), EXIT_CANNOT_EVALUATE);
+        /* a change below half a register count (here 1.05 K, then 0.95 K) is none */
+        char path[128];
+        snprintf(path, sizeof path, "%s/points.csv", c->f->dir);
+        write_text(path, "name,device,table,address,type,unit,scale,access,min,max,safe_dir,brick,equipment\n"
+                         "t/room/crah-1/supply-sp,plc,holding,1,uint16,degC,2.1,RW,10,30,-,"
+                         "Supply_Air_Temperature_Setpoint,crah-1\n");
+        write_text(c->site, "site: { name: t, database: t.db, run_dir: run }\nzones: [ { name: room } ]\n"
+                            "equipment: [ { name: crah-1, brick: CRAH, zone: room } ]\n"
+                            "devices: [ { name: plc, protocol: modbus-tcp, host: h } ]\npoints: [ points.csv ]\n");
+        assert_int_equal(verb(c, verb_why, "why", "1", "--config", c->site, NULL), EXIT_OK);
+        assert_has(c->out, "what changed\n  nothing");
+        write_text(path, "name,device,table,address,type,unit,scale,access,min,max,safe_dir,brick,equipment\n"
+                         "t/room/crah-1/supply-sp,plc,holding,1,uint16,degC,1.9,RW,10,30,-,"
+                         "Supply_Air_Temperature_Setpoint,crah-1\n");
+        assert_int_equal(verb(c, verb_why, "why", "1", "--config", c->site, NULL), EXIT_OK);
+        assert_has(c->out, "21.0 -> 22.0 degC  proposed 24.0");
+        assert_int_equal(verb(c, verb_why, "why", "supply-sp", "--json", "--config", c->site, NULL), EXIT_OK);
+        assert_has(c->out, "\"confirmed\":21,\"proposal\":24");
+        assert_int_equal(unlink(c->f->db), 0);
+        assert_int_equal(verb(c, verb_why, "why", "--config", c->site, NULL), EXIT_UNAVAILABLE);
+        assert_has(c->err, "No such file or directory: no gate has run with this configuration yet");
+        assert_int_equal(verb(c, verb_status, "status", "--config", c->site, NULL), EXIT_UNAVAILABLE);
+        assert_has(c->err, "no gate has run with this configuration yet");
+        assert_int_equal(verb(c, verb_status, "status", "--db", c->f->db, NULL), EXIT_UNAVAILABLE);
+        assert_null(strstr(c->err, "no gate has run"));
 }
 
 static void test_why_point(void **state)
@@ -256,6 +281,11 @@ static void test_status_from_daemon(void **state)
             "\"margin_k\":null,\"decisions\":{\"accept\":1,\"project\":2,\"hold\":3,\"fallback\":4},"
             "\"devices\":[{\"name\":\"plc\",\"state\":\"down\",\"reads\":5,\"read_errors\":2,"
             "\"last_error\":\"timed out\"},{\"name\":\"fine\",\"state\":\"up\"}]}\n";
+        static const char unfitted[] = "{\"site\":\"t\",\"mode\":\"SHADOW\",\"margin_k\":-56.343,"
+                                       "\"model_rows_fitted\":0,\"model_rows\":24}\n";
+        static const char fitted[] = "{\"site\":\"t\",\"mode\":\"SHADOW\",\"margin_k\":-0.343,"
+                                     "\"model_rows_fitted\":1,\"model_rows\":24}\n";
+        const char *const said[] = {doc, doc, unfitted, fitted};
         struct sockaddr_un at = {.sun_family = AF_UNIX};
         snprintf(at.sun_path, sizeof at.sun_path, "%s/status.sock", c->run_dir);
         int l = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -263,10 +293,11 @@ static void test_status_from_daemon(void **state)
         assert_int_equal(listen(l, 4), 0);
         pid_t server = fork();
         if (server == 0) {
-                for (int i = 0; i < 2; i++) {
+                for (int i = 0; i < 4; i++) {
                         int fd = accept(l, NULL, NULL);
-                        for (size_t k = 0; k < sizeof doc - 1; k += 50) /* in pieces */
-                                if (send(fd, doc + k, sizeof doc - 1 - k < 50 ? sizeof doc - 1 - k : 50, 0) < 0)
+                        size_t n = strlen(said[i]);
+                        for (size_t k = 0; k < n; k += 50) /* in pieces */
+                                if (send(fd, said[i] + k, n - k < 50 ? n - k : 50, 0) < 0)
                                         _exit(1);
                         close(fd);
                 }
@@ -275,13 +306,25 @@ static void test_status_from_daemon(void **state)
         int json = verb(c, verb_status, "status", "--json", "--config", c->site, NULL);
         char *answer = strdup(c->out);
         int text = verb(c, verb_status, "status", "--config", c->site, NULL);
+        char *shown = strdup(c->out);
+        int early = verb(c, verb_status, "status", "--config", c->site, NULL);
+        char *margin = strdup(c->out);
+        int later = verb(c, verb_status, "status", "--config", c->site, NULL);
         (void)kill(server, SIGKILL);
         (void)waitpid(server, NULL, 0);
         close(l);
         assert_int_equal(json, EXIT_OK);
         assert_string_equal(answer, doc); /* as it came */
         free(answer);
+        assert_int_equal(early, EXIT_OK);
+        assert_has(margin, "margin       no certificate yet (model not fitted)\n");
+        assert_null(strstr(margin, "56.343"));
+        free(margin);
+        assert_int_equal(later, EXIT_OK);
+        assert_has(c->out, "margin       -0.343 K\n");
         assert_int_equal(text, EXIT_OK);
+        snprintf(c->out, sizeof c->out, "%s", shown);
+        free(shown);
         assert_has(c->out, "project, worst-case at t/room/rack-1/inlet");
         assert_has(c->out, "25.12 degC");
         assert_has(c->out, "NOT connected");

@@ -192,6 +192,17 @@ static void copies(void **state)
         assert_int_equal(parse_copy(dst, 0, ""), -ENAMETOOLONG);
 }
 
+static void a_reader_sees_a_dash_for_no_number(void **state)
+{
+        (void)state;
+        char buf[32];
+        assert_string_equal(format_or_dash(0.0625, 3, " K", buf), "0.062 K");
+        assert_string_equal(format_or_dash(-2, 0, "", buf), "-2");
+        assert_string_equal(format_or_dash((double)NAN, 3, " K", buf), "-");
+        assert_string_equal(format_or_dash((double)INFINITY, 3, " K", buf), "-");
+        assert_int_equal(strlen(format_or_dash(1e300, 3, " K", buf)), 31);
+}
+
 int main(void)
 {
         const char *e = getenv("COOLPLANE_SEED");
@@ -205,6 +216,7 @@ int main(void)
             cmocka_unit_test(int_both_sides_of_every_bound),
             cmocka_unit_test(durations),
             cmocka_unit_test(copies),
+            cmocka_unit_test(a_reader_sees_a_dash_for_no_number),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
