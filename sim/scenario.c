@@ -128,6 +128,11 @@ static int run_file(const struct options *o, const char *path, bool *ret_ok)
                 fprintf(stderr, "%s\n", why);
                 return r == -EINVAL ? EXIT_DATA : EXIT_IO;
         }
+        if (o->check) {
+                r = scenario_check(&s);
+                if (r != EXIT_OK)
+                        return r;
+        }
         last = o->seeds ? o->seeds : s.seeds;
         if (o->seed)
                 first = last = o->seed;

@@ -15,11 +15,14 @@
  *   containment 0.2               and economiser, crah-fan-w, loop-volume-m3, vms: instead of the site's own
  *   at 30m fault crah-fail:1      sim/plant.h says which; `clear` ends all
  *   at 30m planner WORD           on, off, nan, random, bangbang, warmest, malformed
- *   at 30m silence DEVICE         no samples of it (a name of the site file, or inlets: the one that reads the inlets);
- * hear ends it at 30m agent dead             and alive limit max_inlet_c <= 30       a measure, <= or >=, a number
+ *   at 30m silence DEVICE         no samples of this Modbus device (its name; or inlets: the one that reads the inlets)
+ *   at 35m hear                   ends it
+ *   at 30m agent dead             and alive
+ *   limit max_inlet_c <= 30       a measure, <= or >=, a number
  *   limit total_kwh <= 1.02 b2    or a multiple of that measure under another controller, same seed
  *
- * Times count from the start of the part that counts. Measures: scenario_measure_name.
+ * Times count from the start of the part that counts, in whole scans of 5 s. Under c the agent must have taken the
+ * plant over when that part begins, or the scenario fails. Measures: scenario_measure_name.
  */
 #ifndef COOLPLANE_SIM_SCENARIO_H
 #define COOLPLANE_SIM_SCENARIO_H
@@ -58,6 +61,11 @@ enum scenario_measure {
 };
 const char *scenario_measure_name(enum scenario_measure m);
 
+#define SCENARIO_SCAN_S 5.0
+
+enum scenario_proposer { SP_ON, SP_OFF, SP_NAN, SP_RANDOM, SP_BANGBANG, SP_WARMEST, SP_MALFORMED };
+int scenario_proposer(const char *word); /* -EINVAL */
+
 enum scenario_event_kind { SE_FAULT, SE_PLANNER, SE_SILENCE, SE_AGENT };
 struct scenario_event {
         double at_s;
@@ -92,6 +100,8 @@ struct scenario {
 
 /* 0; -errno of opening; -EINVAL with "file:line: reason" in reterr (256 bytes). */
 int scenario_read(const char *path, struct scenario *ret, char *reterr);
+/* Every fault exists at that site. 0 or an exit code, the reason on stderr. */
+int scenario_check(const struct scenario *s);
 /* 0 or an exit code, the reason on stderr. ret: [SM_COUNT]. */
 int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_t seed, double *ret);
 

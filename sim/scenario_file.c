@@ -104,6 +104,8 @@ static const char *add_event(struct scenario *s, char *const *w, size_t n)
         why = set_seconds(w[1], &e.at_s);
         if (why != NULL)
                 return why;
+        if (fmod(e.at_s, SCENARIO_SCAN_S) != 0.0)
+                return "not a whole number of scans (5 s)";
         for (k = 0; k < sizeof(kind) / sizeof(kind[0]) && strcmp(w[2], kind[k]) != 0; k++)
                 ;
         if (n == 3)
@@ -113,6 +115,10 @@ static const char *add_event(struct scenario *s, char *const *w, size_t n)
         e.kind = (enum scenario_event_kind)k;
         if (n == 4 && parse_copy(e.arg, sizeof(e.arg), w[3]) < 0)
                 return "too long";
+        if (e.kind == SE_AGENT && strcmp(e.arg, "dead") != 0 && strcmp(e.arg, "alive") != 0)
+                return "agent dead or agent alive";
+        if (e.kind == SE_PLANNER && scenario_proposer(e.arg) < 0)
+                return "not a planner (on, off, nan, random, bangbang, warmest, malformed)";
         for (at = s->nevent++; at > 0 && s->event[at - 1].at_s > e.at_s; at--)
                 s->event[at] = s->event[at - 1];
         s->event[at] = e;
@@ -195,6 +201,22 @@ static const char *statement(struct scenario *s, char *const *w, size_t n, int l
         if (strcmp(key, "vms") == 0)
                 return set_number(w[1], 1, 1e5, &s->vms);
         return "no such key";
+}
+
+int scenario_proposer(const char *word)
+{
+        static const char *const name[] = {[SP_ON] = "on",
+                                           [SP_OFF] = "off",
+                                           [SP_NAN] = "nan",
+                                           [SP_RANDOM] = "random",
+                                           [SP_BANGBANG] = "bangbang",
+                                           [SP_WARMEST] = "warmest",
+                                           [SP_MALFORMED] = "malformed"};
+
+        for (size_t k = 0; k < sizeof(name) / sizeof(name[0]); k++)
+                if (strcmp(word, name[k]) == 0)
+                        return (int)k;
+        return -EINVAL;
 }
 
 static const char *complete(const struct scenario *s)

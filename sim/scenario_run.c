@@ -15,22 +15,11 @@
 #define STEP_S 30.0 /* between looks at the plant */
 #define WARM_C 27.0
 
-enum proposer {
-        PROPOSER_ON,
-        PROPOSER_OFF,
-        PROPOSER_NAN,
-        PROPOSER_RANDOM,
-        PROPOSER_BANGBANG,
-        PROPOSER_WARMEST,
-        PROPOSER_MALFORMED
-};
-static const char *const proposer_name[] = {"on", "off", "nan", "random", "bangbang", "warmest", "malformed"};
-
 struct run {
         const struct scenario *s;
         struct world world;
         struct closed_loop *loop; /* NULL under a baseline */
-        enum proposer proposer;
+        enum scenario_proposer proposer;
         struct rng rng;
         double t_s, last_event_s, last_warm_s; /* of the part that counts */
         double sat_travel_k, fan_travel;
@@ -43,9 +32,9 @@ static bool propose(void *ctx, const struct ipc_step *step, struct ipc_proposal 
 {
         struct run *r = ctx;
 
-        if (r->proposer == PROPOSER_ON)
+        if (r->proposer == SP_ON)
                 return true;
-        if (r->proposer == PROPOSER_OFF)
+        if (r->proposer == SP_OFF)
                 return false;
         memset(p, 0, sizeof(*p));
         p->nu = step->nu;
@@ -54,16 +43,16 @@ static bool propose(void *ctx, const struct ipc_step *step, struct ipc_proposal 
         for (uint32_t j = 0; j < step->nu; j++) {
                 const double big = rng_range(&r->rng, -1e3, 1e3);
 
-                if (r->proposer == PROPOSER_NAN)
+                if (r->proposer == SP_NAN)
                         p->u[j] = rng_below(&r->rng, 2) ? (double)NAN : (double)INFINITY;
-                else if (r->proposer == PROPOSER_RANDOM)
+                else if (r->proposer == SP_RANDOM)
                         p->u[j] = rng_below(&r->rng, 3) ? rng_range(&r->rng, 0, 30) : big;
-                else if (r->proposer == PROPOSER_BANGBANG)
+                else if (r->proposer == SP_BANGBANG)
                         p->u[j] = step->head.seq % 2 ? -1e6 : 1e6;
-                else if (r->proposer == PROPOSER_WARMEST) /* supply air and water up, fans and chillers off */
+                else if (r->proposer == SP_WARMEST) /* supply air and water up, fans and chillers off */
                         p->u[j] = step->u[j] > 2 ? 100 : 0;
         }
-        *malformed = r->proposer == PROPOSER_MALFORMED;
+        *malformed = r->proposer == SP_MALFORMED;
         return true;
 }
 
@@ -127,7 +116,7 @@ static int silence(struct run *r, const struct scenario_event *e)
                         return 0;
                 }
         for (size_t i = 0; i < site->ndevice; i++)
-                if (strcmp(site->device[i].name, e->arg) == 0) {
+                if (strcmp(site->device[i].name, e->arg) == 0 && site->device[i].protocol != DEVICE_MQTT) {
                         closed_loop_silence(r->loop, (int)i);
                         return 0;
                 }
@@ -142,18 +131,11 @@ static int apply(struct run *r, const struct scenario_event *e)
                 return 0; /* a baseline has no planner, no samples and no agent */
         if (e->kind == SE_SILENCE)
                 return silence(r, e);
-        if (e->kind == SE_AGENT) {
-                if (strcmp(e->arg, "dead") != 0 && strcmp(e->arg, "alive") != 0)
-                        return unknown(r, e, "state of the agent");
+        if (e->kind == SE_AGENT)
                 closed_loop_kill(r->loop, strcmp(e->arg, "dead") == 0);
-                return 0;
-        }
-        for (size_t k = 0; k < sizeof(proposer_name) / sizeof(proposer_name[0]); k++)
-                if (strcmp(proposer_name[k], e->arg) == 0) {
-                        r->proposer = (enum proposer)k;
-                        return 0;
-                }
-        return unknown(r, e, "planner");
+        else
+                r->proposer = (enum scenario_proposer)scenario_proposer(e->arg);
+        return 0;
 }
 
 /* The part that counts: to the next event or look, whichever is first. */
@@ -259,10 +241,31 @@ static int start(struct run *r, const struct plant_spec *spec, enum scenario_con
                 }
         }
         advance(r, identify_s);
-        if (r->loop != NULL)
+        if (r->loop != NULL) {
+                bool remote = true;
+
                 gate_status(closed_loop_gate(r->loop), &r->before);
+                for (size_t i = 0; i < spec->ncrah; i++)
+                        remote = remote && plant_is_remote(r->world.plant, PLANT_DEV_CRAH, i);
+                if (!remote) {
+                        fprintf(stderr, "%s: the agent has not taken the plant over\n", s->name);
+                        return EXIT_GENERIC;
+                }
+        }
         plant_account_reset(r->world.plant);
         return EXIT_OK;
+}
+
+int scenario_check(const struct scenario *s)
+{
+        struct run r = {.s = s};
+        int code = world_create(&(struct world_args){.site = s->site}, s->start_ms, &r.world);
+
+        for (size_t i = 0; code == EXIT_OK && i < s->nevent; i++)
+                if (s->event[i].kind == SE_FAULT)
+                        code = apply(&r, &s->event[i]);
+        world_free(&r.world);
+        return code;
 }
 
 int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_t seed, double *ret)

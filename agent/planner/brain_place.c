@@ -17,6 +17,9 @@
 #define RHO_CP 1206.0      /* J/(m³ K) */
 #define DESIGN_RISE_K 12.0 /* through a rack */
 #define OWN_EXHAUST 0.3
+#define FAN_RATIO_PER_K                                                                                                \
+        0.25 /* and fan power: the hottest rack sets the air's speed, some 8 % a kelvin, and its cube                  \
+              */
 #define VALUE_RATIO_PER_K 0.02 /* chiller power that one K of hottest-inlet room is worth (0.024 × 0.8) */
 
 struct tables {
@@ -170,6 +173,7 @@ static void place(struct brain *b, const struct inventory *inv)
         struct tables t = {0};
         size_t work_size, n;
         double chiller = step->power_w[ENERGY_CHILLERS];
+        const double fans = isfinite(step->power_w[ENERGY_FANS]) ? step->power_w[ENERGY_FANS] : 0.0;
 
         if (!allocate(site, inv, &t, &work_size))
                 goto out;
@@ -186,8 +190,8 @@ static void place(struct brain *b, const struct inventory *inv)
             .inlet_c = t.inlet_c,
             .influence = t.influence,
             .cooling_w_per_w = t.cooling,
-            .inlet_max_c = site->limits.inlet_recommended_c,
-            .k_per_w_value = VALUE_RATIO_PER_K * chiller,
+            .inlet_max_c = site->limits.inlet_recommended_c - BRAIN_INLET_MARGIN_K, /* where the setpoints steer */
+            .k_per_w_value = VALUE_RATIO_PER_K * chiller + FAN_RATIO_PER_K * fans,
             .move_cost_w = MOVE_COST_W,
             .budget = moves_due(site),
         };
