@@ -29,6 +29,7 @@ const char *actuate_fixed_str(enum actuate_fixed f)
             [ACTUATE_OPERATOR] = "taken local at the plant, until a restart",
             [ACTUATE_FOREIGN] = "written by someone else, until a restart",
             [ACTUATE_REFUSED] = "device does not take what is written",
+            [ACTUATE_LET_GO] = "let go, because nothing of the device could be moved",
         };
 
         return (unsigned)f < ACTUATE_FIXED_COUNT_ ? text[f] : "?";
@@ -107,21 +108,25 @@ static bool refused(const struct entry *e, int64_t mono_ms, int64_t for_ms)
         return e->refused >= REFUSED_MAX && mono_ms - e->refused_mono_ms < for_ms;
 }
 
-enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
+enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
 {
         const struct entry *e = &a->u[j];
-        enum actuate_fixed f;
 
         if (ptable_get(a->a.points, e->point, t_ms).quality == QUALITY_BAD)
                 return ACTUATE_UNREADABLE;
-        if (!a->a.acting)
-                return ACTUATE_FREE;
-        f = supervise_fixed(a, a->a.layout->site->point[e->point].device, t_ms);
-        if (f != ACTUATE_FREE)
-                return f;
         if (e->foreign)
                 return ACTUATE_FOREIGN;
         return refused(e, mono_ms, REFUSED_MORE_MS) ? ACTUATE_REFUSED : ACTUATE_FREE;
+}
+
+enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
+{
+        enum actuate_fixed itself = actuate_fixed_itself(a, j, t_ms, mono_ms), device;
+
+        if (itself == ACTUATE_UNREADABLE || !a->a.acting)
+                return itself;
+        device = supervise_fixed(a, a->a.layout->site->point[a->u[j].point].device, t_ms);
+        return device != ACTUATE_FREE ? device : itself;
 }
 
 int actuate_send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id)

@@ -5,8 +5,10 @@
  * supervision registers (heartbeat, remote enable) have their own functions (supervise.c) and can carry nothing else.
  *
  * A device is ours to move only with the whole set of supervision registers (heartbeat, its echo, remote enable and
- * remote status), while the echo follows and it reports remote. The operator always wins: a device that goes local
- * though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until a restart.
+ * remote status), while the echo follows and it reports remote. One of which we can move nothing (no echo, unreadable,
+ * refused) for longer than its watchdog is let go, so that its own controls run it: remote enable is cleared, and it
+ * gets heartbeats only while that reads 0, to see when it follows again. The operator always wins: a device that goes
+ * local though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until a restart.
  *
  * Keeps the ownership ledger: after a confirmed write, a later good reading that differs without our doing is a foreign
  * write. Write on change of at least half a register step, plus lease refresh; moves toward less cooling wait for
@@ -48,6 +50,7 @@ enum actuate_fixed {
         ACTUATE_OPERATOR,     /* taken local by someone at the plant; until a restart */
         ACTUATE_FOREIGN,      /* someone else writes the point; until a restart */
         ACTUATE_REFUSED,      /* the last writes were refused or read back otherwise */
+        ACTUATE_LET_GO,       /* nothing of the device could be moved for longer than its watchdog: left to itself */
         ACTUATE_FIXED_COUNT_
 };
 const char *actuate_fixed_str(enum actuate_fixed f); /* a few words */

@@ -35,10 +35,13 @@ struct device_sup {
         bool enabled;          /* remote enable is set, or was found set */
         bool was_remote;       /* the device reported remote since */
         bool operator_took;    /* latched */
+        bool let_go;           /* we could move nothing of it: remote enable is cleared, beaten only when it reads 0 */
         int64_t lapse_mono_ms; /* last time it may not have heard us, or we not it */
         int64_t beat_mono_ms;  /* last heartbeat it took; −1 = none */
         int64_t enabled_mono_ms, retry_mono_ms;
-        uint64_t enable_request; /* the write of remote enable under way; 0 = none */
+        int64_t hindered_mono_ms;                     /* since when we can move nothing of it; −1 = we can */
+        int64_t clear_retry_mono_ms, let_go_until_ms; /* while let go: next try to clear, earliest take-over */
+        uint64_t enable_request;                      /* the write of remote enable under way; 0 = none */
         int64_t enable_action;
         enum write_result enable_last, beat_last;
 };
@@ -63,6 +66,9 @@ void actuate_report(struct actuate *a, int severity, const char *fmt, ...) __att
 /* A write that was accepted by the driver has its outcome later, or already when this returns. */
 int actuate_send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id);
 void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct write_outcome *o);
+
+/* What keeps the variable itself from being moved, whoever commands its device: free, unreadable, foreign, refused. */
+enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms);
 
 /* supervise.c */
 void supervise_create(struct actuate *a);

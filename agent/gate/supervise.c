@@ -3,7 +3,8 @@
 /*
  * Who commands a device: heartbeat, its echo, remote enable and remote status. A device that goes local is either
  * explained (it, or the way to it, was away: it may be taken again once the echo is back) or it is someone's decision
- * at the plant, and then we leave it alone.
+ * at the plant, and then we leave it alone. A device that hears us but of which we can move nothing would stay at our
+ * last setpoint for as long as we beat it: it is let go.
  */
 #include <math.h>
 
@@ -15,7 +16,8 @@ enum {
         SILENT_MAX = 3,
         RETRY_MS = 60 * 1000,
         RETRY_REFUSED_MS = 5 * 60 * 1000,
-        WATCHDOG_MS = 60 * 1000, /* when the site does not say */
+        LET_GO_REFUSED_MS = 30 * 60 * 1000, /* takes nothing that is written: not taken again sooner */
+        WATCHDOG_MS = 60 * 1000,            /* when the site does not say */
 };
 
 static int64_t longer(int64_t a, int64_t b)
@@ -53,6 +55,7 @@ void supervise_create(struct actuate *a)
                                                 .remote_enable = -1,
                                                 .remote_status = -1,
                                                 .beat_mono_ms = -1,
+                                                .hindered_mono_ms = -1,
                                                 .enable_action = -1,
                                                 .enable_last = WRITE_ACCEPTED,
                                                 .beat_last = WRITE_ACCEPTED};
@@ -104,6 +107,8 @@ enum actuate_fixed supervise_fixed(const struct actuate *a, int device, int64_t 
         d = &a->dev[device];
         if (d->operator_took)
                 return ACTUATE_OPERATOR;
+        if (d->let_go)
+                return ACTUATE_LET_GO;
         if (!d->following)
                 return ACTUATE_NO_ECHO;
         return supervise_remote(a, device, t_ms) ? ACTUATE_FREE : ACTUATE_LOCAL;
@@ -180,6 +185,74 @@ void actuate_outage(struct actuate *a, int device, int64_t mono_ms)
         a->dev[device].lapse_mono_ms = mono_ms;
 }
 
+/* What keeps us from moving anything of a device? One variable that we, or someone else, can move is enough. */
+static enum actuate_fixed hindrance(const struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
+{
+        const struct layout *l = a->a.layout;
+        enum actuate_fixed why = ACTUATE_FREE;
+
+        if (!a->dev[i].following)
+                return ACTUATE_NO_ECHO;
+        if (ptable_get(a->a.points, (size_t)a->dev[i].remote_status, t_ms).quality != QUALITY_GOOD)
+                return ACTUATE_UNREADABLE;
+        for (size_t j = 0; j < l->nu; j++) {
+                if (l->site->point[a->u[j].point].device != (int)i)
+                        continue;
+                why = actuate_fixed_itself(a, j, t_ms, mono_ms);
+                if (why == ACTUATE_FREE || why == ACTUATE_FOREIGN)
+                        return ACTUATE_FREE;
+        }
+        return why;
+}
+
+static bool reads_off(const struct actuate *a, int point, int64_t t_ms)
+{
+        struct sample s = ptable_get(a->a.points, (size_t)point, t_ms);
+
+        return s.quality == QUALITY_GOOD && s.value < 0.5;
+}
+
+static void write_enable(struct actuate *a, struct device_sup *d, bool on, int64_t t_ms);
+
+/* A device is held by our heartbeats as long as it is not known to be local. */
+static void judge_hold(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
+{
+        const struct device *dev = &a->a.layout->site->device[i];
+        struct device_sup *d = &a->dev[i];
+        enum actuate_fixed why = hindrance(a, i, t_ms, mono_ms);
+
+        if (!d->let_go) {
+                if (why == ACTUATE_FREE || reads_off(a, d->remote_status, t_ms))
+                        d->hindered_mono_ms = -1;
+                else if (d->hindered_mono_ms < 0)
+                        d->hindered_mono_ms = mono_ms;
+                if (d->hindered_mono_ms < 0 || mono_ms - d->hindered_mono_ms <= watchdog_ms(dev))
+                        return;
+                d->let_go = true;
+                d->was_remote = false;
+                d->let_go_until_ms = mono_ms + (why == ACTUATE_REFUSED ? LET_GO_REFUSED_MS : 0);
+                actuate_report(a, 4, "%s: %s for longer than its watchdog; let go, its own controls run it", dev->name,
+                               actuate_fixed_str(why));
+        } else if (reads_off(a, d->remote_enable, t_ms)) {
+                if (why != ACTUATE_FREE || d->enable_request || mono_ms < d->let_go_until_ms)
+                        return;
+                d->let_go = false;
+                d->hindered_mono_ms = -1;
+                actuate_report(a, 5, "%s: can be moved again; it is taken again", dev->name);
+                return;
+        } else if (d->enable_request || mono_ms < d->clear_retry_mono_ms) {
+                return;
+        }
+        d->clear_retry_mono_ms = mono_ms + RETRY_MS;
+        write_enable(a, d, false, t_ms);
+}
+
+/* One that is let go gets heartbeats only while they cannot make it remote. */
+static bool beats(const struct actuate *a, const struct device_sup *d, int64_t t_ms)
+{
+        return d->complete && !d->operator_took && (!d->let_go || reads_off(a, d->remote_enable, t_ms));
+}
+
 void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
 {
         const struct site *site = a->a.layout->site;
@@ -194,15 +267,23 @@ void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
                         a->dev[i].lapse_mono_ms = mono_ms;
                         continue;
                 }
-                judge_echo(a, i, t_ms, mono_ms);
-                judge_remote(a, i, t_ms, mono_ms);
+                if (beats(a, &a->dev[i], t_ms))
+                        judge_echo(a, i, t_ms, mono_ms);
+                else
+                        a->dev[i].following = false;
+                if (a->dev[i].let_go)
+                        a->dev[i].lapse_mono_ms = mono_ms;
+                else
+                        judge_remote(a, i, t_ms, mono_ms);
+                if (!a->dev[i].operator_took)
+                        judge_hold(a, i, t_ms, mono_ms);
         }
         a->beat = (uint16_t)(a->beat % BEATS + 1);
         for (size_t i = 0; i < site->ndevice; i++) {
                 struct device_sup *d = &a->dev[i];
                 uint64_t id;
 
-                if (d->complete && !d->operator_took)
+                if (beats(a, d, t_ms))
                         (void)actuate_send(a, (uint32_t)d->heartbeat_cmd, a->beat, false, &id);
         }
 }
@@ -218,6 +299,15 @@ static void write_enable(struct actuate *a, struct device_sup *d, bool on, int64
                                    .why = on ? "take-over" : "handback"};
         int64_t action_id = -1;
 
+        if (d->enable_request) /* one under way, which this one overtakes */
+                actuate_put_outcome(a, d->enable_action,
+                                    &(struct write_outcome){.point = row.point,
+                                                            .result = WRITE_PENDING,
+                                                            .written = (double)NAN,
+                                                            .read_back = (double)NAN,
+                                                            .t_ms = t_ms});
+        d->enable_request = 0;
+        d->enable_action = -1;
         /* Taking is durable before it is sent; letting go waits for nothing. */
         if (a->a.store && store_put_actions(a->a.store, a->run_id, &row, 1, &action_id) < 0) {
                 action_id = -1;
@@ -244,7 +334,8 @@ void actuate_take(struct actuate *a, int64_t t_ms, int64_t mono_ms)
                 struct device_sup *d = &a->dev[i];
                 struct sample s;
 
-                if (!d->complete || d->operator_took || !d->following || d->enabled || mono_ms < d->retry_mono_ms)
+                if (!d->complete || d->operator_took || d->let_go || !d->following || d->enabled ||
+                    mono_ms < d->retry_mono_ms)
                         continue;
                 s = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
                 if (s.quality == QUALITY_BAD)

@@ -84,12 +84,12 @@ static void test_only_our_own_counter_is_an_echo(void **state)
                 assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "heartbeat not echoed");
         }
         for (int late = 0; late < 2; late++) /* both sides of the lag, over the counter's end */
-                for (int i = 0; i < 12; i++) {
+                for (int i = 0; i < 6; i++) {
                         int beat;
 
                         if (i == 0) {
                                 steps(r, 12, (double)NAN);
-                                r->gate->actuate->beat = 29996;
+                                r->gate->actuate->beat = 29998;
                         }
                         beat = r->gate->actuate->beat;
                         r->value[echo] = (beat - 1 - (int)may_lag - late + 30000) % 30000 + 1;
@@ -99,6 +99,96 @@ static void test_only_our_own_counter_is_an_echo(void **state)
                                                     late ? "heartbeat not echoed" : "");
                 }
         rig_free(r);
+}
+
+/* A device that hears us but of which we can move nothing must not stay at our last setpoint for ever. */
+enum hindered { DEAD_ECHO, UNREADABLE, REFUSED, DEAD_ECHO_STUBBORN, HINDERED_COUNT_ };
+
+static void hindered_step(struct rig *r, enum hindered how, double fan, size_t *beats_while_held)
+{
+        int echo = point(r, "bms/heartbeat_echo"), cmd = point(r, "bms/heartbeat"), enable = point(r, "bms/remote"),
+            status_pt = point(r, "bms/remote_status");
+        struct ipc_proposal p;
+        size_t before = r->nwrite;
+        bool held = r->value[enable] != 0;
+
+        if (how == DEAD_ECHO || how == DEAD_ECHO_STUBBORN)
+                r->value[echo] = 7;
+        for (size_t j = 0; how == UNREADABLE && j < r->gate->layout->nu; j++)
+                r->value[r->gate->layout->u[j].point] = (double)NAN;
+        advance(r, ROLE_NONE), proposal(r, &p);
+        for (uint32_t j = 0; j < p.nu; j++)
+                if (p.u[j] <= 1)
+                        p.u[j] = fan;
+        gate_step_end(r->gate, &p, false);
+        if (how == DEAD_ECHO_STUBBORN)
+                r->value[enable] = r->value[status_pt] = 1;
+        *beats_while_held += held && last_write(r, before, cmd) >= 0;
+        for (; r->done < r->nwrite; r->done++) {
+                struct write_request *w = &r->write[r->done];
+                bool ours = supervises(r, r->done);
+                enum write_result result = how == REFUSED && !ours                                     ? WRITE_MISMATCH
+                                           : how == DEAD_ECHO_STUBBORN && w->point == (uint32_t)enable ? WRITE_MISMATCH
+                                                                                                       : WRITE_ACCEPTED;
+
+                if (how == REFUSED && !ours)
+                        r->value[w->point] = r->site->point[w->point].role == ROLE_FAN_CMD ? 0.9 : 17.8;
+                gate_write_done(r->gate, &(struct write_outcome){.id = w->id,
+                                                                 .point = w->point,
+                                                                 .result = result,
+                                                                 .written = w->value,
+                                                                 .read_back = w->value,
+                                                                 .t_ms = clk_t_ms(&r->clk)});
+        }
+}
+
+static void test_what_cannot_be_moved_is_let_go(void **state)
+{
+        (void)state;
+        for (enum hindered how = 0; how < HINDERED_COUNT_; how++) {
+                struct rig *r = rig_new(true);
+                int enable = point(r, "bms/remote"), fan = point(r, "crac-west/fan_speed_sp");
+                size_t before, beats = 0, clears = 0;
+
+                steps(r, 40, (double)NAN);
+                before = r->nwrite;
+                for (size_t i = 0; i < r->site->npoint; i++)
+                        if (r->site->point[i].role == ROLE_INLET_TEMP)
+                                r->value[i] = 36;
+                for (int i = 0; i < 60; i++)
+                        hindered_step(r, how, 0.5, &beats);
+                for (size_t i = before; i < r->nwrite; i++)
+                        if (r->write[i].point == (uint32_t)enable) {
+                                assert_true(r->write[i].value == 0);
+                                clears++;
+                        }
+                /* the watchdog's 60 s, and what it takes to see that the echo is dead or the writes are refused */
+                assert_in_range(beats, 6, 12);
+                assert_int_equal(logged(r, "for longer than its watchdog; let go"), 1);
+                assert_int_equal(logged(r, "taken local at the plant"), 0);
+                assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"),
+                                    how == UNREADABLE ? "unreadable"
+                                                      : "let go, because nothing of the device could be moved");
+                if (how == DEAD_ECHO_STUBBORN) { /* keeps its enable: told again now and then, never beaten */
+                        assert_in_range(clears, 2, 9);
+                        rig_free(r);
+                        continue;
+                }
+                assert_int_equal(clears, 1);
+                assert_true(r->value[enable] == 0);
+                for (size_t j = 0; j < r->gate->layout->nu; j++) /* its own controls */
+                        r->value[r->gate->layout->u[j].point] =
+                            r->site->point[r->gate->layout->u[j].point].role == ROLE_FAN_CMD ? 0.9 : 17.8;
+                before = r->nwrite;
+                steps(r, how == REFUSED ? 60 : 12, 1.0); /* one that refuses is left alone for half an hour */
+                assert_true((last_write(r, before, enable) >= 0) == (how != REFUSED));
+                steps(r, 120, 1.0);
+                assert_int_equal(logged(r, "can be moved again; it is taken again"), 1);
+                assert_true(last_write(r, before, enable) >= 0 && r->value[enable] == 1);
+                assert_true(last_write(r, before, fan) >= 0 && r->value[fan] == 1.0);
+                assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+                rig_free(r);
+        }
 }
 
 static void test_operator_wins(void **state)
@@ -304,18 +394,17 @@ static void test_refusals_do_not_storm(void **state)
                         gate_step_end(r->gate, &p, false);
                         *(k ? &more : &less) += last_write(r, before, fan) >= 0;
                         for (; r->done < r->nwrite; r->done++) {
-                                bool ours = supervises(r, r->done);
+                                bool refuse = r->write[r->done].point == (uint32_t)fan; /* the others are moved */
 
-                                if (!ours)
-                                        r->value[r->write[r->done].point] =
-                                            r->site->point[r->write[r->done].point].role == ROLE_FAN_CMD ? 0.9 : 17.8;
+                                if (refuse)
+                                        r->value[fan] = 0.9;
                                 gate_write_done(r->gate,
-                                                &(struct write_outcome){.id = r->write[r->done].id,
-                                                                        .point = r->write[r->done].point,
-                                                                        .result = ours ? WRITE_ACCEPTED
-                                                                                       : WRITE_REJECTED_INVALID_SETTING,
-                                                                        .written = r->write[r->done].value,
-                                                                        .t_ms = clk_t_ms(&r->clk)});
+                                                &(struct write_outcome){
+                                                    .id = r->write[r->done].id,
+                                                    .point = r->write[r->done].point,
+                                                    .result = refuse ? WRITE_REJECTED_INVALID_SETTING : WRITE_ACCEPTED,
+                                                    .written = r->write[r->done].value,
+                                                    .t_ms = clk_t_ms(&r->clk)});
                         }
                 }
         assert_in_range(less, 2, 4);
@@ -578,6 +667,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_takes_over_once_the_echo_follows),
             cmocka_unit_test(test_only_our_own_counter_is_an_echo),
+            cmocka_unit_test(test_what_cannot_be_moved_is_let_go),
             cmocka_unit_test(test_operator_wins),
             cmocka_unit_test(test_taken_again_after_an_outage),
             cmocka_unit_test(test_taken_again_after_a_restart),
