@@ -37,6 +37,7 @@ struct write_request {
         uint32_t point; /* site.point index; must be writable */
         double value;   /* SI, already quantised by codec_quantise */
         bool read_back; /* false: heartbeat-like points, confirmed elsewhere */
+        bool insist;    /* tried although the device is in a back-off: letting go waits for nothing */
 };
 
 struct write_outcome {

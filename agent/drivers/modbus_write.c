@@ -156,7 +156,7 @@ int mb_write(void *driver, const struct write_request *req)
                 refuse(drv, req, WRITE_REJECTED_INVALID_SETTING, (double)NAN);
                 return 0;
         }
-        if (mb_backoff_holds(&d->backoff) || mb_backoff_holds(&d->conn->backoff)) {
+        if (!req->insist && (mb_backoff_holds(&d->backoff) || mb_backoff_holds(&d->conn->backoff))) {
                 refuse(drv, req, WRITE_REJECTED_DEVICE_OFFLINE, written);
                 return 0;
         }
@@ -179,7 +179,7 @@ int mb_write(void *driver, const struct write_request *req)
 
 /* ---- on the wire ---- */
 
-/* In a back-off nothing is sent: a write ends, as one that comes now would; a read-back waits. */
+/* In a back-off nothing is sent but what insists: a write ends, as one that comes now would; a read-back waits. */
 struct mb_job *mb_write_ready(struct mb_conn *c)
 {
         struct mb_job *j = c->first_job;
@@ -190,7 +190,7 @@ struct mb_job *mb_write_ready(struct mb_conn *c)
                 int64_t a = mb_backoff_left_ms(&d->backoff), b = mb_backoff_left_ms(&c->backoff), left = a > b ? a : b;
                 if (j->state != JOB_QUEUED && j->state != JOB_READ_DUE) {
                         j = j->next;
-                } else if (left == 0) {
+                } else if (left == 0 || j->req.insist) {
                         return j;
                 } else if (j->state == JOB_QUEUED) {
                         finish(j, WRITE_REJECTED_DEVICE_OFFLINE, (double)NAN);

@@ -129,9 +129,13 @@ enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms
         return device != ACTUATE_FREE ? device : itself;
 }
 
-int actuate_send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id)
+int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags, uint64_t *ret_id)
 {
-        struct write_request r = {.id = a->next_id, .point = point, .value = value, .read_back = read_back};
+        struct write_request r = {.id = a->next_id,
+                                  .point = point,
+                                  .value = value,
+                                  .read_back = (flags & SEND_READ_BACK) != 0,
+                                  .insist = (flags & SEND_INSIST) != 0};
         int rc;
 
         if (!a->a.actuator.write)
@@ -226,7 +230,7 @@ static bool write_one(struct actuate *a, struct entry *e, double value, int64_t 
         e->value = value;
         e->written_mono_ms = mono_ms;
         e->confirmed = false;
-        if (actuate_send(a, e->point, value, true, &e->request) == 0)
+        if (actuate_send(a, e->point, value, SEND_READ_BACK, &e->request) == 0)
                 return true;
         o = no_reading(e->point, WRITE_NOT_SENT, t_ms);
         end_write(a, e, &o);

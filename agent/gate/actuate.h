@@ -82,8 +82,12 @@ void actuate_outage(struct actuate *a, int device, int64_t mono_ms);
 void actuate_take(struct actuate *a, int64_t t_ms, int64_t mono_ms);
 /* Has the device the whole set of supervision registers? */
 bool actuate_supervises(const struct actuate *a, int device);
-/* Clears remote enable of every such device that we have taken or that does not read 0. */
+/* Clears remote enable of every such device that we have taken, or that does not read both remote enable and remote
+ * status 0. To be called again, every ACTUATE_RELEASE_RETRY_MS, until actuate_released: what was not accepted is
+ * written again. */
+enum { ACTUATE_RELEASE_RETRY_MS = 500 };
 void actuate_release(struct actuate *a, int64_t t_ms);
+bool actuate_released(const struct actuate *a);
 
 size_t actuate_pending(const struct actuate *a);
 

@@ -32,9 +32,10 @@ struct device_sup {
         unsigned silent;                                                 /* heartbeats in a row without an echo */
         bool following;                                                  /* the echo came lately */
         bool reported;
-        bool enabled;          /* remote enable is set, or was found set */
-        bool was_remote;       /* the device reported remote since */
-        bool operator_took;    /* latched */
+        bool enabled;             /* remote enable is set, or was found set */
+        bool was_remote;          /* the device reported remote since */
+        bool operator_took;       /* latched */
+        bool releasing, released; /* actuate_release wants it local; its remote enable was cleared */
         bool let_go;           /* we could move nothing of it: remote enable is cleared, beaten only when it reads 0 */
         int64_t lapse_mono_ms; /* last time it may not have heard us, or we not it */
         int64_t beat_mono_ms;  /* last heartbeat it took; −1 = none */
@@ -64,7 +65,8 @@ struct actuate {
 
 void actuate_report(struct actuate *a, int severity, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* A write that was accepted by the driver has its outcome later, or already when this returns. */
-int actuate_send(struct actuate *a, uint32_t point, double value, bool read_back, uint64_t *ret_id);
+enum { SEND_READ_BACK = 1, SEND_INSIST = 2 }; /* as in write_request */
+int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags, uint64_t *ret_id);
 void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct write_outcome *o);
 
 /* What keeps the variable itself from being moved, whoever commands its device: free, unreadable, foreign, refused. */

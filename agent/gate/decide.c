@@ -166,10 +166,10 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
                 (void)actuate_apply(g->actuate, d, id, &g->snap, g->handback);
                 gate_store_trouble(g, GATE_STORE_ACTIONS, actuate_unstored(g->actuate));
         }
-        if (g->a.acting && g->status.mode == GATE_RELEASE && !g->remote_released) {
-                g->remote_released = true;
-                gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
-                actuate_release(g->actuate, g->snap.t_ms);
+        if (g->a.acting && g->status.mode == GATE_RELEASE) {
+                if (!g->remote_released)
+                        gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
+                gate_release(g); /* each step, for those that have not confirmed it */
         }
         if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&
             decision_kind(d) <= DECISION_PROJECT)

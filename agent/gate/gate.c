@@ -451,10 +451,15 @@ bool gate_handback_done(const struct gate *g)
 
 void gate_release(struct gate *g)
 {
-        if (!g->a.acting || g->remote_released)
+        if (!g->a.acting)
                 return;
         g->remote_released = true;
         actuate_release(g->actuate, clk_t_ms(g->a.clk));
+}
+
+bool gate_released(const struct gate *g)
+{
+        return actuate_released(g->actuate) && actuate_pending(g->actuate) == 0;
 }
 
 void gate_status(const struct gate *g, struct gate_status *ret)

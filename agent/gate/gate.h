@@ -62,10 +62,12 @@ void gate_heartbeat(struct gate *g);
 int64_t gate_heartbeat_ms(const struct gate *g); /* plant time; a third of the shortest watchdog, at most 10 s */
 
 /* Leaving live, in this order: begin (fallback setpoints go out as a decision), wait until done, release (remote enable
- * off, heartbeat stopped), wait until done again. */
+ * off, heartbeat stopped), again every ACTUATE_RELEASE_RETRY_MS until released: what was not accepted goes out again.
+ */
 void gate_handback_begin(struct gate *g, const char *why);
 void gate_release(struct gate *g);
 bool gate_handback_done(const struct gate *g); /* no write is under way */
+bool gate_released(const struct gate *g);      /* every device confirmed that remote enable is off */
 
 enum { GATE_HOLDOUTS = 2 }; /* one step, about five minutes */
 

@@ -54,8 +54,6 @@ void gate_model_step(struct gate *g)
 {
         struct arx_window w = {.n = g->window_n, .y = g->window_seen, .u = g->window_u, .d = g->window_d};
 
-        if (g->window_n == 0)
-                return;
         (void)arx_add(g->model, &w, g->y_seen);
         if (g->fit_countdown > 0)
                 g->fit_countdown--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What the gate remembers over a restart: equipment timers, how long it has explored, how far disturbances move. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -44,6 +45,32 @@ static void restore_disturbances(struct gate *g)
                                 g->d_change2[k] = g->d_steps[k] = 0;
         }
         free(buf);
+}
+
+/* So is exploration: what was added to the site was never explored. */
+struct explored {
+        uint8_t hash[32];
+        int64_t ms;
+};
+
+static void save_explored(struct gate *g)
+{
+        struct explored x = {.ms = g->explored_ms};
+
+        static_assert(sizeof x.hash == sizeof g->a.site->hash, "the configuration's hash");
+        memcpy(x.hash, g->a.site->hash, sizeof x.hash);
+        (void)store_put_state(g->a.store, "explored", g->snap.t_ms, &x, sizeof x);
+}
+
+static void restore_explored(struct gate *g)
+{
+        struct explored x;
+        int64_t t_ms;
+        size_t len;
+
+        if (store_get_state(g->a.store, "explored", &t_ms, &x, sizeof x, &len) >= 0 && len == sizeof x && x.ms >= 0 &&
+            memcmp(x.hash, g->a.site->hash, sizeof x.hash) == 0)
+                g->explored_ms = x.ms;
 }
 
 static void save_timers(struct gate *g)
@@ -90,20 +117,15 @@ void gate_memory_save(struct gate *g)
         save_timers(g);
         if (!g->a.store || !g->a.acting)
                 return;
-        (void)store_put_state(g->a.store, "explored", g->snap.t_ms, &g->explored_ms, sizeof g->explored_ms);
+        save_explored(g);
         save_disturbances(g);
 }
 
 int gate_memory_restore(struct gate *g)
 {
-        int64_t t_ms, explored_ms;
-        size_t len;
-
         if (!g->a.store)
                 return 0;
-        if (store_get_state(g->a.store, "explored", &t_ms, &explored_ms, sizeof explored_ms, &len) >= 0 &&
-            len == sizeof explored_ms && explored_ms >= 0)
-                g->explored_ms = explored_ms;
+        restore_explored(g);
         restore_disturbances(g);
         return restore_timers(g);
 }

@@ -26,17 +26,20 @@ struct release {
         struct ptable *points;
         struct modbus_driver *modbus;
         struct actuate *actuate;
-        bool *read;    /* [npoint] a reading came, good or bad */
-        bool *written; /* [npoint] */
+        bool *read; /* [npoint] a reading came, good or bad */
+        struct outcome {
+                bool written;
+                enum write_result result;
+        } * enable; /* [npoint] the last write of a remote enable */
         bool clearing, failed;
-        int64_t phase_ms;
+        int64_t phase_ms, tried_ms;
 };
 
-static bool is_enable(const struct release *r, size_t i)
+static bool is(const struct release *r, size_t i, enum role role)
 {
         const struct point *p = &r->site->point[i];
 
-        return p->role == ROLE_REMOTE_ENABLE && actuate_supervises(r->actuate, p->device) &&
+        return p->role == role && actuate_supervises(r->actuate, p->device) &&
                r->site->device[p->device].protocol != DEVICE_MQTT;
 }
 
@@ -61,14 +64,9 @@ static void on_done(void *ctx, const struct write_outcome *o)
 {
         struct release *r = ctx;
 
-        if (o->result == WRITE_ACCEPTED) {
+        if (o->result == WRITE_ACCEPTED)
                 log_notice("release", "%s: remote enable cleared, local control", device_name(r, o->point));
-        } else {
-                log_warning("release", "%s: remote enable not cleared (%s); its own watchdog takes over",
-                            device_name(r, o->point), write_result_str(o->result));
-                r->failed = true;
-        }
-        r->written[o->point] = true;
+        r->enable[o->point] = (struct outcome){true, o->result};
         if (r->actuate)
                 actuate_done(r->actuate, o, clk_mono_ms(r->clk));
 }
@@ -76,7 +74,7 @@ static void on_done(void *ctx, const struct write_outcome *o)
 static bool all_read(const struct release *r)
 {
         for (size_t i = 0; i < r->site->npoint; i++)
-                if (is_enable(r, i) && !r->read[i])
+                if ((is(r, i, ROLE_REMOTE_ENABLE) || is(r, i, ROLE_REMOTE_STATUS)) && !r->read[i])
                         return false;
         return true;
 }
@@ -84,33 +82,34 @@ static bool all_read(const struct release *r)
 static void report(struct release *r)
 {
         for (size_t i = 0; i < r->site->npoint; i++) {
-                struct sample s;
-
-                if (!is_enable(r, i) || r->written[i])
+                if (!is(r, i, ROLE_REMOTE_ENABLE) || (r->enable[i].written && r->enable[i].result == WRITE_ACCEPTED))
                         continue;
-                s = ptable_get(r->points, i, clk_t_ms(r->clk));
-                if (s.quality == QUALITY_GOOD && s.value < 0.5) {
+                if (!r->enable[i].written && r->clearing) {
                         log_info("release", "%s: local already", device_name(r, i));
-                } else {
-                        log_warning("release", "%s: not reached in time; its own watchdog takes over",
-                                    device_name(r, i));
-                        r->failed = true;
+                        continue;
                 }
+                log_warning("release", "%s: remote enable not cleared (%s); its own watchdog takes over",
+                            device_name(r, i),
+                            r->enable[i].written ? write_result_str(r->enable[i].result) : "not reached in time");
+                r->failed = true;
         }
 }
 
 static void on_tick(void *ctx)
 {
         struct release *r = ctx;
-        int64_t spent_ms = clk_real_mono_ms() - r->phase_ms;
+        int64_t now_ms = clk_real_mono_ms(), spent_ms = now_ms - r->phase_ms;
 
         if (!r->clearing && (all_read(r) || spent_ms > RELEASE_READ_MS)) {
                 r->clearing = true;
-                r->phase_ms = clk_real_mono_ms();
+                r->phase_ms = r->tried_ms = now_ms;
                 actuate_release(r->actuate, clk_t_ms(r->clk));
-        } else if (r->clearing && (actuate_pending(r->actuate) == 0 || spent_ms > RELEASE_WRITE_MS)) {
+        } else if (r->clearing && (actuate_released(r->actuate) || spent_ms > RELEASE_WRITE_MS)) {
                 loop_stop(r->loop);
                 return;
+        } else if (r->clearing && now_ms - r->tried_ms >= ACTUATE_RELEASE_RETRY_MS) {
+                r->tried_ms = now_ms;
+                actuate_release(r->actuate, clk_t_ms(r->clk));
         }
         loop_timer_arm(r->tick, TICK_MS);
 }
@@ -121,8 +120,8 @@ static int set_up(struct release *r)
         int rc = layout_create(r->site, &r->layout);
 
         r->read = calloc(r->site->npoint + 1, sizeof *r->read);
-        r->written = calloc(r->site->npoint + 1, sizeof *r->written);
-        if (!r->read || !r->written)
+        r->enable = calloc(r->site->npoint + 1, sizeof *r->enable);
+        if (!r->read || !r->enable)
                 return -ENOMEM;
         if (rc >= 0)
                 rc = ptable_create(r->site->point, r->site->npoint, &r->points);
@@ -153,7 +152,9 @@ int release_run(const struct site *site, const struct clk *clk)
         int lock = -1, code = EXIT_GENERIC, rc;
 
         rc = store_lock(site->database, &lock, why);
-        if (rc < 0) {
+        if (rc == -EROFS) { /* no gate can have it open either */
+                log_warning("release", "%s; going on without it", why);
+        } else if (rc < 0) {
                 log_error("release", "%s; nothing is written", why);
                 return rc == -EBUSY ? EXIT_TEMPFAIL : EXIT_IO;
         }
@@ -177,7 +178,8 @@ int release_run(const struct site *site, const struct clk *clk)
         ptable_free(r.points);
         layout_free(r.layout);
         free(r.read);
-        free(r.written);
-        (void)close(lock);
+        free(r.enable);
+        if (lock >= 0)
+                (void)close(lock);
         return code;
 }

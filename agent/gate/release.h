@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Fail-back: after a gate that ended without handing the plant back, remote enable of every device is cleared and
- * nothing else is written, so that the plant is local at once and not only after its own watchdogs. A device that is
- * local already is left alone. Runs only when no gate does (the database's lock), and never longer than RELEASE_MAX_MS.
+ * nothing else is written, so that the plant is local at once and not only after its own watchdogs. A device whose
+ * remote enable and remote status both read 0 is left alone; what a device does not accept is written again until time
+ * is up. Runs only when no gate does (the database's lock), and never longer than RELEASE_MAX_MS.
  */
 #ifndef COOLPLANE_GATE_RELEASE_H
 #define COOLPLANE_GATE_RELEASE_H

@@ -284,7 +284,7 @@ void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
                 uint64_t id;
 
                 if (beats(a, d, t_ms))
-                        (void)actuate_send(a, (uint32_t)d->heartbeat_cmd, a->beat, false, &id);
+                        (void)actuate_send(a, (uint32_t)d->heartbeat_cmd, a->beat, 0, &id);
         }
 }
 
@@ -316,7 +316,7 @@ static void write_enable(struct actuate *a, struct device_sup *d, bool on, int64
         }
         d->enabled = on;
         d->enable_action = action_id;
-        if (actuate_send(a, row.point, row.value, true, &d->enable_request) < 0) {
+        if (actuate_send(a, row.point, row.value, SEND_READ_BACK | (on ? 0 : SEND_INSIST), &d->enable_request) < 0) {
                 d->enabled = false;
                 d->enable_request = 0;
                 actuate_put_outcome(a, action_id,
@@ -353,15 +353,24 @@ void actuate_release(struct actuate *a, int64_t t_ms)
 {
         for (size_t i = 0; i < a->a.layout->site->ndevice; i++) {
                 struct device_sup *d = &a->dev[i];
-                struct sample s;
 
-                if (!d->complete || d->operator_took)
+                if (!d->complete || d->operator_took || d->released || (d->releasing && d->enable_request))
                         continue;
                 /* What the table shows may be older than what we wrote: it alone never keeps the 0 from going out. */
-                s = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
-                if (d->enabled || d->was_remote || s.quality != QUALITY_GOOD || s.value > 0.5)
-                        write_enable(a, d, false, t_ms);
+                if (!d->releasing && !d->enabled && !d->was_remote && reads_off(a, d->remote_enable, t_ms) &&
+                    reads_off(a, d->remote_status, t_ms))
+                        continue;
+                d->releasing = true;
+                write_enable(a, d, false, t_ms);
         }
+}
+
+bool actuate_released(const struct actuate *a)
+{
+        for (size_t i = 0; i < a->a.layout->site->ndevice; i++)
+                if (a->dev[i].releasing && !a->dev[i].released)
+                        return false;
+        return true;
 }
 
 static bool failed(enum write_result r)
@@ -403,6 +412,8 @@ void supervise_done(struct actuate *a, const struct write_outcome *o, int64_t mo
                 d->enabled_mono_ms = mono_ms;
                 if (o->result != WRITE_ACCEPTED)
                         d->enabled = false;
+                else if (d->releasing)
+                        d->released = true;
                 if (failed(o->result) && o->result != WRITE_TIMED_OUT && o->result != WRITE_REJECTED_DEVICE_OFFLINE)
                         d->retry_mono_ms = mono_ms + RETRY_REFUSED_MS;
         }

@@ -14,6 +14,7 @@
 #include "agent/base/loop.h"
 #include "agent/drivers/modbus.h"
 #include "agent/drivers/mqtt.h"
+#include "agent/gate/actuate.h"
 #include "agent/gate/gate.h"
 #include "agent/gate/notify.h"
 #include "agent/gate/server.h"
@@ -45,7 +46,7 @@ struct wire {
         uint64_t broker_reconnects;
         unsigned planner_notices; /* of the present step: a planner that floods must not flood the log */
         enum leaving leaving;
-        int64_t leave_started_ms;
+        int64_t leave_started_ms, release_tried_ms;
         int exit_code;
 };
 
@@ -257,9 +258,11 @@ static void on_heartbeat(void *ctx)
 static void on_leave(void *ctx)
 {
         struct wire *w = ctx;
-        bool late = clk_real_mono_ms() - w->leave_started_ms > HANDBACK_MAX_MS;
+        int64_t now_ms = clk_real_mono_ms();
+        bool late = now_ms - w->leave_started_ms > HANDBACK_MAX_MS;
+        bool done = w->leaving == RELEASING ? gate_released(w->gate) : gate_handback_done(w->gate);
 
-        if (gate_handback_done(w->gate) || late) {
+        if (done || late) {
                 if (w->leaving == RELEASING || !w->a->live) {
                         if (late)
                                 log_warning("gate",
@@ -268,7 +271,10 @@ static void on_leave(void *ctx)
                         return;
                 }
                 w->leaving = RELEASING;
-                w->leave_started_ms = clk_real_mono_ms();
+                w->leave_started_ms = w->release_tried_ms = now_ms;
+                gate_release(w->gate);
+        } else if (w->leaving == RELEASING && now_ms - w->release_tried_ms >= ACTUATE_RELEASE_RETRY_MS) {
+                w->release_tried_ms = now_ms;
                 gate_release(w->gate);
         }
         loop_timer_arm(w->leave, 10);

@@ -175,11 +175,15 @@ int store_lock(const char *path, int *ret_fd, char *reterr)
         /* 0600: whoever may open it, even to read, could hold the lock and keep the gate from starting */
         int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         int r = fd < 0 ? -errno : 0;
+        if (r == -EROFS || r == -EACCES) { /* a disk that went read-only: the lock can be held all the same */
+                fd = open(name, O_RDONLY | O_CLOEXEC);
+                r = fd < 0 ? r : 0;
+        }
         if (r < 0)
                 snprintf(reterr, STORE_ERR_MAX, "%s: cannot open the lock file: %s", name, strerror(-r));
         free(name);
         if (r < 0)
-                return r == -ENOENT || r == -ENOTDIR ? r : -EIO;
+                return r == -ENOENT || r == -ENOTDIR || r == -EROFS ? r : -EIO;
         (void)fchmod(fd, 0600); /* one made by an earlier version */
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 r = errno == EWOULDBLOCK ? -EBUSY : -EIO;

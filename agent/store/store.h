@@ -22,7 +22,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
 struct store *store_close(struct store *s);
 
-/* The writer's lock without the database (closing *ret_fd lets go): 0, -EBUSY (a writer lives), -ENOENT, -EIO. */
+/* The writer's lock without the database (closing *ret_fd lets go): 0, -EBUSY (a writer lives), -ENOENT, -EROFS (a
+ * read-only disk without a lock file; where there is one it is held), -EIO. */
 int store_lock(const char *path, int *ret_fd, char *reterr);
 
 /* A run of the agent: one row with mode, start, build, configuration hash and a copy of the configuration text. */

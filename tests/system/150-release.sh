@@ -50,6 +50,21 @@ before=$(written)
 release || fail "after a clean stop: exit $?: $(cat "$work/release.log")"
 [ "$(written)" = "$before" ] || fail "a release after a clean stop writes"
 
+# A device that is away when the fail-back begins, and back two seconds later; and a disk that has gone read-only.
+start_gate --mode live
+wait_for 40 '[ "$(remote)" = "$all" ]' || fail "the gate does not take the plant a third time"
+kill -KILL "$gate"
+wait "$gate" 2>/dev/null
+kill -STOP "$plant"
+(sleep 2; kill -CONT "$plant") &
+read_only=()
+unshare -rm bash -c "mount --bind '$work' '$work' && mount -o remount,ro,bind '$work'" 2>/dev/null &&
+  read_only=(unshare -rm bash -c 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"' "$work")
+[ "${#read_only[@]}" -gt 0 ] || echo "note: no mount namespaces here, so the disk stays writable"
+"${read_only[@]}" timeout 20 "$BIN/coolplaned" --config "$config" "${time_args[@]}" --release >"$work/release.log" 2>&1 ||
+  fail "devices away for two seconds: exit $?: $(cat "$work/release.log")"
+[ "$(remote)" = 0 ] || fail "$(remote) devices are still remote after an outage: $(cat "$work/release.log")"
+
 kill -STOP "$plant" # devices that accept and say nothing
 SECONDS=0
 release

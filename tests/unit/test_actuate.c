@@ -437,6 +437,38 @@ static void test_handback_keeps_the_window_and_always_lets_go(void **state)
         rig_free(r);
 }
 
+static void test_letting_go_is_tried_until_it_is_accepted(void **state)
+{
+        static const enum write_result refusal[] = {WRITE_REJECTED_DEVICE_OFFLINE, WRITE_TIMED_OUT,
+                                                    WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE, WRITE_MISMATCH};
+        struct rig *r = rig_new(true);
+        int enable = point(r, "bms/remote");
+        size_t before;
+        ptrdiff_t w;
+
+        (void)state;
+        steps(r, 40, (double)NAN);
+        gate_handback_begin(r->gate, "test");
+        finish_writes(r, WRITE_ACCEPTED);
+        for (size_t k = 0; k < sizeof refusal / sizeof refusal[0]; k++) {
+                before = r->nwrite;
+                gate_release(r->gate);
+                w = last_write(r, before, enable);
+                assert_true(w >= 0 && r->write[w].value == 0 && r->write[w].insist);
+                gate_release(r->gate); /* not twice at a time */
+                assert_int_equal(r->nwrite, before + 1);
+                finish_writes(r, refusal[k]);
+                assert_false(gate_released(r->gate));
+        }
+        gate_release(r->gate);
+        finish_writes(r, WRITE_ACCEPTED);
+        assert_true(gate_released(r->gate));
+        before = r->nwrite;
+        gate_release(r->gate);
+        assert_int_equal(r->nwrite, before);
+        rig_free(r);
+}
+
 /* ---- the store ---- */
 
 struct folder {
@@ -544,6 +576,38 @@ static void test_shadow_outcomes_are_dated(void **state)
                                           NULL, 0, &json),
                          0);
         assert_non_null(strstr(json, "dated"));
+        free(json);
+        rig_free(r);
+        folder_close(&f);
+}
+
+static void test_every_write_of_remote_enable_has_its_outcome(void **state)
+{
+        struct rig *r = rig_site();
+        struct folder f;
+        char *json;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        r->value[point(r, "bms/remote")] = r->value[point(r, "bms/remote_status")] = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        for (int i = 0; i < 10 && last_write(r, 0, point(r, "bms/remote")) < 0; i++) {
+                finish_writes(r, WRITE_ACCEPTED);
+                advance(r, ROLE_NONE);
+                gate_step_end(r->gate, NULL, false);
+        }
+        assert_true(last_write(r, 0, point(r, "bms/remote")) >= 0);
+        gate_release(r->gate); /* while the take-over is under way */
+        finish_writes(r, WRITE_ACCEPTED);
+        assert_true(gate_released(r->gate));
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT group_concat(why || ' ' || result, ', ') AS ended FROM v_actions"
+                                          " WHERE why IN ('take-over', 'handback') AND point LIKE '%bms/remote'",
+                                          NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "take-over PENDING, handback ACCEPTED"));
         free(json);
         rig_free(r);
         folder_close(&f);
@@ -677,6 +741,8 @@ int main(void)
             cmocka_unit_test(test_no_warmer_write_from_a_value_the_decision_did_not_know),
             cmocka_unit_test(test_refusals_do_not_storm),
             cmocka_unit_test(test_handback_keeps_the_window_and_always_lets_go),
+            cmocka_unit_test(test_letting_go_is_tried_until_it_is_accepted),
+            cmocka_unit_test(test_every_write_of_remote_enable_has_its_outcome),
             cmocka_unit_test(test_equipment_timers_of_a_hall_survive_a_restart),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),

@@ -204,6 +204,11 @@ static void test_restart_keeps_what_was_learned(void **state)
         restart(r, db, 20 * 60000);
         steps(r, 20);
         assert_false(status(r).exploring);
+        r->site->hash[0] ^= 1; /* another configuration: what it added was never explored */
+        restart(r, db, 20 * 60000);
+        steps(r, 1);
+        assert_true(status(r).exploring);
+        r->site->hash[0] ^= 1;
         clk_advance_to(&r->clk, clk_t_ms(&r->clk) + INT64_C(3) * 24 * 3600 * 1000);
         steps(r, 1);
         restart(r, db, 20 * 60000); /* the last day holds one step: nothing is known, exploration begins anew */

@@ -225,6 +225,13 @@ static void timed_out_and_offline(void **state)
         assert_int_equal(e.noutcome, 1);
         assert_int_equal(e.outcome[0].result, WRITE_REJECTED_DEVICE_OFFLINE);
         assert_int_equal(peer.requests, requests);
+        peer.behaviour = PEER_OK; /* what insists is sent all the same */
+        e.noutcome = 0;
+        assert_int_equal(
+            e.act.write(e.act.self, &(struct write_request){.id = 11, .point = 0, .value = 44, .insist = true}), 0);
+        env_run(&e, one_outcome, 300); /* the back-off lasts 0.8 s at least */
+        assert_int_equal(e.outcome[0].result, WRITE_ACCEPTED);
+        assert_int_equal(peer.holding[40], 44);
         stop();
 
         start(POINT_UINT16); /* the write arrived, only its answer did not: the read-back tells */
