@@ -29,9 +29,9 @@ struct closed_loop_args {
         uint64_t seed;
         closed_loop_proposer proposer; /* NULL = the brain alone */
         void *proposer_ctx;
-        bool planner;  /* false: no brain, no proposals */
-        /* Test equipment (b3 of the yardstick): the gate is in shadow (acting must be false), and the brain's proposals go
-         * to the plant's registers as they are, past the safety layer; only the devices' own ranges bound them. The
+        bool planner; /* false: no brain, no proposals */
+        /* Test equipment (b3 of the yardstick): the gate is in shadow (acting must be false), and the brain's proposals
+         * go to the plant's registers as they are, past the safety layer; only the devices' own ranges bound them. The
          * plant's leases are held for it. No VM moves. */
         bool unfiltered;
         bool no_moves; /* the site's orchestrator is left out: VMs stay where they are */
