@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every command of ours in the README's code does what it says there; a command the README gains fails here until it is run
 # below. demo.sh and test.sh are what runs this: only their options are checked. import and replay need the data set: 090;
-# --release has 150.
+# --release has 150, coolplane-sim tune 170.
 . "$(dirname "$0")/lib.sh"
 covered='coolplane check-config
 coolplane check-live
@@ -16,6 +16,7 @@ coolplane why
 coolplane-planner --config
 coolplane-sim compare
 coolplane-sim serve
+coolplane-sim tune
 coolplaned --config
 coolplaned --release'
 python3 - "$SRC/README.md" "$covered" "$SRC" <<'PY' || fail "the README and this test differ"
