@@ -25,7 +25,9 @@ static size_t resize(uint8_t *frame, size_t n, int by)
         if (is_read(frame, n))
                 frame[BYTES] = (uint8_t)(frame[BYTES] + by);
         add_length(frame, by);
-        return (size_t)((int)n + by);
+        const int sum = (int)n + by;
+
+        return sum > 0 ? (size_t)sum : 0;
 }
 
 size_t modbusd_hostile(enum modbusd_mode mode, uint8_t chance, uint8_t *frame, size_t n)
