@@ -155,7 +155,7 @@ static void reads_and_writes_two_units_of_a_line(void **state)
         int a = unit(1), b = unit(247);
         int pa = env_writable(&e, a, 10, POINT_UINT16), pb = env_point(&e, b, POINT_TABLE_HOLDING, 99, POINT_UINT16);
         env_start(&e, true);
-        env_run(&e, three_good, 3000);
+        env_run(&e, three_good, 15000);
         assert_true(e.last[pa].raw >= 510 && e.last[pa].raw <= 510);
         assert_true(e.last[pb].raw >= 599 && e.last[pb].raw <= 599);
         env_write(&e, pa, 42, 1, true);
@@ -177,7 +177,7 @@ static void a_bad_unit_does_not_take_the_line_down(void **state)
                 (void)env_point(&e, unit(3), POINT_TABLE_HOLDING, 30, POINT_UINT16);
                 line.fault[3] = faults[i];
                 env_start(&e, false);
-                env_run(&e, three_good, 3000);
+                env_run(&e, three_good, 15000);
                 assert_int_equal(e.bad[0] + e.bad[1], 0);
                 assert_int_equal(e.good[2], 0);
                 assert_true(e.max_gap_ms < 500);
@@ -200,7 +200,7 @@ static void m4_late_answer_is_flushed(void **state)
         (void)env_point(&e, b, POINT_TABLE_HOLDING, 20, POINT_UINT16);
         line.fault[2] = LINE_LATE;
         env_start(&e, false);
-        env_run(&e, many_good, 3000);
+        env_run(&e, many_good, 15000);
         assert_int_equal(e.good[1], 0);
         assert_int_equal(e.bad[pa], 0);
         assert_true(e.last[pa].raw >= 510 && e.last[pa].raw <= 510);
@@ -223,11 +223,11 @@ static void m1_silent_unit_costs_one_request_a_back_off(void **state)
         (void)env_point(&e, unit(1), POINT_TABLE_HOLDING, 10, POINT_UINT16);
         (void)env_point(&e, unit(2), POINT_TABLE_HOLDING, 20, POINT_UINT16);
         env_start(&e, false);
-        env_run(&e, three_good, 3000); /* it has answered before: the line is in use */
+        env_run(&e, three_good, 15000); /* it has answered before: the line is in use */
         line.fault[2] = LINE_SILENT;
         uint64_t asked = line.asked[2];
         int64_t t0 = clk_real_mono_ms();
-        env_run(&e, two_timeouts, 5000);
+        env_run(&e, two_timeouts, 15000);
         int64_t took = clk_real_mono_ms() - t0;
         struct device_stats s;
         modbus_driver_stats(e.driver, 1, &s);
@@ -263,7 +263,7 @@ static void hang_up_of_the_line_is_noticed(void **state)
         (void)env_point(&e, unit(1), POINT_TABLE_HOLDING, 10, POINT_UINT16);
         env_start(&e, false);
         e.good[1] = 3; /* there is no second point */
-        env_run(&e, three_good, 3000);
+        env_run(&e, three_good, 15000);
         loop_del_fd(e.loop, line.master);
         (void)close(line.master);
         env_run(&e, hung_up, 3000);
