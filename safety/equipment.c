@@ -13,10 +13,18 @@ static unsigned starts_in_hour(const struct equipment *q, double mono_s)
         return n;
 }
 
-static void note_start(struct equipment *q, double mono_s)
+static void note_start(struct equipment *q, double mono_s, bool proved)
 {
         q->start_s[q->head] = mono_s;
         q->head = (q->head + 1) % SAFETY_STARTS_MAX;
+        q->proved = proved;
+}
+
+/* A start counts from its order until the machine is seen to run, then from there: it may have waited. */
+static void prove_start(struct equipment *q, double mono_s)
+{
+        q->start_s[(q->head + SAFETY_STARTS_MAX - 1) % SAFETY_STARTS_MAX] = mono_s;
+        q->proved = true;
 }
 
 void equipment_reset(struct equipment *q)
@@ -26,46 +34,53 @@ void equipment_reset(struct equipment *q)
                 q->start_s[i] = -(double)INFINITY;
 }
 
-void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, bool running, double mono_s)
+void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, uint8_t status, double mono_s)
 {
-        bool on = commanded || running;
+        const bool running = status == 255 ? q->running : status == 1;
+
         if (!q->seen) {
                 /* Nothing is known of the past: timers start now and one start is left in this hour, so that a
                  * restart loop cannot wear a chiller out. */
-                q->seen = true;
-                q->on = on;
-                q->since_s = mono_s;
+                *q = (struct equipment){.seen = true, .on_s = mono_s, .off_s = mono_s, .proved = running};
+                for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++)
+                        q->start_s[i] = -(double)INFINITY;
                 for (unsigned i = 1; i < (unsigned)u->max_starts_per_h; i++)
-                        note_start(q, mono_s);
-                return;
+                        note_start(q, mono_s, running);
+        } else if (!(q->commanded || q->running) && (commanded || running)) {
+                note_start(q, mono_s, running);
+        } else if (running && !q->running) {
+                if (q->proved)
+                        note_start(q, mono_s, true); /* it had stopped by itself */
+                else
+                        prove_start(q, mono_s);
         }
-        if (mono_s < q->since_s) /* the clock contract is broken: start over, conservative */
-                q->since_s = mono_s;
-        if (on == q->on)
-                return;
-        if (on)
-                note_start(q, mono_s);
-        q->on = on;
-        q->since_s = mono_s;
+        /* on_s, off_s > mono_s: the clock contract is broken; start over, conservative */
+        if ((commanded && !q->commanded) || (running && !q->running) || q->on_s > mono_s)
+                q->on_s = mono_s;
+        if ((!commanded && q->commanded) || (!running && q->running) || q->off_s > mono_s)
+                q->off_s = mono_s;
+        q->commanded = commanded;
+        q->running = running;
 }
 
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s)
 {
         if (u->hi < 1) /* fixed off */
                 return false;
-        if (q->on)
+        if (q->commanded)
                 return true;
-        return mono_s - q->since_s >= u->min_off_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
+        /* one that still reports running after its order off may have stopped since */
+        return mono_s - q->off_s >= u->min_off_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
 }
 
 bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s)
 {
         if (u->lo > 0) /* fixed on */
                 return false;
-        if (!q->on)
+        if (!q->commanded)
                 return true;
         /* without a start left it could not come back */
-        return mono_s - q->since_s >= u->min_on_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
+        return mono_s - q->on_s >= u->min_on_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
 }
 
 /* Capacity of the units that report running and stay enabled when unit j stops; the units before j are decided. */
@@ -117,26 +132,34 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
 void equipment_save(const struct equipment *q, double mono_s, double *buf)
 {
         buf[0] = q->seen;
-        buf[1] = q->on;
-        buf[2] = q->seen ? mono_s - q->since_s : 0;
+        buf[1] = q->commanded;
+        buf[2] = q->running;
+        buf[3] = q->proved;
+        buf[4] = q->seen ? mono_s - q->on_s : 0;
+        buf[5] = q->seen ? mono_s - q->off_s : 0;
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) /* oldest first; −1 = none */
         {
                 double t = q->start_s[(q->head + i) % SAFETY_STARTS_MAX];
-                buf[3 + i] = t > mono_s - 3600 ? mono_s - t : -1;
+                buf[6 + i] = t > mono_s - 3600 ? mono_s - t : -1;
         }
 }
 
 void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, const double *buf)
 {
+        const double then_s = mono_s - elapsed_s;
+
         equipment_reset(q);
-        if (buf[0] != 1 || !(buf[2] >= 0))
+        if (buf[0] != 1 || !(buf[4] >= 0 && buf[5] >= 0))
                 return;
         q->seen = true;
-        q->on = buf[1] != 0;
-        q->since_s = mono_s - elapsed_s - buf[2];
+        q->commanded = buf[1] != 0;
+        q->running = buf[2] != 0;
+        q->on_s = then_s - buf[4];
+        q->off_s = then_s - buf[5];
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) {
-                double age_s = buf[3 + i];
+                double age_s = buf[6 + i];
                 if (age_s >= 0)
-                        note_start(q, mono_s - elapsed_s - age_s);
+                        note_start(q, then_s - age_s, false);
         }
+        q->proved = buf[3] != 0;
 }

@@ -130,10 +130,9 @@ static void set_base(struct safety *s, const struct safety_snapshot *snap)
                         u->lo = u->hi = u->nominal = s->base[j];
                         u->step = u->kind == SAFETY_U_ONOFF ? u->step : 0;
                 }
-                if (u->kind == SAFETY_U_ONOFF) {
+                if (u->kind == SAFETY_U_ONOFF)
                         equipment_observe(&s->equip[j], u, s->base[j] > 0,
-                                          snap->onoff_status && snap->onoff_status[j] == 1, snap->mono_s);
-                }
+                                          snap->onoff_status ? snap->onoff_status[j] : 255, snap->mono_s);
         }
 }
 

@@ -16,7 +16,7 @@
 #define SAFETY_SNAP 1e-3   /* of a step: read-back noise that still counts as on the grid */
 #define SAFETY_BAD_MAX 0.3 /* share of certified outputs without a reading that means FALLBACK at once */
 #define SAFETY_NO_GROUP SIZE_MAX
-#define SAFETY_STATE_PER_U (3 + SAFETY_STARTS_MAX)
+#define SAFETY_STATE_PER_U (6 + SAFETY_STARTS_MAX)
 
 struct safety_decision {
         int64_t t_ms;
@@ -38,16 +38,19 @@ double limits_ramp(const struct safety_u *u, double from);
 double limits_move(const struct safety_u *u, double base, double want, bool slow_step, bool no_warmer_water,
                    enum decision_reason *why);
 
-/* equipment.c: automaton of one ONOFF unit. */
+/* equipment.c: automaton of one ONOFF unit. What counts is the later of the order and of what the machine was seen to
+ * do: the order needs time to arrive, and the machine its own timers. */
 struct equipment {
         bool seen; /* observed once since create or restore */
-        bool on;   /* commanded or running */
-        double since_s;
+        bool commanded, running;
+        bool proved;                       /* seen to run since the newest start */
+        double on_s, off_s;                /* when either of the two last went on, off */
         double start_s[SAFETY_STARTS_MAX]; /* ring, newest at head − 1 */
         unsigned head;
 };
 void equipment_reset(struct equipment *q);
-void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, bool running, double mono_s);
+/* status: running feedback 0, 1; 255 = not known now: as before */
+void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, uint8_t status, double mono_s);
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s);
 bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s);
 /* act [nu] ← permitted value of each ONOFF unit for want [nu]; *why and *binding as limits_move. */

@@ -13,8 +13,9 @@
 #define TOL 1e-6 /* K: rounding between the two computations of the same bound */
 
 struct unit {
-        bool known, on;
-        double changed_s;
+        bool known, ordered, runs;
+        bool awaited;                        /* a start was ordered and the machine has not been seen to run since */
+        double up_s, down_s;                 /* last change of order or status that way */
         double started_s[SAFETY_STARTS_MAX]; /* unordered; the oldest is replaced */
 };
 
@@ -76,8 +77,8 @@ static void fill_reach(struct verifier *v, const struct arx_structure *st, size_
 
 static void forget_unit(struct unit *q)
 {
-        q->known = q->on = false;
-        q->changed_s = 0;
+        q->known = q->ordered = q->runs = q->awaited = false;
+        q->up_s = q->down_s = 0;
         for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
                 q->started_s[i] = -(double)INFINITY;
 }
@@ -127,21 +128,34 @@ static double starts_left(const struct unit *q, const struct safety_u *u, double
         return left;
 }
 
-static void watch_unit(struct unit *q, const struct safety_u *u, bool on, double mono_s)
+static void watch_unit(struct unit *q, const struct safety_u *u, bool ordered, bool runs, double mono_s)
 {
+        const bool up = (ordered && !q->ordered) || (runs && !q->runs);
+        const bool down = (q->ordered && !ordered) || (q->runs && !runs);
+
         if (!q->known) {
-                q->known = true;
                 for (unsigned n = 2; n <= u->max_starts_per_h; n++)
                         add_start(q, mono_s);
-        } else if (q->on == on) {
-                if (q->changed_s > mono_s)
-                        q->changed_s = mono_s;
-                return;
-        } else if (on) {
+                q->awaited = ordered && !runs;
+        } else if (runs && !q->runs && q->awaited) {
+                size_t newest = 0; /* this is the start that was ordered: it counts from now */
+                for (size_t i = 1; i < SAFETY_STARTS_MAX; i++) {
+                        if (q->started_s[i] > q->started_s[newest])
+                                newest = i;
+                }
+                q->started_s[newest] = mono_s;
+                q->awaited = false;
+        } else if ((runs && !q->runs) || (ordered && !q->ordered && !q->runs)) {
                 add_start(q, mono_s);
+                q->awaited = !runs;
         }
-        q->on = on;
-        q->changed_s = mono_s;
+        if (up || !q->known || q->up_s > mono_s)
+                q->up_s = mono_s;
+        if (down || !q->known || q->down_s > mono_s)
+                q->down_s = mono_s;
+        q->known = true;
+        q->ordered = ordered;
+        q->runs = runs;
 }
 
 void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
@@ -154,8 +168,9 @@ void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
                 v->have[j] = fmin(fmax(now, u->lo), u->hi);
                 v->stuck[j] = snap->u_fixed && snap->u_fixed[j] ? now : (double)NAN;
                 if (u->kind == SAFETY_U_ONOFF) {
-                        bool runs = snap->onoff_status && snap->onoff_status[j] == 1;
-                        watch_unit(&v->unit[j], u, v->have[j] >= 0.5 || runs, snap->mono_s);
+                        const bool told = snap->onoff_status && snap->onoff_status[j] != 255;
+                        const bool runs = told ? snap->onoff_status[j] == 1 : v->unit[j].runs;
+                        watch_unit(&v->unit[j], u, v->have[j] >= 0.5, runs, snap->mono_s);
                 }
         }
 }
@@ -172,8 +187,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
         double left_w = 0;
         if (!v->env.u[j].fast && !snap->slow_step)
                 return false;
-        if (q->on &&
-            (snap->mono_s - q->changed_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1))
+        if (snap->mono_s - q->up_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1)
                 return false;
         for (size_t k = 0; k < v->env.nu; k++) {
                 if (v->env.u[k].kind == SAFETY_U_ONOFF && act[k] == 1 && v->have[k] >= 0.5 && snap->onoff_status &&
@@ -193,8 +207,7 @@ static bool onoff_allowed(const struct verifier *v, const struct safety_snapshot
                 return true;
         if (was)
                 return stop_allowed(v, snap, act, j);
-        return q->on || (snap->mono_s - q->changed_s >= v->env.u[j].min_off_s &&
-                         starts_left(q, &v->env.u[j], snap->mono_s) >= 1);
+        return snap->mono_s - q->down_s >= v->env.u[j].min_off_s && starts_left(q, &v->env.u[j], snap->mono_s) >= 1;
 }
 
 static bool continuous_allowed(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
@@ -402,14 +415,17 @@ void verify_restore(struct verifier *v, double mono_s, double elapsed_s, const d
         for (size_t j = 0; j < v->env.nu; j++) {
                 const double *b = buf + 1 + j * SAFETY_STATE_PER_U;
                 forget_unit(&v->unit[j]);
-                if (b[0] != 1 || !(b[2] >= 0))
+                if (b[0] != 1 || !(b[4] >= 0 && b[5] >= 0))
                         continue;
                 v->unit[j].known = true;
-                v->unit[j].on = b[1] != 0;
-                v->unit[j].changed_s = mono_s - elapsed_s - b[2];
+                v->unit[j].ordered = b[1] != 0;
+                v->unit[j].runs = b[2] != 0;
+                v->unit[j].awaited = b[3] == 0 && (b[1] != 0 || b[2] != 0);
+                v->unit[j].up_s = mono_s - elapsed_s - b[4];
+                v->unit[j].down_s = mono_s - elapsed_s - b[5];
                 for (size_t i = 0; i < SAFETY_STARTS_MAX; i++) {
-                        if (b[3 + i] >= 0)
-                                add_start(&v->unit[j], mono_s - elapsed_s - b[3 + i]);
+                        if (b[6 + i] >= 0)
+                                add_start(&v->unit[j], mono_s - elapsed_s - b[6 + i]);
                 }
         }
 }

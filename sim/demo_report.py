@@ -105,6 +105,8 @@ def main():
         failures.append(f"{writes} writes in shadow")
     if not status.get("planner"):
         failures.append("the planner was not connected at the end")
+    for b in plant.get("breaches", []):
+        failures.append(f"{b['at']}: {b['rule']}, {b['steps']} times from {b['first']} on, worst {b['worst']:g}")
     report = {"site": status["site"], "rows": rows, "decisions": kinds, "shadow_writes": writes, "model": model,
               "failures": failures}
     Path(out_json).write_text(json.dumps(report, indent=1) + "\n")

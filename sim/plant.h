@@ -183,6 +183,28 @@ void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);
 
+/* Which rules were broken since a supervisor first held a device, the first of them: one entry a rule and rack or
+ * chiller, in order of the first time. */
+#define PLANT_BREACHES_MAX 32
+enum plant_rule {
+        PLANT_RULE_INLET,        /* a rack above 32 °C */
+        PLANT_RULE_FREEZE,       /* leaving water below the freeze limit */
+        PLANT_RULE_MIN_ON,       /* ordered off too soon after its start */
+        PLANT_RULE_LAST_RUNNING, /* ordered off while no other machine had passed its start */
+        PLANT_RULE_MIN_OFF,      /* ordered on too soon after its stop */
+        PLANT_RULE_STARTS,       /* ordered on with no start left in the hour */
+};
+struct plant_breach {
+        enum plant_rule rule;
+        size_t index;   /* rack or chiller */
+        int64_t t_ms;   /* the first time */
+        uint64_t steps; /* how often */
+        double worst;   /* °C; of the timers: s that had passed, the least */
+};
+/* [returned count], borrowed until the plant goes on. */
+size_t plant_breaches(const struct plant *p, const struct plant_breach **ret);
+const char *plant_rule_str(enum plant_rule rule);
+
 /*
  * Faults by name, with the rows of the fault catalogue they make (ARCHITECTURE.md). CHANNEL is inlet, inlet-low,
  * outlet, rack-power, sat, rat, crah-power, dp, coil-in, coil-out, airflow, chiller-leaving, chiller-power (each with

@@ -23,18 +23,57 @@ static double stored_j(const struct plant *p)
         return j;
 }
 
-void plant_violation(struct plant *p, uint64_t n)
+const char *plant_rule_str(enum plant_rule rule)
 {
+        static const char *const text[] = {
+            [PLANT_RULE_INLET] = "inlet above 32 °C",
+            [PLANT_RULE_FREEZE] = "leaving water near freezing",
+            [PLANT_RULE_MIN_ON] = "ordered off too soon after its start",
+            [PLANT_RULE_LAST_RUNNING] = "ordered off with no other running",
+            [PLANT_RULE_MIN_OFF] = "ordered on too soon after its stop",
+            [PLANT_RULE_STARTS] = "ordered on with no start left in the hour",
+        };
+
+        return (unsigned)rule < sizeof text / sizeof text[0] ? text[rule] : "?";
+}
+
+static bool is_worse(enum plant_rule rule, double value, double than)
+{
+        return rule == PLANT_RULE_INLET ? value > than : value < than;
+}
+
+void plant_violation(struct plant *p, enum plant_rule rule, size_t index, double value, uint64_t n)
+{
+        size_t k = 0;
+
         p->meter.violations += n;
-        if (p->taken_over)
-                p->violations_since_takeover += n;
+        if (!p->taken_over)
+                return;
+        p->violations_since_takeover += n;
+        while (k < p->nbreach && !(p->breach[k].rule == rule && p->breach[k].index == index))
+                k++;
+        if (k == PLANT_BREACHES_MAX)
+                return;
+        if (k == p->nbreach)
+                p->breach[p->nbreach++] =
+                    (struct plant_breach){.rule = rule, .index = index, .t_ms = plant_t_ms(p), .worst = value};
+        p->breach[k].steps += n;
+        if (is_worse(rule, value, p->breach[k].worst))
+                p->breach[k].worst = value;
+}
+
+size_t plant_breaches(const struct plant *p, const struct plant_breach **ret)
+{
+        *ret = p->breach;
+        return p->nbreach;
 }
 
 void plant_account_step(struct plant *p, double dt_s)
 {
         struct meters *m = &p->meter;
         double it = 0.0, fan = 0.0, crah = 0.0, chiller = 0.0, hottest = -100.0;
-        uint64_t over = 0;
+        /* in a calm step as often as in the short ones it stands for */
+        const uint64_t often = (uint64_t)fmax(1.0, round(dt_s / PLANT_STEP_S));
 
         for (size_t i = 0; i < p->spec.nrack; i++) {
                 const double inlet_c = p->air.inlet_c[i];
@@ -42,7 +81,8 @@ void plant_account_step(struct plant *p, double dt_s)
                 it += p->air.it_w[i];
                 fan += p->air.fan_w[i];
                 hottest = inlet_c > hottest ? inlet_c : hottest;
-                over += inlet_c <= HARD_INLET_C ? 0 : 1;
+                if (!(inlet_c <= HARD_INLET_C))
+                        plant_violation(p, PLANT_RULE_INLET, i, inlet_c, often);
                 if (inlet_c > WARM_INLET_C) {
                         m->degmin27 += (inlet_c - WARM_INLET_C) * dt_s / 60.0;
                         m->degmin32 += fmax(inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;
@@ -52,8 +92,6 @@ void plant_account_step(struct plant *p, double dt_s)
                 crah += p->crah[i].fan_w;
         for (size_t i = 0; i < p->spec.nchiller; i++)
                 chiller += p->chiller[i].power_w;
-        /* in a calm step as often as in the short ones it stands for */
-        plant_violation(p, over * (uint64_t)fmax(1.0, round(dt_s / PLANT_STEP_S)));
         m->time_s += dt_s;
         m->econ_s += p->water.econ_on ? dt_s : 0.0;
         m->econ_alone_s += p->water.econ_on && !(chiller > 0.0) ? dt_s : 0.0;

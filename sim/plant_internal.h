@@ -272,6 +272,8 @@ struct plant {
         struct meters meter;
         bool taken_over; /* a lease was alive once */
         uint64_t violations_since_takeover;
+        struct plant_breach breach[PLANT_BREACHES_MAX];
+        size_t nbreach;
         struct lut valve_flow, host_curve;
 
         struct move move[MOVES_MAX];
@@ -323,7 +325,7 @@ void plant_local_tick(struct plant *p);
 /* plant_account.c */
 void plant_account_step(struct plant *p, double dt_s);
 void plant_account_tick(struct plant *p);
-void plant_violation(struct plant *p, uint64_t n);
+void plant_violation(struct plant *p, enum plant_rule rule, size_t index, double value, uint64_t n);
 /* plant_fault.c */
 void plant_faults_clear(struct plant *p);
 /* plant_meas.c: what the PLC and the outside see of one inlet */

@@ -232,11 +232,14 @@ static void judge_order(struct plant *p, size_t i)
 
         if (c->want == c->want_before || !plant_lease_alive(p, &c->lease))
                 return;
-        if (!c->want && on && (c->state_s < MIN_ON_S - RULE_SLACK_S || !spare_runs(p, i)))
-                plant_violation(p, 1);
-        if (c->want && !on && !c->tripped &&
-            (c->state_s < MIN_OFF_S - RULE_SLACK_S || c->start_age_s[STARTS_PER_H - 1] < 3600.0 - RULE_SLACK_S))
-                plant_violation(p, 1);
+        if (!c->want && on && c->state_s < MIN_ON_S - RULE_SLACK_S)
+                plant_violation(p, PLANT_RULE_MIN_ON, i, c->state_s, 1);
+        else if (!c->want && on && !spare_runs(p, i))
+                plant_violation(p, PLANT_RULE_LAST_RUNNING, i, c->state_s, 1);
+        if (c->want && !on && !c->tripped && c->state_s < MIN_OFF_S - RULE_SLACK_S)
+                plant_violation(p, PLANT_RULE_MIN_OFF, i, c->state_s, 1);
+        else if (c->want && !on && !c->tripped && c->start_age_s[STARTS_PER_H - 1] < 3600.0 - RULE_SLACK_S)
+                plant_violation(p, PLANT_RULE_STARTS, i, c->start_age_s[STARTS_PER_H - 1], 1);
 }
 
 static void chiller_start(struct plant *p, struct chiller *c)
@@ -292,7 +295,7 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
         c->want_before = c->want;
 
         if (c->leaving_c < FREEZE_C && c->state == CHILLER_RUNNING) {
-                plant_violation(p, 1);
+                plant_violation(p, PLANT_RULE_FREEZE, i, c->leaving_c, 1);
                 c->tripped = true;
         }
         want = (c->want || c->forced) && !c->tripped;

@@ -171,6 +171,21 @@ void account_json(FILE *f, const struct plant_account *a)
                 a->hard_violations, a->hard_violations_since_takeover, a->chiller_starts, a->migrations);
 }
 
+/* Since take-over, beside the window: what the demo fails by must be named wherever it happened. */
+static void breaches_json(FILE *f, const struct plant *p)
+{
+        const struct plant_breach *b;
+        const size_t n = plant_breaches(p, &b);
+        char t[32];
+
+        for (size_t k = 0; k < n; k++) {
+                fprintf(f, "%s{\"rule\":\"%s\",\"at\":\"%s-%zu\",\"first\":\"%s\",\"steps\":%" PRIu64 ",", k ? "," : "",
+                        plant_rule_str(b[k].rule), b[k].rule == PLANT_RULE_INLET ? "rack" : "chiller", b[k].index + 1,
+                        clk_format(b[k].t_ms, t), b[k].steps);
+                fprintf(f, "\"worst\":%.3f}", b[k].worst);
+        }
+}
+
 /* One name a value, in this order. */
 #define COLUMNS                                                                                                        \
         "\"t_ms\",\"max_inlet_c\",\"mean_sat_sp_c\",\"mean_fan_ratio\",\"chwst_sp_c\",\"cwst_sp_c\","                  \
@@ -208,7 +223,9 @@ int report_write(const struct report *r, const char *path)
                 clk_format(r->start_ms, start), clk_format(now, end));
         fprintf(f, "\"window_start_ms\":%" PRId64 ",\"window_end_ms\":%" PRId64 ",\"account\":{", r->start_ms, now);
         account_json(f, &a);
-        fprintf(f, "},\"series\":{\"columns\":[" COLUMNS "],\"rows\":[");
+        fprintf(f, "},\"breaches\":[");
+        breaches_json(f, r->plant);
+        fprintf(f, "],\"series\":{\"columns\":[" COLUMNS "],\"rows\":[");
         for (size_t k = 0; k < r->n; k++) {
                 fprintf(f, "%s\n", k ? "," : "");
                 row_json(f, &r->row[k]);

@@ -16,6 +16,7 @@ enum {
         REFUSED_MAX = 2,                  /* refusals in a row before a point is let be */
         REFUSED_LESS_MS = 15 * 60 * 1000, /* … for moves toward less cooling */
         REFUSED_MORE_MS = 5 * 60 * 1000,  /* … altogether: then more cooling may be tried again */
+        ORDER_STANDS_MS = 2 * 60 * 1000,  /* without a reading since; wall time labels readings and may be set back */
 };
 
 const char *actuate_fixed_str(enum actuate_fixed f)
@@ -204,6 +205,8 @@ void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct writ
 static void end_write(struct actuate *a, struct entry *e, const struct write_outcome *o)
 {
         e->pending = false;
+        if (o->result == WRITE_ACCEPTED || o->result == WRITE_TIMED_OUT || o->result == WRITE_PENDING)
+                e->sent_until_t_ms = o->t_ms;
         actuate_put_outcome(a, e->action_id, o);
         e->action_id = -1;
 }
@@ -292,6 +295,17 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
 bool actuate_unstored(const struct actuate *a)
 {
         return a->unstored;
+}
+
+bool actuate_ordered(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms, double *ret_value)
+{
+        const struct entry *e = &a->u[j];
+        bool recent = e->written_mono_ms > 0 && mono_ms - e->written_mono_ms < ORDER_STANDS_MS;
+
+        if (!e->pending && !(recent && t_ms <= e->sent_until_t_ms))
+                return false;
+        *ret_value = e->value;
+        return true;
 }
 
 void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)

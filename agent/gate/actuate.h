@@ -65,6 +65,10 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
 /* Did storing actions fail in the last actuate_apply? (Then they were not written.) */
 bool actuate_unstored(const struct actuate *a);
 
+/* Variable j was sent a value that a reading of t_ms cannot show yet, because the write is under way or ended after it
+ * (with success, or nobody knows how): *ret_value ← that value. False: the reading stands. */
+bool actuate_ordered(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms, double *ret_value);
+
 /* A good reading arrived: ledger check. */
 void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms);
 /* A write ended. */

@@ -22,7 +22,8 @@ struct entry {
         bool foreign;
         unsigned refused; /* in a row: rejected, or read back otherwise */
         int64_t refused_mono_ms;
-        enum write_result last; /* told once per change */
+        enum write_result last;  /* told once per change */
+        int64_t sent_until_t_ms; /* readings up to here may not show what was sent; 0 = nothing was */
 };
 
 /* Supervision of one device. */

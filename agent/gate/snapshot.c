@@ -141,7 +141,7 @@ static void learn_disturbances(struct gate *g)
         }
 }
 
-static void read_u(struct gate *g, int64_t t_ms)
+static void read_u(struct gate *g, int64_t t_ms, int64_t mono_ms)
 {
         const struct layout *l = g->layout;
 
@@ -150,6 +150,8 @@ static void read_u(struct gate *g, int64_t t_ms)
 
                 g->u_confirmed[j] = s.quality == QUALITY_BAD ? (double)NAN : s.value;
                 g->onoff[j] = 255;
+                if (l->u[j].kind == U_CHILLER) /* an order under way stands: a start after a stop is not "no change" */
+                        (void)actuate_ordered(g->actuate, j, s.t_ms, mono_ms, &g->u_confirmed[j]);
                 if (l->u[j].kind == U_CHILLER && l->u[j].equipment >= 0) {
                         int p = site_point_of(g->a.site, l->u[j].equipment, ROLE_CHILLER_STATUS);
                         struct sample run;
@@ -284,7 +286,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         (void)gate_flush(g);
         memset(msg, 0, sizeof *msg);
         next_row(g, t_ms, y, u, d);
-        read_u(g, t_ms);
+        read_u(g, t_ms, mono_ms);
         gate_read_fixed(g, t_ms, mono_ms);
         g->first_scan_done = read_y(g, t_ms) || g->first_scan_done;
         for (size_t k = 0; k < l->nd; k++)

@@ -536,6 +536,65 @@ static void test_equipment_timers_of_a_hall_survive_a_restart(void **state)
         folder_close(&f);
 }
 
+/* What was ordered of a chiller counts before a reading shows it: "as it was" would be a start right after a stop. */
+static void test_an_order_under_way_is_what_a_chiller_has(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        struct site_errors *errors;
+        struct ipc_proposal p;
+        size_t j = 0;
+        int enable;
+
+        (void)state;
+        assert_int_equal(site_load(SOURCE_DIR "/deploy/examples/hall/site.yaml", &r->site, &errors), 0);
+        site_errors_free(errors);
+        clk_init_virtual(&r->clk, 1752537600000);
+        r->obey = true;
+        r->value = calloc(r->site->npoint, sizeof *r->value);
+        for (size_t k = 0; k < r->site->npoint; k++) {
+                enum role role = r->site->point[k].role;
+
+                r->value[k] = role == ROLE_INLET_TEMP                                      ? 21
+                              : role == ROLE_SAT || role == ROLE_SAT_SP                    ? 18
+                              : role == ROLE_FAN_CMD                                       ? 0.9
+                              : role == ROLE_RACK_POWER                                    ? 4000
+                              : role == ROLE_CHILLER_STATUS || role == ROLE_CHILLER_ENABLE ? 1
+                              : role == ROLE_REMOTE_STATUS || role == ROLE_REMOTE_ENABLE   ? 1
+                                                                                           : 0.1;
+        }
+        rig_start(r, true, 0);
+        while (r->gate->layout->u[j].kind != U_CHILLER)
+                j++;
+        enable = (int)r->gate->layout->u[j].point;
+        do { /* until it may stop: five minutes on, a slow step */
+                advance(r, ROLE_NONE), proposal(r, &p);
+                p.u[j] = 0;
+                gate_step_end(r->gate, &p, false);
+                r->value[enable] = 1; /* no reading shows the order yet */
+        } while (last_write(r, 0, enable) < 0);
+        assert_true(r->write[last_write(r, 0, enable)].value == 0);
+        assert_true(r->step.u[j] == 1);
+        size_t n = r->nwrite;
+        for (int i = 0; i < 4; i++) { /* under way, then ended after the reading; nobody asks for anything else */
+                advance(r, ROLE_NONE);
+                assert_true(r->step.u[j] == 0);
+                if (i < 2)
+                        gate_step_end(r->gate, NULL, false);
+                else
+                        proposal(r, &p), p.u[j] = 1, gate_step_end(r->gate, &p, false);
+                r->value[enable] = 1;
+                assert_int_equal(last_write(r, n, enable), -1);
+        }
+        finish_writes(r, WRITE_TIMED_OUT); /* nobody knows: the order stands until a reading that is newer */
+        gate_step_begin(r->gate, &r->step);
+        assert_true(r->step.u[j] == 0);
+        gate_step_end(r->gate, NULL, false);
+        advance(r, ROLE_NONE);
+        assert_true(r->step.u[j] == 1);
+        gate_step_end(r->gate, NULL, false);
+        rig_free(r);
+}
+
 static int say_not_sent(void *self, const struct write_request *req)
 {
         struct rig *r = self;
@@ -744,6 +803,7 @@ int main(void)
             cmocka_unit_test(test_letting_go_is_tried_until_it_is_accepted),
             cmocka_unit_test(test_every_write_of_remote_enable_has_its_outcome),
             cmocka_unit_test(test_equipment_timers_of_a_hall_survive_a_restart),
+            cmocka_unit_test(test_an_order_under_way_is_what_a_chiller_has),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),

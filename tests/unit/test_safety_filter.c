@@ -451,7 +451,8 @@ static void test_fallback_trims_and_responds(void **state)
         r.confirmed[0] = r.confirmed[4] = 22;
         r.confirmed[1] = r.confirmed[5] = 0.4;
         r.confirmed[8] = 8;
-        r.confirmed[9] = 0;
+        r.confirmed[9] = r.status[9] = 0;
+        (void)rig_decide(&r);
         r.snap.mono_s += 3600; /* the unit may start */
         set_inlets(&r, 26.3);  /* where the planner steers: no hurry */
         act = rig_action(rig_decide(&r));

@@ -241,22 +241,81 @@ static void test_automaton_times(void **state)
 
         (void)state;
         equipment_reset(&q);
-        equipment_observe(&q, &u, true, true, 0); /* nothing known: one start left, timers from now */
+        equipment_observe(&q, &u, true, 1, 0); /* nothing known: one start left, timers from now */
         assert_false(equipment_may_stop(&q, &u, 299.9));
         assert_true(equipment_may_stop(&q, &u, 300));
-        equipment_observe(&q, &u, false, false, 400);
+        equipment_observe(&q, &u, false, 0, 400);
         assert_false(equipment_may_start(&q, &u, 999.9));
         assert_true(equipment_may_start(&q, &u, 1000));
-        equipment_observe(&q, &u, true, false, 1000); /* third start in the hour */
+        equipment_observe(&q, &u, true, 0, 1000); /* third start in the hour */
         assert_false(equipment_may_stop(&q, &u, 1400));
-        equipment_observe(&q, &u, false, false, 1400); /* it stopped by itself */
+        equipment_observe(&q, &u, false, 0, 1400); /* it stopped by itself */
         assert_false(equipment_may_start(&q, &u, 3599.9));
         assert_true(equipment_may_start(&q, &u, 3600)); /* the two assumed starts have left the window */
-        equipment_observe(&q, &u, false, true, 3700);   /* local start without a command counts */
-        assert_true(q.on);
-        assert_true(q.since_s == 3700);
-        equipment_observe(&q, &u, false, true, 3600); /* clock went back: conservative */
-        assert_true(q.since_s == 3600);
+        equipment_observe(&q, &u, false, 1, 3700);      /* local start without a command counts */
+        assert_true(q.running && q.on_s == 3700);
+        equipment_observe(&q, &u, false, 1, 3600); /* clock went back: conservative */
+        assert_true(q.on_s == 3600);
+}
+
+/* The order and what the machine does are apart by its own timers and by a scan: the later of the two counts. */
+static void test_automaton_counts_from_what_the_machine_did(void **state)
+{
+        struct safety_u u = chiller();
+        struct equipment q;
+
+        (void)state;
+        equipment_reset(&q);
+        equipment_observe(&q, &u, true, 1, 0);
+        equipment_observe(&q, &u, false, 1, 4000); /* ordered off, still reported running */
+        assert_false(equipment_may_start(&q, &u, 4030));
+        equipment_observe(&q, &u, false, 0, 4090); /* seen off */
+        assert_false(equipment_may_start(&q, &u, 4689.9));
+        assert_true(equipment_may_start(&q, &u, 4690));
+        equipment_observe(&q, &u, true, 0, 4690); /* ordered on; it waits for its own timer */
+        equipment_observe(&q, &u, true, 255, 4700);
+        assert_false(equipment_may_stop(&q, &u, 4989.9));
+        assert_true(equipment_may_stop(&q, &u, 4990));
+        equipment_observe(&q, &u, true, 1, 4850); /* seen to run */
+        assert_false(equipment_may_stop(&q, &u, 5149.9));
+        assert_true(equipment_may_stop(&q, &u, 5150));
+        equipment_observe(&q, &u, true, 255, 5200); /* not known for once: as before */
+        equipment_observe(&q, &u, true, 1, 5230);
+        assert_true(equipment_may_stop(&q, &u, 5230));
+        equipment_observe(&q, &u, true, 0, 6000); /* it stops by itself and comes back: a start of its own */
+        equipment_observe(&q, &u, true, 1, 6100);
+        assert_false(equipment_may_stop(&q, &u, 6399.9));
+        equipment_observe(&q, &u, true, 0, 7000);
+        equipment_observe(&q, &u, true, 1, 7100);
+        assert_false(equipment_may_stop(&q, &u, 8449.9)); /* 4850, 6100, 7100: three in the hour */
+        assert_true(equipment_may_stop(&q, &u, 8450));    /* the first counted from where it was seen to run */
+}
+
+/* The same through the filter and the second checker: back on at once after an order off is not an order they pass. */
+static void test_no_restart_while_the_stop_is_under_way(void **state)
+{
+        struct rig r;
+        size_t k;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        k = r.nu - 1;
+        r.snap.mono_s = 0;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.confirmed[k] = r.prop[k] = 0; /* ordered off by the decision before; the status still says running */
+        r.status[k] = 1;
+        (void)rig_decide(&r);
+        r.prop[k] = 1;
+        assert_true(rig_action(rig_decide(&r))[k] == 0);
+        r.status[k] = 0;
+        assert_true(rig_action(rig_decide(&r))[k] == 0);
+        r.snap.mono_s += 530;
+        assert_true(rig_action(rig_decide(&r))[k] == 0);
+        r.snap.mono_s += 60;
+        assert_true(rig_action(rig_decide(&r))[k] == 1);
+        rig_close(&r);
 }
 
 static void test_state_survives_restart(void **state)
@@ -309,22 +368,22 @@ static void test_starts_survive_restart(void **state)
         (void)state;
         u.min_on_s = u.min_off_s = 0;
         equipment_reset(&q);
-        equipment_observe(&q, &u, false, false, 0); /* two starts assumed at 0 */
-        equipment_observe(&q, &u, true, false, 4000);
-        equipment_observe(&q, &u, false, false, 4100);
-        equipment_observe(&q, &u, true, false, 5000);
-        equipment_observe(&q, &u, false, false, 5100);
-        equipment_observe(&q, &u, true, false, 6000);
-        equipment_observe(&q, &u, false, false, 6100);
+        equipment_observe(&q, &u, false, 0, 0); /* two starts assumed at 0 */
+        equipment_observe(&q, &u, true, 0, 4000);
+        equipment_observe(&q, &u, false, 0, 4100);
+        equipment_observe(&q, &u, true, 0, 5000);
+        equipment_observe(&q, &u, false, 0, 5100);
+        equipment_observe(&q, &u, true, 0, 6000);
+        equipment_observe(&q, &u, false, 0, 6100);
         equipment_save(&q, 6200, buf);
         equipment_restore(&p, 50, 100, buf); /* 6300 on the old clock is 50 on the new one */
         assert_false(equipment_may_start(&p, &u, 50 + 7599.9 - 6300));
         assert_true(equipment_may_start(&p, &u, 50 + 7600 - 6300)); /* the one at 4000 is an hour old */
-        equipment_observe(&p, &u, true, false, 50 + 7600 - 6300);
-        equipment_observe(&p, &u, false, false, 50 + 7700 - 6300);
+        equipment_observe(&p, &u, true, 0, 50 + 7600 - 6300);
+        equipment_observe(&p, &u, false, 0, 50 + 7700 - 6300);
         assert_false(equipment_may_start(&p, &u, 50 + 8599.9 - 6300));
         assert_true(equipment_may_start(&p, &u, 50 + 8600 - 6300));
-        buf[2] = (double)NAN; /* damaged: as never seen */
+        buf[4] = (double)NAN; /* damaged: as never seen */
         equipment_restore(&p, 50, 100, buf);
         assert_false(p.seen);
 }
@@ -381,6 +440,8 @@ int main(void)
             cmocka_unit_test(test_validate_names_the_field),
             cmocka_unit_test(test_create_refuses),
             cmocka_unit_test(test_automaton_times),
+            cmocka_unit_test(test_automaton_counts_from_what_the_machine_did),
+            cmocka_unit_test(test_no_restart_while_the_stop_is_under_way),
             cmocka_unit_test(test_state_survives_restart),
             cmocka_unit_test(test_starts_survive_restart),
             cmocka_unit_test(test_capacity_before_anything_stops),
