@@ -539,30 +539,12 @@ static void test_equipment_timers_of_a_hall_survive_a_restart(void **state)
 /* What was ordered of a chiller counts before a reading shows it: "as it was" would be a start right after a stop. */
 static void test_an_order_under_way_is_what_a_chiller_has(void **state)
 {
-        struct rig *r = calloc(1, sizeof *r);
-        struct site_errors *errors;
+        struct rig *r = rig_hall(true);
         struct ipc_proposal p;
         size_t j = 0;
         int enable;
 
         (void)state;
-        assert_int_equal(site_load(SOURCE_DIR "/deploy/examples/hall/site.yaml", &r->site, &errors), 0);
-        site_errors_free(errors);
-        clk_init_virtual(&r->clk, 1752537600000);
-        r->obey = true;
-        r->value = calloc(r->site->npoint, sizeof *r->value);
-        for (size_t k = 0; k < r->site->npoint; k++) {
-                enum role role = r->site->point[k].role;
-
-                r->value[k] = role == ROLE_INLET_TEMP                                      ? 21
-                              : role == ROLE_SAT || role == ROLE_SAT_SP                    ? 18
-                              : role == ROLE_FAN_CMD                                       ? 0.9
-                              : role == ROLE_RACK_POWER                                    ? 4000
-                              : role == ROLE_CHILLER_STATUS || role == ROLE_CHILLER_ENABLE ? 1
-                              : role == ROLE_REMOTE_STATUS || role == ROLE_REMOTE_ENABLE   ? 1
-                                                                                           : 0.1;
-        }
-        rig_start(r, true, 0);
         while (r->gate->layout->u[j].kind != U_CHILLER)
                 j++;
         enable = (int)r->gate->layout->u[j].point;

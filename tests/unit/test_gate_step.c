@@ -296,9 +296,43 @@ static void test_holdout_errors_are_of_the_running_model(void **state)
         rig_free(r);
 }
 
+/* Chilled water may rise only while every coil is known to have headroom. */
+static void test_water_waits_for_every_valve(void **state)
+{
+        struct rig *r = rig_hall(false);
+        const struct site *s = r->site;
+        int valve = 0, sat, sp;
+
+        (void)state;
+        while (s->point[valve].role != ROLE_VALVE)
+                valve++;
+        sat = site_point_of(s, s->point[valve].equipment, ROLE_SAT);
+        sp = site_point_of(s, s->point[valve].equipment, ROLE_SAT_SP);
+        assert_true(sat >= 0 && sp >= 0);
+        const struct {
+                double valve, sat;
+                bool waits;
+        } at[] = {
+            {0.1, 18, false},        {0.9, 18, false},          {0.91, 18, true},
+            {0.1, 19.5, false},      {0.1, 19.51, true},        {(double)NAN, 18, false}, /* its supply air tells */
+            {(double)NAN, 20, true}, {0.1, (double)NAN, false}, {(double)NAN, (double)NAN, true}};
+        for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
+                r->value[valve] = at[k].valve;
+                r->value[sat] = at[k].sat;
+                for (int i = 0; i < 8; i++) { /* two steps in a row; a rate of change may hold a reading back */
+                        advance(r, ROLE_NONE);
+                        gate_step_end(r->gate, NULL, false);
+                }
+                if (r->gate->snap.no_warmer_water != at[k].waits)
+                        fail_msg("case %zu", k);
+        }
+        rig_free(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_water_waits_for_every_valve),
             cmocka_unit_test(test_half_the_racks_silent_is_an_unknown_load),
             cmocka_unit_test(test_unmetered_racks_count_by_rating),
             cmocka_unit_test(test_interlock_demands_full_cooling),
