@@ -222,11 +222,10 @@ static int open_agent(struct closed_loop *c)
 {
         const struct closed_loop_args *a = &c->a;
         struct actuator act = {plant_write, c};
-        char why[256], own[80];
+        char why[256];
         int r;
 
-        (void)snprintf(own, sizeof own, "%s/loop.db", c->dir);
-        r = store_open(a->database ? a->database : own, STORE_WRITE, &c->store, why);
+        r = store_open(a->database, STORE_WRITE, &c->store, why);
         if (r < 0) {
                 (void)fprintf(stderr, "closed loop: %s\n", why);
                 return r;
@@ -242,6 +241,7 @@ static int open_agent(struct closed_loop *c)
                                             .actuator = act,
                                             .run_mode = "sim",
                                             .acting = a->acting,
+                                            .decisions_only = !a->database,
                                             .explore_ms = a->explore_ms,
                                             .publish_move = a->acting ? on_move : NULL,
                                             .publish_ctx = c},
