@@ -46,6 +46,10 @@ struct arx {
 double arx_reduce(const struct arx *m, const struct arx_row *r, const double *phi, double *z);
 /* radius · ‖z‖ in the inverse norm; z [m] is overwritten. */
 double arx_ellipsoid_width(const struct arx_row *r, double *z);
+/* The same of several z at once, which the processor overlaps: z [m × ARX_ELLIPSOID_POINTS], overwritten;
+ * ret [ARX_ELLIPSOID_POINTS]. */
+void arx_ellipsoid_widths(const struct arx_row *r, double *z, double *ret);
+#define ARX_ELLIPSOID_POINTS 4
 /* Histogram of |residual|: counts one in, forgetting; the q-quantile's upper bin edge (0 when empty). */
 void arx_hist_add(const struct arx *m, double *hist, double *weight, double residual);
 double arx_hist_quantile(const struct arx *m, const double *hist, double weight, double q);
