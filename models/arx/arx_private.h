@@ -32,6 +32,12 @@ struct arx_row {
         bool sum1_infeasible;
 };
 
+/* arx_hash reads every byte of the set: once a fit is enough. */
+struct arx_hash_memo {
+        uint64_t hash;
+        bool known;
+};
+
 struct arx {
         struct arx_structure st;
         struct arx_args args;
@@ -39,7 +45,8 @@ struct arx {
         double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
         double *theta, *lo, *hi;     /* [nterm] */
         double *free_run;            /* [(lag_max + ARX_HORIZON_MAX) ny] nominal prediction of the recent past */
-        double *scratch;             /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
+        struct arx_hash_memo *memo;
+        double *scratch; /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };
 
 /* Reduced scaled regressor z [m] of phi [n]; returns the eliminated member's value (0 without a group). */

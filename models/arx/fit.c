@@ -336,6 +336,7 @@ static bool fit_row(struct arx *m, size_t i)
 size_t arx_fit(struct arx *m, size_t min_samples)
 {
         size_t fitted = 0;
+        m->memo->known = false;
         for (size_t i = 0; i < m->st.ny; i++)
                 if (m->row[i].samples >= (double)min_samples && m->row[i].samples > 0.0)
                         fitted += fit_row(m, i);

@@ -264,6 +264,23 @@ static void ellipsoid_bounds(const struct arx *m, const struct arx_row *r, const
                 ret[c] = centre[c] + ret[c];
 }
 
+/* box_bound from the column `at` of psi, which differs from the point φ in inputs alone: what does not differ adds 0.
+ */
+static double inputs_bound(const struct arx *m, const struct arx_row *r, const struct side *s, const double *psi,
+                           size_t at)
+{
+        double sum = 0.0;
+        for (size_t k = 0; k < r->n; k++) {
+                const double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], x = s->a[k] - psi[k * NPSI + at];
+                if (m->st.term[r->t0 + k].src != ARX_SRC_U || (lo == 0.0 && hi == 0.0))
+                        continue;
+                if (m->st.term[r->t0 + k].sum1)
+                        return box_bound(m, r, s->a, s->b, psi + at, NPSI);
+                sum += max_product(lo, hi, x, x);
+        }
+        return sum;
+}
+
 /* Largest θᵀφ over the row's set, φ_k ∈ [a_k, b_k]. For every ψ, θᵀφ = θᵀψ + θᵀ(φ − ψ): the first part is bounded by
  * the ellipsoid, the second by the intervals. ψ = 0 leaves everything to the intervals; ψ = φ everything to the
  * ellipsoid, tight where there was data; ψ = the mean regressor gives the ellipsoid its best point and prices every
@@ -277,10 +294,12 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const stru
         double best = box_bound(m, r, s->a, s->b, &zero, 0), rest = 0.0, mean[ARX_TERMS_MAX], centre = r->width0;
         if (!ellipsoid || !s->known)
                 return best;
-        if (!(s->point && isfinite(best))) /* of a point nothing is left to the intervals */
+        const bool point = s->point && isfinite(best);
+        if (!point) /* of a point nothing is left to the intervals */
                 rest = box_bound(m, r, s->a, s->b, psi + at, NPSI);
         best = fmin(best, ellipsoid[at] + rest);
-        best = fmin(best, ellipsoid[at + 1] + box_bound(m, r, s->a, s->b, psi + at + 1, NPSI));
+        rest = point ? inputs_bound(m, r, s, psi, at + 1) : box_bound(m, r, s->a, s->b, psi + at + 1, NPSI);
+        best = fmin(best, ellipsoid[at + 1] + rest);
         if (at == FROM_ANCHOR)
                 return best;
         for (size_t k = 0; k < r->n; k++) {
