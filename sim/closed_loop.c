@@ -18,7 +18,7 @@
 #include "sim/orchestrator.h"
 #include "sim/print_site.h"
 
-enum { SCAN_S = 5, HEARTBEAT_S = 10, MQTT_PORT = 1883, BASE_PORT = 15020 };
+enum { TICK_S = 5, HEARTBEAT_S = 10, MQTT_PORT = 1883, BASE_PORT = 15020 };
 
 struct closed_loop {
         struct closed_loop_args a;
@@ -31,7 +31,11 @@ struct closed_loop {
         struct store *store;
         struct gate *gate;
         struct brain *brain;
-        struct readplan **plan; /* [ndevice] */
+        struct scan {
+                struct readplan *plan; /* NULL: not a Modbus device */
+                int served;            /* its index in regs, −1 = none */
+                int64_t due_ms;        /* virtual time */
+        } * scan;                      /* [ndevice] */
         struct ipc_step step;
         struct ipc_proposal proposal;
         int silent;
@@ -48,7 +52,7 @@ static int plant_write(void *self, const struct write_request *req)
         struct write_outcome o = {
             .id = req->id, .point = req->point, .read_back = (double)NAN, .t_ms = clk_t_ms(&c->clk)};
         uint16_t regs[4];
-        int device = registers_find(c->regs, c->site->device[p->device].name), ex;
+        int device = c->scan[p->device].served, ex;
 
         if (codec_encode(p, req->value, regs, &o.written) < 0 || device < 0) {
                 o.result = WRITE_REJECTED_INVALID_SETTING;
@@ -117,33 +121,56 @@ static int on_move(void *ctx, const char *json)
 
 static void scan_device(struct closed_loop *c, size_t device)
 {
-        const struct readplan *plan = c->plan[device];
-        int index = registers_find(c->regs, c->site->device[device].name);
-        bool silent = c->silent == (int)device;
-        int64_t t_ms = clk_t_ms(&c->clk);
+        const struct readplan *plan = c->scan[device].plan;
+        const int index = c->scan[device].served;
+        const bool silent = c->silent == (int)device;
+        const int64_t t_ms = clk_t_ms(&c->clk);
 
-        for (size_t b = 0; plan && b < plan->nblock; b++) {
+        for (size_t b = 0; b < plan->nblock; b++) {
                 const struct readblock *blk = &plan->block[b];
                 uint16_t regs[125];
+                struct sample batch[128];
+                size_t n = 0;
                 int ex = index < 0 || silent ? 4
                                              : registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
                                                               blk->address, blk->count, regs);
 
                 for (size_t k = 0; k < blk->npoint; k++) {
-                        uint32_t id = plan->point[blk->first + k];
+                        const uint32_t id = plan->point[blk->first + k];
                         const struct point *p = &c->site->point[id];
-                        struct sample s = {.point = id,
-                                           .quality = QUALITY_BAD,
-                                           .reason = QR_COMM_FAIL,
-                                           .t_ms = t_ms,
-                                           .value = (double)NAN,
-                                           .raw = (double)NAN};
+                        struct sample *s = &batch[n++];
 
+                        *s = (struct sample){.point = id,
+                                             .quality = QUALITY_BAD,
+                                             .reason = QR_COMM_FAIL,
+                                             .t_ms = t_ms,
+                                             .value = (double)NAN,
+                                             .raw = (double)NAN};
                         if (!ex)
-                                codec_decode(p, regs + (p->address - blk->address), t_ms, &s);
-                        s.point = id;
-                        gate_samples(c->gate, &s, 1);
+                                codec_decode(p, regs + (p->address - blk->address), t_ms, s);
+                        s->point = id;
+                        if (n == sizeof batch / sizeof *batch || k + 1 == blk->npoint) {
+                                gate_samples(c->gate, batch, n);
+                                n = 0;
+                        }
                 }
+        }
+}
+
+/* At each device's own period, as its driver does. */
+static void scan_due(struct closed_loop *c)
+{
+        const int64_t now_ms = clk_t_ms(&c->clk);
+
+        for (size_t i = 0; i < c->site->ndevice; i++) {
+                struct scan *s = &c->scan[i];
+
+                if (!s->plan || s->due_ms > now_ms)
+                        continue;
+                scan_device(c, i);
+                s->due_ms += c->site->device[i].period_ms;
+                if (s->due_ms < now_ms) /* missed scans are not caught up */
+                        s->due_ms = now_ms;
         }
 }
 
@@ -152,7 +179,7 @@ static void write_unfiltered(struct closed_loop *c)
 {
         for (size_t j = 0; j < c->layout->nu && j < c->proposal.nu; j++) {
                 const struct point *p = &c->site->point[c->layout->u[j].point];
-                const int device = registers_find(c->regs, c->site->device[p->device].name);
+                const int device = c->scan[p->device].served;
                 double written;
                 uint16_t regs[4];
 
@@ -200,14 +227,13 @@ void closed_loop_run(struct closed_loop *c, double hours)
         while (plant_t_ms(c->a.plant) < end_ms) {
                 int64_t elapsed_s;
 
-                plant_advance(c->a.plant, SCAN_S);
+                plant_advance(c->a.plant, TICK_S);
                 clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
                 elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
                 orchestrator_tick(c->orch, elapsed_s * 1000);
                 if (c->dead)
                         continue;
-                for (size_t i = 0; i < c->site->ndevice; i++)
-                        scan_device(c, i);
+                scan_due(c);
                 if (elapsed_s % HEARTBEAT_S == 0) {
                         gate_heartbeat(c->gate);
                         if (c->a.unfiltered)
@@ -222,11 +248,10 @@ static int open_agent(struct closed_loop *c)
 {
         const struct closed_loop_args *a = &c->a;
         struct actuator act = {plant_write, c};
-        char why[256], own[80];
+        char why[256];
         int r;
 
-        (void)snprintf(own, sizeof own, "%s/loop.db", c->dir);
-        r = store_open(a->database ? a->database : own, STORE_WRITE, &c->store, why);
+        r = store_open(a->database, STORE_WRITE, &c->store, why);
         if (r < 0) {
                 (void)fprintf(stderr, "closed loop: %s\n", why);
                 return r;
@@ -242,6 +267,7 @@ static int open_agent(struct closed_loop *c)
                                             .actuator = act,
                                             .run_mode = "sim",
                                             .acting = a->acting,
+                                            .decisions_only = !a->database,
                                             .explore_ms = a->explore_ms,
                                             .publish_move = a->acting ? on_move : NULL,
                                             .publish_ctx = c},
@@ -291,16 +317,22 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
         r = layout_create(c->site, &c->layout);
         if (r < 0)
                 goto fail;
-        r = orchestrator_create(
-            &(struct orchestrator_args){.plant = a->plant, .site = c->site->name, .publish = on_publish, .ctx = c},
-            &c->orch);
+        r = orchestrator_create(&(struct orchestrator_args){.plant = a->plant,
+                                                            .site = c->site->name,
+                                                            .no_inventory = !c->site->vm.enabled,
+                                                            .publish = on_publish,
+                                                            .ctx = c},
+                                &c->orch);
         if (r < 0)
                 goto fail;
-        c->plan = calloc(c->site->ndevice + 1, sizeof(struct readplan *));
-        r = c->plan ? 0 : -ENOMEM;
-        for (size_t i = 0; r >= 0 && i < c->site->ndevice; i++)
+        c->scan = calloc(c->site->ndevice + 1, sizeof *c->scan);
+        r = c->scan ? 0 : -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < c->site->ndevice; i++) {
+                c->scan[i].served = registers_find(c->regs, c->site->device[i].name);
+                c->scan[i].due_ms = c->since_ms;
                 if (c->site->device[i].protocol != DEVICE_MQTT)
-                        r = readplan_create(c->site, (int)i, NULL, &c->plan[i]);
+                        r = readplan_create(c->site, (int)i, NULL, &c->scan[i].plan);
+        }
         if (r >= 0)
                 r = open_agent(c);
         if (r < 0)
@@ -329,9 +361,9 @@ struct closed_loop *closed_loop_free(struct closed_loop *c)
         null_actuator_free(c->null);
         store_close(c->store);
         orchestrator_free(c->orch);
-        for (size_t i = 0; c->plan && i < c->site->ndevice; i++)
-                readplan_free(c->plan[i]);
-        free(c->plan);
+        for (size_t i = 0; c->scan && i < c->site->ndevice; i++)
+                readplan_free(c->scan[i].plan);
+        free(c->scan);
         layout_free(c->layout);
         site_free(c->site);
         registers_free(c->regs);

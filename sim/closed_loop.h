@@ -22,9 +22,10 @@ typedef bool (*closed_loop_proposer)(void *ctx, const struct ipc_step *step, str
                                      bool *malformed);
 
 struct closed_loop_args {
-        struct plant *plant;  /* borrowed */
-        const char *database; /* path of a new database; NULL = one that goes with the loop */
-        bool acting;          /* false: shadow */
+        struct plant *plant; /* borrowed */
+        /* path of a new database; NULL = one that goes with the loop, without samples, which nobody would read */
+        const char *database;
+        bool acting; /* false: shadow */
         int64_t explore_ms;
         uint64_t seed;
         closed_loop_proposer proposer; /* NULL = the brain alone */

@@ -8,6 +8,7 @@
 #ifndef COOLPLANE_SIM_ORCHESTRATOR_H
 #define COOLPLANE_SIM_ORCHESTRATOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct orchestrator;
 struct orchestrator_args {
         struct plant *plant; /* borrowed */
         const char *site;
+        bool no_inventory; /* hosts and VMs are not told about */
         /* 0 or -Exxx (then it is dropped) */
         int (*publish)(void *ctx, const char *topic, const char *payload, size_t len, int qos, bool retained);
         void *ctx;

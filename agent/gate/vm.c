@@ -9,7 +9,12 @@
 
 #include "agent/gate/gate_internal.h"
 
-enum { FORGET_MS = 15 * 60 * 1000, HOUR_MS = 3600 * 1000, INVENTORY_STALE_MS = 10 * 60 * 1000 };
+enum {
+        FORGET_MS = 15 * 60 * 1000,
+        HOUR_MS = 3600 * 1000,
+        INVENTORY_STALE_MS = 10 * 60 * 1000,
+        KEPT_MAX = 8 /* inventories that may go unread: a broken one is noticed without a move */
+};
 
 /* A move asked for. It counts, as load, room and anti-affinity at its target, until it failed, is forgotten, or an
  * inventory came after it was done. */
@@ -26,7 +31,10 @@ struct running {
 
 struct vm_inventory {
         const struct layout *l;
-        struct inventory *inv;
+        struct inventory *inv; /* the last one read */
+        char *text;            /* a newer one, not read yet: nobody has asked since */
+        size_t len, cap;       /* len 0 = none */
+        unsigned kept;         /* inventories since the last one read */
         struct running *running;
         size_t nrunning, running_max; /* more than max_concurrent: those that are done wait for an inventory */
         int64_t *asked_t_ms;          /* [max_moves_per_hour] requests of the last hour */
@@ -55,6 +63,7 @@ struct vm_inventory *vm_inventory_free(struct vm_inventory *v)
 {
         if (v) {
                 inventory_free(v->inv);
+                free(v->text);
                 free(v->running);
                 free(v->asked_t_ms);
         }
@@ -67,17 +76,56 @@ static void forget(struct vm_inventory *v, size_t i)
         v->running[i] = v->running[--v->nrunning];
 }
 
-static int take_inventory(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
+/* 0, or 1 and why it was refused: then the one before stays. */
+static int read_inventory(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
 {
         struct inventory *fresh;
         const char *why;
 
+        v->len = 0;
         if (inventory_parse(v->l->site, json, len, &fresh, &why) < 0) {
+                v->kept = KEPT_MAX; /* the next one at once */
                 (void)snprintf(text, cap, "inventory refused: %s", why);
                 return 1;
         }
+        v->kept = 0;
         inventory_free(v->inv);
         v->inv = fresh;
+        return 0;
+}
+
+static bool keep(struct vm_inventory *v, const char *json, size_t len)
+{
+        if (len > v->cap) {
+                char *more = realloc(v->text, len);
+
+                if (!more)
+                        return false;
+                v->text = more;
+                v->cap = len;
+        }
+        memcpy(v->text, json, len);
+        v->len = len;
+        v->kept++;
+        return true;
+}
+
+static bool any_done(const struct vm_inventory *v)
+{
+        for (size_t i = 0; i < v->nrunning; i++)
+                if (v->running[i].done)
+                        return true;
+        return false;
+}
+
+/* Reading thousands of VMs is work, and only moves ask for it: an inventory that ends no move waits for the next one
+ * asked for, or for the next inventory. */
+static int take_inventory(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
+{
+        if (v->inv && v->kept < KEPT_MAX && !any_done(v) && keep(v, json, len))
+                return 0;
+        if (read_inventory(v, json, len, text, cap) > 0)
+                return 1;
         for (size_t i = v->nrunning; i > 0; i--)
                 if (v->running[i - 1].done)
                         forget(v, i - 1);
@@ -272,7 +320,10 @@ static const char *ask(struct gate *g, const struct running *r)
 void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms)
 {
         struct vm_inventory *v = g->vm;
+        char refused[192];
 
+        if (v->len > 0 && read_inventory(v, v->text, v->len, refused, sizeof refused) > 0)
+                gate_event(g, 6, "vm", refused);
         for (uint32_t i = 0; i < prop->nmove && i < IPC_MOVE_MAX; i++) {
                 const struct ipc_move *m = &prop->move[i];
                 struct running r;

@@ -19,7 +19,8 @@ int vm_inventory_create(const struct layout *l, struct vm_inventory **ret);
 struct vm_inventory *vm_inventory_free(struct vm_inventory *v);
 
 /* A message of the orchestrator ("inventory", "move/result", …). Returns 1 and a sentence in text when it is worth an
- * event (a move ended, a message was refused), else 0. */
+ * event (a move ended, a message was refused), else 0. An inventory may be read only when a move is asked for, and is
+ * refused then; of nine in a row one is read at once. */
 int vm_inventory_message(struct vm_inventory *v, const char *subtopic, const char *json, size_t len, char *text,
                          size_t cap);
 

@@ -334,6 +334,9 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 return -ENOMEM;
         s->access = access;
         s->lock_fd = -1;
+        const bool scratch = !path;
+        if (scratch)
+                path = ""; /* SQLite's name for a private temporary database */
         s->path = strdup(path);
         if (!s->path) {
                 r = -ENOMEM;
@@ -344,7 +347,7 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 snprintf(s->err, sizeof s->err, "%s: %s", path, strerror(errno));
                 goto out;
         }
-        if (access == STORE_WRITE) {
+        if (access == STORE_WRITE && !scratch) {
                 r = store_lock(path, &s->lock_fd, s->err);
                 if (r < 0)
                         goto out;

@@ -17,7 +17,9 @@ struct store;
 
 enum store_access { STORE_READ, STORE_WRITE };
 
-/* 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
+/* path NULL (with STORE_WRITE): an empty database of this handle alone, gone with it, in memory as long as it is small
+ * and never synced: for a run whose log nobody keeps.
+ * 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
  * says what), -EPROTO (newer schema), -EIO. reterr: ≥ 256 bytes, a sentence naming the file. */
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
 struct store *store_close(struct store *s);

@@ -84,14 +84,8 @@ void plan_simulate(struct plan *p)
 
         for (size_t r = p->lag_max; r < rows; r++) {
                 double *z = &p->z[r * p->width];
-                for (size_t i = 0; i < p->ny; i++) {
-                        double sum = p->offset[i];
-                        if (!p->row_ok[i])
-                                sum = z[(ptrdiff_t)i - (ptrdiff_t)p->width]; /* persistence */
-                        for (size_t t = p->first[i]; t < p->first[i + 1]; t++)
-                                sum += p->coef[t] * z[p->off[t]];
-                        z[i] = sum;
-                }
+                memcpy(z, p->offset, p->ny * sizeof *z);
+                plan_sums_add(&p->ahead, z);
         }
         simulate_valves(p);
 }
@@ -286,7 +280,7 @@ void plan_fast_gradient(struct plan *p, const double *target, double *grad)
         const size_t n = p->args.horizon, l = p->lag_max;
 
         memset(grad, 0, p->nu * sizeof *grad);
-        memset(p->g, 0, (l + n) * p->width * sizeof *p->g);
+        memset(p->g, 0, (l + n + l) * p->width * sizeof *p->g);
         (void)u_cost(p, target, grad);
         for (size_t k = 0; k < n; k++) {
                 double *g = &p->g[(l + k) * p->width];
@@ -300,16 +294,8 @@ void plan_fast_gradient(struct plan *p, const double *target, double *grad)
                 }
         }
         valves_gradient(p);
-        for (size_t k = n; k-- > 0;) {
-                double *g = &p->g[(l + k) * p->width];
-                for (size_t i = 0; i < p->ny; i++) {
-                        const double lambda = g[i];
-                        if (lambda == 0.0)
-                                continue;
-                        for (size_t t = p->first[i]; t < p->first[i + 1]; t++)
-                                g[p->off[t]] += p->coef[t] * lambda;
-                }
-        }
+        for (size_t r = l + n; r-- > l - 1;)
+                plan_sums_add(&p->back, &p->g[r * p->width]);
         return_air_gradient(p);
         for (size_t j = 0; j < p->nu; j++)
                 for (size_t k = 0; k < n && p->free[j]; k++)

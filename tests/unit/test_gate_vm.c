@@ -222,6 +222,53 @@ static void test_stale_inventory_moves_nothing(void **state)
         rig_free(r);
 }
 
+/* Inventories wait until a move asks for one: the newest counts, a refused one leaves the one before. */
+static void test_the_newest_inventory_is_read_when_a_move_asks(void **state)
+{
+        struct rig *r = settled();
+
+        (void)state;
+        inventory(r, "h1", 0);
+        for (int i = 0; i < 4; i++) {
+                inventory(r, "h2", 0);
+                inventory(r, "h1", 0);
+        }
+        inventory(r, "h3", 0);
+        one_step(r, "v1", "h1", "h2"); /* it is at h3 now */
+        assert_int_equal(r->nmove, 0);
+        inventory(r, "h1", 0);
+        gate_vm_message(r->gate, "inventory", "[", 1);
+        one_step(r, "v1", "h3", "h2"); /* the broken one is refused: as far as we know it is at h3 */
+        assert_int_equal(r->nmove, 1);
+        rig_free(r);
+}
+
+/* An orchestrator that sends nonsense is told about although nobody asks for a move. */
+static void test_a_broken_inventory_is_noticed(void **state)
+{
+        struct layout *l;
+        struct vm_inventory *v;
+        struct rig *r = rig_new(true);
+        static const char good[] = "{\"timestamp\":1,\"hosts\":[],\"vms\":[]}";
+        char text[192];
+        int refused = 0;
+
+        (void)state;
+        assert_int_equal(layout_create(r->site, &l), 0);
+        assert_int_equal(vm_inventory_create(l, &v), 0);
+        assert_int_equal(vm_inventory_message(v, "inventory", "{", 1, text, sizeof text), 1); /* the first at once */
+        assert_int_equal(vm_inventory_message(v, "inventory", "{", 1, text, sizeof text), 1);
+        assert_int_equal(vm_inventory_message(v, "inventory", good, sizeof good - 1, text, sizeof text), 0);
+        for (int i = 0; i < 9; i++)
+                refused += vm_inventory_message(v, "inventory", "{", 1, text, sizeof text);
+        assert_int_equal(refused, 1);
+        assert_int_equal(vm_inventory_message(v, "inventory", "{", 1, text, sizeof text),
+                         1); /* and from then on each */
+        vm_inventory_free(v);
+        layout_free(l);
+        rig_free(r);
+}
+
 static void test_unpublished_move_is_not_asked_for(void **state)
 {
         struct rig *r = settled();
@@ -287,6 +334,8 @@ int main(void)
             cmocka_unit_test(test_waking_or_empty_host_brings_its_idle_power),
             cmocka_unit_test(test_room_and_affinity_see_what_is_on_its_way),
             cmocka_unit_test(test_stale_inventory_moves_nothing),
+            cmocka_unit_test(test_the_newest_inventory_is_read_when_a_move_asks),
+            cmocka_unit_test(test_a_broken_inventory_is_noticed),
             cmocka_unit_test(test_unpublished_move_is_not_asked_for),
             cmocka_unit_test(test_load_that_cannot_be_certified_is_refused),
             cmocka_unit_test(test_request_is_durable_before_it_goes_out),

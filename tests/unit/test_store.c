@@ -213,6 +213,29 @@ static void test_one_writer(void **state)
         store_close(open_write(f));
 }
 
+/* A database without a name: two at once, nothing left in the folder, nobody else sees it. */
+static void test_scratch(void **state)
+{
+        struct fixture *f = *state;
+        struct store *a = NULL, *b = NULL;
+        struct store_counts c;
+        struct sample v = {.point = 0, .t_ms = T0, .value = 20, .raw = 20, .quality = QUALITY_GOOD};
+        size_t dup;
+
+        assert_int_equal(store_open(NULL, STORE_READ, &a, f->err), -ENOENT);
+        assert_int_equal(store_open(NULL, STORE_WRITE, &a, f->err), 0);
+        assert_int_equal(store_open(NULL, STORE_WRITE, &b, f->err), 0);
+        assert_int_equal(store_bind_site(a, &f->site), 0);
+        assert_int_equal(store_append_samples(a, &v, 1, &dup), 0);
+        assert_int_equal(store_counts(a, &c), 0);
+        assert_int_equal(c.samples, 1);
+        assert_int_equal(store_counts(b, &c), 0);
+        assert_int_equal(c.samples, 0);
+        assert_int_equal(access(".lock", F_OK), -1);
+        store_close(a);
+        store_close(b);
+}
+
 /* What the database calls a write's outcome is what logs and metrics call it. */
 static void test_result_names(void **state)
 {
@@ -658,6 +681,7 @@ int main(void)
             cmocka_unit_test(test_migrations_are_all_or_nothing),
             cmocka_unit_test_setup_teardown(test_checks_hold, setup, teardown),
             cmocka_unit_test_setup_teardown(test_one_writer, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_scratch, setup, teardown),
             cmocka_unit_test_setup_teardown(test_result_names, setup, teardown),
             cmocka_unit_test_setup_teardown(test_append_read_back, setup, teardown),
             cmocka_unit_test_setup_teardown(test_duplicates_are_counted_and_lose_nothing, setup, teardown),
