@@ -20,6 +20,7 @@
 
 struct mb_backoff {
         int64_t delay_ms, retry_ms; /* real time; delay 0: none in force */
+        int64_t max_ms;             /* of the delay, before jitter */
 };
 
 /* A run of points of one block, read with one request. */
@@ -81,6 +82,7 @@ struct mb_conn {
         struct mb_job *first_job, *last_job;
         int writes_in_row, timeouts_in_row;
         struct mb_backoff backoff;
+        const char *why; /* static text: what the last attempt to connect failed of */
 
         enum mb_request current;
         struct mb_device *current_device;
@@ -109,6 +111,7 @@ void mb_conn_request(struct mb_conn *c, enum mb_request kind, struct mb_device *
                      const uint16_t *regs);
 int64_t mb_backoff_left_ms(const struct mb_backoff *b); /* 0: not in force */
 bool mb_backoff_holds(const struct mb_backoff *b);
+/* After a failed attempt. One made inside a back-off, by what insists, does not make it longer. */
 void mb_backoff_grow(struct modbus_driver *drv, struct mb_backoff *b);
 /* Device d did not answer (or not believably) a request to the registers of req. */
 void mb_device_failed(struct mb_device *d, const struct mbrequest *req, const struct mblink_reply *reply);
@@ -119,6 +122,7 @@ enum point_table mb_table_of(uint8_t function);
 /* modbus_scan.c */
 int mb_scan_init(struct mb_device *d);
 void mb_scan_start(void *device);       /* timer callback */
+bool mb_scan_held(struct mb_device *d); /* in a back-off: a running scan ends here, with bad samples */
 bool mb_scan_next(struct mb_device *d); /* sends the next read of a running scan; false: it ended */
 void mb_scan_reply(struct mb_device *d, const struct mblink_reply *reply);
 

@@ -67,11 +67,8 @@ static void scan_end(struct mb_device *d, bool failed)
         d->nstack = 0;
         d->bisecting = false;
         if (!failed) {
-                enum device_state before = st->state;
                 d->fails = 0;
                 st->state = d->some_failed ? DEVICE_DEGRADED : DEVICE_UP;
-                if (before == DEVICE_DOWN)
-                        log_notice("modbus", "%s answers", dev->name);
         }
         if (d->replan) {
                 d->replan = false;
@@ -86,7 +83,7 @@ static void scan_end(struct mb_device *d, bool failed)
 /* The rest of the scan cannot be read: bad samples for it. left: points of the piece that was in flight, if any. */
 static void scan_abandon(struct mb_device *d, struct mb_piece left)
 {
-        if (left.n > 0)
+        if (left.n > 0 || d->nstack > 0)
                 d->block++; /* what is left of its block is in the piece and on the stack */
         emit_bad(d, left.first, left.n, QR_COMM_FAIL);
         while (d->nstack > 0) {
@@ -116,6 +113,22 @@ static void note_start(struct mb_device *d)
         d->scans++;
 }
 
+bool mb_scan_held(struct mb_device *d)
+{
+        struct mb_conn *c = d->conn;
+
+        if (!mb_backoff_holds(&d->backoff) && !mb_backoff_holds(&c->backoff))
+                return false;
+        if (mb_backoff_holds(&c->backoff)) {
+                d->stats.state = DEVICE_DOWN;
+                if (d->fails == 0) /* learned through another device of the connection */
+                        (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s: %s",
+                                       d->driver->a.site->device[d->index].name, c->why);
+        }
+        scan_abandon(d, (struct mb_piece){0});
+        return true;
+}
+
 void mb_scan_start(void *ctx)
 {
         struct mb_device *d = ctx;
@@ -127,18 +140,8 @@ void mb_scan_start(void *ctx)
         d->nstack = 0;
         d->bisecting = false;
         d->busy_left = d->driver->a.site->device[d->index].quirks.busy_retries;
-        if (mb_backoff_holds(&d->backoff) || mb_backoff_holds(&d->conn->backoff)) {
-                if (mb_backoff_holds(&d->conn->backoff) && d->stats.state != DEVICE_DOWN) {
-                        d->stats.state = DEVICE_DOWN;
-                        if (d->fails == 0) /* learned through another device of the connection */
-                                (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s: no connection",
-                                               d->driver->a.site->device[d->index].name);
-                        log_warning("modbus", "%s", d->stats.last_error);
-                }
-                scan_abandon(d, (struct mb_piece){0});
-                return;
-        }
-        mb_conn_kick(d->conn);
+        if (!mb_scan_held(d))
+                mb_conn_kick(d->conn);
 }
 
 /* ---- one read ---- */
