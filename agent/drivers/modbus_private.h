@@ -11,7 +11,7 @@
 #include "models/num/rng.h"
 
 #define MB_WRITES_IN_A_ROW 4
-#define MB_QUARANTINE_RETRY_MS (10 * 60 * 1000) /* plant time */
+#define MB_QUARANTINE_RETRY_MS (10 * 60 * 1000) /* plant time; of refused points and of refused merged reads */
 #define MB_BISECT_DEPTH 32                      /* halves of a 32-bit count of points */
 #define MB_BUSY_PAUSE_MS 50                     /* before a busy device is asked again, real time */
 
@@ -51,7 +51,9 @@ struct mb_device {
         struct modbus_driver *driver;
         struct mb_conn *conn; /* NULL: not a Modbus device */
         struct readplan *plan;
-        struct readplan_caps caps;
+        struct readplan_caps caps, learned; /* in force; those it is known to take, while wider ones are tried */
+        bool trying;
+        int64_t try_at_ms;        /* when the configured caps are tried again, if caps are lower; plant, monotonic */
         struct loop_timer *timer; /* next scan, plant time */
 
         bool scanning, replan;

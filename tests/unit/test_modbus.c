@@ -156,6 +156,99 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
         }
 }
 
+static bool read_in_two_pieces_of_30(struct env *x)
+{
+        return peer[0].last_count == 30 && x->good[0] > 0;
+}
+
+static bool read_in_pieces_of_10(struct env *x)
+{
+        return peer[0].last_count <= 10 && x->good[0] > 0;
+}
+
+static bool read_in_one_piece(struct env *x)
+{
+        return peer[0].last_count == 62 && x->good[0] > 0;
+}
+
+static void every_point_once_a_scan_and_good(void)
+{
+        for (size_t i = 0; i < e.site.npoint; i++) {
+                assert_int_equal(e.bad[i], 0);
+                assert_true(e.good[i] + 1 >= e.good[0] && e.good[i] <= e.good[0] + 1);
+        }
+}
+
+/* A device that refuses merged reads only while it starts is read as configured again 10 min later; one that goes on
+ * refusing them is asked in vain twice each 10 min, and no point misses a sample. */
+static void r5_refused_merged_reads_are_tried_again(void **state)
+{
+        (void)state;
+        env_init(&e, 20000.0); /* 10 min of plant time are 30 ms */
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        e.device[d].period_ms = 60000; /* 3 ms */
+        for (uint16_t i = 0; i < 60; i++)
+                (void)env_point(&e, d, POINT_TABLE_HOLDING, i >= 30 ? i + 2 : i, POINT_UINT16);
+        peer[0].illegal[30] = peer[0].illegal[31] = true; /* a hole */
+        peer[0].max_count = 10;
+        env_start(&e, false);
+        env_run(&e, read_in_pieces_of_10, 2000);
+        env_run(&e, NULL, 100);
+        uint64_t refused = stats(d).read_errors;
+        env_run(&e, NULL, 300);
+        refused = stats(d).read_errors - refused;
+        (void)printf("%d reads refused in 100 min\n", (int)refused);
+        assert_true(refused >= 4 && refused <= 2 * 11);
+        every_point_once_a_scan_and_good();
+
+        peer[0].max_count = 0; /* the holes still matter */
+        env_run(&e, read_in_two_pieces_of_30, 2000);
+        env_run(&e, NULL, 100);
+        refused = stats(d).read_errors;
+        env_run(&e, NULL, 300);
+        refused = stats(d).read_errors - refused;
+        (void)printf("%d reads refused in 100 min\n", (int)refused);
+        assert_true(refused >= 2 && refused <= 11);
+        every_point_once_a_scan_and_good();
+
+        peer[0].illegal[30] = peer[0].illegal[31] = false;
+        env_run(&e, read_in_one_piece, 2000);
+        refused = stats(d).read_errors;
+        env_run(&e, NULL, 100);
+        assert_int_equal(stats(d).read_errors, refused);
+        every_point_once_a_scan_and_good();
+        assert_int_equal(stats(d).quarantined, 0);
+        env_stop_driver(&e);
+        peer_stop(&peer[0]);
+        env_free(&e);
+}
+
+/* The wide plan is refused in its second block, whose first point lies inside a block of the plan that is gone back to.
+ */
+static void r5_a_refused_try_goes_on_where_it_was(void **state)
+{
+        (void)state;
+        env_init(&e, 20000.0);
+        peer_start(&peer[0], e.loop);
+        int d = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer[0].port, 1);
+        e.device[d].period_ms = 60000;
+        for (uint16_t i = 0; i <= 150; i++)
+                if (i != 60 && i != 61 && i != 135 && i != 136) /* 0..124 and 125..150, or 0..59, 62..134, 137..150 */
+                        (void)env_point(&e, d, POINT_TABLE_HOLDING, i, POINT_UINT16);
+        peer[0].illegal[135] = peer[0].illegal[136] = true;
+        env_start(&e, false);
+        env_run(&e, hundred_scans, 4000);
+        uint64_t refused = stats(d).read_errors;
+        env_run(&e, NULL, 300);
+        assert_true(stats(d).read_errors - refused >= 2); /* one a try, and it is tried */
+        assert_true(stats(d).read_errors - refused <= 11);
+        every_point_once_a_scan_and_good();
+        env_stop_driver(&e);
+        peer_stop(&peer[0]);
+        env_free(&e);
+}
+
 static bool good_device_scanned_40_times(struct env *x)
 {
         return x->good[0] >= 40;
@@ -506,6 +599,8 @@ int main(void)
             cmocka_unit_test(every_table_and_width_is_read),
             cmocka_unit_test(r5_bisect_and_quarantine),
             cmocka_unit_test(r5_refused_holes_and_lengths_shrink_the_plan),
+            cmocka_unit_test(r5_refused_merged_reads_are_tried_again),
+            cmocka_unit_test(r5_a_refused_try_goes_on_where_it_was),
             cmocka_unit_test(r6_bad_devices_do_not_disturb_the_good_one),
             cmocka_unit_test(r6_dead_unit_behind_a_shared_gateway),
             cmocka_unit_test(r6_units_of_a_refusing_host_share_its_back_off),
