@@ -85,12 +85,18 @@ static void push_control(struct mqttc *c, enum mqttc_event_kind kind, const char
         signal_loop(c);
 }
 
+/* A topic may be 64 KiB, and a broker may send what was never subscribed to. */
+static size_t size_of(const struct mqttc_event *e)
+{
+        return e->len + strlen(e->topic);
+}
+
 static struct mqttc_event pop_message(struct mqttc *c)
 {
         struct mqttc_event e = c->message[c->first_message];
         c->first_message = (c->first_message + 1) % MQTTC_QUEUE_MESSAGES;
         c->nmessage--;
-        c->bytes -= e.len;
+        c->bytes -= size_of(&e);
         return e;
 }
 
@@ -214,19 +220,19 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         if (e.len > 0)
                 memcpy(e.payload, m->payload, e.len);
         e.payload[e.len] = '\0';
-        while (c->nmessage == MQTTC_QUEUE_MESSAGES || (c->nmessage > 0 && c->bytes + e.len > MQTTC_QUEUE_BYTES)) {
+        while (c->nmessage == MQTTC_QUEUE_MESSAGES || (c->nmessage > 0 && c->bytes + size_of(&e) > MQTTC_QUEUE_BYTES)) {
                 struct mqttc_event old = pop_message(c);
                 mqttc_event_clear(&old);
                 c->counts.dropped++;
         }
         c->message[(c->first_message + c->nmessage++) % MQTTC_QUEUE_MESSAGES] = e;
-        c->bytes += e.len;
+        c->bytes += size_of(&e);
         signal_loop(c);
         leave(c);
 out:
         MQTTAsync_freeMessage(&m);
         MQTTAsync_free(topic);
-        return 1; /* taken, also when dropped: paho would deliver it again and again */
+        return 1; /* taken, also when dropped: paho would deliver it again and again. Now it acknowledges (mqtt.h). */
 }
 
 /* ---- worker: the only thread that calls paho ---- */

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MQTTC_MESSAGE_MAX (8 * 1024 * 1024) /* an inventory; larger ones are rejected before they are copied */
-#define MQTTC_QUEUE_MESSAGES 4096           /* then the oldest is dropped */
-#define MQTTC_QUEUE_BYTES (16 * 1024 * 1024)
+#define MQTTC_MESSAGE_MAX (8 * 1024 * 1024)  /* an inventory; larger ones are rejected before they are copied */
+#define MQTTC_QUEUE_MESSAGES 4096            /* then the oldest is dropped */
+#define MQTTC_QUEUE_BYTES (16 * 1024 * 1024) /* payloads and topics */
 #define MQTTC_COMMANDS 256
 
 struct mqttc;
