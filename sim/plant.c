@@ -25,16 +25,6 @@ static double host_curve(double u)
         return 2.0 * u - pow(u, 1.4);
 }
 
-/* Room moisture follows outdoor air slowly through the make-up unit, which holds it between 5 and 13 °C dew point, and
- * cannot stay above what the coils condense. No latent load is computed. */
-static void dewpoints(struct plant *p)
-{
-        const double target_c = fmin(clampd(p->now.dewpoint_c, 5.0, 13.0), p->water.supply_c + 2.0);
-
-        for (size_t i = 0; i < p->spec.nroom; i++)
-                p->room[i].dewpoint_c += (target_c - p->room[i].dewpoint_c) * PLANT_TICK_S / (6.0 * 3600.0);
-}
-
 static void one_step(struct plant *p, double dt_s)
 {
         p->tick_s += dt_s;
@@ -47,7 +37,7 @@ static void one_step(struct plant *p, double dt_s)
                 p->now.oat_c += p->heat_k;
                 p->now.wetbulb_c += p->heat_k;
                 plant_it_tick(p);
-                dewpoints(p);
+                plant_moist_tick(p);
                 plant_local_tick(p);
                 plant_account_tick(p);
         }

@@ -170,6 +170,13 @@ struct plant_account {
         double cooling_kwh, total_kwh;          /* cooling = the four above; total = it + it_fan + cooling */
         double max_inlet_c, degmin27, degmin32; /* degree-minutes summed over the racks */
         double max_rise_15min_k;                /* of any rack */
+        /* Dew point, looked at once a minute. A cold surface is one that must stay dry and has the temperature of the
+         * coldest supply air that comes into its room: floor tiles, doors, cabinets, IT. It must stay PLANT_DRY_K above
+         * the room's dew point; minutes summed over the rooms. Chilled-water pipes are insulated. The coils stand over
+         * drain pans and may be wet: minutes, summed over the CRAHs, in which the coldest part of the coil's surface
+         * is below the room's dew point. */
+        double max_dewpoint_c, cold_surface_min, wet_coil_min;
+        double latent_kwh; /* heat of the vapour that the coils condensed; part of what the chillers moved */
         /* Racks above 32 °C, counted at every internal step (5 s); freeze; equipment rule broken. The second counts
          * from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
@@ -179,6 +186,7 @@ struct plant_account {
         double stored_kwh;            /* heat in water, air and masses, more than at the reset */
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };
+#define PLANT_DRY_K 2.0
 void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);

@@ -7,6 +7,7 @@
  *   plant.c        life and time           plant_plc.c    leases, loops, protection  plant_account.c  truth, energy
  *   plant_it.c     hosts, VMs, moves       plant_local.c  the PLC's own strategies   plant_fault.c    faults by name
  *   plant_air.c    racks, rooms, coils       plant_vms.c    VMs that come and go     plant_memory.c   the arrays
+ *   plant_moist.c  dew points, latent load
  *
  * Thermal states are integrated from fluxes that leave one node and enter another, so energy is conserved by
  * construction and the account's residual tests the wiring, not the integrator: water by explicit Euler, air nodes,
@@ -106,6 +107,7 @@ struct crah {
         double valve_ratio, integral, fan_ratio;
         double sat_sp_c, fan_sp_ratio; /* in force */
         double airflow_m3s, water_m3s, fan_w, coil_w, chw_out_c;
+        double latent_w, drying; /* of condensing vapour, beside coil_w; air changes of a minute, scratch */
         size_t room;
         bool valve_request;
         bool failed, deaf;  /* faults */
@@ -205,6 +207,7 @@ struct move {
 struct meters { /* joules */
         double time_s, econ_s, econ_alone_s, it, it_fan, crah, chiller, pump, tower, heat_in, heat_out;
         double stored_at_reset, max_inlet_c, degmin27, degmin32, max_rise_k;
+        double max_dewpoint_c, cold_surface_min, wet_coil_min, latent;
         uint64_t violations, starts, migrations;
 };
 
@@ -311,6 +314,10 @@ void plant_duct_fill(struct duct *d, double m3, double c);
 double plant_duct_step(struct duct *d, double in_m3, double in_c); /* °C of the in_m3 that leave */
 double plant_duct_m3k(const struct duct *d);                       /* Σ m³·°C */
 void plant_air_step(struct plant *p, double dt_s);
+/* Where the water enters and the air leaves: the coldest part. Dry and as warm as the air where either stands still. */
+double plant_coil_surface_c(const struct plant *p, const struct crah *c);
+/* plant_moist.c */
+void plant_moist_tick(struct plant *p);
 /* plant_water.c */
 void plant_water_build(struct plant *p);
 void plant_water_step(struct plant *p, double dt_s);

@@ -141,7 +141,7 @@ static void secondary(struct plant *p)
 
         for (size_t i = 0; i < p->spec.ncrah; i++) {
                 flow += p->crah[i].water_m3s;
-                mc += p->crah[i].water_m3s * p->crah[i].chw_out_c;
+                mc += p->crah[i].water_m3s * p->crah[i].chw_out_c + p->crah[i].latent_w / WATER_J_M3K;
         }
         w->secondary_m3s = flow;
         w->coil_return_wc = mc;

@@ -40,6 +40,9 @@ enum scenario_measure {
         SM_DEGMIN27,
         SM_DEGMIN32,
         SM_MAX_RISE_15MIN_K,
+        SM_MAX_DEWPOINT_C,
+        SM_COLD_SURFACE_MIN, /* plant.h says of which surfaces; so too below */
+        SM_WET_COIL_MIN,
         SM_HARD_VIOLATIONS, /* from take-over on, identification included */
         SM_COOLING_KWH,
         SM_TOTAL_KWH,

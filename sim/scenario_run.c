@@ -179,6 +179,9 @@ static void measure(const struct run *r, double *m)
         m[SM_DEGMIN27] = a.degmin27;
         m[SM_DEGMIN32] = a.degmin32;
         m[SM_MAX_RISE_15MIN_K] = a.max_rise_15min_k;
+        m[SM_MAX_DEWPOINT_C] = a.max_dewpoint_c;
+        m[SM_COLD_SURFACE_MIN] = a.cold_surface_min;
+        m[SM_WET_COIL_MIN] = a.wet_coil_min;
         m[SM_HARD_VIOLATIONS] = (double)(r->loop != NULL ? a.hard_violations_since_takeover : a.hard_violations);
         m[SM_COOLING_KWH] = a.cooling_kwh;
         m[SM_TOTAL_KWH] = a.total_kwh;
