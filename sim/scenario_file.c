@@ -38,6 +38,7 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_HOLD_SHARE] = "hold_share",
     [SM_FALLBACK_SHARE] = "fallback_share",
     [SM_RELEASED] = "released",
+    [SM_VAIN_WRITES] = "vain_writes",
 };
 
 const char *scenario_measure_name(enum scenario_measure m)
