@@ -49,6 +49,7 @@ enum scenario_measure {
         SM_TOTAL_KWH,
         SM_PUE,
         SM_CHILLER_STARTS,
+        SM_FLOW_TRIPS,
         SM_MIGRATIONS,
         SM_RESIDUAL,
         SM_ECON_HOURS,

@@ -26,6 +26,7 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_TOTAL_KWH] = "total_kwh",
     [SM_PUE] = "pue",
     [SM_CHILLER_STARTS] = "chiller_starts",
+    [SM_FLOW_TRIPS] = "flow_trips",
     [SM_MIGRATIONS] = "migrations",
     [SM_RESIDUAL] = "energy_residual_ratio",
     [SM_ECON_HOURS] = "econ_hours",

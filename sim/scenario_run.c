@@ -214,6 +214,7 @@ static void measure(const struct run *r, double *m)
         m[SM_TOTAL_KWH] = a.total_kwh;
         m[SM_PUE] = a.total_kwh / (a.it_kwh + a.it_fan_kwh);
         m[SM_CHILLER_STARTS] = (double)a.chiller_starts;
+        m[SM_FLOW_TRIPS] = (double)a.flow_trips;
         m[SM_MIGRATIONS] = (double)a.migrations;
         m[SM_RESIDUAL] = a.energy_residual_ratio;
         m[SM_ECON_HOURS] = a.econ_hours;
