@@ -146,8 +146,15 @@ static void scan_device(struct closed_loop *c, size_t device)
                                              .t_ms = t_ms,
                                              .value = (double)NAN,
                                              .raw = (double)NAN};
-                        if (!ex)
+                        if (ex == 2) { /* as the driver: the others of a refused block alone */
+                                if (registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
+                                                   p->address, (unsigned)point_nregs(p), regs) == 0)
+                                        codec_decode(p, regs, t_ms, s);
+                                else
+                                        s->reason = QR_BAD_ADDR;
+                        } else if (!ex) {
                                 codec_decode(p, regs + (p->address - blk->address), t_ms, s);
+                        }
                         s->point = id;
                         if (n == sizeof batch / sizeof *batch || k + 1 == blk->npoint) {
                                 gate_samples(c->gate, batch, n);
@@ -228,6 +235,7 @@ void closed_loop_run(struct closed_loop *c, double hours)
                 int64_t elapsed_s;
 
                 plant_advance(c->a.plant, TICK_S);
+                registers_step(c->regs);
                 clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
                 elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
                 orchestrator_tick(c->orch, elapsed_s * 1000);
@@ -381,6 +389,11 @@ struct gate *closed_loop_gate(struct closed_loop *c)
 const struct site *closed_loop_site(const struct closed_loop *c)
 {
         return c->site;
+}
+
+struct registers *closed_loop_registers(struct closed_loop *c)
+{
+        return c->regs;
 }
 
 uint64_t closed_loop_unsent(const struct closed_loop *c)

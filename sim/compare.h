@@ -11,13 +11,16 @@
 #include "sim/yardstick.h"
 
 /* One controller in one cell (weather × season). Energies, starts and migrations are means over the seeds, temperatures
- * and degree-minutes those of the worst seed, violations sums. */
+ * degree-minutes and
+ * minutes those of the worst seed, violations sums. */
 struct compare_row {
         const struct yard_controller *controller;
         size_t nseed;
         double chiller_kwh, pump_kwh, tower_kwh, crah_fan_kwh, cooling_kwh, it_kwh, it_fan_kwh, total_kwh;
         double pue, cooling_per_it_kwh; /* of the means; IT with its fans */
         double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
+        double max_dewpoint_c, cold_surface_min, wet_coil_min; /* plant.h says which surfaces */
+        double latent_kwh;                                     /* mean */
         uint64_t hard_violations, since_takeover, decisions[4];
         double chiller_starts, migrations;
         double stored_kwh; /* heat left in the plant, mean: energy borrowed when positive */

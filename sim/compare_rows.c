@@ -18,6 +18,7 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
         struct compare_row r = {.controller = c,
                                 .nseed = n,
                                 .max_inlet_c = -(double)INFINITY,
+                                .max_dewpoint_c = -(double)INFINITY,
                                 .saving_total = (double)NAN,
                                 .saving_cooling = (double)NAN,
                                 .ci95_low = (double)NAN,
@@ -37,6 +38,7 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.it_fan_kwh += a->it_fan_kwh * share;
                 r.total_kwh += a->total_kwh * share;
                 r.stored_kwh += a->stored_kwh * share;
+                r.latent_kwh += a->latent_kwh * share;
                 r.chiller_starts += (double)a->chiller_starts * share;
                 r.migrations += (double)a->migrations * share;
                 r.cpu_s += seed[k].cpu_s * share;
@@ -44,6 +46,9 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.degmin27 = fmax(r.degmin27, a->degmin27);
                 r.degmin32 = fmax(r.degmin32, a->degmin32);
                 r.max_rise_15min_k = fmax(r.max_rise_15min_k, a->max_rise_15min_k);
+                r.max_dewpoint_c = fmax(r.max_dewpoint_c, a->max_dewpoint_c);
+                r.cold_surface_min = fmax(r.cold_surface_min, a->cold_surface_min);
+                r.wet_coil_min = fmax(r.wet_coil_min, a->wet_coil_min);
                 r.residual = fmax(r.residual, a->energy_residual_ratio);
                 r.hard_violations += a->hard_violations;
                 r.since_takeover += a->hard_violations_since_takeover;
@@ -72,11 +77,15 @@ void compare_sum(const struct yard_result *season, size_t n, struct yard_result 
                 a->it_fan_kwh += b->it_fan_kwh;
                 a->total_kwh += b->total_kwh;
                 a->stored_kwh += b->stored_kwh;
+                a->latent_kwh += b->latent_kwh;
                 a->hours += b->hours;
                 a->max_inlet_c = fmax(a->max_inlet_c, b->max_inlet_c);
                 a->degmin27 = fmax(a->degmin27, b->degmin27);
                 a->degmin32 = fmax(a->degmin32, b->degmin32);
                 a->max_rise_15min_k = fmax(a->max_rise_15min_k, b->max_rise_15min_k);
+                a->max_dewpoint_c = fmax(a->max_dewpoint_c, b->max_dewpoint_c);
+                a->cold_surface_min = fmax(a->cold_surface_min, b->cold_surface_min);
+                a->wet_coil_min = fmax(a->wet_coil_min, b->wet_coil_min);
                 a->energy_residual_ratio = fmax(a->energy_residual_ratio, b->energy_residual_ratio);
                 a->hard_violations += b->hard_violations;
                 a->hard_violations_since_takeover += b->hard_violations_since_takeover;
@@ -175,6 +184,11 @@ void compare_notes(const struct compare_cell *cell, struct text *t)
                 if (row[i].degmin27 > b2->degmin27)
                         text_printf(
                             t, "%s: more degree-minutes over 27 °C than b2: its saving does not count in full\n", name);
+                if (row[i].cold_surface_min > b2->cold_surface_min)
+                        text_printf(t,
+                                    "%s: more minutes with a surface less than %g K above the dew point than b2: its "
+                                    "saving does not count in full\n",
+                                    name, PLANT_DRY_K);
                 if (row[i].chiller_starts > b2->chiller_starts)
                         text_printf(t, "%s: more chiller starts than b2\n", name);
                 if (borrowed_kwh(&row[i], b2) > 0.1 * (b2->total_kwh - row[i].total_kwh) && row[i].rank < b2->rank)

@@ -18,11 +18,15 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_DEGMIN27] = "degmin27",
     [SM_DEGMIN32] = "degmin32",
     [SM_MAX_RISE_15MIN_K] = "max_rise_15min_k",
+    [SM_MAX_DEWPOINT_C] = "max_dewpoint_c",
+    [SM_COLD_SURFACE_MIN] = "cold_surface_min",
+    [SM_WET_COIL_MIN] = "wet_coil_min",
     [SM_HARD_VIOLATIONS] = "hard_violations",
     [SM_COOLING_KWH] = "cooling_kwh",
     [SM_TOTAL_KWH] = "total_kwh",
     [SM_PUE] = "pue",
     [SM_CHILLER_STARTS] = "chiller_starts",
+    [SM_FLOW_TRIPS] = "flow_trips",
     [SM_MIGRATIONS] = "migrations",
     [SM_RESIDUAL] = "energy_residual_ratio",
     [SM_ECON_HOURS] = "econ_hours",
@@ -35,6 +39,7 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_HOLD_SHARE] = "hold_share",
     [SM_FALLBACK_SHARE] = "fallback_share",
     [SM_RELEASED] = "released",
+    [SM_VAIN_WRITES] = "vain_writes",
 };
 
 const char *scenario_measure_name(enum scenario_measure m)

@@ -98,6 +98,9 @@ static void fill(void)
                         a->hard_violations = k;
                         a->stored_kwh = i == 2 ? 30.0 : 1.0; /* of b2s: 29 · 183 / 950 of 12 kWh */
                         a->degmin27 = i == 3 ? 5.0 : 0.0;
+                        a->max_dewpoint_c = 12.0 + (double)k;
+                        a->cold_surface_min = i == 3 ? 7.0 + (double)k : 0.0;
+                        a->latent_kwh = (double)k;
                         a->chiller_starts = i == 2 ? 4 : k;
                 }
                 compare_aggregate(named(names[i]), &results[2 * i], 2, &rows[i]);
@@ -115,6 +118,9 @@ static void rows_mean_sum_and_rank(void **state)
                 assert_int_equal(rows[i].rank, rank[i]);
                 assert_int_equal(rows[i].hard_violations, 1);
                 assert_near(rows[i].max_inlet_c, 26.0, 1e-12);
+                assert_near(rows[i].max_dewpoint_c, 13.0, 1e-12);
+                assert_near(rows[i].cold_surface_min, i == 3 ? 8.0 : 0.0, 1e-12);
+                assert_near(rows[i].latent_kwh, 0.5, 1e-12);
                 assert_near(rows[i].chiller_kwh + rows[i].pump_kwh + rows[i].tower_kwh + rows[i].crah_fan_kwh,
                             rows[i].cooling_kwh, 1e-9);
                 assert_near(rows[i].cooling_kwh + rows[i].it_kwh + rows[i].it_fan_kwh, rows[i].total_kwh, 1e-9);
@@ -225,11 +231,12 @@ static void notes_name_the_weak_points(void **state)
         (void)report(&cell);
         compare_notes(&cell, &t);
         assert_non_null(strstr(t.v, "b4: more degree-minutes over 27"));
+        assert_non_null(strstr(t.v, "b4: more minutes with a surface less than 2 K above the dew point than b2"));
         assert_non_null(strstr(t.v, "b2s: more chiller starts than b2"));
         assert_non_null(strstr(t.v, "b4: not below b2s"));
         assert_null(strstr(t.v, "\nb2:")); /* 255 against 360 kWh of cooling: 29 % */
         assert_non_null(strstr(t.v, "b2s: 5.6 of the 12.0 kWh saved against b2 are heat left in the plant"));
-        assert_int_equal(count(t.v, "\n"), 4);
+        assert_int_equal(count(t.v, "\n"), 5);
         text_free(&t);
 }
 
