@@ -24,11 +24,14 @@ static void count_decision(struct gate *g, const struct safety_decision *d)
         g->status.steps_by_kind[decision_kind(d)]++;
 }
 
-static const char *binding_name(const struct gate *g, const struct safety_certificate *c)
+static const char *binding_name(const struct gate *g, const struct safety_decision *d)
 {
+        const struct safety_certificate *c = decision_certificate(d);
         const struct layout *l = g->layout;
+        const enum decision_reason r = decision_reason(d);
+        const bool variable = r == DR_LIMIT || r == DR_RATE || r == DR_EQUIPMENT || r == DR_SLOW_STEP || r == DR_WATER;
 
-        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny)
+        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny && !variable)
                 return g->a.site->point[l->y[c->binding_y].point].name;
         if (c->binding_u >= 0 && (size_t)c->binding_u < l->nu)
                 return g->a.site->point[l->u[c->binding_u].point].name;
@@ -156,7 +159,7 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         d = safety_filter(g->safety, &g->snap, &sp);
         g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
         cert = decision_certificate(d);
-        binding = binding_name(g, cert);
+        binding = binding_name(g, d);
         enter_mode(g, mode_after(g, d), d, binding);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
