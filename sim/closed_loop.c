@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/drivers/mqtt.h"
 #include "agent/drivers/readplan.h"
@@ -227,28 +228,33 @@ static void control_step(struct closed_loop *c)
                 write_unfiltered(c);
 }
 
+void closed_loop_watch(struct closed_loop *c)
+{
+        int64_t elapsed_s;
+
+        registers_step(c->regs);
+        clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
+        elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
+        orchestrator_tick(c->orch, elapsed_s * 1000);
+        if (c->dead)
+                return;
+        scan_due(c);
+        if (elapsed_s % HEARTBEAT_S == 0) {
+                gate_heartbeat(c->gate);
+                if (c->a.unfiltered)
+                        hold_leases(c);
+        }
+        if (elapsed_s % (c->site->fast_step_ms / 1000) == 0)
+                control_step(c);
+}
+
 void closed_loop_run(struct closed_loop *c, double hours)
 {
         int64_t end_ms = plant_t_ms(c->a.plant) + (int64_t)(hours * 3600000.0);
 
         while (plant_t_ms(c->a.plant) < end_ms) {
-                int64_t elapsed_s;
-
                 plant_advance(c->a.plant, TICK_S);
-                registers_step(c->regs);
-                clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
-                elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
-                orchestrator_tick(c->orch, elapsed_s * 1000);
-                if (c->dead)
-                        continue;
-                scan_due(c);
-                if (elapsed_s % HEARTBEAT_S == 0) {
-                        gate_heartbeat(c->gate);
-                        if (c->a.unfiltered)
-                                hold_leases(c);
-                }
-                if (elapsed_s % (c->site->fast_step_ms / 1000) == 0)
-                        control_step(c);
+                closed_loop_watch(c);
         }
 }
 
@@ -259,6 +265,8 @@ static int open_agent(struct closed_loop *c)
         char why[256];
         int r;
 
+        if (a->database && access(a->database, F_OK) == 0)
+                return -EEXIST; /* the agent would learn from what is there */
         r = store_open(a->database, STORE_WRITE, &c->store, why);
         if (r < 0) {
                 (void)fprintf(stderr, "closed loop: %s\n", why);

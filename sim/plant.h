@@ -94,7 +94,8 @@ enum plant_local { PLANT_LOCAL_FIXED, PLANT_LOCAL_TRIM_RESPOND };
 void plant_set_local(struct plant *p, enum plant_local strategy);
 /* What TRIM_RESPOND is tuned by (plant_local.c says how the values in force were found); for `coolplane-sim tune`. */
 struct plant_local_tuning {
-        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c, sat_min_c;
+        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c, sat_min_c, fan_min,
+            cwst_min_c;
 };
 struct plant_local_tuning *plant_local_tuning(struct plant *p);
 

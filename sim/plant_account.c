@@ -138,9 +138,9 @@ void plant_account_tick(struct plant *p)
         const size_t n = p->spec.nrack;
         double *restrict least_c = p->air.local_c;
 
-        memcpy(p->air.minute_c + p->minute % RISE_MINUTES * n, p->air.inlet_c, n * sizeof(double));
+        memcpy(p->air.minute_c + p->minute % RISE_SLOTS * n, p->air.inlet_c, n * sizeof(double));
         memcpy(least_c, p->air.inlet_c, n * sizeof(double));
-        for (size_t k = 0; k < RISE_MINUTES; k++) {
+        for (size_t k = 0; k < RISE_SLOTS; k++) {
                 const double *restrict then = p->air.minute_c + k * n;
 
                 for (size_t i = 0; i < n; i++)
@@ -158,7 +158,7 @@ void plant_account_reset(struct plant *p)
                 p->meter.max_dewpoint_c = fmax(p->meter.max_dewpoint_c, p->room[i].dewpoint_c);
         for (size_t i = 0; i < p->spec.nrack; i++) {
                 p->meter.max_inlet_c = fmax(p->meter.max_inlet_c, p->air.inlet_c[i]);
-                for (size_t k = 0; k < RISE_MINUTES; k++)
+                for (size_t k = 0; k < RISE_SLOTS; k++)
                         p->air.minute_c[k * p->spec.nrack + i] = p->air.inlet_c[i];
         }
 }

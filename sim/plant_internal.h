@@ -34,7 +34,7 @@
 #define FLOW_RAMP_S (0.1 / 60.0) /* of design flow a second: Carrier 30XA p. 30, at most 10 % a minute */
 
 #define NEIGHBOURS 5
-#define RISE_MINUTES 15
+#define RISE_SLOTS 16 /* the present minute and the 15 before it */
 #define LUT_N 128
 #define MOVES_MAX 64
 #define EVENTS_MAX 256
@@ -95,7 +95,7 @@ struct air {
         double *flow_m3s;
         double *beta0; /* geometric share of recirculated air, balanced, open room */
         double *local_c, *supply_m3s, *supply_mc, *to_hot; /* scratch */
-        double *minute_c;                                  /* [RISE_MINUTES × nrack] */
+        double *minute_c;                                  /* [RISE_SLOTS × nrack] */
 };
 
 /* Plug flow through a fixed volume: air leaves as warm as it came in, later. */
