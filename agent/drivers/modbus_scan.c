@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/drivers/modbus_private.h"
 #include "agent/points/codec.h"
 
@@ -192,8 +193,9 @@ static void piece_done(struct mb_device *d)
                         d->caps.max_bits = (d->caps.max_bits + 1) / 2;
                 }
                 d->replan = d->lowered = true;
-                log_notice("modbus", "%s refuses merged reads: now at most %zu registers, holes of %zu",
-                           d->driver->a.site->device[d->index].name, d->caps.max_words, d->caps.max_gap);
+                log_notice("modbus", "%s refuses merged reads: now at most %zu register%s, holes of %zu",
+                           d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
+                           d->caps.max_gap);
         }
         d->bisecting = false;
         d->block++;

@@ -12,6 +12,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/base/text.h"
 #include "agent/drivers/modbus.h"
 #include "agent/drivers/mqtt.h"
 #include "agent/gate/actuate.h"
@@ -444,8 +445,8 @@ int wire_run(const struct wire_args *a)
         arm_next_step(w);
         loop_timer_arm(w->flush, FLUSH_MS);
         on_heartbeat(w);
-        log_notice("gate", "%s: %s, %zu points, %zu devices", a->live ? "live" : "shadow", a->site->name,
-                   a->site->npoint, a->site->ndevice);
+        log_notice("gate", "%s: %s, %zu point%s, %zu device%s", a->live ? "live" : "shadow", a->site->name,
+                   a->site->npoint, PLURAL_S(a->site->npoint), a->site->ndevice, PLURAL_S(a->site->ndevice));
         notify_ready(a->live ? "live, first scan" : "shadow, first scan",
                      (int64_t)((double)a->site->fast_step_ms / w->clk.scale));
         r = loop_run(w->loop);

@@ -123,7 +123,7 @@ static void unreadable_site_has_one_error(void **state)
                 put("site.yaml", v[i].text);
                 assert_int_equal(run("check-config site.yaml", MESSAGES), 78);
                 assert_int_equal(strncmp(out, v[i].want, strlen(v[i].want)), 0);
-                has("\nsite.yaml: 1 errors, 0 warnings\n");
+                has("\nsite.yaml: 1 error, 0 warnings\n");
         }
 }
 
@@ -178,7 +178,7 @@ static void r1_points_check_echoes(void **state)
                           "s/b,d,holding,40103,uint16,degC,r1,Intake_Air_Temperature_Sensor\n"
                           "s/c,d,holding,40200,uint16,,,\n");
         assert_int_equal(run("check-config site.yaml", DATA), 0);
-        has("site.yaml: ok, site s: 1 devices, 1 pieces of equipment, 0 zones, 3 points\n");
+        has("site.yaml: ok, site s: 1 device, 1 piece of equipment, 0 zones, 3 points\n");
         assert_int_equal(run("points check --config site.yaml", DATA), 0);
         has("points.csv:2: s/a d holding 99 unit 1 (40100)..100 float32 ABCD scale 1 offset 0 unit degF role none "
             "stale_after 30s\n");
