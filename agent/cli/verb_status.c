@@ -104,7 +104,8 @@ static int daemon_text(const struct db_args *a, const char *doc)
             "  j ->> '$.decisions.project', j ->> '$.decisions.hold', j ->> '$.decisions.fallback') AS decisions,"
             " round(j ->> '$.max_inlet_c', 2) || ' degC' AS 'hot inlet',"
             " iif(j ->> '$.model_rows_fitted' = 0 AND j ->> '$.model_rows' > 0,"
-            "  'no certificate yet (model not fitted)', round(j ->> '$.margin_k', 3) || ' K') AS margin,"
+            "  format('not certified yet: 0 of %d rows fitted', j ->> '$.model_rows'),"
+            "  round(j ->> '$.margin_k', 3) || ' K') AS margin,"
             " round((j ->> '$.total_power_w') / 1000, 2) || ' kW' AS power,"
             " format('%d committed, %d bad%s', j ->> '$.samples_committed', j ->> '$.samples_bad',"
             "  iif(j ->> '$.samples_dropped' > 0, format(', %d LOST: the store failed', j ->> '$.samples_dropped'), "
@@ -174,8 +175,9 @@ static int database_text(const struct db_args *a, const struct store_counts *c)
                 r = show(a,
                          "SELECT format('%d of run %d at %s', step, run, time) AS 'last step', mode,"
                          " format('%s, %s%s%s', decision, reason, iif(binding = '', '', ' at '), binding) AS decision,"
-                         " round(margin, 3) || ' K' AS margin, round(worst_inlet_c, 2) || ' degC' AS 'hot inlet'"
-                         " FROM v_decisions ORDER BY id DESC LIMIT 1",
+                         " coalesce(round(margin, 3) || ' K', " DB_UNCERTIFIED ") AS margin,"
+                         " round(worst_inlet_c, 2) || ' degC' AS 'hot inlet' FROM v_decisions d"
+                         " ORDER BY id DESC LIMIT 1",
                          NULL, 0, print_row);
         if (r == 0 && c->events > 0) {
                 printf("last events\n");

@@ -136,6 +136,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
                 g->store_failing_since_mono_ms[i] = -1;
         g->queue_cap = queue_size(args->site);
         g->fit_countdown = GATE_FIT_EVERY;
+        g->fitted_told = SIZE_MAX;
         g->last_row_t_ms = -1;
         r = hash_init(&g->decisions);
         if (r < 0)

@@ -95,7 +95,7 @@ static void on_event(void *ctx, int severity, const char *component, const char 
 static void end_step(struct wire *w, const struct ipc_proposal *p)
 {
         struct gate_status st;
-        char text[160];
+        char text[160], slack[32] = "not certified yet";
 
         if (!w->waiting)
                 return;
@@ -103,9 +103,10 @@ static void end_step(struct wire *w, const struct ipc_proposal *p)
         loop_timer_disarm(w->deadline);
         gate_step_end(w->gate, p, !p && w->garbage);
         gate_status(w->gate, &st);
-        (void)snprintf(text, sizeof text, "%s, step %llu, %s, hottest inlet %.1f C, slack %.2f K",
-                       gate_mode_str(st.mode), (unsigned long long)st.step, decision_kind_str(st.kind), st.max_inlet_c,
-                       st.margin_k);
+        if (isfinite(st.margin_k))
+                (void)snprintf(slack, sizeof slack, "slack %.2f K", st.margin_k);
+        (void)snprintf(text, sizeof text, "%s, step %llu, %s, hottest inlet %.1f C, %s", gate_mode_str(st.mode),
+                       (unsigned long long)st.step, decision_kind_str(st.kind), st.max_inlet_c, slack);
         notify_status(text);
         notify_watchdog();
 }
