@@ -404,7 +404,7 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
         if (more->brick[0] != '\0' && e->cls == EQ_NONE)
                 bad(b, at_node(r, yaml_get(&r->y, n, "brick")), "brick: unknown equipment class '%s'%s", more->brick,
                     suggest(more->brick, equipment_brick, NULL, hint));
-        if (e->cls == EQ_CHILLER) { /* compressors are spared even when the site file is silent (limits.md 2) */
+        if (e->cls == EQ_CHILLER) { /* compressors are spared even when the site file is silent */
                 e->min_on_s = isnan(e->min_on_s) ? 300 : e->min_on_s;
                 e->min_off_s = isnan(e->min_off_s) ? 600 : e->min_off_s;
                 e->max_starts_per_h = isnan(e->max_starts_per_h) ? 3 : e->max_starts_per_h;
