@@ -32,6 +32,8 @@ const char *actuate_fixed_str(enum actuate_fixed f)
             [ACTUATE_FOREIGN] = "written by someone else, until a restart",
             [ACTUATE_REFUSED] = "device does not take what is written",
             [ACTUATE_LET_GO] = "let go, because nothing of the device could be moved",
+            [ACTUATE_UNPROVED] = "its watchdog is not proved yet",
+            [ACTUATE_INERT] = "its watchdog does not act, until a restart",
         };
 
         return (unsigned)f < ACTUATE_FIXED_COUNT_ ? text[f] : "?";

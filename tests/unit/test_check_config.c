@@ -67,6 +67,9 @@ static void unsupervised_device_is_named(void **state)
         "s/z/c/remote,d,holding,2,uint16,none,RW,0,1,,Remote_Enable_Command,\n"                                        \
         "s/z/c/status,d,holding,3,uint16,none,R,,,,Remote_Enable_Status,\n"
 
+        const char *host = strstr(site, "host: h");
+        char trusting[sizeof site + 32];
+
         (void)state;
         put("site.yaml", site);
         put("points.csv", HEAD);
@@ -75,6 +78,12 @@ static void unsupervised_device_is_named(void **state)
         put("points.csv", HEAD "s/z/c/echo,d,holding,4,uint16,none,R,,,,Heartbeat_Status,\n");
         assert_int_equal(run("check-config site.yaml", MESSAGES), 0);
         assert_null(strstr(out, "live mode leaves it alone"));
+        assert_null(strstr(out, "watchdog"));
+        (void)snprintf(trusting, sizeof trusting, "%.*shost: h, watchdog_probe: false%s", (int)(host - site), site,
+                       host + strlen("host: h"));
+        put("site.yaml", trusting);
+        assert_int_equal(run("check-config site.yaml", MESSAGES), 0);
+        has("device 'd': watchdog_probe is false: live mode takes it without having seen that its watchdog acts");
 #undef HEAD
 }
 
