@@ -103,6 +103,8 @@ static int no_arg(struct registers *r, struct reg_device *d, const char *kind)
                 d->fault.first_word = true;
         else if (strcmp(kind, "ignore") == 0)
                 d->fault.ignore = true;
+        else if (strcmp(kind, "inert") == 0 && d->supervised)
+                d->fault.inert = true;
         else if (strcmp(kind, "frozen") == 0)
                 return freeze(r, d);
         else if (strcmp(kind, "reboot") == 0)
@@ -182,6 +184,9 @@ void registers_step(struct registers *r)
 {
         for (size_t i = 0; i < r->ndevice; i++) {
                 const struct reg_device *d = &r->device[i];
+                /* a counter that nobody sent keeps the lease of one that was beaten once; the echo shows what was */
+                for (uint16_t k = 0; k < 2 && d->fault.inert && d->heartbeat != 0; k++)
+                        plant_heartbeat(r->plant, d->dev, d->index, (uint16_t)(65534 + k));
                 for (size_t k = 0; k < d->nreg && d->fault.master >= 0; k++)
                         if (d->reg[k].holding && d->reg[k].address == d->fault.master) {
                                 uint16_t w[2];

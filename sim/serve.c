@@ -88,7 +88,7 @@ static const char help_text[] =
     "                  M4 truncated:DEV short:DEV overlong:DEV wrong-length:DEV wrong-unit:DEV wrong-tid:DEV\n"
     "                     late:DEV garbage:DEV  M11 slow:DEV:FACTOR (times 5 ms, real time)  M13 flood:DEV\n"
     "    in registers  M3 illegal:DEV:ADDR  M5 partial:DEV  M6 clamp:DEV:ADDR:LO:HI ignore:DEV\n"
-    "                  M7 master:DEV:ADDR:V (writes it each 5 s)  M8 reboot:DEV\n"
+    "                  M7 master:DEV:ADDR:V (writes it each 5 s)  M8 reboot:DEV  M9 inert:DEV\n"
     "                  S7 order:DEV:CDAB (or ABCD BADC DCBA AB BA)  S8 shift:DEV:N  S9 frozen:DEV\n"
     "                  heal:DEV ends what is above\n"
     "    instruments   S1 stuck:CHANNEL:I  S2 drift:CHANNEL:I:K_PER_H bias:CHANNEL:I:K  S3 spike:CHANNEL:I:K\n"

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/drivers/modbus_private.h"
 #include "agent/points/codec.h"
 
@@ -82,8 +83,9 @@ static void caps_lower(struct mb_device *d)
                 d->caps.max_bits = (d->caps.max_bits + 1) / 2;
         }
         d->replan = d->lowered = true;
-        log_notice("modbus", "%s refuses merged reads: now at most %zu registers, holes of %zu",
-                   d->driver->a.site->device[d->index].name, d->caps.max_words, d->caps.max_gap);
+        log_notice("modbus", "%s refuses merged reads: now at most %zu register%s, holes of %zu",
+                   d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
+                   d->caps.max_gap);
 }
 
 /* It may have refused only while it started. Before a scan. */
@@ -122,8 +124,9 @@ static void caps_tried(struct mb_device *d, bool failed)
                 d->caps = d->learned;
                 d->replan = true;
         } else {
-                log_notice("modbus", "%s takes merged reads again: at most %zu registers, holes of %zu",
-                           d->driver->a.site->device[d->index].name, d->caps.max_words, d->caps.max_gap);
+                log_notice("modbus", "%s takes merged reads again: at most %zu register%s, holes of %zu",
+                           d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
+                           d->caps.max_gap);
         }
         d->trying = false;
         d->try_at_ms = clk_mono_ms(d->driver->a.clk) + MB_QUARANTINE_RETRY_MS;

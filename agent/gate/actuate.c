@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "agent/gate/actuate_internal.h"
 #include "agent/points/codec.h"
 
@@ -31,6 +32,8 @@ const char *actuate_fixed_str(enum actuate_fixed f)
             [ACTUATE_FOREIGN] = "written by someone else, until a restart",
             [ACTUATE_REFUSED] = "device does not take what is written",
             [ACTUATE_LET_GO] = "let go, because nothing of the device could be moved",
+            [ACTUATE_UNPROVED] = "its watchdog is not proved yet",
+            [ACTUATE_INERT] = "its watchdog does not act, until a restart",
         };
 
         return (unsigned)f < ACTUATE_FIXED_COUNT_ ? text[f] : "?";
@@ -282,7 +285,7 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
                 }
                 /* what is about to be sent is durable before it is sent */
                 if (n > 0 && a->a.store && store_put_actions(a->a.store, a->run_id, rows, n, ids) < 0) {
-                        actuate_report(a, 3, "%zu actions cannot be stored, so none of them is written", n);
+                        actuate_report(a, 3, "%zu action%s cannot be stored and will not be written", n, PLURAL_S(n));
                         a->unstored = true;
                         continue;
                 }

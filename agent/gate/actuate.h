@@ -8,7 +8,8 @@
  * remote status), while the echo follows and it reports remote. One of which we can move nothing (no echo, unreadable,
  * refused) for longer than its watchdog is let go, so that its own controls run it: remote enable is cleared, and it
  * gets heartbeats only while that reads 0, to see when it follows again. The operator always wins: a device that goes
- * local though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until a restart.
+ * local though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until a restart. No
+ * setpoint is written before the device was seen to go local when heartbeats stop (probe.h).
  *
  * Keeps the ownership ledger: after a confirmed write, a later good reading that differs without our doing is a foreign
  * write. Write on change of at least half a register step, plus lease refresh; moves toward less cooling wait for
@@ -51,6 +52,8 @@ enum actuate_fixed {
         ACTUATE_FOREIGN,      /* someone else writes the point; until a restart */
         ACTUATE_REFUSED,      /* the last writes were refused or read back otherwise */
         ACTUATE_LET_GO,       /* nothing of the device could be moved for longer than its watchdog: left to itself */
+        ACTUATE_UNPROVED,     /* it has not been seen to go local when heartbeats stop (yet) */
+        ACTUATE_INERT,        /* it does not go local when heartbeats stop; until a restart */
         ACTUATE_FIXED_COUNT_
 };
 const char *actuate_fixed_str(enum actuate_fixed f); /* a few words */

@@ -71,9 +71,17 @@ static void enter_mode(struct gate *g, enum gate_mode mode, const struct safety_
         g->status.mode = mode;
 }
 
+/* Before a row is fitted the worst case is that of the widest model there can be: it certifies nothing and bounds
+ * nothing, so its margin is not one. */
+static double margin_of(const struct gate *g, const struct safety_decision *d)
+{
+        return g->status.model_rows_fitted > 0 ? decision_certificate(d)->margin : (double)NAN;
+}
+
 static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
                            const char *binding, int64_t *ret_id)
 {
+        struct safety_certificate cert = *decision_certificate(d);
         size_t nu;
         struct store_decision row = {
             .t_ms = g->snap.t_ms,
@@ -82,7 +90,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
             .kind = decision_kind(d),
             .reason = decision_reason(d),
             .binding = binding,
-            .cert = decision_certificate(d),
+            .cert = &cert,
             .proposal = prop ? prop->u : NULL,
             .action = decision_u(d, &nu),
             .confirmed = g->u_confirmed,
@@ -94,6 +102,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         };
         int r;
 
+        cert.margin = margin_of(g, d);
         row.nu = nu;
         *ret_id = -1;
         if (!g->a.store)
@@ -180,7 +189,7 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.kind = decision_kind(d);
         g->status.reason = decision_reason(d);
         (void)snprintf(g->status.binding, sizeof g->status.binding, "%s", binding);
-        g->status.margin_k = cert->margin;
+        g->status.margin_k = margin_of(g, d);
         g->status.predicted_w = prop ? prop->predicted_w : (double)NAN;
         finish_step(g, mono_ms, write && g->a.acting ? decision_u(d, &nu) : NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "agent/gate/gate_internal.h"
 #include "agent/gate/vm.h"
 
@@ -71,8 +72,9 @@ static int check_size(struct gate *g)
         if (l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX)
                 return 0;
         (void)snprintf(text, sizeof text,
-                       "the site has %zu setpoints, %zu outputs and %zu disturbances; at most %d, %d and %d fit", l->nu,
-                       l->ny, l->nd, IPC_U_MAX, IPC_Y_MAX, IPC_D_MAX);
+                       "the site has %zu setpoint%s, %zu output%s and %zu disturbance%s; at most %d, %d and %d fit",
+                       l->nu, PLURAL_S(l->nu), l->ny, PLURAL_S(l->ny), l->nd, PLURAL_S(l->nd), IPC_U_MAX, IPC_Y_MAX,
+                       IPC_D_MAX);
         gate_event(g, 3, "gate", text);
         return -E2BIG;
 }
@@ -134,6 +136,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
                 g->store_failing_since_mono_ms[i] = -1;
         g->queue_cap = queue_size(args->site);
         g->fit_countdown = GATE_FIT_EVERY;
+        g->fitted_told = SIZE_MAX;
         g->last_row_t_ms = -1;
         r = hash_init(&g->decisions);
         if (r < 0)
@@ -295,8 +298,9 @@ static int store_queue(struct gate *g)
                 char text[96];
 
                 g->dropping = false;
-                (void)snprintf(text, sizeof text, "%lld samples were lost in this run",
-                               (long long)g->status.samples_dropped);
+                (void)snprintf(text, sizeof text, "%lld sample%s lost in this run",
+                               (long long)g->status.samples_dropped,
+                               g->status.samples_dropped == 1 ? " was" : "s were");
                 gate_event(g, 4, "store", text);
         }
         return 0;

@@ -78,7 +78,8 @@ struct gate_status {
         char binding[POINT_NAME_MAX];
         uint64_t step, steps_by_kind[4], late_proposals, malformed_proposals;
         int64_t last_cycle_t_ms;
-        double max_inlet_c, margin_k, total_power_w, predicted_w;
+        double max_inlet_c, total_power_w, predicted_w;
+        double margin_k; /* of the certificate; NaN = not computed, or no row of the model is fitted */
         int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
         size_t samples_waiting;
         double unstored_s; /* for how long samples, decisions or actions cannot be stored; NaN = they can */

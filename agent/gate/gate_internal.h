@@ -62,7 +62,7 @@ struct gate {
         double *watch_y, *watch_work; /* then: the model's forecast of the next row */
         struct gate_spans span;
         struct gate_envelope envelope;
-        size_t fit_countdown;
+        size_t fit_countdown, fitted_told;
         int64_t model_stored_mono_ms;
 
         /* the step under way */
@@ -115,6 +115,7 @@ void gate_holdout_predict(struct gate *g, const double *u);
 int gate_model_create(struct gate *g);
 void gate_model_seed(struct gate *g); /* from the samples the gate stored in earlier runs */
 void gate_model_step(struct gate *g); /* window_seen → y_seen, refit now and then */
+void gate_model_rows(struct gate *g); /* how many rows are fitted → status; an event when that has changed */
 void gate_model_store(struct gate *g, int64_t mono_ms);
 
 #endif

@@ -355,6 +355,11 @@ static void check_heartbeats(struct builder *b)
                              "device '%s' takes setpoints but lacks%s%s%s%s: live mode leaves it alone",
                              s->device[d].name, beats ? "" : " heartbeat (RW)", echo ? "" : " heartbeat echo",
                              enable ? "" : " remote enable (RW)", status ? "" : " remote status");
+                else if (commands && !s->device[d].watchdog_probe)
+                        warn(b, b->device_more[d].at,
+                             "device '%s': watchdog_probe is false: live mode takes it without having seen that its "
+                             "watchdog acts",
+                             s->device[d].name);
         }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 #include "agent/points/codec.h"
 #include "agent/points/csv.h"
 #include "agent/points/site_internal.h"
@@ -308,7 +309,8 @@ static void wire_cells(struct reading *r, struct map_row *row)
         if (s[0] != '\0' && point_order_from_str(s) < 0)
                 bad(r->b, r->at, "order: unknown '%.64s' (2 bytes AB BA; 4 bytes ABCD DCBA BADC CDAB; 8 bytes …)", s);
         else if (s[0] != '\0' && strlen(s) != width)
-                bad(r->b, r->at, "order: %s is %zu bytes but %s is %zu", s, strlen(s), point_type_str(p->type), width);
+                bad(r->b, r->at, "order: %s is %zu byte%s but %s is %zu", s, strlen(s), PLURAL_S(strlen(s)),
+                    point_type_str(p->type), width);
         else if (s[0] != '\0')
                 order = point_order_from_str(s);
         p->order = (enum point_order)order;
@@ -417,7 +419,8 @@ static void write_cells(struct reading *r, struct map_row *row)
 static void body(struct reading *r)
 {
         if (r->ncell > r->ncolumn)
-                bad(r->b, r->at, "%zu cells, the header has %zu columns", r->ncell, r->ncolumn);
+                bad(r->b, r->at, "%zu cell%s, the header has %zu column%s", r->ncell, PLURAL_S(r->ncell), r->ncolumn,
+                    PLURAL_S(r->ncolumn));
         struct map *m = r->map;
         if (!grow(r->b, (void **)&m->row, m->n, &m->cap, sizeof(m->row[0])))
                 return;

@@ -44,6 +44,7 @@ struct device {
         char topic[128];   /* MQTT: topic of the JSON messages of this device */
         struct device_quirks quirks;
         int64_t watchdog_ms; /* after this long without a changing heartbeat the device goes local; 0 = none */
+        bool watchdog_probe; /* live mode has to see that happen before it writes a setpoint; false: taken on trust */
         int line;
 };
 

@@ -9,7 +9,7 @@
 
 #include "models/num/rng.h"
 
-#define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (plant.md: 1–4 %) */
+#define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (published curves: 1–4 %) */
 #define COP_UNKNOWN 5.0
 #define CHAIN_OPEN 0.8        /* part of a warmer supply that ends up as warmer water while the water may still rise */
 #define VALVE_OPENS_PER_K 0.1 /* of a working coil, per K of warmer water */

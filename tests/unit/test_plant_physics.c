@@ -92,7 +92,8 @@ static void energy_closes_over_a_day_with_disturbances(void **state)
         rig_free(&r);
 }
 
-/* data.md section 7, at constant load: the curves as built, over the range the setpoints cover. */
+/* The curves as built, at constant load over the range the setpoints cover: as the published ones have it, warmer
+ * chilled water saves 0.4 to 5 % of chiller power per kelvin, warmer condenser water costs as much. */
 static void chiller_curves_have_published_slopes(void **state)
 {
         struct rig r = rig_new("hall", 1, SPRING_MS);
