@@ -152,7 +152,6 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
                                      .u = prop ? prop->u : NULL,
                                      .in_distribution = prop && prop->in_distribution != 0};
         const struct safety_decision *d;
-        const struct safety_certificate *cert;
         const char *binding;
         size_t nu;
         bool write;
@@ -167,7 +166,6 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.malformed_proposals += malformed;
         d = safety_filter(g->safety, &g->snap, &sp);
         g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
-        cert = decision_certificate(d);
         binding = binding_name(g, d);
         enter_mode(g, mode_after(g, d), d, binding);
         store_decision(g, d, prop, binding, &id);
