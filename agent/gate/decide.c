@@ -48,7 +48,7 @@ static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d
         if (!g->a.acting)
                 return GATE_SHADOW;
         if (g->status.mode == GATE_RELEASE || audit_lost || g->blind_steps * g->a.site->fast_step_ms > RELEASE_AFTER_MS)
-                return GATE_RELEASE; /* latched: an operator restarts it */
+                return GATE_RELEASE; /* latched: an operator re-arms it */
         switch (decision_kind(d)) {
         case DECISION_HOLD:
                 return GATE_HOLD;
@@ -170,7 +170,13 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         enter_mode(g, mode_after(g, d), d, binding);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
-        /* durable first: a decision that could not be stored is not written, until the outage itself means RELEASE */
+        /* durable first: a decision that could not be stored is not written. One that answers an emergency cannot wait
+         * until the outage itself means RELEASE: the devices' own controls must have them now. */
+        if (g->a.acting && g->a.store && id < 0 && decision_kind(d) == DECISION_FALLBACK &&
+            g->status.mode != GATE_RELEASE) {
+                gate_event(g, 3, "mode", "a decision to cool more cannot be stored, so not written");
+                g->status.mode = GATE_RELEASE;
+        }
         write = (id >= 0 || !g->a.store) && g->first_scan_done && g->status.mode != GATE_RELEASE;
         if (write) {
                 (void)actuate_apply(g->actuate, d, id, &g->snap, g->handback);
@@ -179,6 +185,8 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         if (g->a.acting && g->status.mode == GATE_RELEASE) {
                 if (!g->remote_released)
                         gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
+                actuate_latch_release(g->actuate);
+                actuate_latches_save(g->actuate, g->snap.t_ms);
                 gate_release(g); /* each step, for those that have not confirmed it */
         }
         if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&

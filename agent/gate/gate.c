@@ -190,6 +190,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (r < 0)
                 goto fail;
         actuate_bind_run(g->actuate, g->run_id);
+        r = actuate_latches_restore(g->actuate);
+        if (r < 0)
+                goto fail;
         r = vm_inventory_create(g->layout, &g->vm);
         if (r < 0)
                 goto fail;
@@ -198,7 +201,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
                 goto fail;
         gate_model_seed(g);
         gate_model_store(g, clk_mono_ms(args->clk));
-        g->status.mode = g->a.acting ? GATE_HOLD : GATE_SHADOW;
+        g->status.mode = !g->a.acting ? GATE_SHADOW : actuate_release_latched(g->actuate) ? GATE_RELEASE : GATE_HOLD;
         *ret = g;
         return 0;
 fail:

@@ -37,6 +37,11 @@ struct gate_holdout {
         double model_sq, still_sq, n;
 };
 
+struct stored_timers {
+        struct clk_stamp at;
+        double v[]; /* [ntimers] */
+};
+
 struct gate {
         struct gate_args a;
         struct layout *layout;
@@ -77,7 +82,7 @@ struct gate {
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
-        double *timers; /* [ntimers] equipment timers on their way to the store */
+        struct stored_timers *timers; /* equipment timers on their way to the store */
         size_t ntimers;
 
         struct gate_status status;
