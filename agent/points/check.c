@@ -292,6 +292,9 @@ static void check_written(struct builder *b, size_t i)
         else if (dir != 0 && p->safe_dir != dir)
                 bad(b, at, "safe_dir: for a %s the direction of more cooling is %c", role_str(p->role),
                     dir > 0 ? '+' : '-');
+        if (p->lease_ms > 0 && p->lease_ms < 2 * b->s->fast_step_ms)
+                bad(b, at, "lease: shorter than two fast steps (%.9g s), it would lapse between two writes",
+                    2 * (double)b->s->fast_step_ms / 1000);
         if (p->role == ROLE_CHILLER_ENABLE && p->safe_dir != 1)
                 bad(b, at, "safe_dir: a writable %s needs it (+)", role_str(p->role));
         if (p->role == ROLE_CHILLER_ENABLE &&

@@ -124,7 +124,8 @@ struct site {
 
         uint32_t *point_by_name; /* [npoint] indices into point, sorted by name; private to site_find_point */
 
-        uint8_t hash[32]; /* SHA-256 over the bytes of every file read, in order: the configuration hash */
+        uint8_t hash[32]; /* SHA-256 over the bytes of every file read and of the environment put in: the configuration
+                             hash */
 };
 
 /* Collected configuration errors; printed as file:line:column: message. */

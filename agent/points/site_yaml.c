@@ -87,6 +87,7 @@ static const char *expand(struct yreader *r, const struct ynode *n, const char *
                                 return NULL;
                         }
                         plen = strlen(piece);
+                        hash_add(&r->b->hash, piece, plen); /* the same file elsewhere is another configuration */
                         s = end + 1;
                 } else {
                         s++;

@@ -491,6 +491,12 @@ static void test_environment_and_overlay(void **state)
         uint8_t before[32];
         memcpy(before, s->hash, sizeof(before));
         s = site_free(s);
+        assert_int_equal(setenv("COOLPLANE_TEST_HOST", "plc8", 1),
+                         0); /* the same file elsewhere: another configuration */
+        assert_int_equal(load(&s, NULL), 0);
+        assert_memory_not_equal(before, s->hash, sizeof(before));
+        s = site_free(s);
+        assert_int_equal(setenv("COOLPLANE_TEST_HOST", "plc7", 1), 0);
 
         assert_int_equal(mkdir(path_to("site.d"), 0700), 0);
         put("site.d/20.yaml", "site: { seed: 9 }\nzones: [ { name: room-3 } ]\n");
