@@ -93,15 +93,16 @@ static void lease_outlives_two_steps(void **state)
         (void)state;
         put("site.yaml", "site: { name: s }\n"
                          "zones: [ { name: z } ]\n"
-                         "equipment: [ { name: c, brick: CRAH, zone: z } ]\n"
+                         "equipment: [ { name: c, brick: CRAH, zone: z }, { name: r, brick: ICT_Rack, zone: z } ]\n"
                          "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
                          "points: [ points.csv ]\n");
         for (int s = 59; s <= 60; s++) {
-                char map[256];
+                char map[400];
 
                 (void)snprintf(map, sizeof map,
                                "name,device,table,address,type,unit,access,min,max,safe_dir,brick,equipment,lease\n"
-                               "s/z/c/fan,d,holding,0,uint16,percent,RW,0,100,+,Fan_Speed_Command,c,%ds\n",
+                               "s/z/c/fan,d,holding,0,uint16,percent,RW,0,100,+,Fan_Speed_Command,c,%ds\n"
+                               "s/z/r/inlet,d,holding,9,uint16,degC,R,,,,Intake_Air_Temperature_Sensor,r,\n",
                                s);
                 put("points.csv", map);
                 assert_int_equal(run("check-config site.yaml", MESSAGES), s < 60 ? 78 : 0);
