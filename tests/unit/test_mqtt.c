@@ -2,10 +2,12 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* The driver against a real mosquitto on a free port of the loopback. Skipped (77) where there is none. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -44,6 +46,32 @@ static bool (*until)(void);
 static bool reached;
 static int64_t deadline_ms;
 static struct loop_timer *poll_timer;
+
+/* ---- names ---- */
+
+#define SLOW_NAME "slow.invalid"
+#define SLOW_S 8
+
+typedef int (*getaddrinfo_fn)(const char *host, const char *service, const struct addrinfo *hints,
+                              struct addrinfo **ret);
+
+/* In place of the C library's, for paho too: one name takes its time, as each does when no DNS server answers. */
+int getaddrinfo(const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict ret)
+{
+        struct timespec ts = {.tv_sec = SLOW_S};
+        getaddrinfo_fn real;
+
+        if (host && strcmp(host, SLOW_NAME) == 0) {
+                (void)nanosleep(&ts, NULL);
+                return EAI_AGAIN;
+        }
+        void *libc = dlopen("libc.so.6", RTLD_LAZY), *symbol = libc ? dlsym(libc, "getaddrinfo") : NULL;
+        if (!symbol)
+                return EAI_SYSTEM;
+        memcpy(&real, &symbol, sizeof(real));
+        return real(host, service, hints, ret);
+}
 
 /* ---- broker ---- */
 
@@ -590,6 +618,20 @@ static void q7_connected_but_mute_is_rebuilt(void **state)
         }
 }
 
+/* Leaving does not wait for a name: last, because paho's calls wait for it from here on. */
+static void leaving_does_not_wait_for_dns(void **state)
+{
+        (void)state;
+        (void)snprintf(site.mqtt.host, sizeof(site.mqtt.host), "%s", SLOW_NAME);
+        open_driver(false);
+        run(NULL, 300);
+        int64_t t0 = clk_real_mono_ms();
+        driver = mqtt_driver_free(driver);
+        int64_t took = clk_real_mono_ms() - t0;
+        (void)printf("left after %d ms, the name takes %d s\n", (int)took, SLOW_S);
+        assert_true(took < 5000);
+}
+
 int main(void)
 {
         for (size_t i = 0; i < sizeof(mosquitto_paths) / sizeof(mosquitto_paths[0]) && !mosquitto; i++)
@@ -611,6 +653,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(a_burst_arrives_whole, setup, teardown),
             cmocka_unit_test_setup_teardown(q7_connected_but_mute_is_rebuilt, setup, teardown),
             cmocka_unit_test_setup_teardown(q8_tls_with_the_right_authority_only, setup, teardown),
+            cmocka_unit_test_setup_teardown(leaving_does_not_wait_for_dns, setup, teardown),
         };
         int r = cmocka_run_group_tests(tests, NULL, NULL);
         char cmd[64];
