@@ -218,23 +218,25 @@ static void measure(const struct run *r, double *m)
 static int start(struct run *r, const struct plant_spec *spec, enum scenario_controller who, uint64_t seed)
 {
         const struct scenario *s = r->s;
-        const double identify_s = s->identify_s;
+        const bool agent = who == SCENARIO_C || who == SCENARIO_C0;
         const struct world_args a = {.spec = spec,
                                      .seed = seed,
                                      .local = who == SCENARIO_B2   ? PLANT_LOCAL_TRIM_RESPOND
                                               : who == SCENARIO_B0 ? PLANT_LOCAL_FIXED
                                                                    : s->local};
-        int err, code = world_create(&a, s->start_ms - llround((s->warmup_s + identify_s) * 1e3), &r->world);
+        int err, code = world_create(&a, s->start_ms - llround((s->warmup_s + s->identify_s + s->settle_s) * 1e3),
+                                     &r->world);
 
         if (code != EXIT_OK)
                 return code;
         advance(r, s->warmup_s);
-        if (who == SCENARIO_C) {
+        if (agent) {
                 err = closed_loop_create(&(struct closed_loop_args){.plant = r->world.plant,
                                                                     .acting = true,
-                                                                    .explore_ms = llround(identify_s * 1e3),
+                                                                    .explore_ms = llround(s->identify_s * 1e3),
                                                                     .seed = seed,
                                                                     .planner = true,
+                                                                    .no_moves = who == SCENARIO_C0,
                                                                     .proposer = propose,
                                                                     .proposer_ctx = r},
                                          &r->loop);
@@ -243,7 +245,7 @@ static int start(struct run *r, const struct plant_spec *spec, enum scenario_con
                         return EXIT_GENERIC;
                 }
         }
-        advance(r, identify_s);
+        advance(r, s->identify_s + s->settle_s);
         if (r->loop != NULL) {
                 bool remote = true;
 
