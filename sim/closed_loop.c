@@ -140,8 +140,15 @@ static void scan_device(struct closed_loop *c, size_t device)
                                            .value = (double)NAN,
                                            .raw = (double)NAN};
 
-                        if (!ex)
+                        if (ex == 2) { /* as the driver: the others of a refused block alone */
+                                if (registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
+                                                   p->address, (unsigned)point_nregs(p), regs) == 0)
+                                        codec_decode(p, regs, t_ms, &s);
+                                else
+                                        s.reason = QR_BAD_ADDR;
+                        } else if (!ex) {
                                 codec_decode(p, regs + (p->address - blk->address), t_ms, &s);
+                        }
                         s.point = id;
                         gate_samples(c->gate, &s, 1);
                 }
@@ -198,6 +205,7 @@ void closed_loop_watch(struct closed_loop *c)
 {
         int64_t elapsed_s;
 
+        registers_step(c->regs);
         clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
         elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
         orchestrator_tick(c->orch, elapsed_s * 1000);
@@ -358,6 +366,11 @@ struct gate *closed_loop_gate(struct closed_loop *c)
 const struct site *closed_loop_site(const struct closed_loop *c)
 {
         return c->site;
+}
+
+struct registers *closed_loop_registers(struct closed_loop *c)
+{
+        return c->regs;
 }
 
 uint64_t closed_loop_unsent(const struct closed_loop *c)

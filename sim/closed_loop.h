@@ -48,6 +48,8 @@ void closed_loop_watch(struct closed_loop *c);
 
 struct gate *closed_loop_gate(struct closed_loop *c);
 const struct site *closed_loop_site(const struct closed_loop *c);
+/* What the agent reads and writes; for registers_fault. Borrowed. */
+struct registers *closed_loop_registers(struct closed_loop *c);
 /* Setpoint writes that shadow's null driver took instead of the plant. */
 uint64_t closed_loop_unsent(const struct closed_loop *c);
 /* Stops the samples of one device (−1 = all come back): a dead device. */

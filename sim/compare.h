@@ -21,7 +21,7 @@ struct compare_row {
         double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
         double max_dewpoint_c, cold_surface_min, wet_coil_min; /* plant.h says which surfaces */
         double latent_kwh;                                     /* mean */
-        uint64_t hard_violations, since_takeover, decisions[4];
+        uint64_t hard_violations, since_takeover, flow_trips, decisions[4];
         double chiller_starts, migrations;
         double stored_kwh; /* heat left in the plant, mean: energy borrowed when positive */
         double residual, cpu_s;

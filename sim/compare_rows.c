@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 #include "sim/compare.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.wet_coil_min = fmax(r.wet_coil_min, a->wet_coil_min);
                 r.residual = fmax(r.residual, a->energy_residual_ratio);
                 r.hard_violations += a->hard_violations;
+                r.flow_trips += a->flow_trips;
                 r.since_takeover += a->hard_violations_since_takeover;
                 for (size_t i = 0; i < 4; i++)
                         r.decisions[i] += seed[k].decisions[i];
@@ -93,6 +95,7 @@ void compare_sum(const struct yard_result *season, size_t n, struct yard_result 
                 a->energy_residual_ratio = fmax(a->energy_residual_ratio, b->energy_residual_ratio);
                 a->hard_violations += b->hard_violations;
                 a->hard_violations_since_takeover += b->hard_violations_since_takeover;
+                a->flow_trips += b->flow_trips;
                 a->chiller_starts += b->chiller_starts;
                 a->migrations += b->migrations;
                 m.cpu_s += season[k].cpu_s;
@@ -263,6 +266,9 @@ void compare_notes(const struct compare_cell *cell, struct text *t)
                 exposure_notes(&row[i], b2, t);
                 if (row[i].chiller_starts > b2->chiller_starts)
                         text_printf(t, "%s: more chiller starts than b2\n", name);
+                if (row[i].flow_trips > 0)
+                        text_printf(t, "%s: %" PRIu64 " chillers tripped by too little water\n", name,
+                                    row[i].flow_trips);
                 if (borrowed_kwh(&row[i], b2) > 0.1 * (b2->total_kwh - row[i].total_kwh) && row[i].rank < b2->rank)
                         text_printf(t, "%s: %.1f of the %.1f kWh saved against b2 are heat left in the plant\n", name,
                                     borrowed_kwh(&row[i], b2), b2->total_kwh - row[i].total_kwh);

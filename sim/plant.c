@@ -93,13 +93,15 @@ const struct plant_spec *plant_spec(const struct plant *p)
 /* Nobody commands, nothing is broken, no machine has started or stopped lately and no temperature runs away. */
 static bool calm(const struct plant *p)
 {
-        bool busy = p->water.lease.enable || p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed;
+        bool busy =
+            p->water.lease.enable || p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed || p->bypass_shut;
 
         for (size_t i = 0; i < p->spec.ncrah && !busy; i++)
                 busy =
                     p->crah[i].lease.enable || p->crah[i].failed || p->crah[i].deaf || isfinite(p->crah[i].stuck_ratio);
         for (size_t i = 0; i < p->spec.nchiller && !busy; i++)
-                busy = p->chiller[i].lease.enable || p->chiller[i].tripped || p->chiller[i].state_s < QUIET_S;
+                busy = p->chiller[i].lease.enable || p->chiller[i].tripped || p->chiller[i].evap_ratio < 1.0 ||
+                       p->chiller[i].state_s < QUIET_S;
         for (size_t i = 0; i < p->spec.nroom && !busy; i++)
                 busy = p->room[i].open || fabs(p->room[i].hot_c - p->room[i].hot_mean_c) > QUIET_K;
         return !busy;

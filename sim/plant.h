@@ -182,7 +182,8 @@ struct plant_account {
          * from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
-        double econ_hours; /* economiser on; with no chiller needed: econ_alone_hours */
+        uint64_t flow_trips; /* of running machines, by too little water through the evaporator */
+        double econ_hours;   /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
         double stored_kwh;            /* heat in water, air and masses, more than at the reset */
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
@@ -226,6 +227,7 @@ const char *plant_rule_str(enum plant_rule rule);
  *   crah-fail:I  crah-deaf:I (takes setpoints, does nothing)  crah-reboot:I  valve-stuck:I:RATIO        X3 M12 M8 X8
  *   watchdog-inert (no device falls back to local)                                                     M9
  *   chiller-trip:I  chiller-foul:I:F (power · (1 + F))  tower-fail  cw-pump-fail                         X1 L3 X2
+ *   evap-flow:I:RATIO (of its pump's flow through chiller I's evaporator)  bypass-shut (minimum flow)   X8 X6
  *   containment-open:ROOM  utility-loss:S (no power to anything but the servers)                        X3 X4
  *   load-step:F (VM demand · F)  heat-wave:K (dry and wet bulb)  dew-point:ROOM:C                       X5 L4
  *

@@ -193,6 +193,7 @@ void plant_account(const struct plant *p, struct plant_account *ret)
             .hard_violations_since_takeover = p->violations_since_takeover,
             .chiller_starts = m->starts,
             .migrations = m->migrations,
+            .flow_trips = m->flow_trips,
             .stored_kwh = (stored_j(p) - m->stored_at_reset) / J_PER_KWH,
             .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,
         };

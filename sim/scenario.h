@@ -14,7 +14,8 @@
  *   hours 3                       the part that counts
  *   seeds 3                       how many, from 1 (--seeds says otherwise)
  *   containment 0.2               and economiser, crah-fan-w, loop-volume-m3, vms: instead of the site's own
- *   at 30m fault crah-fail:1      sim/plant.h says which; `clear` ends all
+ *   at 30m fault crah-fail:1      sim/plant.h says which, and of a device's registers, under c only, sim/registers.h;
+ *                                 `clear` ends all
  *   at 30m planner WORD           on, off, nan, random, bangbang, warmest, malformed
  *   at 30m silence DEVICE         no samples of this Modbus device (its name; or inlets: the one that reads the inlets)
  *   at 35m hear                   ends it
@@ -49,6 +50,7 @@ enum scenario_measure {
         SM_TOTAL_KWH,
         SM_PUE,
         SM_CHILLER_STARTS,
+        SM_FLOW_TRIPS,
         SM_MIGRATIONS,
         SM_RESIDUAL,
         SM_ECON_HOURS,
@@ -60,7 +62,8 @@ enum scenario_measure {
         SM_ACCEPT_SHARE,   /* of the decisions of the part that counts; 0 where there are none */
         SM_HOLD_SHARE,
         SM_FALLBACK_SHARE,
-        SM_RELEASED, /* 1: the gate ended in RELEASE */
+        SM_RELEASED,    /* 1: the gate ended in RELEASE */
+        SM_VAIN_WRITES, /* of setpoints by the agent, all devices: refused, or something else reads back */
         SM_COUNT
 };
 const char *scenario_measure_name(enum scenario_measure m);

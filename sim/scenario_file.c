@@ -26,6 +26,7 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_TOTAL_KWH] = "total_kwh",
     [SM_PUE] = "pue",
     [SM_CHILLER_STARTS] = "chiller_starts",
+    [SM_FLOW_TRIPS] = "flow_trips",
     [SM_MIGRATIONS] = "migrations",
     [SM_RESIDUAL] = "energy_residual_ratio",
     [SM_ECON_HOURS] = "econ_hours",
@@ -38,6 +39,7 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_HOLD_SHARE] = "hold_share",
     [SM_FALLBACK_SHARE] = "fallback_share",
     [SM_RELEASED] = "released",
+    [SM_VAIN_WRITES] = "vain_writes",
 };
 
 const char *scenario_measure_name(enum scenario_measure m)
