@@ -46,7 +46,7 @@ static const struct coordinate b2_grid[] = {{"target_c", 7, {25.5, 25.75, 26, 26
                                             {"sat_max_c", 6, {21, 22, 23, 24, 25, 26}},
                                             {"sat_min_c", 7, {14, 15, 16, 16.5, 17, 17.5, 18}},
                                             {"fan_min", 7, {0.3, 0.35, 0.38, 0.4, 0.42, 0.45, 0.5}},
-                                            {"cwst_min_c", 3, {14, 16, 18}}};
+                                            {"cwst_min_c", 5, {6, 10, 14, 16, 18}}};
 static const struct coordinate b1_grid[] = {{"offset_k", 9, {3, 4, 5, 6, 7, 8, 9, 10, 11}},
                                             {"dp_pa", 9, {1.8, 2.1, 2.4, 2.7, 3, 3.3, 3.6, 4, 5}}};
 
@@ -73,8 +73,9 @@ struct tune {
         size_t nworld;
         double hours, x[COORDS_MAX], least;
         unsigned evaluations;
-        bool small;
+        bool economiser, small;
 };
+#define CWST_MIN_C 14.0 /* what a site without an economiser takes */
 
 static void put(const struct tune *u, const double *x, struct plant *p, struct yard_pid *pid)
 {
@@ -177,6 +178,8 @@ static bool along(struct tune *u, size_t k)
         memcpy(x, was, sizeof(x));
         for (size_t i = 0; i < c->n; i++) {
                 x[k] = c->value[i];
+                if (strcmp(c->name, "cwst_min_c") == 0 && x[k] < CWST_MIN_C && !u->economiser)
+                        continue;
                 if (fabs(x[k] - was[k]) > 1e-9)
                         better |= look(u, x, c->name);
         }
@@ -241,6 +244,7 @@ static const char help_text[] =
     "sim/yardstick_command.c (b1). COOLPLANE_TUNE_SMALL=1 in the environment: one seed, two hours, one round.\n\n"
     "  --controller NAME        b1 or b2 (default)\n"
     "  --site NAME              tiny, hall (default) or campus\n"
+    "  --economiser             the site gets one if it has none\n"
     "  --first-seed S           default 101: no comparison should use it\n"
     "  --seeds K                default 3\n";
 
@@ -251,9 +255,10 @@ struct tune_options {
 /* An exit code, or −1 to go on. */
 static int parse_options(int argc, char **argv, struct tune *u, struct tune_options *o)
 {
-        enum { OPT_CONTROLLER, OPT_SITE, OPT_FIRST, OPT_SEEDS, OPT_HELP };
+        enum { OPT_CONTROLLER, OPT_SITE, OPT_ECONOMISER, OPT_FIRST, OPT_SEEDS, OPT_HELP };
         static const struct option longopts[] = {{"controller", required_argument, NULL, OPT_CONTROLLER},
                                                  {"site", required_argument, NULL, OPT_SITE},
+                                                 {"economiser", no_argument, NULL, OPT_ECONOMISER},
                                                  {"first-seed", required_argument, NULL, OPT_FIRST},
                                                  {"seeds", required_argument, NULL, OPT_SEEDS},
                                                  {"help", no_argument, NULL, OPT_HELP},
@@ -272,6 +277,8 @@ static int parse_options(int argc, char **argv, struct tune *u, struct tune_opti
                         u->t = &tunings[ok && optarg[1] == '2'];
                 } else if (c == OPT_SITE) {
                         u->site = optarg;
+                } else if (c == OPT_ECONOMISER) {
+                        u->economiser = true;
                 } else if (c == OPT_FIRST) {
                         ok = parse_int64(optarg, 1, INT64_MAX - SEEDS_MAX, &o->first) == 0;
                 } else if (c == OPT_SEEDS) {
@@ -306,8 +313,10 @@ int verb_tune(int argc, char **argv)
         }
         code = EXIT_OK;
         for (int64_t i = 0; code == EXIT_OK && i < DAYS * o.nseed; i++) {
-                const struct world_args a = {
-                    .site = u.site, .seed = (uint64_t)(o.first + i / DAYS), .local = u.t->local};
+                const struct world_args a = {.site = u.site,
+                                             .seed = (uint64_t)(o.first + i / DAYS),
+                                             .local = u.t->local,
+                                             .economiser = u.economiser};
                 int64_t start_ms;
 
                 (void)clk_parse_time(day_start[i % DAYS], &start_ms);
