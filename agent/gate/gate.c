@@ -28,10 +28,46 @@ static void on_event(void *ctx, int severity, const char *text)
 
 void gate_event(struct gate *g, int severity, const char *component, const char *text)
 {
+        struct gate_event *e;
+
         if (g->a.log)
                 g->a.log(g->a.log_ctx, severity, component, text);
-        if (g->a.store)
-                (void)store_put_event(g->a.store, g->run_id, clk_t_ms(g->a.clk), severity, component, text);
+        if (!g->a.store)
+                return;
+        if (g->nevent == GATE_EVENTS) {
+                g->event_head = (g->event_head + 1) % GATE_EVENTS;
+                g->nevent--;
+                g->events_lost++;
+        }
+        e = &g->event[(g->event_head + g->nevent++) % GATE_EVENTS];
+        e->t_ms = clk_t_ms(g->a.clk);
+        e->severity = severity;
+        (void)snprintf(e->component, sizeof e->component, "%s", component);
+        (void)snprintf(e->text, sizeof e->text, "%s", text);
+}
+
+int gate_put_events(struct gate *g)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < g->nevent; i++) {
+                const struct gate_event *e = &g->event[(g->event_head + i) % GATE_EVENTS];
+
+                r = store_put_event(g->a.store, g->run_id, e->t_ms, e->severity, e->component, e->text);
+        }
+        return r;
+}
+
+void gate_events_stored(struct gate *g)
+{
+        char text[96];
+
+        g->event_head = g->nevent = 0;
+        if (g->events_lost == 0)
+                return;
+        (void)snprintf(text, sizeof text, "%lld events are in the journal alone", (long long)g->events_lost);
+        g->events_lost = 0;
+        gate_event(g, 4, "store", text);
 }
 
 static int create_arrays(struct gate *g)
@@ -207,9 +243,12 @@ struct gate *gate_free(struct gate *g)
 {
         if (!g)
                 return NULL;
-        if (g->actuate && g->a.store) {
-                int r = gate_flush(g);
+        if (g->run_id > 0) {
+                int r;
 
+                do
+                        r = gate_flush(g);
+                while (r > 0);
                 if (store_end_run(g->a.store, g->run_id, clk_t_ms(g->a.clk), "stopped") < 0 || r < 0)
                         gate_event(g, 3, "store", "the last of this run could not be stored");
         }
@@ -252,14 +291,16 @@ struct gate *gate_free(struct gate *g)
 
 void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed)
 {
-        static const char *const what[GATE_STORE_KINDS] = {"samples", "decisions", "actions"};
+        static const char *const what[GATE_STORE_KINDS] = {"samples and events", "decisions", "actions",
+                                                           "outcomes of writes"};
         int64_t *since = &g->store_failing_since_mono_ms[kind];
-        char text[160];
+        char text[224];
 
         if (failed == (*since >= 0))
                 return;
         *since = failed ? clk_mono_ms(g->a.clk) : -1;
-        (void)snprintf(text, sizeof text, "%s %s", what[kind], failed ? "cannot be stored" : "are stored again");
+        (void)snprintf(text, sizeof text, "%s %s%s%.160s", what[kind], failed ? "cannot be stored" : "are stored again",
+                       failed ? ": " : "", failed ? store_errmsg(g->a.store) : "");
         gate_event(g, failed ? 3 : 5, "store", text);
 }
 
@@ -273,25 +314,54 @@ int64_t gate_store_failing_ms(const struct gate *g)
         return longest;
 }
 
-/* The ring is stored in at most two stretches; what is stored leaves it. */
+/* One stretch of the ring, and the events, in one transaction; what is stored leaves. */
 static int store_queue(struct gate *g)
 {
-        while (g->nqueue > 0) {
-                size_t n = g->queue_cap - g->queue_head, dup = 0;
-                int r;
+        size_t n = g->queue_cap - g->queue_head, dup = 0;
+        int r;
 
-                if (n > g->nqueue)
-                        n = g->nqueue;
-                r = store_append_samples(g->a.store, g->queue + g->queue_head, n, &dup);
-                gate_store_trouble(g, GATE_STORE_SAMPLES, r < 0);
-                if (r < 0)
-                        return r;
-                g->status.samples_committed += (int64_t)(n - dup);
-                g->queue_head = (g->queue_head + n) % g->queue_cap;
-                g->nqueue -= n;
+        if (n > g->nqueue)
+                n = g->nqueue;
+        if (n > GATE_FLUSH_MAX)
+                n = GATE_FLUSH_MAX;
+        if (n == 0 && g->nevent == 0)
+                return 0;
+        r = store_group_begin(g->a.store);
+        if (r == 0) {
+                if (n > 0)
+                        r = store_append_samples(g->a.store, g->queue + g->queue_head, n, &dup);
+                if (r == 0)
+                        r = gate_put_events(g);
+                r = store_group_end(g->a.store, r);
         }
-        g->queue_head = 0;
-        if (g->dropping) {
+        if (r == 0) {
+                g->status.samples_committed += (int64_t)(n - dup);
+                g->nqueue -= n;
+                g->queue_head = g->nqueue > 0 ? (g->queue_head + n) % g->queue_cap : 0;
+                gate_events_stored(g);
+        }
+        gate_store_trouble(g, GATE_STORE_SAMPLES, r < 0);
+        return r;
+}
+
+int gate_flush(struct gate *g)
+{
+        int64_t start = clk_real_mono_ms();
+        int r, r2 = 0;
+
+        if (!g->a.store || g->a.decisions_only)
+                g->nqueue = g->queue_head = 0;
+        if (!g->a.store)
+                return 0;
+        r = store_queue(g);
+        if (g->actuate) {
+                r2 = actuate_flush(g->actuate);
+                gate_store_trouble(g, GATE_STORE_OUTCOMES, r2 < 0);
+        }
+        if (r < 0 || r2 < 0)
+                return r < 0 ? r : r2;
+        g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
+        if (g->dropping && g->nqueue == 0) {
                 char text[96];
 
                 g->dropping = false;
@@ -299,29 +369,15 @@ static int store_queue(struct gate *g)
                                (long long)g->status.samples_dropped);
                 gate_event(g, 4, "store", text);
         }
-        return 0;
+        return g->nqueue > 0 ? 1 : 0;
 }
 
-int gate_flush(struct gate *g)
-{
-        int64_t start = clk_real_mono_ms();
-        int r = 0, r2;
-
-        if (!g->a.store || g->a.decisions_only)
-                g->nqueue = g->queue_head = 0;
-        else
-                r = store_queue(g);
-        r2 = actuate_flush(g->actuate);
-        if (r == 0 && r2 == 0)
-                g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
-        return r < 0 ? r : r2;
-}
-
-/* While the store fails, the oldest telemetry is what gives way. */
+/* While the store fails, the oldest telemetry is what gives way; whether it works again is tried by the next flush, not
+ * by every sample. */
 static void enqueue(struct gate *g, const struct sample *v)
 {
         assert(g->queue_cap > 0);
-        if (g->nqueue == g->queue_cap)
+        if (g->nqueue == g->queue_cap && g->store_failing_since_mono_ms[GATE_STORE_SAMPLES] < 0)
                 (void)gate_flush(g);
         if (g->nqueue == g->queue_cap) {
                 g->queue_head = (g->queue_head + 1) % g->queue_cap;

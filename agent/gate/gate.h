@@ -44,10 +44,12 @@ void gate_samples(struct gate *g, const struct sample *s, size_t n); /* sample_s
 void gate_write_done(struct gate *g, const struct write_outcome *o); /* write_sink */
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len);
 
-/* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
+/* Commits what is queued, at most some thousand samples. Called about once a second of real time by the wiring and
+ * before every decision. 0, 1 = more is waiting (again soon), or the store's error (again at the next turn). */
 int gate_flush(struct gate *g);
 
-/* An event for the log table and .log: device down, planner lost, broker back. Shown by `coolplane why`. */
+/* An event for .log and, with the next flush or decision, for the log table: device down, planner lost, broker back.
+ * Shown by `coolplane why`. */
 void gate_event(struct gate *g, int severity, const char *component, const char *text);
 
 /* Begins control step `seq`: builds the snapshot and fills what the planner gets. */
@@ -81,7 +83,7 @@ struct gate_status {
         double max_inlet_c, margin_k, total_power_w, predicted_w;
         int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
         size_t samples_waiting;
-        double unstored_s; /* for how long samples, decisions or actions cannot be stored; NaN = they can */
+        double unstored_s; /* for how long something of the record cannot be stored; NaN = it can */
         double last_commit_s, last_solve_s;
         bool exploring;
         size_t model_rows_fitted, model_rows;

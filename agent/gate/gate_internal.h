@@ -16,14 +16,28 @@
 
 enum {
         GATE_QUEUE_MIN = 4096,
-        GATE_QUEUE_S = 600,   /* samples of this long wait for a store that fails */
-        GATE_FIXED_STEPS = 3, /* steps until a variable that cannot be moved is an event */
-        GATE_HOLD_STEPS = 3,  /* a missing reading is carried this many steps in the model's window */
-        GATE_FIT_EVERY = 20,  /* steps between refits of the safety model */
-        GATE_FIT_MIN = 60,    /* samples a row needs before its fit counts */
+        GATE_QUEUE_S = 600,    /* samples of this long wait for a store that fails */
+        GATE_FLUSH_MAX = 5000, /* samples of one flush: about 15 ms */
+        GATE_EVENTS = 512,     /* events that wait for a store */
+        GATE_FIXED_STEPS = 3,  /* steps until a variable that cannot be moved is an event */
+        GATE_HOLD_STEPS = 3,   /* a missing reading is carried this many steps in the model's window */
+        GATE_FIT_EVERY = 20,   /* steps between refits of the safety model */
+        GATE_FIT_MIN = 60,     /* samples a row needs before its fit counts */
 };
 
-enum gate_store_kind { GATE_STORE_SAMPLES, GATE_STORE_DECISIONS, GATE_STORE_ACTIONS, GATE_STORE_KINDS };
+enum gate_store_kind {
+        GATE_STORE_SAMPLES, /* and events */
+        GATE_STORE_DECISIONS,
+        GATE_STORE_ACTIONS,
+        GATE_STORE_OUTCOMES,
+        GATE_STORE_KINDS
+};
+
+struct gate_event {
+        int64_t t_ms;
+        int severity;
+        char component[16], text[256];
+};
 
 struct gate_fixed {
         enum actuate_fixed now, told;
@@ -84,6 +98,9 @@ struct gate {
         struct hash decisions; /* running SHA-256 */
         struct sample *queue;  /* ring of samples waiting for the store; the oldest give way */
         size_t queue_cap, queue_head, nqueue;
+        struct gate_event event[GATE_EVENTS]; /* ring of events waiting for the store; the oldest give way */
+        size_t event_head, nevent;
+        int64_t events_lost; /* since it was told */
 
         struct vm_inventory *vm;
 
@@ -97,6 +114,10 @@ struct gate {
 /* gate.c: writes of a kind to the store failed or worked again; long outages end in RELEASE */
 void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed);
 int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of any kind; −1 = none */
+/* gate.c: events waiting, inside a store group; stored: the group was committed. A decision takes those before it
+ * along, so that its record is never without what led to it. */
+int gate_put_events(struct gate *g);
+void gate_events_stored(struct gate *g);
 /* gate.c: which variables cannot be moved now, and why; an event when that lasts */
 void gate_read_fixed(struct gate *g, int64_t t_ms, int64_t mono_ms);
 /* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */

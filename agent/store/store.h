@@ -47,6 +47,12 @@ int store_append_samples(struct store *s, const struct sample *v, size_t n, size
 /* The same, saying which: ret_duplicate [n] 0 or 1. */
 int store_append_samples_marked(struct store *s, const struct sample *v, size_t n, uint8_t *ret_duplicate);
 
+/* What is put between the two is one transaction. r: what the calls between returned, the first error or 0. 0 = all of
+ * it is durable; else (r, or the error of the commit) nothing of it is stored. When begin fails there is no group. A
+ * group holds no other. */
+int store_group_begin(struct store *s);
+int store_group_end(struct store *s, int r);
+
 /* --- decisions --------------------------------------------------------------------------------------------------- */
 
 struct store_decision {
@@ -74,7 +80,7 @@ struct store_action {
         int64_t t_ms;
         uint32_t point;
         double value;
-        const char *why; /* "decision", "refresh", "handback" */
+        const char *why; /* "decision", "take-over", "handback" */
 };
 int store_put_actions(struct store *s, int64_t run_id, const struct store_action *a, size_t n, int64_t *ret_ids);
 int store_put_outcomes(struct store *s, const int64_t *action_ids, const struct write_outcome *o, size_t n);

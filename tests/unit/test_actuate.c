@@ -662,7 +662,7 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         struct rig *r = rig_site();
         struct store_counts before, after;
         int64_t given = 0;
-        size_t cap;
+        size_t cap, waiting;
 
         (void)state;
         folder_open(&f);
@@ -676,7 +676,7 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         none = old;
         none.rlim_cur = 1;
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        while (given < (int64_t)cap + 500) {
+        while (given < (int64_t)cap + 500) { /* a full ring does not try the store: that is the flush's to do */
                 clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 1000);
                 scan(r, ROLE_NONE);
                 given += (int64_t)r->site->npoint;
@@ -686,13 +686,18 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         assert_int_equal(status(r).samples_waiting, cap);
         assert_int_equal(status(r).samples_dropped, given - (int64_t)cap);
         assert_true(status(r).unstored_s > 0);
-        assert_int_equal(logged(r, "3 store: samples cannot be stored"), 1);
+        assert_int_equal(logged(r, "3 store: samples and events cannot be stored"), 1);
         assert_int_equal(logged(r, "the oldest are dropped"), 1);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        while ((waiting = status(r).samples_waiting) > 0) { /* the backlog goes in by pieces */
+                int more = gate_flush(r->gate);
+
+                assert_int_equal(more, status(r).samples_waiting > 0);
+                assert_true(waiting - status(r).samples_waiting <= GATE_FLUSH_MAX);
+        }
         assert_int_equal(gate_flush(r->gate), 0);
-        assert_int_equal(status(r).samples_waiting, 0);
         assert_true(isnan(status(r).unstored_s));
-        assert_int_equal(logged(r, "samples are stored again"), 1);
+        assert_int_equal(logged(r, "samples and events are stored again"), 1);
         assert_int_equal(store_counts(f.store, &after), 0);
         assert_int_equal(after.samples - before.samples, (int64_t)cap);
         assert_int_equal(after.last_t_ms, clk_t_ms(&r->clk));
@@ -702,6 +707,58 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         r->gate = gate_free(r->gate);
         assert_int_equal(logged(r, "the last of this run could not be stored"), 1);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* Events wait for the flush, in their order; a decision takes along what came before it. */
+static void test_events_wait_for_the_flush_or_the_decision(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts n;
+        int64_t events;
+        char *json;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        events = n.events;
+        gate_event(r->gate, 6, "test", "first");
+        gate_event(r->gate, 6, "test", "second");
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(n.events, events);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT group_concat(text) AS told FROM (SELECT text FROM event"
+                                          " WHERE component = 'test' ORDER BY id)",
+                                          NULL, 0, &json),
+                         0);
+        assert_string_equal(json, "[{\"told\":\"first,second\"}]");
+        free(json);
+        advance(r, ROLE_NONE);
+        gate_event(r->gate, 6, "test", "before the decision");
+        gate_step_end(r->gate, NULL, false);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT text FROM event WHERE text = 'before the decision'"
+                                          " AND (SELECT count(*) FROM decision) = 1",
+                                          NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "before"));
+        free(json);
+        for (int i = 0; i < GATE_EVENTS + 3; i++)
+                gate_event(r->gate, 7, "flood", "x");
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_true(logged(r, "events are in the journal alone") == 1);
+        gate_event(r->gate, 6, "test", "last words");
+        r->gate = gate_free(r->gate);
+        assert_int_equal(store_query_json(f.store, "SELECT text FROM event WHERE text = 'last words'", NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "last words"));
+        free(json);
         rig_free(r);
         folder_close(&f);
 }
@@ -788,6 +845,7 @@ int main(void)
             cmocka_unit_test(test_an_order_under_way_is_what_a_chiller_has),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
+            cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
             cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
             cmocka_unit_test(test_heartbeats_keep_the_shortest_watchdog),
