@@ -291,8 +291,8 @@ struct gate *gate_free(struct gate *g)
 
 void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed)
 {
-        static const char *const what[GATE_STORE_KINDS] = {"samples and events", "decisions", "actions",
-                                                           "outcomes of writes"};
+        static const char *const what[GATE_STORE_KINDS] = {"samples and events", "decisions",   "actions",
+                                                           "outcomes of writes", "inventories", "move requests"};
         int64_t *since = &g->store_failing_since_mono_ms[kind];
         char text[224];
 
@@ -308,47 +308,72 @@ int64_t gate_store_failing_ms(const struct gate *g)
 {
         int64_t longest = -1, now = clk_mono_ms(g->a.clk);
 
-        for (size_t i = 0; i < GATE_STORE_KINDS; i++)
+        for (size_t i = 0; i < GATE_STORE_INVENTORY; i++)
                 if (g->store_failing_since_mono_ms[i] >= 0 && now - g->store_failing_since_mono_ms[i] > longest)
                         longest = now - g->store_failing_since_mono_ms[i];
         return longest;
 }
 
-/* One stretch of the ring, and the events, in one transaction; what is stored leaves. */
+/* A group: one stretch of the ring, the events, an inventory. *ret_kind: what failed. */
+static int put_queue(struct gate *g, size_t n, const char *inventory, int64_t inventory_t_ms, size_t *ret_duplicates,
+                     enum gate_store_kind *ret_kind)
+{
+        int r = store_group_begin(g->a.store);
+
+        *ret_kind = GATE_STORE_SAMPLES;
+        if (r < 0)
+                return r;
+        if (n > 0)
+                r = store_append_samples(g->a.store, g->queue + g->queue_head, n, ret_duplicates);
+        if (r == 0)
+                r = gate_put_events(g);
+        if (r == 0 && inventory) {
+                r = store_put_vm_message(g->a.store, inventory_t_ms, "inventory", inventory);
+                *ret_kind = r < 0 ? GATE_STORE_INVENTORY : GATE_STORE_SAMPLES;
+        }
+        return store_group_end(g->a.store, r);
+}
+
+/* What is stored leaves. */
 static int store_queue(struct gate *g)
 {
         size_t n = g->queue_cap - g->queue_head, dup = 0;
+        int64_t t_ms = 0;
+        const char *inventory = g->vm ? vm_inventory_accepted(g->vm, &t_ms) : NULL;
+        enum gate_store_kind kind;
         int r;
 
         if (n > g->nqueue)
                 n = g->nqueue;
         if (n > GATE_FLUSH_MAX)
                 n = GATE_FLUSH_MAX;
-        if (n == 0 && g->nevent == 0)
+        if (n == 0 && g->nevent == 0 && !inventory)
                 return 0;
-        r = store_group_begin(g->a.store);
-        if (r == 0) {
-                if (n > 0)
-                        r = store_append_samples(g->a.store, g->queue + g->queue_head, n, &dup);
-                if (r == 0)
-                        r = gate_put_events(g);
-                r = store_group_end(g->a.store, r);
+        r = put_queue(g, n, inventory, t_ms, &dup, &kind);
+        if (inventory) /* one that fails must not keep the rest from the store: the next one comes soon */
+                vm_inventory_stored(g->vm);
+        if (r < 0) {
+                gate_store_trouble(g, kind, true);
+                return r;
         }
-        if (r == 0) {
-                g->status.samples_committed += (int64_t)(n - dup);
-                g->nqueue -= n;
-                g->queue_head = g->nqueue > 0 ? (g->queue_head + n) % g->queue_cap : 0;
-                gate_events_stored(g);
-        }
-        gate_store_trouble(g, GATE_STORE_SAMPLES, r < 0);
-        return r;
+        g->status.samples_committed += (int64_t)(n - dup);
+        g->nqueue -= n;
+        g->queue_head = g->nqueue > 0 ? (g->queue_head + n) % g->queue_cap : 0;
+        gate_events_stored(g);
+        gate_store_trouble(g, GATE_STORE_SAMPLES, false);
+        if (inventory)
+                gate_store_trouble(g, GATE_STORE_INVENTORY, false);
+        return 0;
 }
 
 int gate_flush(struct gate *g)
 {
         int64_t start = clk_real_mono_ms();
+        char text[192];
         int r, r2 = 0;
 
+        if (g->vm && vm_inventory_turn(g->vm, clk_mono_ms(g->a.clk), text, sizeof text) > 0)
+                gate_event(g, 6, "vm", text);
         if (!g->a.store || g->a.decisions_only)
                 g->nqueue = g->queue_head = 0;
         if (!g->a.store)
@@ -362,8 +387,6 @@ int gate_flush(struct gate *g)
                 return r < 0 ? r : r2;
         g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
         if (g->dropping && g->nqueue == 0) {
-                char text[96];
-
                 g->dropping = false;
                 (void)snprintf(text, sizeof text, "%lld samples were lost in this run",
                                (long long)g->status.samples_dropped);
@@ -417,13 +440,10 @@ void gate_write_done(struct gate *g, const struct write_outcome *o)
 
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len)
 {
-        int64_t t_ms = clk_t_ms(g->a.clk);
         char text[192];
 
-        if (vm_inventory_message(g->vm, subtopic, json, len, text, sizeof text) > 0)
+        if (vm_inventory_message(g->vm, clk_t_ms(g->a.clk), subtopic, json, len, text, sizeof text) > 0)
                 gate_event(g, 6, "vm", text);
-        if (g->a.store)
-                gate_store_trouble(g, GATE_STORE_DECISIONS, store_put_vm_message(g->a.store, t_ms, subtopic, json) < 0);
 }
 
 /* ---- supervision ---- */

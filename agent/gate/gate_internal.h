@@ -30,6 +30,8 @@ enum gate_store_kind {
         GATE_STORE_DECISIONS,
         GATE_STORE_ACTIONS,
         GATE_STORE_OUTCOMES,
+        GATE_STORE_INVENTORY, /* from here on what is not of the record: what cannot be stored does not happen */
+        GATE_STORE_MOVES,
         GATE_STORE_KINDS
 };
 
@@ -113,7 +115,7 @@ struct gate {
 
 /* gate.c: writes of a kind to the store failed or worked again; long outages end in RELEASE */
 void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed);
-int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of any kind; −1 = none */
+int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of the record; −1 = none */
 /* gate.c: events waiting, inside a store group; stored: the group was committed. A decision takes those before it
  * along, so that its record is never without what led to it. */
 int gate_put_events(struct gate *g);

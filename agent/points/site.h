@@ -82,7 +82,7 @@ struct site_limits {
 
 struct site_vm { /* VM orchestrator over MQTT; enabled = topics given */
         bool enabled;
-        char topic[128]; /* <topic>/inventory, <topic>/event, <topic>/move/request, <topic>/move/result */
+        char topic[128]; /* <topic>/inventory, <topic>/move/request, <topic>/move/result */
         int max_moves_per_hour;
         int max_concurrent;
 };
