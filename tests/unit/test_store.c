@@ -82,7 +82,8 @@ static void test_fresh_and_again(void **state)
         struct fixture *f = *state;
         struct store *s = open_write(f);
         assert_query(s, "SELECT version, name, dirty FROM migration",
-                     "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0}]");
+                     "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0},\n"
+                     "{\"version\":2,\"name\":\"0002_retention\",\"dirty\":0}]");
         int64_t wal = 0;
         assert_int_equal(
             store_get_int(s, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'", 0, &wal), 0);
@@ -91,7 +92,7 @@ static void test_fresh_and_again(void **state)
         assert_query(s, "PRAGMA auto_vacuum", "[{\"auto_vacuum\":2}]");
         store_close(s);
         s = open_write(f); /* idempotent */
-        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":1}]");
+        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":2}]");
         store_close(s);
 }
 
