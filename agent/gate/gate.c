@@ -168,6 +168,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         g->a = *args;
         for (size_t i = 0; i < GATE_STORE_KINDS; i++)
                 g->store_failing_since_mono_ms[i] = -1;
+        g->status.last_purge_s = (double)NAN;
         g->queue_cap = queue_size(args->site);
         g->fit_countdown = GATE_FIT_EVERY;
         g->last_row_t_ms = -1;

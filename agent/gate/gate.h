@@ -48,6 +48,10 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
  * before every decision. 0, 1 = more is waiting (again soon), or the store's error (again at the next turn). */
 int gate_flush(struct gate *g);
 
+/* One piece of what keeps the database small (the site's retention) and, once a minute, a look at the room on its disk.
+ * Called by the wiring after a flush that left nothing waiting. */
+void gate_upkeep(struct gate *g);
+
 /* An event for .log and, with the next flush or decision, for the log table: device down, planner lost, broker back.
  * Shown by `coolplane why`. */
 void gate_event(struct gate *g, int severity, const char *component, const char *text);
@@ -82,6 +86,8 @@ struct gate_status {
         int64_t last_cycle_t_ms;
         double max_inlet_c, margin_k, total_power_w, predicted_w;
         int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
+        int64_t samples_purged;                                  /* by retention */
+        double last_purge_s;                                     /* time of the last piece of it; NaN = none yet */
         size_t samples_waiting;
         double unstored_s; /* for how long something of the record cannot be stored; NaN = it can */
         double last_commit_s, last_solve_s;

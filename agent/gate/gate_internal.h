@@ -53,6 +53,13 @@ struct gate_holdout {
         double model_sq, still_sq, n;
 };
 
+struct gate_upkeep {
+        int64_t checked_mono_ms, t_ms;            /* last look, 0 = none; and the plant's time then */
+        int64_t trusted_mono_ms;                  /* from then on the clock may say what is old */
+        int64_t samples, before_ms, told_mono_ms; /* deleted since it was told */
+        bool trusted, purging, failing, full, full_told, disk_low;
+};
+
 struct gate {
         struct gate_args a;
         struct layout *layout;
@@ -105,6 +112,7 @@ struct gate {
         int64_t events_lost; /* since it was told */
 
         struct vm_inventory *vm;
+        struct gate_upkeep upkeep;
 
         unsigned valve_open_steps, blind_steps; /* blind_steps: consecutive ones in FALLBACK */
         bool blind;                             /* no certified output has a fresh good reading */

@@ -224,7 +224,11 @@ static void on_flush(void *ctx)
 
         watch_clock(w);
         watch_devices(w);
-        loop_timer_arm(w->flush, gate_flush(w->gate) > 0 ? FLUSH_MORE_MS : FLUSH_MS);
+        int r = gate_flush(w->gate);
+
+        if (r == 0)
+                gate_upkeep(w->gate);
+        loop_timer_arm(w->flush, r > 0 ? FLUSH_MORE_MS : FLUSH_MS);
 }
 
 /* A device that a moment ago reset its connection may be local because it was restarted. */

@@ -92,6 +92,8 @@ static void put_gate(const struct view *v, struct text *t)
         }
         if (isfinite(v->gate.last_commit_s))
                 gauge(t, "coolplane_db_commit_seconds", "Time of the last database commit.", v->gate.last_commit_s);
+        if (isfinite(v->gate.last_purge_s))
+                gauge(t, "coolplane_db_purge_seconds", "Time of the last piece of retention.", v->gate.last_purge_s);
         if (v->gate.samples_dropped >= 0) {
                 family(t, "coolplane_samples_dropped_total", "counter",
                        "Samples lost since the gate started because the database could not take them.");

@@ -712,6 +712,76 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         folder_close(&f);
 }
 
+/* A day of samples, a hundred a point, that ended at t_ms. */
+static void past(struct rig *r, int64_t t_ms)
+{
+        for (int64_t i = 99; i >= 0; i--) {
+                struct sample v[64];
+                size_t n = r->site->npoint < 64 ? r->site->npoint : 64;
+
+                for (size_t k = 0; k < n; k++)
+                        v[k] = (struct sample){.point = (uint32_t)k, .t_ms = t_ms - i * 864000, .value = 1, .raw = 1};
+                assert_int_equal(store_append_samples(r->store, v, n, NULL), 0);
+        }
+}
+
+static int64_t purge(struct rig *r)
+{
+        int64_t before = status(r).samples_purged;
+
+        do
+                gate_upkeep(r->gate);
+        while (r->gate->upkeep.purging);
+        return status(r).samples_purged - before;
+}
+
+static void test_what_is_old_is_deleted_and_told(void **state)
+{
+        const int64_t day = 86400000, t0 = 1752537600000;
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts n;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        r->site->retention.samples_ms = 10 * day;
+        assert_int_equal(store_bind_site(f.store, r->site), 0);
+        for (int d = 20; d >= 0; d--)
+                past(r, t0 - d * day);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(purge(r),
+                         n.samples / 21 * 10 + n.samples / 2100 * 99); /* of the eleventh one is young enough */
+        assert_int_equal(logged(r, "retention: "), 1);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(n.first_t_ms, t0 - 10 * day);
+        gate_upkeep(r->gate);
+        assert_false(r->gate->upkeep.purging); /* a minute later */
+        clk_advance_to(&r->clk, t0 + day);
+        assert_int_equal(purge(r), n.samples / 1001 * 100);
+        assert_int_equal(logged(r, "retention: "), 2);
+        r->site->retention.max_bytes = 1;
+        clk_advance_to(&r->clk, t0 + day + 60000);
+        assert_true(purge(r) > 0);
+        assert_int_equal(logged(r, "larger than retention.max_bytes"), 1);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_in_range(n.first_t_ms, t0 + day + 60000 - SITE_RETENTION_MIN_MS,
+                        t0 + day + 864000 - SITE_RETENTION_MIN_MS);
+        r->gate = gate_free(r->gate);
+
+        /* a start with a clock far ahead of the last sample: it may be the clock that is wrong */
+        clk_advance_to(&r->clk, t0 + 40 * day);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(purge(r), 0);
+        clk_advance_to(&r->clk, t0 + 41 * day - 1);
+        assert_int_equal(purge(r), 0);
+        clk_advance_to(&r->clk, t0 + 41 * day + 60000);
+        assert_int_equal(purge(r), n.samples);
+        rig_free(r);
+        folder_close(&f);
+}
+
 /* Events wait for the flush, in their order; a decision takes along what came before it. */
 static void test_events_wait_for_the_flush_or_the_decision(void **state)
 {
@@ -846,6 +916,7 @@ int main(void)
             cmocka_unit_test(test_an_order_under_way_is_what_a_chiller_has),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
+            cmocka_unit_test(test_what_is_old_is_deleted_and_told),
             cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
             cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
