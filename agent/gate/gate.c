@@ -430,6 +430,20 @@ void gate_samples(struct gate *g, const struct sample *s, size_t n)
         }
 }
 
+void gate_record_stale(struct gate *g, int64_t t_ms)
+{
+        struct sample v;
+
+        if (!g->a.store || g->a.decisions_only)
+                return;
+        for (size_t i = 0; i < g->a.site->npoint; i++) {
+                if (!ptable_turned_stale(g->points, i, t_ms, &v))
+                        continue;
+                g->status.samples_bad++;
+                enqueue(g, &v);
+        }
+}
+
 void gate_write_done(struct gate *g, const struct write_outcome *o)
 {
         struct write_outcome v = *o;

@@ -128,6 +128,8 @@ int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of th
  * along, so that its record is never without what led to it. */
 int gate_put_events(struct gate *g);
 void gate_events_stored(struct gate *g);
+/* gate.c: into the record, that nothing is heard of a point any more; models and safety see its age by themselves */
+void gate_record_stale(struct gate *g, int64_t t_ms);
 /* gate.c: which variables cannot be moved now, and why; an event when that lasts */
 void gate_read_fixed(struct gate *g, int64_t t_ms, int64_t mono_ms);
 /* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */

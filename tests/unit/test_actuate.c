@@ -782,6 +782,44 @@ static void test_what_is_old_is_deleted_and_told(void **state)
         folder_close(&f);
 }
 
+/* A publisher dies while its broker lives: nothing arrives, nothing fails, and yet the database must not say GOOD. */
+static void test_silence_is_in_the_database(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        char *json;
+        int64_t sa = r->site->point[point(r, "row1/power")].stale_after_ms;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        for (int i = 0; i < 3; i++)
+                advance(r, ROLE_NONE), gate_step_end(r->gate, NULL, false);
+        for (int64_t t = 0; t < 4 * sa + STEP_MS; t += STEP_MS)
+                advance(r, ROLE_RACK_POWER), gate_step_end(r->gate, NULL, false);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(
+            store_query_json(f.store,
+                             "SELECT quality, reason, (SELECT count(*) FROM v_samples s WHERE s.point ="
+                             " v_latest.point AND s.reason = 'stale') AS n, (SELECT count(*) FROM v_samples"
+                             " WHERE reason = 'stale' AND point NOT LIKE '%power') AS others"
+                             " FROM v_latest WHERE point LIKE '%row1/power'",
+                             NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"quality\":\"BAD\",\"reason\":\"stale\",\"n\":4,\"others\":0}]");
+        free(json);
+        advance(r, ROLE_NONE), gate_step_end(r->gate, NULL, false);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(
+            store_query_json(f.store, "SELECT quality FROM v_latest WHERE point LIKE '%row1/power'", NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"quality\":\"GOOD\"}]");
+        free(json);
+        rig_free(r);
+        folder_close(&f);
+}
+
 /* Events wait for the flush, in their order; a decision takes along what came before it. */
 static void test_events_wait_for_the_flush_or_the_decision(void **state)
 {
@@ -917,6 +955,7 @@ int main(void)
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
             cmocka_unit_test(test_what_is_old_is_deleted_and_told),
+            cmocka_unit_test(test_silence_is_in_the_database),
             cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
             cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
