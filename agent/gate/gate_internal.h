@@ -86,6 +86,8 @@ struct gate {
         struct gate_spans span;
         struct gate_envelope envelope;
         size_t fit_countdown;
+        char layout_id[17];   /* of the variables the model knows by number */
+        int64_t learned_t_ms; /* beginning of the last step it learned from */
         int64_t model_stored_mono_ms;
 
         /* the step under way */
@@ -146,7 +148,7 @@ void gate_holdout_compare(struct gate *g);
 void gate_holdout_predict(struct gate *g, const double *u);
 /* learn.c: the safety model, identified from the gate's own samples */
 int gate_model_create(struct gate *g);
-void gate_model_seed(struct gate *g); /* from the samples the gate stored in earlier runs */
+void gate_model_seed(struct gate *g); /* from what the gate stored in earlier runs, its model and samples */
 void gate_model_step(struct gate *g); /* window_seen → y_seen, refit now and then */
 void gate_model_store(struct gate *g, int64_t mono_ms);
 
