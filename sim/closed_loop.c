@@ -368,6 +368,8 @@ static void control_step(struct closed_loop *c)
 {
         bool malformed = false, present;
 
+        while (gate_flush(c->gate) > 0)
+                ;
         gate_step_begin(c->gate, &c->step);
         if (c->a.unfiltered)
                 c->step.explore = clk_t_ms(&c->clk) - c->since_ms < c->a.explore_ms;

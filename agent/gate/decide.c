@@ -100,6 +100,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
             .worst_inlet_c = g->max_inlet_c,
             .solve_s = g->status.last_solve_s,
         };
+        int64_t id = -1;
         int r;
 
         cert.margin = margin_of(g, d);
@@ -107,7 +108,17 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         *ret_id = -1;
         if (!g->a.store)
                 return;
-        r = store_put_decision(g->a.store, g->run_id, &row, ret_id);
+        r = store_group_begin(g->a.store);
+        if (r == 0) {
+                r = gate_put_events(g);
+                if (r == 0)
+                        r = store_put_decision(g->a.store, g->run_id, &row, &id);
+                r = store_group_end(g->a.store, r);
+        }
+        if (r == 0) {
+                gate_events_stored(g);
+                *ret_id = id;
+        }
         gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }
 

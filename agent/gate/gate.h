@@ -48,10 +48,16 @@ struct inventory;
  * gate's end; NULL = none any more. Not stored. */
 void gate_vm_inventory(struct gate *g, const struct inventory *inv);
 
-/* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
+/* Commits what is queued, at most some thousand samples. Called about once a second of real time by the wiring and
+ * before every decision. 0, 1 = more is waiting (again soon), or the store's error (again at the next turn). */
 int gate_flush(struct gate *g);
 
-/* An event for the log table and .log: device down, planner lost, broker back. Shown by `coolplane why`. */
+/* One piece of what keeps the database small (the site's retention) and, once a minute, a look at the room on its disk.
+ * Called by the wiring after a flush that left nothing waiting. */
+void gate_upkeep(struct gate *g);
+
+/* An event for .log and, with the next flush or decision, for the log table: device down, planner lost, broker back.
+ * Shown by `coolplane why`. */
 void gate_event(struct gate *g, int severity, const char *component, const char *text);
 
 /* Begins control step `seq`: builds the snapshot and fills what the planner gets. */
@@ -85,8 +91,10 @@ struct gate_status {
         double max_inlet_c, total_power_w, predicted_w;
         double margin_k; /* of the certificate; NaN = not computed, or no row of the model is fitted */
         int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
+        int64_t samples_purged;                                  /* by retention */
+        double last_purge_s;                                     /* time of the last piece of it; NaN = none yet */
         size_t samples_waiting;
-        double unstored_s; /* for how long samples, decisions or actions cannot be stored; NaN = they can */
+        double unstored_s; /* for how long something of the record cannot be stored; NaN = it can */
         double last_commit_s, last_solve_s;
         bool exploring;
         size_t model_rows_fitted, model_rows;

@@ -288,6 +288,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         double *y = msg->y, *u = msg->u, *d = msg->d;
 
         assert(l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX);
+        gate_record_stale(g, t_ms);
         (void)gate_flush(g);
         memset(msg, 0, sizeof *msg);
         next_row(g, t_ms, y, u, d);

@@ -416,6 +416,8 @@ int store_begin(struct store *s)
 {
         if (s->access != STORE_WRITE)
                 return -EROFS;
+        if (s->grouped)
+                return s->group_failed ? -ECANCELED : 0;
         if (s->in_doubt || !s->db) {
                 int r = reopen(s);
                 if (r < 0)
@@ -427,12 +429,15 @@ int store_begin(struct store *s)
 
 int store_commit(struct store *s)
 {
+        if (s->grouped)
+                return 0;
         sqlite3_stmt *st = store_prepared(s, STMT_COMMIT);
         return st ? store_run_stmt(s, st, "commit") : -EIO;
 }
 
 void store_rollback(struct store *s)
 {
+        s->group_failed = s->grouped;
         if (!s->db || sqlite3_get_autocommit(s->db))
                 return;
         char keep[STORE_ERR_MAX]; /* the first error is the one to tell */
@@ -441,6 +446,24 @@ void store_rollback(struct store *s)
         if (!st || store_run_stmt(s, st, "rollback") < 0)
                 s->in_doubt = true;
         memcpy(s->err, keep, sizeof keep);
+}
+
+int store_group_begin(struct store *s)
+{
+        int r = store_begin(s);
+        s->grouped = r == 0;
+        s->group_failed = false;
+        return r;
+}
+
+int store_group_end(struct store *s, int r)
+{
+        s->grouped = false;
+        if (r == 0)
+                r = s->group_failed ? -ECANCELED : store_commit(s);
+        if (r < 0)
+                store_rollback(s);
+        return r;
 }
 
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *ret_run_id)

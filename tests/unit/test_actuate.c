@@ -667,7 +667,7 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         struct rig *r = rig_site();
         struct store_counts before, after;
         int64_t given = 0;
-        size_t cap;
+        size_t cap, waiting;
 
         (void)state;
         folder_open(&f);
@@ -681,7 +681,7 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         none = old;
         none.rlim_cur = 1;
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        while (given < (int64_t)cap + 500) {
+        while (given < (int64_t)cap + 500) { /* a full ring does not try the store: that is the flush's to do */
                 clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 1000);
                 scan(r, ROLE_NONE);
                 given += (int64_t)r->site->npoint;
@@ -691,22 +691,188 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         assert_int_equal(status(r).samples_waiting, cap);
         assert_int_equal(status(r).samples_dropped, given - (int64_t)cap);
         assert_true(status(r).unstored_s > 0);
-        assert_int_equal(logged(r, "3 store: samples cannot be stored"), 1);
+        assert_int_equal(logged(r, "3 store: samples and events cannot be stored"), 1);
         assert_int_equal(logged(r, "the oldest are dropped"), 1);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        while ((waiting = status(r).samples_waiting) > 0) { /* the backlog goes in by pieces */
+                int more = gate_flush(r->gate);
+
+                assert_int_equal(more, status(r).samples_waiting > 0);
+                assert_true(waiting - status(r).samples_waiting <= GATE_FLUSH_MAX);
+        }
         assert_int_equal(gate_flush(r->gate), 0);
-        assert_int_equal(status(r).samples_waiting, 0);
         assert_true(isnan(status(r).unstored_s));
-        assert_int_equal(logged(r, "samples are stored again"), 1);
+        assert_int_equal(logged(r, "samples and events are stored again"), 1);
         assert_int_equal(store_counts(f.store, &after), 0);
         assert_int_equal(after.samples - before.samples, (int64_t)cap);
         assert_int_equal(after.last_t_ms, clk_t_ms(&r->clk));
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        gate_vm_message(r->gate, "inventory", "{}", 2);
-        assert_int_equal(logged(r, "decisions cannot be stored"), 1);
+        gate_vm_message(r->gate, "inventory", "{\"timestamp\":1,\"hosts\":[],\"vms\":[]}", 35);
+        assert_true(gate_flush(r->gate) < 0);
+        assert_int_equal(logged(r, "decisions cannot be stored"), 0);
         r->gate = gate_free(r->gate);
         assert_int_equal(logged(r, "the last of this run could not be stored"), 1);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* A day of samples, a hundred a point, that ended at t_ms. */
+static void past(struct rig *r, int64_t t_ms)
+{
+        for (int64_t i = 99; i >= 0; i--) {
+                struct sample v[64];
+                size_t n = r->site->npoint < 64 ? r->site->npoint : 64;
+
+                for (size_t k = 0; k < n; k++)
+                        v[k] = (struct sample){.point = (uint32_t)k, .t_ms = t_ms - i * 864000, .value = 1, .raw = 1};
+                assert_int_equal(store_append_samples(r->store, v, n, NULL), 0);
+        }
+}
+
+static int64_t purge(struct rig *r)
+{
+        int64_t before = status(r).samples_purged;
+
+        do
+                gate_upkeep(r->gate);
+        while (r->gate->upkeep.purging);
+        return status(r).samples_purged - before;
+}
+
+static void test_what_is_old_is_deleted_and_told(void **state)
+{
+        const int64_t day = 86400000, t0 = 1752537600000;
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts n;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        r->site->retention.samples_ms = 10 * day;
+        assert_int_equal(store_bind_site(f.store, r->site), 0);
+        for (int d = 20; d >= 0; d--)
+                past(r, t0 - d * day);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(purge(r),
+                         n.samples / 21 * 10 + n.samples / 2100 * 99); /* of the eleventh one is young enough */
+        assert_int_equal(logged(r, "retention: "), 1);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(n.first_t_ms, t0 - 10 * day);
+        gate_upkeep(r->gate);
+        assert_false(r->gate->upkeep.purging); /* a minute later */
+        clk_advance_to(&r->clk, t0 + day);
+        assert_int_equal(purge(r), n.samples / 1001 * 100);
+        assert_int_equal(logged(r, "retention: "), 2);
+        r->site->retention.max_bytes = 1;
+        clk_advance_to(&r->clk, t0 + day + 60000);
+        assert_true(purge(r) > 0);
+        assert_int_equal(logged(r, "larger than retention.max_bytes"), 1);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_in_range(n.first_t_ms, t0 + day + 60000 - SITE_RETENTION_MIN_MS,
+                        t0 + day + 864000 - SITE_RETENTION_MIN_MS);
+        r->gate = gate_free(r->gate);
+
+        /* a start with a clock far ahead of the last sample: it may be the clock that is wrong */
+        clk_advance_to(&r->clk, t0 + 40 * day);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(purge(r), 0);
+        clk_advance_to(&r->clk, t0 + 41 * day - 1);
+        assert_int_equal(purge(r), 0);
+        clk_advance_to(&r->clk, t0 + 41 * day + 60000);
+        assert_int_equal(purge(r), n.samples);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* A publisher dies while its broker lives: nothing arrives, nothing fails, and yet the database must not say GOOD. */
+static void test_silence_is_in_the_database(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        char *json;
+        int64_t sa = r->site->point[point(r, "row1/power")].stale_after_ms;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        for (int i = 0; i < 3; i++)
+                advance(r, ROLE_NONE), gate_step_end(r->gate, NULL, false);
+        for (int64_t t = 0; t < 4 * sa + STEP_MS; t += STEP_MS)
+                advance(r, ROLE_RACK_POWER), gate_step_end(r->gate, NULL, false);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(
+            store_query_json(f.store,
+                             "SELECT quality, reason, (SELECT count(*) FROM v_samples s WHERE s.point ="
+                             " v_latest.point AND s.reason = 'stale') AS n, (SELECT count(*) FROM v_samples"
+                             " WHERE reason = 'stale' AND point NOT LIKE '%power') AS others"
+                             " FROM v_latest WHERE point LIKE '%row1/power'",
+                             NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"quality\":\"BAD\",\"reason\":\"stale\",\"n\":4,\"others\":0}]");
+        free(json);
+        advance(r, ROLE_NONE), gate_step_end(r->gate, NULL, false);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(
+            store_query_json(f.store, "SELECT quality FROM v_latest WHERE point LIKE '%row1/power'", NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"quality\":\"GOOD\"}]");
+        free(json);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* Events wait for the flush, in their order; a decision takes along what came before it. */
+static void test_events_wait_for_the_flush_or_the_decision(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts n;
+        int64_t events;
+        char *json;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        events = n.events;
+        gate_event(r->gate, 6, "test", "first");
+        gate_event(r->gate, 6, "test", "second");
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(n.events, events);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT group_concat(text) AS told FROM (SELECT text FROM event"
+                                          " WHERE component = 'test' ORDER BY id)",
+                                          NULL, 0, &json),
+                         0);
+        assert_string_equal(json, "[{\"told\":\"first,second\"}]");
+        free(json);
+        advance(r, ROLE_NONE);
+        gate_event(r->gate, 6, "test", "before the decision");
+        gate_step_end(r->gate, NULL, false);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT text FROM event WHERE text = 'before the decision'"
+                                          " AND (SELECT count(*) FROM decision) = 1",
+                                          NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "before"));
+        free(json);
+        for (int i = 0; i < GATE_EVENTS + 3; i++)
+                gate_event(r->gate, 7, "flood", "x");
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_true(logged(r, "events are in the journal alone") == 1);
+        gate_event(r->gate, 6, "test", "last words");
+        r->gate = gate_free(r->gate);
+        assert_int_equal(store_query_json(f.store, "SELECT text FROM event WHERE text = 'last words'", NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "last words"));
+        free(json);
         rig_free(r);
         folder_close(&f);
 }
@@ -877,6 +1043,9 @@ int main(void)
             cmocka_unit_test(test_an_order_under_way_is_what_a_chiller_has),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
+            cmocka_unit_test(test_what_is_old_is_deleted_and_told),
+            cmocka_unit_test(test_silence_is_in_the_database),
+            cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
             cmocka_unit_test(test_an_emergency_that_cannot_be_stored_releases_at_once),
             cmocka_unit_test(test_latches_survive_a_restart),

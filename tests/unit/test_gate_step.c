@@ -219,6 +219,46 @@ static void test_restart_keeps_what_was_learned(void **state)
         assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
 }
 
+/* A start takes the stored model and the samples since, not a day of samples; a model of other variables is not taken.
+ */
+static void test_a_start_takes_the_stored_model(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        char dir[] = "/tmp/coolplane-gate-step.XXXXXX", db[64], command[96], *name;
+        struct store_purged gone = {.more = true};
+        struct arx_row_info info;
+        struct store_counts n;
+
+        (void)state;
+        assert_non_null(r);
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(db, sizeof db, "%s/t.db", dir);
+        rig_open(r);
+        restart(r, db, 0);
+        steps(r, 150);
+        assert_int_equal(store_counts(r->store, &n), 0);
+        while (gone.more)
+                assert_int_equal(store_purge(r->store,
+                                             &(struct store_keep){.samples_ms = n.last_t_ms - 5 * STEP_MS,
+                                                                  .max_bytes = INT64_MAX,
+                                                                  .records_ms = INT64_MIN},
+                                             &gone),
+                                 0);
+        restart(r, db, 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_true(info.fitted);
+        assert_in_range(info.samples, 60, 150); /* each seen once */
+        name = r->site->point[r->gate->layout->y[0].point].name;
+        name[strlen(name) - 1] = 'x';
+        restart(r, db, 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_false(info.fitted);
+        assert_in_range(info.samples, 0, 5);
+        rig_free(r);
+        (void)snprintf(command, sizeof command, "rm -r %s", dir);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
+}
+
 static void test_exploration_counts_time_in_control(void **state)
 {
         struct rig *r = calloc(1, sizeof *r);
@@ -341,6 +381,7 @@ int main(void)
             cmocka_unit_test(test_unrated_rack_rises),
             cmocka_unit_test(test_carried_readings_teach_nothing),
             cmocka_unit_test(test_restart_keeps_what_was_learned),
+            cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
         };
 

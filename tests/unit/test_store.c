@@ -82,7 +82,8 @@ static void test_fresh_and_again(void **state)
         struct fixture *f = *state;
         struct store *s = open_write(f);
         assert_query(s, "SELECT version, name, dirty FROM migration",
-                     "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0}]");
+                     "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0},\n"
+                     "{\"version\":2,\"name\":\"0002_retention\",\"dirty\":0}]");
         int64_t wal = 0;
         assert_int_equal(
             store_get_int(s, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'", 0, &wal), 0);
@@ -91,7 +92,7 @@ static void test_fresh_and_again(void **state)
         assert_query(s, "PRAGMA auto_vacuum", "[{\"auto_vacuum\":2}]");
         store_close(s);
         s = open_write(f); /* idempotent */
-        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":1}]");
+        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":2}]");
         store_close(s);
 }
 
@@ -556,6 +557,35 @@ static void test_decision_record(void **state)
         store_close(s);
 }
 
+/* A group is all or nothing, whatever in it fails and wherever. */
+static void test_groups(void **state)
+{
+        struct fixture *f = *state;
+        struct store *s = open_write(f);
+        struct store_counts c;
+        struct sample v = fixture_sample(0, T0, 1);
+        assert_int_equal(store_bind_site(s, &f->site), 0);
+        assert_int_equal(store_group_begin(s), 0);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        assert_int_equal(store_put_event(s, 0, T0, 4, "x", "y"), 0);
+        assert_int_equal(store_group_end(s, 0), 0);
+        v.t_ms++;
+        assert_int_equal(store_group_begin(s), 0);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        assert_int_equal(store_put_event(s, 0, T0, 9, "x", "no such severity"), -EINVAL);
+        assert_true(store_append_samples(s, &v, 1, NULL) < 0);
+        assert_true(store_group_end(s, 0) < 0);
+        assert_non_null(strstr(store_errmsg(s), "event"));
+        assert_int_equal(store_group_begin(s), 0);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        assert_int_equal(store_group_end(s, -EINVAL), -EINVAL);
+        assert_int_equal(store_counts(s, &c), 0);
+        assert_int_equal(c.samples, 1);
+        assert_int_equal(c.events, 1);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        store_close(s);
+}
+
 static void test_decision_needs_its_run(void **state)
 {
         struct fixture *f = *state;
@@ -692,6 +722,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_reader_sees_points_added_later, setup, teardown),
             cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
             cmocka_unit_test_setup_teardown(test_decision_record, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
             cmocka_unit_test_setup_teardown(test_decision_needs_its_run, setup, teardown),
             cmocka_unit_test_setup_teardown(test_models, setup, teardown),
             cmocka_unit_test_setup_teardown(test_state_and_vm, setup, teardown),
