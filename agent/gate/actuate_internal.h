@@ -35,7 +35,7 @@ enum probe_state {
         PROBE_WITHHELD,  /* no heartbeat goes out, it is to go local */
         PROBE_RETURNING, /* it went local; with heartbeats it is to be remote again */
         PROBE_PROVED,    /* it did so, now or lately, or the site file says that it need not */
-        PROBE_INERT,     /* it did not go local: left alone until a restart, no heartbeats */
+        PROBE_INERT,     /* twice it did not go local: left alone until a restart, no heartbeats */
 };
 
 /* Supervision of one device. */
@@ -55,6 +55,7 @@ struct device_sup {
         int64_t enabled_mono_ms, retry_mono_ms;
         enum probe_state probe;
         int64_t probe_t_ms, probe_mono_ms;            /* when that began */
+        unsigned overdue;                             /* times that it stayed remote */
         int64_t went_ms;                              /* from the last heartbeat until it was seen local */
         struct probe_result probed;                   /* what is remembered */
         int64_t hindered_mono_ms;                     /* since when we can move nothing of it; −1 = we can */

@@ -103,6 +103,7 @@ static void withheld(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
                       enable = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
         int64_t last_ms = d->beat_mono_ms > d->probe_mono_ms ? d->beat_mono_ms : d->probe_mono_ms;
         int64_t limit_ms = supervise_patience_ms(a, i);
+        double silent_s = (double)(mono_ms - last_ms) / 1000;
 
         if (status.quality != QUALITY_GOOD || enable.quality == QUALITY_BAD || d->lapse_mono_ms > d->probe_mono_ms) {
                 /* what it does now may come from the outage: that proves nothing */
@@ -117,7 +118,13 @@ static void withheld(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
                 d->lapse_mono_ms = mono_ms;
                 d->silent = 0;
                 enter(d, PROBE_RETURNING, t_ms, mono_ms);
-        } else if (mono_ms - last_ms > limit_ms && status.t_ms - d->probe_t_ms > limit_ms) {
+        } else if (mono_ms - last_ms <= limit_ms || status.t_ms - d->probe_t_ms <= limit_ms) {
+                return;
+        } else if (d->overdue++ == 0) { /* what holds until a restart is not concluded from one look */
+                actuate_report(a, 6, "%s: still remote %.0f s after the last heartbeat; asked once more", dev->name,
+                               silent_s);
+                enter(d, PROBE_NONE, t_ms, mono_ms);
+        } else {
                 found(a, d, false, t_ms);
                 enter(d, PROBE_INERT, t_ms, mono_ms);
                 d->was_remote = d->following = false;
@@ -125,7 +132,7 @@ static void withheld(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
                 actuate_report(a, 4,
                                "%s: its watchdog does not act, still remote %.0f s after the last heartbeat; remote "
                                "enable is cleared and it is left alone until a restart",
-                               dev->name, (double)(mono_ms - last_ms) / 1000);
+                               dev->name, silent_s);
         }
 }
 
