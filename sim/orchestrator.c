@@ -160,7 +160,12 @@ static int publish_inventory(struct orchestrator *o)
         const struct plant *p = o->a.plant;
         char *text = NULL;
         size_t len = 0;
-        FILE *f = open_memstream(&text, &len);
+        FILE *f;
+        if (o->a.inventory) {
+                o->a.inventory(o->a.ctx);
+                return 0;
+        }
+        f = open_memstream(&text, &len);
         if (!f)
                 return -ENOMEM;
         fprintf(f, "{\"timestamp\":%" PRId64 ",\"hosts\":[", plant_t_ms(p));
@@ -325,8 +330,6 @@ void orchestrator_tick(struct orchestrator *o, int64_t wall_ms)
                 o->last_plant_ms[TOPIC_INVENTORY] = INT64_MIN / 2; /* who looks next sees where it went */
         }
         for (size_t k = 0; k < TOPIC_COUNT; k++) {
-                if (k == TOPIC_INVENTORY && o->a.no_inventory)
-                        continue;
                 if (now - o->last_plant_ms[k] < every[k].plant_ms || wall_ms - o->last_wall_ms[k] < every[k].wall_ms)
                         continue;
                 int err = k == TOPIC_POWER     ? publish_power(o)

@@ -8,7 +8,6 @@
 #ifndef COOLPLANE_SIM_ORCHESTRATOR_H
 #define COOLPLANE_SIM_ORCHESTRATOR_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +18,10 @@ struct orchestrator;
 struct orchestrator_args {
         struct plant *plant; /* borrowed */
         const char *site;
-        bool no_inventory; /* hosts and VMs are not told about */
         /* 0 or -Exxx (then it is dropped) */
         int (*publish)(void *ctx, const char *topic, const char *payload, size_t len, int qos, bool retained);
+        /* told instead of a message when hosts and VMs are due; NULL = they are published */
+        void (*inventory)(void *ctx);
         void *ctx;
 };
 

@@ -113,6 +113,7 @@ struct reg_fault {
         enum reg_order order[2];                /* … come in this byte order instead */
         uint16_t (*image)[2];                   /* reads answer from here; [nreg], NULL = from the plant */
         bool first_word, ignore;                /* a write changes its first register only; setpoints not at all */
+        bool inert;                             /* heartbeats may stop, it stays remote */
         int clamp, master;                      /* register with a narrower range, with a second writer; −1 none */
         double clamp_min, clamp_max, master_si; /* SI */
 };
@@ -132,6 +133,7 @@ struct reg_device {
         /* state */
         uint16_t heartbeat;
         bool remote_cmd;
+        uint64_t vain_writes; /* of setpoints: refused, or something else reads back */
         struct reg_fault fault;
 };
 
@@ -170,13 +172,15 @@ int registers_write(struct registers *r, size_t device, unsigned address, unsign
  *   partial:DEV (only the first register of a write is taken)  clamp:DEV:ADDR:LO:HI  ignore:DEV (setpoints)  M5 M6
  *   master:DEV:ADDR:V (someone else writes it at every registers_step)  reboot:DEV                           M7 M8
  *   order:DEV:ABCD|CDAB|BADC|DCBA|AB|BA  shift:DEV:N  frozen:DEV (reads come from a cache)                  S7 S8 S9
+ *   inert:DEV (stays remote when heartbeats stop)                                                           M9
  *   heal:DEV ends them
  *
  * 0; -ENOENT: the name is none of these; -EINVAL: no such device, register or value; -ENOMEM.
  */
 int registers_fault(struct registers *r, const char *name);
+bool registers_fault_named(const char *name); /* one of these, whatever follows */
 void registers_fault_clear(struct reg_device *d);
-/* Plant time has moved on: second masters write. */
+/* Plant time has moved on: second masters write, inert watchdogs are kept quiet. */
 void registers_step(struct registers *r);
 
 /* SI value a register shows now, before encoding. */

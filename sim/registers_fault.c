@@ -103,6 +103,8 @@ static int no_arg(struct registers *r, struct reg_device *d, const char *kind)
                 d->fault.first_word = true;
         else if (strcmp(kind, "ignore") == 0)
                 d->fault.ignore = true;
+        else if (strcmp(kind, "inert") == 0 && d->supervised)
+                d->fault.inert = true;
         else if (strcmp(kind, "frozen") == 0)
                 return freeze(r, d);
         else if (strcmp(kind, "reboot") == 0)
@@ -148,18 +150,23 @@ static int at_register(const struct registers *r, struct reg_device *d, const st
         return 0;
 }
 
-int registers_fault(struct registers *r, const char *name)
+bool registers_fault_named(const char *name)
 {
         static const char *const kinds[] = {"illegal", "partial", "clamp", "ignore", "master",
                                             "reboot",  "order",   "shift", "frozen", "heal"};
+
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+                if (strncmp(name, kinds[k], strlen(kinds[k])) == 0 && name[strlen(kinds[k])] == ':')
+                        return true;
+        return false;
+}
+
+int registers_fault(struct registers *r, const char *name)
+{
         struct args a;
-        size_t k = 0;
         int d;
 
-        while (k < sizeof(kinds) / sizeof(kinds[0]) &&
-               (strncmp(name, kinds[k], strlen(kinds[k])) != 0 || name[strlen(kinds[k])] != ':'))
-                k++;
-        if (k == sizeof(kinds) / sizeof(kinds[0]))
+        if (!registers_fault_named(name))
                 return -ENOENT;
         if (!split(name, &a) || (d = registers_find(r, a.s[1])) < 0)
                 return -EINVAL;
@@ -177,6 +184,9 @@ void registers_step(struct registers *r)
 {
         for (size_t i = 0; i < r->ndevice; i++) {
                 const struct reg_device *d = &r->device[i];
+                /* a counter that nobody sent keeps the lease of one that was beaten once; the echo shows what was */
+                for (uint16_t k = 0; k < 2 && d->fault.inert && d->heartbeat != 0; k++)
+                        plant_heartbeat(r->plant, d->dev, d->index, (uint16_t)(65534 + k));
                 for (size_t k = 0; k < d->nreg && d->fault.master >= 0; k++)
                         if (d->reg[k].holding && d->reg[k].address == d->fault.master) {
                                 uint16_t w[2];

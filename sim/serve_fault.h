@@ -14,7 +14,7 @@
  *   heal:DEV (ends these and those of its registers)
  *
  * A device has one of these at a time; reset, half-open, refuse and flood take along the units behind the same port.
- * Then the names of registers_fault (sim/registers.h): M3 M5 M6 M7 M8 S7 S8 S9. Every other name goes to plant_fault.
+ * Then the names of registers_fault (sim/registers.h): M3 M5 to M9, S7 to S9. Every other name goes to plant_fault.
  */
 #ifndef COOLPLANE_SIM_SERVE_FAULT_H
 #define COOLPLANE_SIM_SERVE_FAULT_H

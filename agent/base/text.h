@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* The ending of a noun behind a count: "%zu point%s". */
+#define PLURAL_S(n) ((n) == 1 ? "" : "s")
+
 struct text {
         char *v; /* NUL-terminated when not NULL */
         size_t n, cap;

@@ -24,6 +24,11 @@ bool db_args_load(struct db_args *a, int *ret_exit);
 bool db_args_open(struct db_args *a, int *ret_exit);
 void db_args_free(struct db_args *a);
 
+/* SQL: in words that nothing is certified yet, where d is a row of v_decisions whose margin is NULL for that reason. */
+#define DB_UNCERTIFIED                                                                                                 \
+        "(SELECT 'not certified yet: ' || text FROM (SELECT text FROM v_events WHERE run = d.run"                      \
+        " AND component = 'model' AND t_ms <= d.t_ms ORDER BY id DESC LIMIT 1) WHERE text LIKE '0 of %')"
+
 /* Exit code for an error of the store. */
 int db_exit(int r);
 

@@ -6,6 +6,7 @@
 
 #include "agent/base/exitcode.h"
 #include "agent/base/hash.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/gate/envelope.h"
 #include "agent/points/site.h"
@@ -73,11 +74,14 @@ int verb_check_config(int argc, char **argv)
         } else {
                 site_errors_print(e, stderr);
                 if (rc == 0)
-                        (void)printf("%s: ok, site %s: %zu devices, %zu pieces of equipment, %zu zones, %zu points\n",
-                                     path, s->name, s->ndevice, s->nequipment, s->nzone, s->npoint);
+                        (void)printf(
+                            "%s: ok, site %s: %zu device%s, %zu piece%s of equipment, %zu zone%s, %zu point%s\n", path,
+                            s->name, s->ndevice, PLURAL_S(s->ndevice), s->nequipment, PLURAL_S(s->nequipment), s->nzone,
+                            PLURAL_S(s->nzone), s->npoint, PLURAL_S(s->npoint));
                 else
-                        (void)fprintf(stderr, "%s: %zu errors, %zu warnings\n", path, site_errors_count(e),
-                                      site_errors_warnings(e));
+                        (void)fprintf(stderr, "%s: %zu error%s, %zu warning%s\n", path, site_errors_count(e),
+                                      PLURAL_S(site_errors_count(e)), site_errors_warnings(e),
+                                      PLURAL_S(site_errors_warnings(e)));
         }
         site_errors_free(e);
         site_free(s);

@@ -15,6 +15,7 @@
 #include "agent/cli/cli.h"
 #include "agent/drivers/modbus.h"
 #include "agent/drivers/mqtt.h"
+#include "agent/gate/probe.h"
 #include "agent/points/units.h"
 
 static const char help[] =
@@ -23,6 +24,7 @@ static const char help[] =
     "\n"
     "Reads every point of the site once, with the drivers the gate uses, and says what came: value, quality, how long\n"
     "it took. Writes nothing: no write path is opened. Points that only a log has, and text registers, are left out.\n"
+    "Of a device that takes heartbeats it also says what live mode found of its watchdog, as the database remembers.\n"
     "\n"
     "  --config FILE         site file (default " CLI_CONFIG_DEFAULT ")\n"
     "  --wait DURATION       longest wait (default 30s, or the broker's silence time when that is longer)\n"
@@ -47,7 +49,8 @@ struct check {
         struct modbus_driver *modbus;
         struct mqtt_driver *mqtt;
         struct loop_timer *end;
-        struct reading *r; /* [npoint] */
+        struct reading *r;           /* [npoint] */
+        struct probe_result *probed; /* [ndevice] */
         size_t missing;
         int64_t start_ms;
 };
@@ -161,6 +164,29 @@ static const char *supervised(const struct tally *t)
                                                       : "local";
 }
 
+struct watchdog {
+        const char *word, *text;
+        char seen[32]; /* "" = never */
+};
+
+static struct watchdog watchdog_of(const struct check *c, size_t d)
+{
+        const struct probe_result *p = &c->probed[d];
+        struct watchdog w = {"unproved", "not proved yet", ""};
+
+        if (p->t_ms > 0)
+                (void)clk_format(p->t_ms, w.seen);
+        if (!c->site->device[d].watchdog_probe)
+                w.word = "trusted", w.text = "taken on trust";
+        else if (p->t_ms > 0 && !p->acts)
+                w.word = "inert", w.text = "does not act";
+        else if (probe_counts(p, clk_t_ms(&c->clk)))
+                w.word = "acts", w.text = "acts";
+        else if (p->t_ms > 0)
+                w.text = "is to be proved again";
+        return w;
+}
+
 static const char *reason_of(const struct reading *r)
 {
         return r->have ? quality_reason_str((enum quality_reason)r->s.reason) : "no answer in time";
@@ -218,7 +244,8 @@ static int print_devices(const struct check *c, bool json)
                 const struct device *dev = &c->site->device[d];
                 struct tally t = tally_of(c, (int)d);
                 struct device_stats st = {0};
-                bool up = t.wanted == 0 || t.answered > 0;
+                bool up = t.wanted == 0 || t.answered > 0, beaten = t.supervision > 0;
+                struct watchdog w = watchdog_of(c, d);
                 const char *why = "";
 
                 if (dev->protocol == DEVICE_MQTT)
@@ -231,15 +258,18 @@ static int print_devices(const struct check *c, bool json)
                         rc = EXIT_VIOLATIONS;
                 if (json) {
                         (void)printf("%s\n{\"name\":\"%s\",\"reachable\":%s,\"points\":%zu,\"good\":%zu,"
-                                     "\"supervised\":\"%s\",\"error\":",
+                                     "\"supervised\":\"%s\",\"watchdog\":\"%s\",\"watchdog_seen\":\"%s\",\"error\":",
                                      d > 0 ? "," : "", dev->name, up ? "true" : "false", t.wanted, t.good,
-                                     supervised(&t));
+                                     supervised(&t), beaten ? w.word : "", beaten ? w.seen : "");
                         cli_json_string(stdout, up && t.good == t.wanted ? "" : why);
                         (void)printf("}");
                 } else {
-                        (void)printf("device %-24s %-11s %4zu of %zu points good, supervised: %s%s%s\n", dev->name,
-                                     up ? "answers" : "UNREACHABLE", t.good, t.wanted, supervised(&t), up ? "" : "; ",
-                                     up ? "" : why);
+                        (void)printf("device %-24s %-11s %4zu of %zu points good, supervised: %s", dev->name,
+                                     up ? "answers" : "UNREACHABLE", t.good, t.wanted, supervised(&t));
+                        if (beaten)
+                                (void)printf(", its watchdog %s%s%s%s", w.text, w.seen[0] ? " (seen " : "", w.seen,
+                                             w.seen[0] ? ")" : "");
+                        (void)printf("%s%s\n", up ? "" : "; ", up ? "" : why);
                 }
         }
         return rc;
@@ -273,12 +303,24 @@ static bool serial_line_in_use(const struct site *s)
         return doc != NULL;
 }
 
+/* Without a database, or one that cannot be read, nothing is remembered. */
+static void recall(struct check *c)
+{
+        char why[256];
+        struct store *s = NULL;
+
+        if (store_open(c->site->database, STORE_READ, &s, why) == 0)
+                (void)probe_read(s, c->site, c->probed);
+        store_close(s);
+}
+
 static int check_live(struct check *c, int64_t wait_ms, bool json)
 {
         int r;
 
         c->r = calloc(c->site->npoint + 1, sizeof *c->r);
-        if (!c->r) {
+        c->probed = calloc(c->site->ndevice + 1, sizeof *c->probed);
+        if (!c->r || !c->probed) {
                 (void)fprintf(stderr, "coolplane: out of memory\n");
                 return EXIT_GENERIC;
         }
@@ -296,6 +338,7 @@ static int check_live(struct check *c, int64_t wait_ms, bool json)
         if (wait_ms < 0)
                 wait_ms =
                     c->site->mqtt.enabled && c->site->mqtt.silence_ms > WAIT_MS ? c->site->mqtt.silence_ms : WAIT_MS;
+        recall(c);
         log_set_level(LOG_LEVEL_ERROR); /* the report says what the drivers would */
         r = read_all(c, wait_ms);
         if (r < 0) {
@@ -353,6 +396,7 @@ int verb_check_live(int argc, char **argv)
         loop_timer_free(c.end);
         loop_free(c.loop);
         free(c.r);
+        free(c.probed);
         site_free(c.site);
         return rc;
 }

@@ -10,6 +10,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
 #include "agent/store/import.h"
@@ -74,8 +75,8 @@ static void print_text(const char *path, const struct import_report *r)
 {
         char from[32], to[32];
         printf("%s\n", path);
-        printf("  rows              %lld = %lld ok + %lld bad + %lld duplicates\n", (long long)r->rows,
-               (long long)r->ok, (long long)r->bad, (long long)r->duplicates);
+        printf("  rows              %lld = %lld ok + %lld bad + %lld duplicate%s\n", (long long)r->rows,
+               (long long)r->ok, (long long)r->bad, (long long)r->duplicates, PLURAL_S(r->duplicates));
         for (int i = 0; i < IMPORT_BAD_COUNT_; i++)
                 if (r->bad_by[i] > 0)
                         printf("    %-16s%lld\n", import_bad_str((enum import_bad)i), (long long)r->bad_by[i]);
@@ -91,8 +92,8 @@ static void print_text(const char *path, const struct import_report *r)
         printf("  columns           %zu of %zu used; %zu log points of the site without a column\n", r->columns_used,
                r->columns, r->points_without_column);
         if (r->ambiguous_hours > 0)
-                printf("  repeated hour     %lld rows lie in an hour that daylight saving repeats\n",
-                       (long long)r->ambiguous_hours);
+                printf("  repeated hour     %lld row%s in an hour that daylight saving repeats\n",
+                       (long long)r->ambiguous_hours, r->ambiguous_hours == 1 ? " lies" : "s lie");
         if (r->ended_without_newline)
                 printf("  note              the last line has no line end: its last cell may be cut\n");
 }
@@ -204,8 +205,8 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
                         code = EXIT_DATA;
                 }
                 if (im->told > BAD_ROWS_TOLD)
-                        fprintf(stderr, "%s: … and %lld more bad rows\n", file[i],
-                                (long long)(im->told - BAD_ROWS_TOLD));
+                        fprintf(stderr, "%s: … and %lld more bad row%s\n", file[i],
+                                (long long)(im->told - BAD_ROWS_TOLD), PLURAL_S(im->told - BAD_ROWS_TOLD));
                 if (im->json)
                         print_json(file[i], &rep, err, i == 0);
                 else if (e == 0)

@@ -10,6 +10,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/hash.h"
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/planner/train.h"
 
@@ -50,12 +51,14 @@ static void print_text(const struct train_file *f)
         printf("hash         %016llx\n", (unsigned long long)arx_hash(f->model->arx));
         printf("site         configuration %.16s…, step %lld ms\n", config, (long long)f->step_ms);
         printf("trained on   %s … %s\n", clk_format(f->from_ms, from), clk_format(f->to_ms, to));
-        printf("shape        %zu outputs, %zu inputs, %zu disturbances, %zu terms, %u/%u lags\n", st->ny, st->nu,
-               st->nd, st->nterm, f->na, f->nb);
+        printf("shape        %zu output%s, %zu input%s, %zu disturbance%s, %zu term%s, %u/%u lags\n", st->ny,
+               PLURAL_S(st->ny), st->nu, PLURAL_S(st->nu), st->nd, PLURAL_S(st->nd), st->nterm, PLURAL_S(st->nterm),
+               f->na, f->nb);
         if (f->energy) {
                 struct energy_info info;
                 energy_info(f->energy, &info);
-                printf("energy       %zu slow steps, capacity %.0f kW\n", info.samples, f->capacity_w / 1e3);
+                printf("energy       %zu slow step%s, capacity %.0f kW\n", info.samples, PLURAL_S(info.samples),
+                       f->capacity_w / 1e3);
         } else {
                 printf("energy       none\n");
         }

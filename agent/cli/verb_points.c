@@ -7,6 +7,7 @@
 
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/drivers/readplan.h"
 #include "agent/points/codec.h"
@@ -182,9 +183,10 @@ static void plan_block(const struct site *s, const struct readplan *plan, const 
                        bool first)
 {
         if (!json) {
-                (void)printf("  unit %-3u %-8s %5u..%-5u %3u %s, %zu points\n", b->unit_id, table_names[b->table],
+                (void)printf("  unit %-3u %-8s %5u..%-5u %3u %s%s, %zu point%s\n", b->unit_id, table_names[b->table],
                              b->address, b->address + b->count - 1u, b->count,
-                             b->table <= POINT_TABLE_DISCRETE ? "bits" : "registers", b->npoint);
+                             b->table <= POINT_TABLE_DISCRETE ? "bit" : "register", PLURAL_S(b->count), b->npoint,
+                             PLURAL_S(b->npoint));
                 return;
         }
         (void)printf("%s{\"unit_id\":%u,\"table\":\"%s\",\"address\":%u,\"count\":%u,\"points\":[", first ? "" : ",",
@@ -213,8 +215,9 @@ static int print_plan(const struct site *s, bool json)
                         (void)printf("%s\n{\"device\":\"%s\",\"period_s\":%.9g,\"requests\":[", first ? "" : ",",
                                      dev->name, (double)dev->period_ms / 1e3);
                 else
-                        (void)printf("%s: %zu requests for %zu points every %.9g s\n", dev->name, plan->nblock,
-                                     plan->npoint, (double)dev->period_ms / 1e3);
+                        (void)printf("%s: %zu request%s for %zu point%s every %.9g s\n", dev->name, plan->nblock,
+                                     PLURAL_S(plan->nblock), plan->npoint, PLURAL_S(plan->npoint),
+                                     (double)dev->period_ms / 1e3);
                 for (size_t k = 0; k < plan->nblock; k++)
                         plan_block(s, plan, &plan->block[k], json, k == 0);
                 (void)printf("%s", json ? "]}" : "");

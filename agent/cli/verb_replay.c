@@ -15,6 +15,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
@@ -187,14 +188,14 @@ static int check_log(const struct options *o, const struct site *site, const str
         if (points > 0 && hits == 0) {
                 (void)fprintf(
                     stderr,
-                    "coolplane replay: %s holds none of the %zu points that decisions about %s are made from: "
+                    "coolplane replay: %s holds none of the %zu point%s that decisions about %s are made from: "
                     "a log of another site?\n",
-                    o->log, points, site->name);
+                    o->log, points, PLURAL_S(points), site->name);
                 code = EXIT_DATA;
         } else if (hits < points) {
                 (void)fprintf(
-                    stderr, "coolplane replay: warning: %s holds %zu of the %zu points that decisions are made from\n",
-                    o->log, hits, points);
+                    stderr, "coolplane replay: warning: %s holds %zu of the %zu point%s that decisions are made from\n",
+                    o->log, hits, points, PLURAL_S(points));
         }
 out:
         free(m.logged);

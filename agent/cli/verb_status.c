@@ -12,6 +12,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
 
@@ -103,14 +104,16 @@ static int daemon_text(const struct db_args *a, const char *doc)
             "  j ->> '$.decisions.project', j ->> '$.decisions.hold', j ->> '$.decisions.fallback') AS decisions,"
             " round(j ->> '$.max_inlet_c', 2) || ' degC' AS 'hot inlet',"
             " iif(j ->> '$.model_rows_fitted' = 0 AND j ->> '$.model_rows' > 0,"
-            "  'no certificate yet (model not fitted)', round(j ->> '$.margin_k', 3) || ' K') AS margin,"
+            "  format('not certified yet: 0 of %d rows fitted', j ->> '$.model_rows'),"
+            "  round(j ->> '$.margin_k', 3) || ' K') AS margin,"
             " round((j ->> '$.total_power_w') / 1000, 2) || ' kW' AS power,"
             " format('%d committed, %d bad%s', j ->> '$.samples_committed', j ->> '$.samples_bad',"
             "  iif(j ->> '$.samples_dropped' > 0, format(', %d LOST: the store failed', j ->> '$.samples_dropped'), "
             "''))"
             " AS samples,"
-            " iif(j ->> '$.unstored_s' IS NULL, NULL, format('NOT STORED for %d s, %d samples wait',"
-            "  j ->> '$.unstored_s', j ->> '$.samples_waiting')) AS store,"
+            " iif(j ->> '$.unstored_s' IS NULL, NULL, format('NOT STORED for %d s, %d %s',"
+            "  j ->> '$.unstored_s', j ->> '$.samples_waiting',"
+            "  iif(j ->> '$.samples_waiting' = 1, 'sample waits', 'samples wait'))) AS store,"
             " iif(j ->> '$.planner', 'connected', 'NOT connected') AS planner,"
             " format('%d of %d rows fitted%s', j ->> '$.model_rows_fitted', j ->> '$.model_rows',"
             "  iif(j ->> '$.exploring', ', exploring', '')) AS model,"
@@ -121,8 +124,9 @@ static int daemon_text(const struct db_args *a, const char *doc)
             " iif(j -> '$.mqtt' IS NULL, NULL, iif(j ->> '$.mqtt.connected', 'connected', 'NOT connected')) AS mqtt"
             " FROM (SELECT ?1 AS j)";
         static const char devices[] =
-            "SELECT format('device       %-20s %-9s %d reads, %d errors%s%s', value ->> '$.name',"
-            " value ->> '$.state', value ->> '$.reads', value ->> '$.read_errors',"
+            "SELECT format('device       %-20s %-9s %d read%s, %d error%s%s%s', value ->> '$.name',"
+            " value ->> '$.state', value ->> '$.reads', iif(value ->> '$.reads' = 1, '', 's'),"
+            " value ->> '$.read_errors', iif(value ->> '$.read_errors' = 1, '', 's'),"
             " iif(coalesce(value ->> '$.last_error', '') = '', '', ', last: '), value ->> '$.last_error')"
             " FROM json_each(?1, '$.devices') WHERE value ->> '$.state' <> 'up'";
         static const char fixed[] = "SELECT format('not ours     %-40s %s', value ->> '$.point', value ->> '$.reason')"
@@ -160,8 +164,9 @@ static int database_text(const struct db_args *a, const struct store_counts *c)
         if (c->samples > 0)
                 printf("span         %s to %s (%.0f s ago by this machine's clock)\n", clk_format(c->first_t_ms, from),
                        clk_format(c->last_t_ms, to), age_s(c->last_t_ms));
-        printf("rows         %lld decisions, %lld actions, %lld events\n", (long long)c->decisions,
-               (long long)c->actions, (long long)c->events);
+        printf("rows         %lld decision%s, %lld action%s, %lld event%s\n", (long long)c->decisions,
+               PLURAL_S(c->decisions), (long long)c->actions, PLURAL_S(c->actions), (long long)c->events,
+               PLURAL_S(c->events));
         int r = show(a,
                      "SELECT format('%d (%s) since %s, %s', run, mode, start, iif(end IS NULL, 'no end recorded',"
                      " 'ended ' || end || ': ' || end_reason)) AS 'last run' FROM v_runs ORDER BY run DESC LIMIT 1",
@@ -170,8 +175,9 @@ static int database_text(const struct db_args *a, const struct store_counts *c)
                 r = show(a,
                          "SELECT format('%d of run %d at %s', step, run, time) AS 'last step', mode,"
                          " format('%s, %s%s%s', decision, reason, iif(binding = '', '', ' at '), binding) AS decision,"
-                         " round(margin, 3) || ' K' AS margin, round(worst_inlet_c, 2) || ' degC' AS 'hot inlet'"
-                         " FROM v_decisions ORDER BY id DESC LIMIT 1",
+                         " coalesce(round(margin, 3) || ' K', " DB_UNCERTIFIED ") AS margin,"
+                         " round(worst_inlet_c, 2) || ' degC' AS 'hot inlet' FROM v_decisions d"
+                         " ORDER BY id DESC LIMIT 1",
                          NULL, 0, print_row);
         if (r == 0 && c->events > 0) {
                 printf("last events\n");

@@ -11,6 +11,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/train.h"
@@ -173,10 +174,10 @@ static void print_kind(const char *name, const char *unit, const struct train_ki
 static void print_report(const struct options *o, const struct train_report *r, const struct train_file *f)
 {
         char from[32], split[32], to[32];
-        printf("fitted on    %s … %s (%zu rows, %zu pairs)\n", clk_format(r->from_ms, from),
-               clk_format(r->split_ms, split), r->rows_fit, r->pairs);
-        printf("judged on    %s … %s (%zu rows), free runs from measured values\n", split, clk_format(r->to_ms, to),
-               r->rows - r->rows_fit);
+        printf("fitted on    %s … %s (%zu row%s, %zu pair%s)\n", clk_format(r->from_ms, from),
+               clk_format(r->split_ms, split), r->rows_fit, PLURAL_S(r->rows_fit), r->pairs, PLURAL_S(r->pairs));
+        printf("judged on    %s … %s (%zu row%s), free runs from measured values\n", split, clk_format(r->to_ms, to),
+               r->rows - r->rows_fit, PLURAL_S(r->rows - r->rows_fit));
         printf("RMSE of the model with inputs held, with the inputs that came, with the loads that came too, and of "
                "persistence:\n");
         printf("%-8s %9s", "", "fitted");
@@ -194,10 +195,10 @@ static void print_report(const struct options *o, const struct train_report *r, 
                 struct energy_info info;
                 energy_info(f->energy, &info);
                 if (isfinite(info.cv_rmse_ratio))
-                        printf("energy   %zu slow steps, last 30 %%: CV(RMSE) %.2f %%, NMBE %+.2f %%\n", info.samples,
-                               100.0 * info.cv_rmse_ratio, 100.0 * info.nmbe_ratio);
+                        printf("energy   %zu slow step%s, last 30 %%: CV(RMSE) %.2f %%, NMBE %+.2f %%\n", info.samples,
+                               PLURAL_S(info.samples), 100.0 * info.cv_rmse_ratio, 100.0 * info.nmbe_ratio);
                 else
-                        printf("energy   %zu slow steps: too few to judge\n", info.samples);
+                        printf("energy   %zu slow step%s: too few to judge\n", info.samples, PLURAL_S(info.samples));
         } else {
                 printf("energy   no metered power\n");
         }
@@ -277,8 +278,8 @@ static int train(struct store *s, const struct site *site, struct options *o)
         if (shown >= 0)
                 fputs("\r              \r", stderr);
         if (r == -ENODATA) {
-                fprintf(stderr, "coolplane train: %s holds too little for this site: %zu rows, %zu usable pairs\n",
-                        o->db, report.rows, report.pairs);
+                fprintf(stderr, "coolplane train: %s holds too little for this site: %zu row%s, %zu usable pair%s\n",
+                        o->db, report.rows, PLURAL_S(report.rows), report.pairs, PLURAL_S(report.pairs));
                 exit_code = EXIT_CANNOT_EVALUATE;
                 goto out_quiet;
         }

@@ -33,7 +33,7 @@ static const struct {
         const char *reason, *text;
 } reasons[] = {
     {"accepted", "the proposal kept every limit and was certified as it stood"},
-    {"limit", "a variable was proposed outside its own range"},
+    {"limit", "a variable was proposed outside its own range, or lies beyond it on its own and stays there"},
     {"rate", "a variable was proposed to move toward less cooling faster than allowed"},
     {"equipment", "minimum on or off time, starts per hour or running capacity stood against it"},
     {"worst-case", "in the worst case of the model set an output would have passed its limit"},
@@ -185,10 +185,12 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                 r = section(a, "not ours to move", NULL, FIXED, p, 1);
         if (r == 0)
                 r = section(a, "limits checked", NULL,
-                            "SELECT format('model set %s, confidence %s %%, %d steps ahead', model_hash,"
-                            " coalesce(round(100 * (1 - delta), 1), '-'), horizon) FROM decision WHERE id = ?1"
+                            "SELECT format('model set %s, confidence %s %%, %d step%s ahead', model_hash,"
+                            " coalesce(round(100 * (1 - delta), 1), '-'), horizon, iif(horizon = 1, '', 's')) FROM "
+                            "decision WHERE id = ?1"
                             " UNION ALL SELECT 'least margin to a limit in the worst case: ' ||"
-                            " coalesce(round(margin, 4) || ' K', 'not computed') FROM decision WHERE id = ?1"
+                            " coalesce(round(margin, 4) || ' K', " DB_UNCERTIFIED ", 'not computed')"
+                            " FROM v_decisions d WHERE id = ?1"
                             " UNION ALL SELECT 'second checker: ' || iif(verified, 'agreed', 'did NOT agree') ||"
                             " '; terminal set: ' || iif(terminal, 'limit box holds under the backup',"
                             " 'not invariant') FROM decision WHERE id = ?1"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/drivers/mqtt_client.h"
 #include "agent/drivers/mqtt_parse.h"
 #include "models/num/rng.h"
@@ -108,8 +109,8 @@ static void tell_losses(struct mqtt_driver *d)
                 return;
         d->told = n;
         (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error),
-                       "%llu messages dropped unread, %llu refused: larger than %d KiB", (unsigned long long)dropped,
-                       (unsigned long long)oversized, MQTTC_MESSAGE_MAX / 1024);
+                       "%llu message%s dropped unread, %llu refused: larger than %d KiB", (unsigned long long)dropped,
+                       PLURAL_S(dropped), (unsigned long long)oversized, MQTTC_MESSAGE_MAX / 1024);
         log_warning("mqtt", "%s", d->stats.last_error);
 }
 
@@ -134,8 +135,8 @@ static void on_up(struct mqtt_driver *d)
         d->heard_ms = clk_real_mono_ms();
         d->stats.connected = true;
         d->stats.reconnects++;
-        log_notice("mqtt", "%s:%d: connected, %zu subscriptions", d->a.site->mqtt.host, d->a.site->mqtt.port,
-                   d->ntopic);
+        log_notice("mqtt", "%s:%d: connected, %zu subscription%s", d->a.site->mqtt.host, d->a.site->mqtt.port,
+                   d->ntopic, PLURAL_S(d->ntopic));
         send_echo(d); /* up is believed when it comes back */
 }
 

@@ -5,6 +5,7 @@
 #define COOLPLANE_GATE_ACTUATE_INTERNAL_H
 
 #include "agent/gate/actuate.h"
+#include "agent/gate/probe.h"
 
 enum { ACTUATE_OUTCOMES = 512 };
 
@@ -20,10 +21,21 @@ struct entry {
         int64_t settled_mono_ms; /* readings before this do not count against us */
         unsigned differing;      /* good readings in a row that are not ours */
         bool foreign;
-        unsigned refused; /* in a row: rejected, or read back otherwise */
+        int dir;          /* of the write under way: +1 toward more cooling, −1 less */
+        unsigned refused; /* in a row the same way: rejected, or read back otherwise */
+        int refused_dir;
         int64_t refused_mono_ms;
         enum write_result last;  /* told once per change */
         int64_t sent_until_t_ms; /* readings up to here may not show what was sent; 0 = nothing was */
+};
+
+/* How far the proof of a device's watchdog has come (probe.c). Heartbeats go out in all of them but two. */
+enum probe_state {
+        PROBE_NONE,      /* not begun: it is not remote yet */
+        PROBE_WITHHELD,  /* no heartbeat goes out, it is to go local */
+        PROBE_RETURNING, /* it went local; with heartbeats it is to be remote again */
+        PROBE_PROVED,    /* it did so, now or lately, or the site file says that it need not */
+        PROBE_INERT,     /* it did not go local: left alone until a restart, no heartbeats */
 };
 
 /* Supervision of one device. */
@@ -41,6 +53,10 @@ struct device_sup {
         int64_t lapse_mono_ms; /* last time it may not have heard us, or we not it */
         int64_t beat_mono_ms;  /* last heartbeat it took; −1 = none */
         int64_t enabled_mono_ms, retry_mono_ms;
+        enum probe_state probe;
+        int64_t probe_t_ms, probe_mono_ms;            /* when that began */
+        int64_t went_ms;                              /* from the last heartbeat until it was seen local */
+        struct probe_result probed;                   /* what is remembered */
         int64_t hindered_mono_ms;                     /* since when we can move nothing of it; −1 = we can */
         int64_t clear_retry_mono_ms, let_go_until_ms; /* while let go: next try to clear, earliest take-over */
         uint64_t enable_request;                      /* the write of remote enable under way; 0 = none */
@@ -58,7 +74,8 @@ struct actuate {
         uint64_t next_id;
         int64_t run_id;
         size_t pending;
-        bool unstored, outcomes_lost;
+        bool unstored, outcomes_lost, probes_unsaved, latches_unsaved;
+        bool released; /* RELEASE is latched */
         struct write_outcome outcome[ACTUATE_OUTCOMES];
         int64_t outcome_action[ACTUATE_OUTCOMES];
         size_t noutcome;
@@ -78,5 +95,14 @@ void supervise_create(struct actuate *a);
 bool supervise_remote(const struct actuate *a, int device, int64_t t_ms); /* does it report remote control? */
 enum actuate_fixed supervise_fixed(const struct actuate *a, int device, int64_t t_ms);
 void supervise_done(struct actuate *a, const struct write_outcome *o, int64_t mono_ms);
+/* A whole scan and a whole heartbeat period: every register has been read, and looked at, since. */
+int64_t supervise_scan_ms(const struct actuate *a, size_t device);
+/* A device that has not heard us for this long has gone local, if its watchdog acts, and has been seen to. */
+int64_t supervise_patience_ms(const struct actuate *a, size_t device);
+
+/* probe.c. probe_step: one heartbeat period; true: nothing that the device says now is judged. */
+void probe_restore(struct actuate *a, int64_t t_ms);
+void probe_save(struct actuate *a, int64_t t_ms); /* when there is something new */
+bool probe_step(struct actuate *a, size_t device, int64_t t_ms, int64_t mono_ms);
 
 #endif

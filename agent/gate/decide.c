@@ -24,11 +24,14 @@ static void count_decision(struct gate *g, const struct safety_decision *d)
         g->status.steps_by_kind[decision_kind(d)]++;
 }
 
-static const char *binding_name(const struct gate *g, const struct safety_certificate *c)
+static const char *binding_name(const struct gate *g, const struct safety_decision *d)
 {
+        const struct safety_certificate *c = decision_certificate(d);
         const struct layout *l = g->layout;
+        const enum decision_reason r = decision_reason(d);
+        const bool variable = r == DR_LIMIT || r == DR_RATE || r == DR_EQUIPMENT || r == DR_SLOW_STEP || r == DR_WATER;
 
-        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny)
+        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny && !variable)
                 return g->a.site->point[l->y[c->binding_y].point].name;
         if (c->binding_u >= 0 && (size_t)c->binding_u < l->nu)
                 return g->a.site->point[l->u[c->binding_u].point].name;
@@ -45,7 +48,7 @@ static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d
         if (!g->a.acting)
                 return GATE_SHADOW;
         if (g->status.mode == GATE_RELEASE || audit_lost || g->blind_steps * g->a.site->fast_step_ms > RELEASE_AFTER_MS)
-                return GATE_RELEASE; /* latched: an operator restarts it */
+                return GATE_RELEASE; /* latched: an operator re-arms it */
         switch (decision_kind(d)) {
         case DECISION_HOLD:
                 return GATE_HOLD;
@@ -68,9 +71,17 @@ static void enter_mode(struct gate *g, enum gate_mode mode, const struct safety_
         g->status.mode = mode;
 }
 
+/* Before a row is fitted the worst case is that of the widest model there can be: it certifies nothing and bounds
+ * nothing, so its margin is not one. */
+static double margin_of(const struct gate *g, const struct safety_decision *d)
+{
+        return g->status.model_rows_fitted > 0 ? decision_certificate(d)->margin : (double)NAN;
+}
+
 static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
                            const char *binding, int64_t *ret_id)
 {
+        struct safety_certificate cert = *decision_certificate(d);
         size_t nu;
         struct store_decision row = {
             .t_ms = g->snap.t_ms,
@@ -79,7 +90,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
             .kind = decision_kind(d),
             .reason = decision_reason(d),
             .binding = binding,
-            .cert = decision_certificate(d),
+            .cert = &cert,
             .proposal = prop ? prop->u : NULL,
             .action = decision_u(d, &nu),
             .confirmed = g->u_confirmed,
@@ -92,6 +103,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         int64_t id = -1;
         int r;
 
+        cert.margin = margin_of(g, d);
         row.nu = nu;
         *ret_id = -1;
         if (!g->a.store)
@@ -151,7 +163,6 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
                                      .u = prop ? prop->u : NULL,
                                      .in_distribution = prop && prop->in_distribution != 0};
         const struct safety_decision *d;
-        const struct safety_certificate *cert;
         const char *binding;
         size_t nu;
         bool write;
@@ -166,12 +177,17 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.malformed_proposals += malformed;
         d = safety_filter(g->safety, &g->snap, &sp);
         g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
-        cert = decision_certificate(d);
-        binding = binding_name(g, cert);
+        binding = binding_name(g, d);
         enter_mode(g, mode_after(g, d), d, binding);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
-        /* durable first: a decision that could not be stored is not written, until the outage itself means RELEASE */
+        /* durable first: a decision that could not be stored is not written. One that answers an emergency cannot wait
+         * until the outage itself means RELEASE: the devices' own controls must have them now. */
+        if (g->a.acting && g->a.store && id < 0 && decision_kind(d) == DECISION_FALLBACK &&
+            g->status.mode != GATE_RELEASE) {
+                gate_event(g, 3, "mode", "a decision to cool more cannot be stored, so not written");
+                g->status.mode = GATE_RELEASE;
+        }
         write = (id >= 0 || !g->a.store) && g->first_scan_done && g->status.mode != GATE_RELEASE;
         if (write) {
                 (void)actuate_apply(g->actuate, d, id, &g->snap, g->handback);
@@ -180,6 +196,8 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         if (g->a.acting && g->status.mode == GATE_RELEASE) {
                 if (!g->remote_released)
                         gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
+                actuate_latch_release(g->actuate);
+                actuate_latches_save(g->actuate, g->snap.t_ms);
                 gate_release(g); /* each step, for those that have not confirmed it */
         }
         if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&
@@ -188,7 +206,7 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.kind = decision_kind(d);
         g->status.reason = decision_reason(d);
         (void)snprintf(g->status.binding, sizeof g->status.binding, "%s", binding);
-        g->status.margin_k = cert->margin;
+        g->status.margin_k = margin_of(g, d);
         g->status.predicted_w = prop ? prop->predicted_w : (double)NAN;
         finish_step(g, mono_ms, write && g->a.acting ? decision_u(d, &nu) : NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "agent/gate/gate_internal.h"
 #include "agent/gate/vm.h"
 
@@ -107,8 +108,9 @@ static int check_size(struct gate *g)
         if (l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX)
                 return 0;
         (void)snprintf(text, sizeof text,
-                       "the site has %zu setpoints, %zu outputs and %zu disturbances; at most %d, %d and %d fit", l->nu,
-                       l->ny, l->nd, IPC_U_MAX, IPC_Y_MAX, IPC_D_MAX);
+                       "the site has %zu setpoint%s, %zu output%s and %zu disturbance%s; at most %d, %d and %d fit",
+                       l->nu, PLURAL_S(l->nu), l->ny, PLURAL_S(l->ny), l->nd, PLURAL_S(l->nd), IPC_U_MAX, IPC_Y_MAX,
+                       IPC_D_MAX);
         gate_event(g, 3, "gate", text);
         return -E2BIG;
 }
@@ -171,6 +173,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         g->status.last_purge_s = (double)NAN;
         g->queue_cap = queue_size(args->site);
         g->fit_countdown = GATE_FIT_EVERY;
+        g->fitted_told = SIZE_MAX;
         g->last_row_t_ms = -1;
         r = hash_init(&g->decisions);
         if (r < 0)
@@ -224,6 +227,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (r < 0)
                 goto fail;
         actuate_bind_run(g->actuate, g->run_id);
+        r = actuate_latches_restore(g->actuate);
+        if (r < 0)
+                goto fail;
         r = vm_inventory_create(g->layout, &g->vm);
         if (r < 0)
                 goto fail;
@@ -232,7 +238,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
                 goto fail;
         gate_model_seed(g);
         gate_model_store(g, clk_mono_ms(args->clk));
-        g->status.mode = g->a.acting ? GATE_HOLD : GATE_SHADOW;
+        g->status.mode = !g->a.acting ? GATE_SHADOW : actuate_release_latched(g->actuate) ? GATE_RELEASE : GATE_HOLD;
         *ret = g;
         return 0;
 fail:
@@ -389,8 +395,9 @@ int gate_flush(struct gate *g)
         g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
         if (g->dropping && g->nqueue == 0) {
                 g->dropping = false;
-                (void)snprintf(text, sizeof text, "%lld samples were lost in this run",
-                               (long long)g->status.samples_dropped);
+                (void)snprintf(text, sizeof text, "%lld sample%s lost in this run",
+                               (long long)g->status.samples_dropped,
+                               g->status.samples_dropped == 1 ? " was" : "s were");
                 gate_event(g, 4, "store", text);
         }
         return g->nqueue > 0 ? 1 : 0;
@@ -459,6 +466,11 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
 
         if (vm_inventory_message(g->vm, clk_t_ms(g->a.clk), subtopic, json, len, text, sizeof text) > 0)
                 gate_event(g, 6, "vm", text);
+}
+
+void gate_vm_inventory(struct gate *g, const struct inventory *inv)
+{
+        vm_inventory_take(g->vm, inv);
 }
 
 /* ---- supervision ---- */

@@ -43,6 +43,10 @@ struct gate *gate_free(struct gate *g);
 void gate_samples(struct gate *g, const struct sample *s, size_t n); /* sample_sink */
 void gate_write_done(struct gate *g, const struct write_outcome *o); /* write_sink */
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len);
+struct inventory;
+/* The newest inventory from a caller in this process, who has read it already; borrowed until the next one or the
+ * gate's end; NULL = none any more. Not stored. */
+void gate_vm_inventory(struct gate *g, const struct inventory *inv);
 
 /* Commits what is queued, at most some thousand samples. Called about once a second of real time by the wiring and
  * before every decision. 0, 1 = more is waiting (again soon), or the store's error (again at the next turn). */
@@ -84,7 +88,8 @@ struct gate_status {
         char binding[POINT_NAME_MAX];
         uint64_t step, steps_by_kind[4], late_proposals, malformed_proposals;
         int64_t last_cycle_t_ms;
-        double max_inlet_c, margin_k, total_power_w, predicted_w;
+        double max_inlet_c, total_power_w, predicted_w;
+        double margin_k; /* of the certificate; NaN = not computed, or no row of the model is fitted */
         int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
         int64_t samples_purged;                                  /* by retention */
         double last_purge_s;                                     /* time of the last piece of it; NaN = none yet */

@@ -53,6 +53,11 @@ struct gate_holdout {
         double model_sq, still_sq, n;
 };
 
+struct stored_timers {
+        struct clk_stamp at;
+        double v[]; /* [ntimers] */
+};
+
 struct gate_upkeep {
         int64_t checked_mono_ms, t_ms;            /* last look, 0 = none; and the plant's time then */
         int64_t trusted_mono_ms;                  /* from then on the clock may say what is old */
@@ -85,7 +90,7 @@ struct gate {
         double *watch_y, *watch_work; /* then: the model's forecast of the next row */
         struct gate_spans span;
         struct gate_envelope envelope;
-        size_t fit_countdown;
+        size_t fit_countdown, fitted_told;
         char layout_id[17];   /* of the variables the model knows by number */
         int64_t learned_t_ms; /* beginning of the last step it learned from */
         int64_t model_stored_mono_ms;
@@ -102,7 +107,7 @@ struct gate {
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
-        double *timers; /* [ntimers] equipment timers on their way to the store */
+        struct stored_timers *timers;                          /* equipment timers on their way to the store */
         size_t ntimers;
 
         struct gate_status status;
@@ -150,6 +155,7 @@ void gate_holdout_predict(struct gate *g, const double *u);
 int gate_model_create(struct gate *g);
 void gate_model_seed(struct gate *g); /* from what the gate stored in earlier runs, its model and samples */
 void gate_model_step(struct gate *g); /* window_seen → y_seen, refit now and then */
+void gate_model_rows(struct gate *g); /* how many rows are fitted → status; an event when that has changed */
 void gate_model_store(struct gate *g, int64_t mono_ms);
 
 #endif

@@ -101,6 +101,7 @@ void gate_model_step(struct gate *g)
                 g->fit_countdown = GATE_FIT_EVERY;
                 if (arx_fit(g->model, GATE_FIT_MIN) > 0)
                         g->store_models = true;
+                gate_model_rows(g);
         }
 }
 
@@ -198,9 +199,29 @@ static void write_report(const struct gate *g, size_t fitted, size_t inlets, cha
                        number(s->holdout_persistence_c[1], text[4], sizeof text[4]));
 }
 
+void gate_model_rows(struct gate *g)
+{
+        size_t fitted = 0;
+        char text[64];
+
+        for (size_t i = 0; i < g->layout->ny; i++) {
+                struct arx_row_info info;
+
+                arx_row_info(g->model, i, &info);
+                fitted += info.fitted;
+        }
+        g->status.model_rows = g->layout->ny;
+        g->status.model_rows_fitted = fitted;
+        if (fitted == g->fitted_told)
+                return;
+        g->fitted_told = fitted;
+        (void)snprintf(text, sizeof text, "%zu of %zu rows fitted", fitted, g->layout->ny); /* `why` reads it */
+        gate_event(g, 6, "model", text);
+}
+
 void gate_model_store(struct gate *g, int64_t mono_ms)
 {
-        size_t ny = g->layout->ny, fitted = 0, n = 0, len, inlets = 0;
+        size_t ny = g->layout->ny, n = 0, len, inlets = 0;
         double *rmse = calloc(ny ? ny : 1, sizeof *rmse);
         char report[512];
         void *blob;
@@ -211,14 +232,12 @@ void gate_model_store(struct gate *g, int64_t mono_ms)
                 struct arx_row_info info;
 
                 arx_row_info(g->model, i, &info);
-                fitted += info.fitted;
                 inlets += g->layout->y[i].kind == Y_INLET;
                 if (info.fitted && g->layout->y[i].kind == Y_INLET && isfinite(info.rmse))
                         rmse[n++] = info.rmse;
         }
         qsort(rmse, n, sizeof *rmse, by_value);
-        g->status.model_rows = ny;
-        g->status.model_rows_fitted = fitted;
+        gate_model_rows(g);
         g->status.model_rmse_c = n ? rmse[n / 2] : (double)NAN;
         free(rmse);
         if (!g->store_models || !g->a.store ||
@@ -229,7 +248,7 @@ void gate_model_store(struct gate *g, int64_t mono_ms)
         if (!blob)
                 return;
         (void)arx_save(g->model, blob, len);
-        write_report(g, fitted, inlets, report, sizeof report);
+        write_report(g, g->status.model_rows_fitted, inlets, report, sizeof report);
         if (store_put_model(g->a.store,
                             &(struct store_model){.kind = "arx-safety",
                                                   .t_ms = clk_t_ms(g->a.clk),

@@ -30,6 +30,22 @@ static int64_t watchdog_ms(const struct device *d)
         return d->watchdog_ms > 0 ? d->watchdog_ms : WATCHDOG_MS;
 }
 
+int64_t supervise_scan_ms(const struct actuate *a, size_t device)
+{
+        return longer(a->a.layout->site->device[device].period_ms, a->heartbeat_ms);
+}
+
+/* Until a change at the device is seen, with scans or heartbeats missed. */
+static int64_t round_ms(const struct actuate *a, size_t i)
+{
+        return 3 * supervise_scan_ms(a, i);
+}
+
+int64_t supervise_patience_ms(const struct actuate *a, size_t device)
+{
+        return watchdog_ms(&a->a.layout->site->device[device]) + round_ms(a, device);
+}
+
 int64_t actuate_heartbeat_ms(const struct site *site)
 {
         int64_t period = BEAT_MAX_MS;
@@ -57,6 +73,7 @@ void supervise_create(struct actuate *a)
                                                 .beat_mono_ms = -1,
                                                 .hindered_mono_ms = -1,
                                                 .enable_action = -1,
+                                                .probe = site->device[i].watchdog_probe ? PROBE_NONE : PROBE_PROVED,
                                                 .enable_last = WRITE_ACCEPTED,
                                                 .beat_last = WRITE_ACCEPTED};
         for (size_t i = 0; i < site->npoint; i++) {
@@ -109,9 +126,15 @@ enum actuate_fixed supervise_fixed(const struct actuate *a, int device, int64_t 
                 return ACTUATE_OPERATOR;
         if (d->let_go)
                 return ACTUATE_LET_GO;
+        if (d->probe == PROBE_INERT)
+                return ACTUATE_INERT;
+        if (d->probe == PROBE_WITHHELD || d->probe == PROBE_RETURNING)
+                return ACTUATE_UNPROVED;
         if (!d->following)
                 return ACTUATE_NO_ECHO;
-        return supervise_remote(a, device, t_ms) ? ACTUATE_FREE : ACTUATE_LOCAL;
+        if (!supervise_remote(a, device, t_ms))
+                return ACTUATE_LOCAL;
+        return d->probe == PROBE_PROVED ? ACTUATE_FREE : ACTUATE_UNPROVED;
 }
 
 /* ---- what the device says ---- */
@@ -155,7 +178,6 @@ static void judge_remote(struct actuate *a, size_t i, int64_t t_ms, int64_t mono
         struct device_sup *d = &a->dev[i];
         struct sample status = ptable_get(a->a.points, (size_t)d->remote_status, t_ms),
                       enable = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
-        int64_t round_ms = 3 * longer(dev->period_ms, a->heartbeat_ms);
         bool cleared;
 
         if (status.quality == QUALITY_BAD || enable.quality == QUALITY_BAD)
@@ -167,16 +189,17 @@ static void judge_remote(struct actuate *a, size_t i, int64_t t_ms, int64_t mono
                 return;
         }
         cleared = d->enabled && !d->enable_request && enable.quality == QUALITY_GOOD && enable.value < 0.5 &&
-                  mono_ms - d->enabled_mono_ms > round_ms;
+                  mono_ms - d->enabled_mono_ms > round_ms(a, i);
         if (!d->was_remote && !cleared)
                 return;
         d->was_remote = d->enabled = false;
-        if (mono_ms - d->lapse_mono_ms <= watchdog_ms(dev) + round_ms) {
+        if (mono_ms - d->lapse_mono_ms <= supervise_patience_ms(a, i)) {
                 actuate_report(a, 5, "%s: local after an outage; it is taken again", dev->name);
                 return;
         }
-        d->operator_took = true;
-        actuate_report(a, 4, "%s: taken local at the plant while it heard every heartbeat; left alone until a restart",
+        d->operator_took = a->latches_unsaved = true;
+        actuate_report(a, 4,
+                       "%s: taken local at the plant while it heard every heartbeat; left alone until coolplane rearm",
                        dev->name);
 }
 
@@ -247,10 +270,42 @@ static void judge_hold(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_m
         write_enable(a, d, false, t_ms);
 }
 
+/* Without heartbeats it does not go local: only clearing remote enable ends what we commanded. */
+static void clear_inert(struct actuate *a, struct device_sup *d, int64_t t_ms, int64_t mono_ms)
+{
+        if (d->enable_request || mono_ms < d->clear_retry_mono_ms ||
+            (!d->enabled && reads_off(a, d->remote_enable, t_ms)))
+                return;
+        d->clear_retry_mono_ms = mono_ms + RETRY_MS;
+        write_enable(a, d, false, t_ms);
+}
+
 /* One that is let go gets heartbeats only while they cannot make it remote. */
 static bool beats(const struct actuate *a, const struct device_sup *d, int64_t t_ms)
 {
-        return d->complete && !d->operator_took && (!d->let_go || reads_off(a, d->remote_enable, t_ms));
+        return d->complete && !d->operator_took && d->probe != PROBE_WITHHELD && d->probe != PROBE_INERT &&
+               (!d->let_go || reads_off(a, d->remote_enable, t_ms));
+}
+
+static void judge(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
+{
+        struct device_sup *d = &a->dev[i];
+
+        if (probe_step(a, i, t_ms, mono_ms)) {
+                if (d->probe == PROBE_INERT)
+                        clear_inert(a, d, t_ms, mono_ms);
+                return;
+        }
+        if (beats(a, d, t_ms))
+                judge_echo(a, i, t_ms, mono_ms);
+        else
+                d->following = false;
+        if (d->let_go)
+                d->lapse_mono_ms = mono_ms;
+        else
+                judge_remote(a, i, t_ms, mono_ms);
+        if (!d->operator_took)
+                judge_hold(a, i, t_ms, mono_ms);
 }
 
 void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
@@ -258,26 +313,20 @@ void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
         const struct site *site = a->a.layout->site;
         bool first = a->beat == 0;
 
-        if (first) /* not where the run before this one stopped: an old echo must not pass for ours */
+        if (first) { /* not where the run before this one stopped: an old echo must not pass for ours */
                 a->beat = (uint16_t)(t_ms / 1000 % BEATS);
+                probe_restore(a, t_ms);
+        }
         for (size_t i = 0; i < site->ndevice; i++) {
                 if (!a->dev[i].complete || a->dev[i].operator_took)
                         continue;
-                if (first) {
-                        a->dev[i].lapse_mono_ms = mono_ms;
-                        continue;
-                }
-                if (beats(a, &a->dev[i], t_ms))
-                        judge_echo(a, i, t_ms, mono_ms);
-                else
-                        a->dev[i].following = false;
-                if (a->dev[i].let_go)
+                if (first)
                         a->dev[i].lapse_mono_ms = mono_ms;
                 else
-                        judge_remote(a, i, t_ms, mono_ms);
-                if (!a->dev[i].operator_took)
-                        judge_hold(a, i, t_ms, mono_ms);
+                        judge(a, i, t_ms, mono_ms);
         }
+        probe_save(a, t_ms);
+        actuate_latches_save(a, t_ms);
         a->beat = (uint16_t)(a->beat % BEATS + 1);
         for (size_t i = 0; i < site->ndevice; i++) {
                 struct device_sup *d = &a->dev[i];
@@ -334,8 +383,8 @@ void actuate_take(struct actuate *a, int64_t t_ms, int64_t mono_ms)
                 struct device_sup *d = &a->dev[i];
                 struct sample s;
 
-                if (!d->complete || d->operator_took || d->let_go || !d->following || d->enabled ||
-                    mono_ms < d->retry_mono_ms)
+                if (!d->complete || d->operator_took || d->let_go || d->probe == PROBE_INERT || !d->following ||
+                    d->enabled || mono_ms < d->retry_mono_ms)
                         continue;
                 s = ptable_get(a->a.points, (size_t)d->remote_enable, t_ms);
                 if (s.quality == QUALITY_BAD)

@@ -40,13 +40,14 @@ struct message {
 
 struct vm_inventory {
         const struct layout *l;
-        struct inventory *inv;   /* the last one accepted … */
-        struct message accepted; /* … while it waits for the store */
-        struct message fresh;    /* the newest, not read yet */
-        uint64_t arrived;        /* inventories so far */
-        int64_t read_mono_ms;    /* when one was read last; −1 = never */
-        const char *told;        /* why inventories are refused, as told; NULL = they are accepted */
-        bool stranger;           /* a result that is none of ours was told */
+        const struct inventory *inv; /* the last one accepted … */
+        struct inventory *own;       /* it, when it was read here */
+        struct message accepted;     /* … while it waits for the store */
+        struct message fresh;        /* the newest, not read yet */
+        uint64_t arrived;            /* inventories so far */
+        int64_t read_mono_ms;        /* when one was read last; −1 = never */
+        const char *told;            /* why inventories are refused, as told; NULL = they are accepted */
+        bool stranger;               /* a result that is none of ours was told */
         struct running *running;
         size_t nrunning, running_max; /* more than max_concurrent: those that are done wait for an inventory */
         int64_t *asked_t_ms;          /* [max_moves_per_hour] requests of the last hour */
@@ -75,7 +76,7 @@ int vm_inventory_create(const struct layout *l, struct vm_inventory **ret)
 struct vm_inventory *vm_inventory_free(struct vm_inventory *v)
 {
         if (v) {
-                inventory_free(v->inv);
+                inventory_free(v->own);
                 free(v->accepted.json);
                 free(v->fresh.json);
                 free(v->running);
@@ -88,6 +89,14 @@ struct vm_inventory *vm_inventory_free(struct vm_inventory *v)
 static void forget(struct vm_inventory *v, size_t i)
 {
         v->running[i] = v->running[--v->nrunning];
+}
+
+/* Moves that were done before the newest inventory came: it shows them. */
+static void forget_shown(struct vm_inventory *v)
+{
+        for (size_t i = v->nrunning; i > 0; i--)
+                if (v->running[i - 1].done && v->running[i - 1].done_at < v->arrived)
+                        forget(v, i - 1);
 }
 
 /* Why inventories are refused is told when it begins and when it changes, not for each. */
@@ -114,16 +123,24 @@ static int read_inventory(struct vm_inventory *v, int64_t mono_ms, char *text, s
         if (inventory_parse(v->l->site, v->fresh.json, len, &inv, &why) < 0)
                 return refuse(v, why, text, cap);
         v->told = NULL;
-        inventory_free(v->inv);
-        v->inv = inv;
+        inventory_free(v->own);
+        v->inv = v->own = inv;
         v->accepted = v->fresh;
         v->accepted.len = len;
         v->fresh = swap;
         v->fresh.len = 0;
-        for (size_t i = v->nrunning; i > 0; i--)
-                if (v->running[i - 1].done && v->running[i - 1].done_at < v->arrived)
-                        forget(v, i - 1);
+        forget_shown(v);
         return 0;
+}
+
+void vm_inventory_take(struct vm_inventory *v, const struct inventory *inv)
+{
+        v->own = inventory_free(v->own);
+        v->inv = inv;
+        v->fresh.len = 0;
+        v->arrived++;
+        if (inv)
+                forget_shown(v);
 }
 
 static int take_inventory(struct vm_inventory *v, int64_t t_ms, const char *json, size_t len, char *text, size_t cap)

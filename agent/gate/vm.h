@@ -29,6 +29,9 @@ int vm_inventory_turn(struct vm_inventory *v, int64_t mono_ms, char *text, size_
 const char *vm_inventory_accepted(const struct vm_inventory *v, int64_t *ret_t_ms);
 void vm_inventory_stored(struct vm_inventory *v);
 
+/* An inventory that was read elsewhere; borrowed until the next one or the end. NULL = none any more. */
+void vm_inventory_take(struct vm_inventory *v, const struct inventory *inv);
+
 /* Disturbances [nd] with the moves under way: ret_d = d_free plus their load at the target racks and their zones. Moves
  * that gave no answer in 15 min are forgotten. */
 void vm_inventory_load(struct vm_inventory *v, int64_t t_ms, const double *d_free, double *ret_d);

@@ -12,6 +12,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/base/text.h"
 #include "agent/drivers/modbus.h"
 #include "agent/drivers/mqtt.h"
 #include "agent/gate/actuate.h"
@@ -94,7 +95,7 @@ static void on_event(void *ctx, int severity, const char *component, const char 
 static void end_step(struct wire *w, const struct ipc_proposal *p)
 {
         struct gate_status st;
-        char text[160];
+        char text[160], slack[32] = "not certified yet";
 
         if (!w->waiting)
                 return;
@@ -102,9 +103,10 @@ static void end_step(struct wire *w, const struct ipc_proposal *p)
         loop_timer_disarm(w->deadline);
         gate_step_end(w->gate, p, !p && w->garbage);
         gate_status(w->gate, &st);
-        (void)snprintf(text, sizeof text, "%s, step %llu, %s, hottest inlet %.1f C, slack %.2f K",
-                       gate_mode_str(st.mode), (unsigned long long)st.step, decision_kind_str(st.kind), st.max_inlet_c,
-                       st.margin_k);
+        if (isfinite(st.margin_k))
+                (void)snprintf(slack, sizeof slack, "slack %.2f K", st.margin_k);
+        (void)snprintf(text, sizeof text, "%s, step %llu, %s, hottest inlet %.1f C, %s", gate_mode_str(st.mode),
+                       (unsigned long long)st.step, decision_kind_str(st.kind), st.max_inlet_c, slack);
         notify_status(text);
         notify_watchdog();
 }
@@ -444,8 +446,8 @@ int wire_run(const struct wire_args *a)
         arm_next_step(w);
         loop_timer_arm(w->flush, FLUSH_MS);
         on_heartbeat(w);
-        log_notice("gate", "%s: %s, %zu points, %zu devices", a->live ? "live" : "shadow", a->site->name,
-                   a->site->npoint, a->site->ndevice);
+        log_notice("gate", "%s: %s, %zu point%s, %zu device%s", a->live ? "live" : "shadow", a->site->name,
+                   a->site->npoint, PLURAL_S(a->site->npoint), a->site->ndevice, PLURAL_S(a->site->ndevice));
         notify_ready(a->live ? "live, first scan" : "shadow, first scan",
                      (int64_t)((double)a->site->fast_step_ms / w->clk.scale));
         r = loop_run(w->loop);

@@ -292,6 +292,9 @@ static void check_written(struct builder *b, size_t i)
         else if (dir != 0 && p->safe_dir != dir)
                 bad(b, at, "safe_dir: for a %s the direction of more cooling is %c", role_str(p->role),
                     dir > 0 ? '+' : '-');
+        if (p->lease_ms > 0 && p->lease_ms < 2 * b->s->fast_step_ms)
+                bad(b, at, "lease: shorter than two fast steps (%.9g s), it would lapse between two writes",
+                    2 * (double)b->s->fast_step_ms / 1000);
         if (p->role == ROLE_CHILLER_ENABLE && p->safe_dir != 1)
                 bad(b, at, "safe_dir: a writable %s needs it (+)", role_str(p->role));
         if (p->role == ROLE_CHILLER_ENABLE &&
@@ -355,6 +358,11 @@ static void check_heartbeats(struct builder *b)
                              "device '%s' takes setpoints but lacks%s%s%s%s: live mode leaves it alone",
                              s->device[d].name, beats ? "" : " heartbeat (RW)", echo ? "" : " heartbeat echo",
                              enable ? "" : " remote enable (RW)", status ? "" : " remote status");
+                else if (commands && !s->device[d].watchdog_probe)
+                        warn(b, b->device_more[d].at,
+                             "device '%s': watchdog_probe is false: live mode takes it without having seen that its "
+                             "watchdog acts",
+                             s->device[d].name);
         }
 }
 

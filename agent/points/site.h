@@ -44,6 +44,7 @@ struct device {
         char topic[128];   /* MQTT: topic of the JSON messages of this device */
         struct device_quirks quirks;
         int64_t watchdog_ms; /* after this long without a changing heartbeat the device goes local; 0 = none */
+        bool watchdog_probe; /* live mode has to see that happen before it writes a setpoint; false: taken on trust */
         int line;
 };
 
@@ -133,7 +134,8 @@ struct site {
 
         uint32_t *point_by_name; /* [npoint] indices into point, sorted by name; private to site_find_point */
 
-        uint8_t hash[32]; /* SHA-256 over the bytes of every file read, in order: the configuration hash */
+        uint8_t hash[32]; /* SHA-256 over the bytes of every file read and of the environment put in: the configuration
+                             hash */
 };
 
 /* Collected configuration errors; printed as file:line:column: message. */

@@ -88,6 +88,7 @@ static const char *expand(struct yreader *r, const struct ynode *n, const char *
                                 return NULL;
                         }
                         plen = strlen(piece);
+                        hash_add(&r->b->hash, piece, plen); /* the same file elsewhere is another configuration */
                         s = end + 1;
                 } else {
                         s++;
@@ -428,7 +429,7 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
         if (more->brick[0] != '\0' && e->cls == EQ_NONE)
                 bad(b, at_node(r, yaml_get(&r->y, n, "brick")), "brick: unknown equipment class '%s'%s", more->brick,
                     suggest(more->brick, equipment_brick, NULL, hint));
-        if (e->cls == EQ_CHILLER) { /* compressors are spared even when the site file is silent (limits.md 2) */
+        if (e->cls == EQ_CHILLER) { /* compressors are spared even when the site file is silent */
                 e->min_on_s = isnan(e->min_on_s) ? 300 : e->min_on_s;
                 e->min_off_s = isnan(e->min_off_s) ? 600 : e->min_off_s;
                 e->max_starts_per_h = isnan(e->max_starts_per_h) ? 3 : e->max_starts_per_h;
@@ -487,6 +488,7 @@ static void read_device(struct yreader *r, const struct ynode *n)
             FIELD("timeout", F_INT_MS, struct device, timeout_ms, 10, 60000),
             FIELD("topic", F_TEXT, struct device, topic, 0, 0),
             FIELD("watchdog", F_MS, struct device, watchdog_ms, 0, 86400000),
+            FIELD("watchdog_probe", F_BOOL, struct device, watchdog_probe, 0, 0),
         };
         static const struct field refs[] = {
             FIELD("profile", F_TEXT, struct device_more, profile, 0, 0),
@@ -507,6 +509,7 @@ static void read_device(struct yreader *r, const struct ynode *n)
                              .period_ms = 5000,
                              .timeout_ms = 500,
                              .watchdog_ms = -1,
+                             .watchdog_probe = true,
                              .line = n->line};
         d->quirks = (struct device_quirks){
             .max_word_registers_per_request = 125, .max_bit_registers_per_request = 2000, .max_gap = 8};

@@ -9,7 +9,7 @@
 
 #include "models/num/rng.h"
 
-#define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (plant.md: 1–4 %) */
+#define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (published curves: 1–4 %) */
 #define COP_UNKNOWN 5.0
 #define CHAIN_OPEN 0.8        /* part of a warmer supply that ends up as warmer water while the water may still rise */
 #define VALVE_OPENS_PER_K 0.1 /* of a working coil, per K of warmer water */
@@ -80,6 +80,9 @@ static void lay_out(struct slicer *s, struct plan *p)
         lay_out_sums(s, p, &p->ahead, ARX_TERMS_MAX);
         lay_out_sums(s, p, &p->back, p->ny * p->lag_max);
         p->offset = slice(s, p->ny, sizeof *p->offset);
+        p->slope = slice(s, p->args.horizon * p->npy, sizeof *p->slope);
+        p->share = slice(s, p->args.horizon * p->npy, sizeof *p->share);
+        p->shares = slice(s, p->args.horizon, sizeof *p->shares);
         double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best, &p->saved};
         for (size_t i = 0; i < sizeof v / sizeof *v; i++)
                 *v[i] = slice(s, p->nu, sizeof(double));

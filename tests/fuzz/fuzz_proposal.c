@@ -56,6 +56,8 @@ static const struct site *annex(void)
                 site_errors_print(errors, stderr);
         site_errors_free(errors);
         MUST(site);
+        for (size_t i = 0; i < site->ndevice; i++)
+                site->device[i].watchdog_probe = false; /* nothing here ever goes local */
         return site;
 }
 

@@ -21,6 +21,10 @@ all=$(python3 -c 'import json, sys; print(sum(p["role"] == "remote_status" for p
 [ "$all" -ge 3 ] || fail "the plant has $all devices to release"
 
 start_gate --mode live
+# it has let every device go local once by then, to see that its watchdog acts
+proved() { sql "SELECT count(*) FROM v_events WHERE text LIKE '%its watchdog acts, it was%'" 2>/dev/null; }
+wait_for 60 '[ "$(proved)" = "$all" ]' ||
+  fail "the watchdogs are not proved"
 wait_for 40 '[ "$(remote)" = "$all" ]' || fail "the gate does not take the plant: $(remote) of $all"
 release
 [ $? = 75 ] || fail "beside a living gate: $(cat "$work/release.log")"

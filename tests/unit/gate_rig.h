@@ -143,6 +143,8 @@ static inline void rig_start(struct rig *r, bool acting, int64_t explore_ms)
 static inline void rig_open(struct rig *r)
 {
         load_site(r);
+        for (size_t i = 0; i < r->site->ndevice; i++)
+                r->site->device[i].watchdog_probe = false; /* test_probe has its own plant */
         clk_init_virtual(&r->clk, 1752537600000);
         r->obey = true;
         r->value = calloc(r->site->npoint, sizeof *r->value);
@@ -209,6 +211,8 @@ static inline struct rig *rig_hall(bool acting)
         assert_non_null(r);
         assert_int_equal(site_load(SOURCE_DIR "/deploy/examples/hall/site.yaml", &r->site, &errors), 0);
         site_errors_free(errors);
+        for (size_t i = 0; i < r->site->ndevice; i++)
+                r->site->device[i].watchdog_probe = false;
         clk_init_virtual(&r->clk, 1752537600000);
         r->obey = true;
         r->value = calloc(r->site->npoint, sizeof *r->value);

@@ -10,6 +10,7 @@
 
 #include "agent/gate/actuate_internal.h"
 #include "agent/gate/gate_internal.h"
+#include "agent/gate/latch.h"
 
 /* One step with a proposal; `fan` NaN: as it is. */
 static void step(struct rig *r, double fan, enum write_result result)
@@ -378,6 +379,7 @@ static void test_refusals_do_not_storm(void **state)
         struct rig *r = rig_new(true);
         int fan = point(r, "crac-west/fan_speed_sp");
         unsigned less = 0, more = 0;
+        int first_more = -1;
 
         (void)state;
         steps(r, 40, (double)NAN);
@@ -393,6 +395,8 @@ static void test_refusals_do_not_storm(void **state)
                         before = r->nwrite;
                         gate_step_end(r->gate, &p, false);
                         *(k ? &more : &less) += last_write(r, before, fan) >= 0;
+                        if (k && first_more < 0 && last_write(r, before, fan) >= 0)
+                                first_more = i;
                         for (; r->done < r->nwrite; r->done++) {
                                 bool refuse = r->write[r->done].point == (uint32_t)fan; /* the others are moved */
 
@@ -409,6 +413,7 @@ static void test_refusals_do_not_storm(void **state)
                 }
         assert_in_range(less, 2, 4);
         assert_in_range(more, 4, 8);
+        assert_int_equal(first_more, 0); /* one that refuses less cooling is still asked for more */
         rig_free(r);
 }
 
@@ -904,6 +909,90 @@ static void test_decisions_that_cannot_be_stored_end_in_release(void **state)
         folder_close(&f);
 }
 
+/* A trip that cannot be stored cannot be written either: the devices' own controls get the plant at once. */
+static void test_an_emergency_that_cannot_be_stored_releases_at_once(void **state)
+{
+        struct rlimit old, none;
+        struct folder f;
+        struct rig *r = rig_site();
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, (double)NAN);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        none = old;
+        none.rlim_cur = 1;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        steps(r, 2, (double)NAN);
+        assert_true(status(r).mode != GATE_RELEASE);
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_INLET_TEMP)
+                        r->value[i] = 33;
+        for (int i = 0; i < 4 && status(r).kind != DECISION_FALLBACK; i++)
+                step(r, (double)NAN, WRITE_ACCEPTED);
+        assert_int_equal(status(r).kind, DECISION_FALLBACK);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        assert_true(r->value[point(r, "bms/remote")] == 0);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+static void no_latch(void *ctx, const struct latch *l)
+{
+        (void)l;
+        ++*(int *)ctx;
+}
+
+/* systemd restarts a gate that died within seconds: what an operator did must not be undone by that. */
+static void test_latches_survive_a_restart(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        int64_t t_ms;
+        int n = 0;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 40, 0.8); /* past what the start itself explains */
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+        r->value[point(r, "bms/remote_status")] = r->value[point(r, "bms/remote")] =
+            0; /* someone at the plant, with every heartbeat heard */
+        steps(r, 20, 0.8);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "taken local at the plant, until coolplane rearm");
+        gate_free(r->gate);
+        r->value[point(r, "bms/remote_status")] = r->value[point(r, "bms/remote")] = 1;
+        r->done = r->nwrite = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, 0.9);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "taken local at the plant, until coolplane rearm");
+        assert_int_equal(setpoint_writes(r, 0), 0);
+        assert_int_equal(last_write(r, 0, point(r, "bms/heartbeat")), -1);
+        actuate_latch_release(r->gate->actuate);
+        actuate_latches_save(r->gate->actuate, clk_t_ms(&r->clk));
+        gate_free(r->gate);
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        steps(r, 5, 0.9);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        gate_free(r->gate);
+        assert_int_equal(latch_read(f.store, &t_ms, no_latch, &n), 0);
+        assert_int_equal(n, 2);
+        assert_int_equal(latch_write(f.store, t_ms, NULL, 0), 0); /* as coolplane rearm does */
+        r->done = r->nwrite = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, 0.9);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+        assert_true(setpoint_writes(r, 0) > 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
 static void test_a_site_too_large_is_refused_in_words(void **state)
 {
         struct rig *r = rig_site();
@@ -958,6 +1047,8 @@ int main(void)
             cmocka_unit_test(test_silence_is_in_the_database),
             cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
+            cmocka_unit_test(test_an_emergency_that_cannot_be_stored_releases_at_once),
+            cmocka_unit_test(test_latches_survive_a_restart),
             cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
             cmocka_unit_test(test_heartbeats_keep_the_shortest_watchdog),
         };

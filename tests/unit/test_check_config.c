@@ -67,6 +67,9 @@ static void unsupervised_device_is_named(void **state)
         "s/z/c/remote,d,holding,2,uint16,none,RW,0,1,,Remote_Enable_Command,\n"                                        \
         "s/z/c/status,d,holding,3,uint16,none,R,,,,Remote_Enable_Status,\n"
 
+        const char *host = strstr(site, "host: h");
+        char trusting[sizeof site + 32];
+
         (void)state;
         put("site.yaml", site);
         put("points.csv", HEAD);
@@ -75,7 +78,37 @@ static void unsupervised_device_is_named(void **state)
         put("points.csv", HEAD "s/z/c/echo,d,holding,4,uint16,none,R,,,,Heartbeat_Status,\n");
         assert_int_equal(run("check-config site.yaml", MESSAGES), 0);
         assert_null(strstr(out, "live mode leaves it alone"));
+        assert_null(strstr(out, "watchdog"));
+        (void)snprintf(trusting, sizeof trusting, "%.*shost: h, watchdog_probe: false%s", (int)(host - site), site,
+                       host + strlen("host: h"));
+        put("site.yaml", trusting);
+        assert_int_equal(run("check-config site.yaml", MESSAGES), 0);
+        has("device 'd': watchdog_probe is false: live mode takes it without having seen that its watchdog acts");
 #undef HEAD
+}
+
+/* A lease that cannot be kept at the pace of the decisions: both sides of the bound (two fast steps of 30 s). */
+static void lease_outlives_two_steps(void **state)
+{
+        (void)state;
+        put("site.yaml", "site: { name: s }\n"
+                         "zones: [ { name: z } ]\n"
+                         "equipment: [ { name: c, brick: CRAH, zone: z }, { name: r, brick: ICT_Rack, zone: z } ]\n"
+                         "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
+                         "points: [ points.csv ]\n");
+        for (int s = 59; s <= 60; s++) {
+                char map[400];
+
+                (void)snprintf(map, sizeof map,
+                               "name,device,table,address,type,unit,access,min,max,safe_dir,brick,equipment,lease\n"
+                               "s/z/c/fan,d,holding,0,uint16,percent,RW,0,100,+,Fan_Speed_Command,c,%ds\n"
+                               "s/z/r/inlet,d,holding,9,uint16,degC,R,,,,Intake_Air_Temperature_Sensor,r,\n",
+                               s);
+                put("points.csv", map);
+                assert_int_equal(run("check-config site.yaml", MESSAGES), s < 60 ? 78 : 0);
+                assert_int_equal(strstr(out, "points.csv:2: lease: shorter than two fast steps (60 s)") != NULL,
+                                 s < 60);
+        }
 }
 
 static void r24_check_config(void **state)
@@ -123,7 +156,7 @@ static void unreadable_site_has_one_error(void **state)
                 put("site.yaml", v[i].text);
                 assert_int_equal(run("check-config site.yaml", MESSAGES), 78);
                 assert_int_equal(strncmp(out, v[i].want, strlen(v[i].want)), 0);
-                has("\nsite.yaml: 1 errors, 0 warnings\n");
+                has("\nsite.yaml: 1 error, 0 warnings\n");
         }
 }
 
@@ -178,7 +211,7 @@ static void r1_points_check_echoes(void **state)
                           "s/b,d,holding,40103,uint16,degC,r1,Intake_Air_Temperature_Sensor\n"
                           "s/c,d,holding,40200,uint16,,,\n");
         assert_int_equal(run("check-config site.yaml", DATA), 0);
-        has("site.yaml: ok, site s: 1 devices, 1 pieces of equipment, 0 zones, 3 points\n");
+        has("site.yaml: ok, site s: 1 device, 1 piece of equipment, 0 zones, 3 points\n");
         assert_int_equal(run("points check --config site.yaml", DATA), 0);
         has("points.csv:2: s/a d holding 99 unit 1 (40100)..100 float32 ABCD scale 1 offset 0 unit degF role none "
             "stale_after 30s\n");
@@ -230,6 +263,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(unsupervised_device_is_named),      cmocka_unit_test(r24_check_config),
+            cmocka_unit_test(lease_outlives_two_steps),          cmocka_unit_test(r24_check_config),
             cmocka_unit_test(unreadable_site_has_one_error),     cmocka_unit_test(replay_wants_the_sites_log),
             cmocka_unit_test(help_tells_what_an_interlock_does), cmocka_unit_test(r1_points_check_echoes),
             cmocka_unit_test(test_examples_are_clean),

@@ -114,7 +114,10 @@ static void fill(struct ctx *c)
                                           .fraction = 0.5,
                                           .terminal = true,
                                           .verified = true};
+        assert_int_equal(store_put_event(s, run, T0 - 1, 6, "model", "0 of 24 rows fitted"), 0);
+        assert_int_equal(store_put_event(s, run, T0 + 1, 6, "model", "24 of 24 rows fitted"), 0);
         for (uint64_t step = 0; step < 3; step++) {
+                cert.margin = step == 0 ? (double)NAN : 0.75;
                 double proposal[2] = {24, 0.5}, action[2] = {22, 0.7}, confirmed[2] = {21, (double)0.7f};
                 struct store_decision d = {.t_ms = T0 + (int64_t)step * 30000,
                                            .step = step,
@@ -203,6 +206,8 @@ static void test_why_step(void **state)
         assert_json(c);
         assert_has(c->out, "\"result\":\"MISMATCH\"");
         assert_has(c->out, "\"decision\":{\"time\"");
+        assert_int_equal(verb(c, verb_why, "why", "0", "--db", c->f->db, NULL), EXIT_OK);
+        assert_has(c->out, "least margin to a limit in the worst case: not certified yet: 0 of 24 rows fitted\n");
         assert_int_equal(verb(c, verb_why, "why", "--db", c->f->db, NULL), EXIT_OK); /* latest */
         assert_has(c->out, "step 2 of run 1");
         assert_has(c->out, "what changed\n  nothing");
@@ -317,7 +322,7 @@ static void test_status_from_daemon(void **state)
         assert_string_equal(answer, doc); /* as it came */
         free(answer);
         assert_int_equal(early, EXIT_OK);
-        assert_has(margin, "margin       no certificate yet (model not fitted)\n");
+        assert_has(margin, "margin       not certified yet: 0 of 24 rows fitted\n");
         assert_null(strstr(margin, "56.343"));
         free(margin);
         assert_int_equal(later, EXIT_OK);

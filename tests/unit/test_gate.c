@@ -62,6 +62,9 @@ static void test_more_cooling_at_once_less_by_steps(void **state)
                 gate_step_end(r->gate, &p, false);
                 finish_writes(r, WRITE_ACCEPTED);
         }
+        /* nothing is fitted yet, so nothing is certified, and no margin is told */
+        assert_true(status(r).model_rows > 0 && status(r).model_rows_fitted == 0 && isnan(status(r).margin_k));
+        assert_int_equal(logged(r, "6 model: 0 of "), 1);
         before = r->nwrite;
         advance(r, ROLE_NONE);
         proposal(r, &p);

@@ -565,16 +565,14 @@ static void test_fault_text(void **state)
         assert_int_equal(fault_parse("@3", &f), -EINVAL);
         assert_int_equal(fault_parse("x@-1", &f), -EINVAL);
         assert_int_equal(fault_parse("x@nan", &f), -EINVAL);
-        static const char *const wrong[] = {"blackhole:crah-9@0",     "illegal:crah-1@0",
-                                            "illegal:crah-1:70000@0", "no-such-fault@0",
-                                            "exception:crah-1:12@0",  "exception:crah-1:0@0",
-                                            "slow:crah-1@0",          "slow:crah-1:0.5@0",
-                                            "refuse:crah-1:3@0",      "half-open:crah-9@0",
-                                            "clamp:crah-3:200:5@0",   "clamp:crah-3:100:1:2@0",
-                                            "clamp:crah-3:200:3:2@0", "master:crah-3:200:nan@0",
-                                            "order:crah-3:XY@0",      "shift:crah-3:x@0",
-                                            "heal:crah-9@0",          "partial@0",
-                                            "frozen:crah-3:1@0",      "reset@0"};
+        static const char *const wrong[] = {
+            "blackhole:crah-9@0",     "illegal:crah-1@0",        "illegal:crah-1:70000@0",
+            "no-such-fault@0",        "exception:crah-1:12@0",   "exception:crah-1:0@0",
+            "slow:crah-1@0",          "slow:crah-1:0.5@0",       "refuse:crah-1:3@0",
+            "half-open:crah-9@0",     "clamp:crah-3:200:5@0",    "clamp:crah-3:100:1:2@0",
+            "clamp:crah-3:200:3:2@0", "master:crah-3:200:nan@0", "order:crah-3:XY@0",
+            "shift:crah-3:x@0",       "heal:crah-9@0",           "partial@0",
+            "frozen:crah-3:1@0",      "inert:rack-1@0",          "reset@0"};
         for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
                 assert_int_equal(fault_parse(wrong[k], &f), 0);
                 assert_true(fault_apply(&f, g->regs, g->modbusd) < 0);

@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * The plant beside the published trajectories of two data centres (Modelica Buildings Library, reference results of
- * Examples/ChillerPlant and Applications/DataCenters; data.md 5.4). Sizes and setpoints are those of the published
+ * Examples/ChillerPlant and Applications/DataCenters). Sizes and setpoints are those of the published
  * models; coils, pumps, towers and controls are the plant's own. Exits 77 without the data folder.
  */
 #include <setjmp.h>
@@ -516,7 +516,7 @@ static void assert_row(const char *what, double *v, size_t n, double p10, double
 {
         const double got[3] = {percentile(v, n, 0.1), percentile(v, n, 0.5), percentile(v, n, 0.9)};
 
-        print_message("%s: p10 %.2f, median %.2f, p90 %.2f; data.md 7: %.2f, %.2f, %.2f\n", what, got[0], got[1],
+        print_message("%s: p10 %.2f, median %.2f, p90 %.2f; published: %.2f, %.2f, %.2f\n", what, got[0], got[1],
                       got[2], p10, p50, p90);
         assert_true(fabs(got[0] - p10) < tol && fabs(got[1] - p50) < tol && fabs(got[2] - p90) < tol);
 }
@@ -540,7 +540,7 @@ static void slopes_of_every_published_set(void **state)
                 wrong += chw[i] > 0.0;
         }
         free(all);
-        print_message("wrong sign: %.0f %%; data.md 7: 10 %%\n", 100.0 * (double)wrong / (double)n);
+        print_message("wrong sign: %.0f %%; published: 10 %%\n", 100.0 * (double)wrong / (double)n);
         assert_int_equal(wrong, 7);
         assert_row("power per K of chilled water, %", chw, n, -4.0, -2.4, -0.2, 0.06);
         assert_row("power per K of condenser water, %", cw, n, 1.4, 2.2, 3.5, 0.06);

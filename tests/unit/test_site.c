@@ -168,6 +168,7 @@ static void test_good_site(void **state)
         assert_true(s->device[0].unit_id == 255 && s->device[1].unit_id == 0);
         assert_true(s->device[0].quirks.max_gap == 3 && s->device[0].quirks.pause_between_requests_ms == 20);
         assert_true(s->device[0].watchdog_ms == 60000 && s->device[1].watchdog_ms == 90000);
+        assert_true(s->device[0].watchdog_probe && s->device[1].watchdog_probe);
         assert_true(s->device[2].watchdog_ms == 0 && s->device[2].parity == 'E' && s->device[2].baud == 19200);
         assert_int_equal(s->npoint, 5 + 5 + 4);
 
@@ -324,6 +325,8 @@ static void r24_corpus(void **state)
             {"site.yaml", "period: 2s", "period: 99ms", "period: '99ms' is not from 100 ms"},
             {"site.yaml", "address_style: wire", "address_style: plc", "address_style: 'plc' is not wire"},
             {"site.yaml", "parity: E", "parity: even", "parity: 'even' is not N, E or O"},
+            {"site.yaml", "watchdog: 90s", "watchdog_probe: never",
+             "watchdog_probe: 'never' is neither true nor false"},
             {"site.yaml", "host: /dev/ttyS9, ", "", "device 'bms': 'host' is missing"},
             {"site.yaml", "protocol: modbus-rtu, host: /dev/ttyS9", "protocol: mqtt, topic: a/b",
              "device 'bms' needs the section mqtt"},
@@ -495,6 +498,12 @@ static void test_environment_and_overlay(void **state)
         uint8_t before[32];
         memcpy(before, s->hash, sizeof(before));
         s = site_free(s);
+        assert_int_equal(setenv("COOLPLANE_TEST_HOST", "plc8", 1),
+                         0); /* the same file elsewhere: another configuration */
+        assert_int_equal(load(&s, NULL), 0);
+        assert_memory_not_equal(before, s->hash, sizeof(before));
+        s = site_free(s);
+        assert_int_equal(setenv("COOLPLANE_TEST_HOST", "plc7", 1), 0);
 
         assert_int_equal(mkdir(path_to("site.d"), 0700), 0);
         put("site.d/20.yaml", "site: { seed: 9 }\nzones: [ { name: room-3 } ]\n");

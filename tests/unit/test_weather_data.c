@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* The readers on the published files of the data folder; exits 77 without it. Expected values: design/data.md. */
+/* The readers on the published files of the data folder; exits 77 without it. Expected values: counted in the files by
+ * other programs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +65,7 @@ static void openmeteo_offset_and_extremes(void **state)
                 lo = fmin(lo, now.oat_c);
                 hi = fmax(hi, now.oat_c);
         }
-        assert_true(fabs(lo - -9.5) < 1e-9 && fabs(hi - 36.6) < 1e-9); /* data.md 2.2 */
+        assert_true(fabs(lo - -9.5) < 1e-9 && fabs(hi - 36.6) < 1e-9); /* of the whole year */
         w = weather_free(w);
 }
 
@@ -81,7 +82,7 @@ static void published_traces_read(void **state)
         for (size_t vm = 0; vm < 1052; vm++)
                 for (int i = 0; i < 288; i++)
                         mean += workload_cpu_ratio(w, vm, i * STEP_MS) / (1052.0 * 288.0);
-        assert_true(fabs(mean - 0.123) < 0.001); /* data.md 3.1 */
+        assert_true(fabs(mean - 0.123) < 0.001); /* 12.3 % over all VMs and the day */
         w = workload_free(w);
         data_path("workload/azure_v2_month_5min_aggregate.csv", path, sizeof(path));
         assert_int_equal(workload_load(path, &w, err), 0);

@@ -110,6 +110,11 @@ function showNotice(s) {
   n.hidden = text === "";
 }
 
+/* Nothing is certified before a row of the model is fitted. */
+function uncertified(g) {
+  return g.model_rows > 0 && g.model_rows_fitted === 0;
+}
+
 function showTiles(s) {
   const g = s.gate.status, i = s.inlet, p = s.power;
   big("inlet-max", celsius(i.max_c),
@@ -118,10 +123,11 @@ function showTiles(s) {
     (i.hottest.length ? shortName(i.hottest[0].point) + " · " : "") + "recommended up to " + celsius(s.limits.inlet_recommended_c) +
     " · median " + celsius(i.median_c) + " · " + i.reporting + " of " + i.total + " report";
   el("inlet-note").title = i.hottest.map((h) => h.point + " " + celsius(h.value_c)).join("\n");
-  big("margin", g ? kelvin(g.margin_k) : "–", g && isNum(g.margin_k) && g.margin_k < 0 ? "is-bad" : "");
-  el("margin-note").textContent = !g ? "the gate is " + s.gate.link : isNum(g.margin_k)
-    ? (g.margin_k < 0 ? "the computed worst case is beyond its limit" : "from the computed worst case to its limit")
-    : "not computed yet";
+  const margin = g && !uncertified(g) ? g.margin_k : null;
+  big("margin", kelvin(margin), isNum(margin) && margin < 0 ? "is-bad" : "");
+  el("margin-note").textContent = !g ? "the gate is " + s.gate.link : isNum(margin)
+    ? (margin < 0 ? "the computed worst case is beyond its limit" : "from the computed worst case to its limit")
+    : uncertified(g) ? "not certified yet: 0 of " + g.model_rows + " rows fitted" : "not computed yet";
   const cooling = sumOf([p.crah_w, p.chiller_w, p.tower_w, p.pump_w]);
   big("cooling", kw(cooling));
   el("cooling-note").textContent = cooling === null ? "no data yet" :
@@ -177,6 +183,9 @@ function showHealth(s) {
       (isNum(g.model_rmse_c) ? ", error " + g.model_rmse_c.toFixed(3) + " K" : ""), "unknown",
       "interval model of the safety layer; median one-step error of its inlet rows"));
   }
+  if (g && g.fixed && g.fixed.length)
+    list.push(chip(plural(g.fixed.length, "setpoint") + " not ours to move", "warn",
+      g.fixed.map((f) => shortName(f.point) + ": " + f.reason).join("\n")));
   const p = s.points, wrong = p.bad + p.uncertain;
   if (db.open) {
     list.push(wrong || p.no_sample_yet
