@@ -407,9 +407,9 @@ int gate_flush(struct gate *g)
  * by every sample. */
 static void enqueue(struct gate *g, const struct sample *v)
 {
-        assert(g->queue_cap > 0);
         if (g->nqueue == g->queue_cap && g->store_failing_since_mono_ms[GATE_STORE_SAMPLES] < 0)
                 (void)gate_flush(g);
+        assert(g->queue_cap > 0);
         if (g->nqueue == g->queue_cap) {
                 g->queue_head = (g->queue_head + 1) % g->queue_cap;
                 g->nqueue--;
