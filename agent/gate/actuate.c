@@ -111,9 +111,9 @@ void actuate_bind_run(struct actuate *a, int64_t run_id)
 }
 
 /* Refused or read back otherwise, whichever way: less cooling is not tried for REFUSED_LESS_MS. */
-static bool refused(const struct entry *e, int64_t mono_ms, int64_t for_ms)
+static bool refuses_less(const struct entry *e, int64_t mono_ms)
 {
-        return e->refused >= REFUSED_MAX && mono_ms - e->refused_mono_ms < for_ms;
+        return e->refused >= REFUSED_MAX && mono_ms - e->refused_mono_ms < REFUSED_LESS_MS;
 }
 
 enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
@@ -125,7 +125,9 @@ enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64
         if (e->foreign)
                 return ACTUATE_FOREIGN;
         /* one that only refuses less cooling can still be asked for more */
-        return e->refused_dir >= 0 && refused(e, mono_ms, REFUSED_MORE_MS) ? ACTUATE_REFUSED : ACTUATE_FREE;
+        return e->refused >= REFUSED_MAX && e->refused_more && mono_ms - e->refused_more_mono_ms < REFUSED_MORE_MS
+                   ? ACTUATE_REFUSED
+                   : ACTUATE_FREE;
 }
 
 enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
@@ -194,7 +196,7 @@ static bool wants_write(const struct entry *e, const struct point *p, double now
                 return false; /* the ramp would start from a value the plant does not have */
         if (handback)
                 return true;
-        if (e->pending || refused(e, mono_ms, REFUSED_LESS_MS))
+        if (e->pending || refuses_less(e, mono_ms))
                 return false;
         return !changed || p->min_interval_ms <= 0 || e->written_mono_ms <= 0 ||
                mono_ms - e->written_mono_ms >= p->min_interval_ms;
@@ -243,7 +245,7 @@ static bool write_one(struct actuate *a, struct entry *e, double value, int64_t 
                 o = no_reading(e->point, WRITE_PENDING, t_ms);
                 end_write(a, e, &o);
         }
-        e->dir = cooling_dir(p, ptable_get(a->a.points, e->point, t_ms).value, value);
+        e->less = cooling_dir(p, ptable_get(a->a.points, e->point, t_ms).value, value) < 0;
         e->pending = true;
         e->action_id = action_id;
         e->value = value;
@@ -386,11 +388,15 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
                 e->settled_mono_ms = mono_ms + p->settle_ms;
                 e->differing = 0;
                 e->refused = 0;
+                e->refused_more = false;
         } else if (o->result == WRITE_MISMATCH || o->result == WRITE_REJECTED_INVALID_SETTING ||
                    o->result == WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE) {
-                e->refused = e->dir == e->refused_dir ? e->refused + 1 : 1;
-                e->refused_dir = e->dir;
+                e->refused++;
                 e->refused_mono_ms = mono_ms;
+                if (!e->less) {
+                        e->refused_more = true;
+                        e->refused_more_mono_ms = mono_ms;
+                }
         }
         if (o->result != e->last && o->result == WRITE_MISMATCH)
                 actuate_report(a, 4, "%s: read back %g after writing %g", p->name, o->read_back, o->written);

@@ -21,10 +21,11 @@ struct entry {
         int64_t settled_mono_ms; /* readings before this do not count against us */
         unsigned differing;      /* good readings in a row that are not ours */
         bool foreign;
-        int dir;          /* of the write under way: +1 toward more cooling, −1 less */
-        unsigned refused; /* in a row the same way: rejected, or read back otherwise */
-        int refused_dir;
+        bool less;        /* the write under way is toward less cooling */
+        unsigned refused; /* writes in a row that were rejected, or read back otherwise */
         int64_t refused_mono_ms;
+        bool refused_more; /* one of them was toward more cooling … */
+        int64_t refused_more_mono_ms;
         enum write_result last;  /* told once per change */
         int64_t sent_until_t_ms; /* readings up to here may not show what was sent; 0 = nothing was */
 };
