@@ -211,6 +211,7 @@ static void test_rounding_of_a_register_is_no_distance(void **state)
         (void)state;
         for (unsigned n = 0; n < 4; n++) {
                 struct rig r;
+                uint8_t fixed[16];
                 size_t w;
 
                 open_rig(&r, 0.05);
@@ -231,6 +232,11 @@ static void test_rounding_of_a_register_is_no_distance(void **state)
                 assert_true(decision_certificate(&r.s->decision)->terminal);
                 for (size_t j = 0; j < r.nu - 2; j++)
                         assert_true(decision_in_box(&r.s->decision, j));
+                memset(fixed, 1, sizeof(fixed)); /* what cannot be moved has what it shows */
+                r.snap.u_fixed = fixed;
+                (void)rig_decide(&r);
+                assert_memory_equal(rig_action(&r.s->decision), r.confirmed, r.nu * sizeof(double));
+                assert_true(decision_certificate(&r.s->decision)->verified);
                 rig_close(&r);
         }
 }
