@@ -127,6 +127,8 @@ static void set_base(struct safety *s, const struct safety_snapshot *snap)
                         v = s->have_last ? s->last[j] : u->nominal;
                 if (u->kind == SAFETY_U_ONOFF)
                         v = v >= 0.5;
+                else if (!is_fixed(snap, j) && limits_side(u, v) == 0) /* read-back noise at a bound */
+                        v = fmin(fmax(v, u->lo), u->hi);
                 s->base[j] = v;
                 if (is_fixed(snap, j)) {
                         u->lo = u->hi = u->nominal = v;

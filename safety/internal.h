@@ -14,6 +14,7 @@
         1.0 /* unit of the output: FALLBACK: this close to a hard limit, full cooling; steps of its response */
 #define SAFETY_COMFORT 0.5 /* unit of the output: at least this far below, the nominal action counts as known safe */
 #define SAFETY_SNAP 1e-3   /* of a step: read-back noise that still counts as on the grid */
+#define SAFETY_FLOAT 1e-7  /* of 1 + |value|: what a single-precision register rounds; at a bound it is the bound */
 #define SAFETY_BAD_MAX 0.3 /* share of certified outputs without a reading that means FALLBACK at once */
 #define SAFETY_NO_GROUP SIZE_MAX
 #define SAFETY_STATE_PER_U (6 + SAFETY_STARTS_MAX)
@@ -30,6 +31,8 @@ struct safety_decision {
 
 /* limits.c: one continuous variable; more cooling = larger safe_dir·u. base: what the plant has. Values are on the grid
  * of the box, but for a base beyond it. */
+/* −1: v lies before the first value of the box that the register has, +1: after the last, 0: between. */
+int limits_side(const struct safety_u *u, double v);
 /* True when v lies beyond the box where that is not less cooling: a base there may stay, nothing else may be there. */
 bool limits_beyond(const struct safety_u *u, double v);
 /* The grid value of the box for v, rounded toward more cooling, or base (safe_dir 0: toward base); base itself for a v

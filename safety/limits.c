@@ -167,25 +167,24 @@ double limits_more_of(const struct safety_u *u, double a, double b)
         return limits_less_cooling(u, a, b) ? b : a;
 }
 
-/* −1: v lies before the first value of the box that the register has, +1: after the last, 0: between. */
-static int side_of(const struct safety_u *u, double v)
+int limits_side(const struct safety_u *u, double v)
 {
         double first = u->step > 0 ? u->origin + grid_min(u) * u->step : u->lo;
         double last = u->step > 0 ? u->origin + grid_max(u) * u->step : u->hi;
-        double tol = SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(v));
+        double tol = SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(v));
         return v < first - tol ? -1 : v > last + tol;
 }
 
 bool limits_beyond(const struct safety_u *u, double v)
 {
-        int side = side_of(u, v);
+        int side = limits_side(u, v);
         return side != 0 && side * u->safe_dir >= 0;
 }
 
 double limits_quantise(const struct safety_u *u, double v, double base)
 {
         double k;
-        if (limits_beyond(u, base) && side_of(u, v) == side_of(u, base))
+        if (limits_beyond(u, base) && limits_side(u, v) == limits_side(u, base))
                 return base;
         if (!(v >= u->lo)) /* NaN too: callers never pass it, and the safe side of a NaN is not lo in general */
                 v = u->lo;

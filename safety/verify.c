@@ -230,7 +230,7 @@ static bool outside(const struct verifier *v, size_t j)
 static bool continuous_allowed(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
 {
         const struct safety_u *u = &v->env.u[j];
-        double tol = 2 * SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(v->have[j])), change = a - v->have[j];
+        double tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(v->have[j])), change = a - v->have[j];
         if (change == 0 && outside(v, j))
                 return true; /* stays: nothing is written */
         if (!(a >= u->lo && a <= u->hi))
@@ -393,7 +393,7 @@ static bool row_inside(const struct verifier *v, const struct safety_snapshot *s
 static bool known_safe(const struct verifier *v, double a, size_t j)
 {
         const struct safety_u *u = &v->env.u[j];
-        double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(now));
+        double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(now));
         double own = fmin(fmax(u->nominal, edge(u, false)), edge(u, true));
         if (u->safe_dir == 0)
                 return a >= fmin(now, own) - u->step - tol && a <= fmax(now, own) + u->step + tol;
