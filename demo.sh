@@ -2,32 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 # One simulated day of the site `hall`, about five minutes: first shadow, then live. Installs and builds what is missing,
 # starts a private broker, the plant, the gate, the planner and the console, prints what was saved, stops everything.
-#   ./demo.sh [--weather FILE.epw|FILE.json] [--workload FILE.csv] [--hours N] [--site tiny|hall] [--keep]
+#   ./demo.sh [--weather FILE.epw|FILE.json] [--workload FILE.csv] [--hours N] [--site tiny|hall] [--out DIR] [--keep]
+# --out: where demo-report.html and .json go (here). COOLPLANE_BIN=DIR: the executables there, nothing is built.
 set -u
 cd "$(dirname "$0")" || exit 1
 root=$PWD
 . deploy/packages.sh
 
-weather='' workload='' hours=24 keep=0 site=hall scale=360 shadow_h=2 explore_h=3
+weather='' workload='' hours=24 keep=0 site=hall scale=360 shadow_h=2 explore_h=3 settle_h=1 out=$root
 while [ $# -gt 0 ]; do
   case $1 in
     --weather) weather=$(realpath -e "$2") || exit 2; shift 2 ;;
     --workload) workload=$(realpath -e "$2") || exit 2; shift 2 ;;
     --hours) hours=$2; shift 2 ;;
     --site) site=$2; shift 2 ;;
+    --out) out=$(realpath -e "$2") || exit 2; shift 2 ;;
     --keep) keep=1; shift ;;
-    -h|--help) sed -n '3,6p' "$0" | cut -c3-; exit 0 ;;
+    -h|--help) sed -n '3,7p' "$0" | cut -c3-; exit 0 ;;
     *) echo "demo.sh: unknown option $1 (see ./demo.sh --help)" >&2; exit 2 ;;
   esac
 done
 [[ $hours =~ ^[0-9]+$ && $hours -ge 1 ]] || { echo "demo.sh: --hours takes a whole number from 1" >&2; exit 2; }
 
 install_packages $packages_build $packages_run python3 curl || { echo "demo.sh: packages could not be installed" >&2; exit 69; }
-build_log=$(mktemp)
-{ cmake --preset release -DCOOLPLANE_TESTS=OFF && cmake --build --preset release; } >"$build_log" 2>&1 ||
-  { tail -n 30 "$build_log" >&2; exit 1; }
-rm -f "$build_log"
-bin=$root/build/release/bin
+bin=${COOLPLANE_BIN:-}
+if [ -z "$bin" ]; then
+  bin=$root/build/release/bin
+  build_log=$(mktemp)
+  { cmake --preset release -DCOOLPLANE_TESTS=OFF && cmake --build --preset release; } >"$build_log" 2>&1 ||
+    { tail -n 30 "$build_log" >&2; exit 1; }
+  rm -f "$build_log"
+fi
 
 work=$(mktemp -d /tmp/coolplane-demo.XXXXXX)
 pids=()
@@ -50,12 +55,12 @@ printf 'listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nuser %s\
 PATH=$PATH:/usr/sbin mosquitto -c "$work/mosquitto.conf" >"$work/mosquitto.log" 2>&1 &
 pids+=($!)
 
-# --- plant: starts before the evaluated day by the shadow and identification hours
+# --- plant: starts before the evaluated day by the hours of shadow, of identification and of settling after it
 sim_args=(--site "$site" --seed 1)
 [ -n "$weather" ] && sim_args+=(--weather "$weather")
 [ -n "$workload" ] && sim_args+=(--workload "$workload")
 day_ms=1752537600000 # 2025-07-15T00:00:00Z
-start_ms=$((day_ms - (shadow_h + explore_h) * 3600000))
+start_ms=$((day_ms - (shadow_h + explore_h + settle_h) * 3600000))
 web=$(free_port)
 for _ in 1 2 3 4 5; do
   base=$((20000 + RANDOM % 20000))
@@ -77,7 +82,6 @@ config=$work/site/site.yaml
 "$bin/coolplane" check-config "$config" || fail "the printed site does not pass check-config"
 time_args=(--time-scale $scale --time-origin "$origin")
 
-plant_hours_to_wall_s() { awk -v h="$1" -v s=$scale 'BEGIN { print h * 3600 / s }'; }
 now_plant_ms() { echo $((start_ms + ($(date +%s%3N) - wall_ms) * scale)); }
 wait_until() { # plant ms, label; a progress line when somebody watches
   local left
@@ -109,7 +113,7 @@ shadow_writes=$(($(wc -l <"$work/writes.csv") - 1))
 echo "shadow: $shadow_writes write requests reached the plant"
 
 # --- live
-echo "live: $explore_h plant hours of identification, then $hours hours that count"
+echo "live: $explore_h plant hours of identification, $settle_h to settle, then $hours hours that count"
 "$bin/coolplaned" --config "$config" --mode live --explore ${explore_h}h "${time_args[@]}" >"$work/live.log" 2>&1 &
 gate=$!
 pids+=($gate)
@@ -124,11 +128,11 @@ if [ $keep = 0 ]; then
 fi
 
 # --- what it saved: the same day, the same weather and load, under the plant's own strategies and without VM moves
-"$bin/coolplane-sim" compare "${sim_args[@]}" --start 2025-07-15T00:00:00Z --hours "$hours" --warmup-hours $((shadow_h + explore_h)) \
+"$bin/coolplane-sim" compare "${sim_args[@]}" --start 2025-07-15T00:00:00Z --hours "$hours" --warmup-hours $((shadow_h + explore_h + settle_h)) \
   --controllers b0,b2,c0 --json >"$work/baselines.json" 2>"$work/compare.log" || fail "compare"
 "$bin/coolplane" train --db "$work/site/coolplane.db" --config "$config" --out "$work/model" --json >"$work/model.json" \
   2>"$work/train.log" || fail "train"
-python3 "$root/sim/demo_report.py" "$work" "$shadow_writes" "$root/demo-report.json" "$root/demo-report.html"
+python3 "$root/sim/demo_report.py" "$work" "$shadow_writes" "$out/demo-report.json" "$out/demo-report.html"
 rc=$?
 if [ $keep = 1 ]; then
   echo "still running; console: http://127.0.0.1:$web/   database: $work/site/coolplane.db   (Ctrl-C stops everything)"

@@ -22,9 +22,12 @@ typedef bool (*closed_loop_proposer)(void *ctx, const struct ipc_step *step, str
                                      bool *malformed);
 
 struct closed_loop_args {
-        struct plant *plant;  /* borrowed */
-        const char *database; /* path of a new database; NULL = one that goes with the loop */
-        bool acting;          /* false: shadow */
+        struct plant *plant; /* borrowed */
+        /* path of a new database (-EEXIST: it is not); NULL = one that goes with the loop: samples, which nobody would
+         * read, are not stored in it, and the VM inventory is handed over instead of printed and parsed. The decisions
+         * are the same. */
+        const char *database;
+        bool acting; /* false: shadow */
         int64_t explore_ms;
         uint64_t seed;
         closed_loop_proposer proposer; /* NULL = the brain alone */
@@ -42,9 +45,14 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
 struct closed_loop *closed_loop_free(struct closed_loop *c);
 
 void closed_loop_run(struct closed_loop *c, double hours);
+/* Instead, of a loop in shadow: somebody else drives the plant, and calls this whenever he has advanced it by a divisor
+ * of the control step (30 s), so that the gate samples it and decides. Nothing of the plant changes. */
+void closed_loop_watch(struct closed_loop *c);
 
 struct gate *closed_loop_gate(struct closed_loop *c);
 const struct site *closed_loop_site(const struct closed_loop *c);
+/* What the agent reads and writes; for registers_fault. Borrowed. */
+struct registers *closed_loop_registers(struct closed_loop *c);
 /* Setpoint writes that shadow's null driver took instead of the plant. */
 uint64_t closed_loop_unsent(const struct closed_loop *c);
 /* Stops the samples of one device (−1 = all come back): a dead device. */

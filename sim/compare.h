@@ -11,21 +11,25 @@
 #include "sim/yardstick.h"
 
 /* One controller in one cell (weather × season). Energies, starts and migrations are means over the seeds, temperatures
- * and degree-minutes those of the worst seed, violations sums. */
+ * degree-minutes and
+ * minutes those of the worst seed, violations sums. */
 struct compare_row {
         const struct yard_controller *controller;
         size_t nseed;
         double chiller_kwh, pump_kwh, tower_kwh, crah_fan_kwh, cooling_kwh, it_kwh, it_fan_kwh, total_kwh;
         double pue, cooling_per_it_kwh; /* of the means; IT with its fans */
         double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
-        uint64_t hard_violations, since_takeover, decisions[4];
+        double max_dewpoint_c, cold_surface_min, wet_coil_min; /* plant.h says which surfaces */
+        double latent_kwh;                                     /* mean */
+        uint64_t hard_violations, since_takeover, flow_trips, decisions[4];
         double chiller_starts, migrations;
         double stored_kwh; /* heat left in the plant, mean: energy borrowed when positive */
         double residual, cpu_s;
-        double saving_total, saving_cooling; /* % against b2; NaN without b2 */
-        double ci95_low, ci95_high;          /* of saving_total, bootstrap over the seeds; NaN for one seed */
-        unsigned rank;                       /* 1 = least total energy of its cell */
-        struct yard_command best;            /* b2s: constants of the first seed; b4: those it starts from */
+        double saving_total, saving_cooling;  /* % against b2; NaN without b2 */
+        double ci95_low, ci95_high;           /* of saving_total, bootstrap over the seeds; NaN for one seed */
+        double saving_b2v, b2v_low, b2v_high; /* of total energy against b2v, and its interval; NaN without b2v */
+        unsigned rank;                        /* 1 = least total energy of its cell */
+        struct yard_command best;             /* b2s: constants of the first seed; b4: those it starts from */
 };
 
 struct compare_cell {
@@ -51,9 +55,10 @@ struct compare_job {
         struct yard_trace *trace; /* may be NULL */
         struct yard_result *result;
 };
-/* The exit code of the first that failed. at_once > 1: in child processes. label: counts runs on stderr; NULL = silent.
- */
-int compare_run(const struct compare_job *job, size_t n, size_t at_once, const char *label);
+/* The exit code of the first that failed, which starts no more. at_once > 1: in child processes. label: counts runs on
+ * stderr; NULL = silent. ended: called here, in order of their ends, for each run that succeeded; an exit code. */
+int compare_run(const struct compare_job *job, size_t n, size_t at_once, const char *label,
+                int (*ended)(void *ctx, const struct compare_job *j), void *ctx);
 
 /* Row of one controller from its seeds. */
 void compare_aggregate(const struct yard_controller *c, const struct yard_result *seed, size_t n,

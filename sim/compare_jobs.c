@@ -3,6 +3,7 @@
 /* Runs of the yardstick side by side: each in a child, which leaves its result in an unlinked file. Runs share nothing,
  * so the figures do not depend on how many go at once. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,16 +76,31 @@ static int collect(struct child *c, int status)
         return code;
 }
 
-/* Waits for one of ours. */
-static int reap(struct child *child, size_t n)
+/* Waits for one of ours; *ret_job is what it ran, or NULL. */
+static int reap(struct child *child, size_t n, const struct compare_job **ret_job)
 {
         int status;
-        const pid_t pid = wait(&status);
+        pid_t pid;
 
+        *ret_job = NULL;
+        do
+                pid = wait(&status);
+        while (pid < 0 && errno == EINTR);
         for (size_t i = 0; i < n; i++)
-                if (child[i].pid == pid && pid > 0)
+                if (child[i].pid == pid && pid > 0) {
+                        *ret_job = child[i].job;
                         return collect(&child[i], status);
-        return errno == EINTR ? EXIT_OK : EXIT_GENERIC;
+                }
+        if (pid > 0)
+                return EXIT_OK; /* not ours */
+        /* nobody left to wait for: what became of them cannot be known */
+        fprintf(stderr, "coolplane-sim compare: runs are lost: %s\n", strerror(errno));
+        for (size_t i = 0; i < n; i++) {
+                if (child[i].file != NULL)
+                        (void)fclose(child[i].file);
+                child[i] = (struct child){0};
+        }
+        return EXIT_GENERIC;
 }
 
 static void count(const char *label, size_t done, size_t n)
@@ -93,21 +109,37 @@ static void count(const char *label, size_t done, size_t n)
                 fprintf(stderr, "\r%s: %zu of %zu runs   ", label, done, n);
 }
 
-int compare_run(const struct compare_job *job, size_t n, size_t at_once, const char *label)
+static int run_here(const struct compare_job *job, size_t n, const char *label,
+                    int (*ended)(void *ctx, const struct compare_job *j), void *ctx)
 {
+        int code = EXIT_OK;
+
+        for (size_t i = 0; code == EXIT_OK && i < n; i++) {
+                count(label, i, n);
+                code = here(&job[i]);
+                if (code == EXIT_OK)
+                        code = ended(ctx, &job[i]);
+        }
+        return code;
+}
+
+int compare_run(const struct compare_job *job, size_t n, size_t at_once, const char *label,
+                int (*ended)(void *ctx, const struct compare_job *j), void *ctx)
+{
+        struct sigaction before, wait_for_them = {.sa_handler = SIG_DFL};
         struct child child[AT_ONCE_MAX] = {{0}};
         size_t running = 0;
         int code = EXIT_OK, r;
 
-        if (at_once <= 1) {
-                for (size_t i = 0; code == EXIT_OK && i < n; i++) {
-                        count(label, i, n);
-                        code = here(&job[i]);
-                }
-                return code;
-        }
+        if (at_once <= 1)
+                return run_here(job, n, label, ended, ctx);
         at_once = at_once < AT_ONCE_MAX ? at_once : AT_ONCE_MAX;
+        /* who started us may ignore it, and then nobody could be waited for */
+        (void)sigemptyset(&wait_for_them.sa_mask);
+        (void)sigaction(SIGCHLD, &wait_for_them, &before);
         for (size_t i = 0; (code == EXIT_OK && i < n) || running > 0;) {
+                const struct compare_job *done;
+
                 if (code == EXIT_OK && i < n && running < at_once) {
                         size_t k = 0;
 
@@ -119,11 +151,14 @@ int compare_run(const struct compare_job *job, size_t n, size_t at_once, const c
                         continue;
                 }
                 count(label, i - running, n);
-                r = reap(child, at_once);
+                r = reap(child, at_once, &done);
+                if (r == EXIT_OK && done != NULL)
+                        r = ended(ctx, done);
                 running = 0;
                 for (size_t k = 0; k < at_once; k++)
                         running += child[k].pid != 0;
                 code = code != EXIT_OK ? code : r;
         }
+        (void)sigaction(SIGCHLD, &before, NULL);
         return code;
 }

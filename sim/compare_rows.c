@@ -2,7 +2,9 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 #include "sim/compare.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,10 +20,14 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
         struct compare_row r = {.controller = c,
                                 .nseed = n,
                                 .max_inlet_c = -(double)INFINITY,
+                                .max_dewpoint_c = -(double)INFINITY,
                                 .saving_total = (double)NAN,
                                 .saving_cooling = (double)NAN,
                                 .ci95_low = (double)NAN,
                                 .ci95_high = (double)NAN,
+                                .saving_b2v = (double)NAN,
+                                .b2v_low = (double)NAN,
+                                .b2v_high = (double)NAN,
                                 .best = seed[0].best};
 
         for (size_t k = 0; k < n; k++) {
@@ -37,6 +43,7 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.it_fan_kwh += a->it_fan_kwh * share;
                 r.total_kwh += a->total_kwh * share;
                 r.stored_kwh += a->stored_kwh * share;
+                r.latent_kwh += a->latent_kwh * share;
                 r.chiller_starts += (double)a->chiller_starts * share;
                 r.migrations += (double)a->migrations * share;
                 r.cpu_s += seed[k].cpu_s * share;
@@ -44,8 +51,12 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.degmin27 = fmax(r.degmin27, a->degmin27);
                 r.degmin32 = fmax(r.degmin32, a->degmin32);
                 r.max_rise_15min_k = fmax(r.max_rise_15min_k, a->max_rise_15min_k);
+                r.max_dewpoint_c = fmax(r.max_dewpoint_c, a->max_dewpoint_c);
+                r.cold_surface_min = fmax(r.cold_surface_min, a->cold_surface_min);
+                r.wet_coil_min = fmax(r.wet_coil_min, a->wet_coil_min);
                 r.residual = fmax(r.residual, a->energy_residual_ratio);
                 r.hard_violations += a->hard_violations;
+                r.flow_trips += a->flow_trips;
                 r.since_takeover += a->hard_violations_since_takeover;
                 for (size_t i = 0; i < 4; i++)
                         r.decisions[i] += seed[k].decisions[i];
@@ -72,14 +83,19 @@ void compare_sum(const struct yard_result *season, size_t n, struct yard_result 
                 a->it_fan_kwh += b->it_fan_kwh;
                 a->total_kwh += b->total_kwh;
                 a->stored_kwh += b->stored_kwh;
+                a->latent_kwh += b->latent_kwh;
                 a->hours += b->hours;
                 a->max_inlet_c = fmax(a->max_inlet_c, b->max_inlet_c);
                 a->degmin27 = fmax(a->degmin27, b->degmin27);
                 a->degmin32 = fmax(a->degmin32, b->degmin32);
                 a->max_rise_15min_k = fmax(a->max_rise_15min_k, b->max_rise_15min_k);
+                a->max_dewpoint_c = fmax(a->max_dewpoint_c, b->max_dewpoint_c);
+                a->cold_surface_min = fmax(a->cold_surface_min, b->cold_surface_min);
+                a->wet_coil_min = fmax(a->wet_coil_min, b->wet_coil_min);
                 a->energy_residual_ratio = fmax(a->energy_residual_ratio, b->energy_residual_ratio);
                 a->hard_violations += b->hard_violations;
                 a->hard_violations_since_takeover += b->hard_violations_since_takeover;
+                a->flow_trips += b->flow_trips;
                 a->chiller_starts += b->chiller_starts;
                 a->migrations += b->migrations;
                 m.cpu_s += season[k].cpu_s;
@@ -134,26 +150,40 @@ static const struct compare_row *find(const struct compare_row *row, size_t n, c
         return NULL;
 }
 
+/* Of each row against row `to`, seed by seed. work: [2 × nseed]. */
+static void save_against(const struct yard_result *seed, size_t nseed, size_t i, size_t to, double *work,
+                         double *ret_saving, double *ret_low, double *ret_high)
+{
+        double *base = work, *value = work + nseed;
+
+        for (size_t k = 0; k < nseed; k++) {
+                base[k] = seed[to * nseed + k].account.total_kwh;
+                value[k] = seed[i * nseed + k].account.total_kwh;
+        }
+        compare_saving(base, value, nseed, INTERVAL_SEED, ret_saving, ret_low, ret_high);
+}
+
 void compare_judge(struct compare_row *row, size_t nrow, const struct yard_result *seed, size_t nseed)
 {
-        const struct compare_row *b2 = find(row, nrow, "b2");
-        double *base = calloc(2 * nseed, sizeof(*base)), *value = base != NULL ? base + nseed : NULL;
+        const struct compare_row *b2 = find(row, nrow, "b2"), *b2v = find(row, nrow, "b2v");
+        double *work = calloc(2 * nseed, sizeof(*work));
 
         for (size_t i = 0; i < nrow; i++) {
-                row[i].rank = 1;
+                struct compare_row *r = &row[i];
+
+                r->rank = 1;
                 for (size_t k = 0; k < nrow; k++)
-                        row[i].rank += row[k].total_kwh < row[i].total_kwh;
-                if (b2 == NULL || base == NULL)
-                        continue;
-                row[i].saving_cooling = 100.0 * (1.0 - row[i].cooling_kwh / b2->cooling_kwh);
-                for (size_t k = 0; k < nseed; k++) {
-                        base[k] = seed[(size_t)(b2 - row) * nseed + k].account.total_kwh;
-                        value[k] = seed[i * nseed + k].account.total_kwh;
-                }
-                compare_saving(base, value, nseed, INTERVAL_SEED, &row[i].saving_total, &row[i].ci95_low,
-                               &row[i].ci95_high);
+                        r->rank += row[k].total_kwh < r->total_kwh;
+                if (b2 != NULL)
+                        r->saving_cooling = 100.0 * (1.0 - r->cooling_kwh / b2->cooling_kwh);
+                if (b2 != NULL && work != NULL)
+                        save_against(seed, nseed, i, (size_t)(b2 - row), work, &r->saving_total, &r->ci95_low,
+                                     &r->ci95_high);
+                if (b2v != NULL && work != NULL)
+                        save_against(seed, nseed, i, (size_t)(b2v - row), work, &r->saving_b2v, &r->b2v_low,
+                                     &r->b2v_high);
         }
-        free(base);
+        free(work);
 }
 
 /* What the chillers will take for the heat that one left in the plant and the other did not. */
@@ -162,21 +192,83 @@ static double borrowed_kwh(const struct compare_row *r, const struct compare_row
         return (r->stored_kwh - b2->stored_kwh) * r->chiller_kwh / (r->it_kwh + r->it_fan_kwh);
 }
 
-/* plant.md: exposure and wear no worse than trim-and-respond's, bounds that bind, nothing too good to be true. */
+/* Exposure that a saving may not be paid with. */
+static const struct exposure {
+        const char *what;
+        size_t offset; /* of a double in struct compare_row */
+        int digits;
+} exposures[] = {
+    {"degree-minutes over 27 °C", offsetof(struct compare_row, degmin27), 1},
+    {"degree-minutes over 32 °C", offsetof(struct compare_row, degmin32), 1},
+    {"K of the fastest rise in 15 min", offsetof(struct compare_row, max_rise_15min_k), 2},
+    {"°C at the hottest inlet", offsetof(struct compare_row, max_inlet_c), 2},
+    {"min with a surface near the dew point", offsetof(struct compare_row, cold_surface_min), 0},
+};
+
+static double member(const struct compare_row *r, size_t offset)
+{
+        double v;
+
+        memcpy(&v, (const char *)r + offset, sizeof(v));
+        return v;
+}
+
+static void exposure_notes(const struct compare_row *r, const struct compare_row *b2, struct text *t)
+{
+        bool any = false;
+
+        for (size_t k = 0; k < sizeof(exposures) / sizeof(exposures[0]); k++) {
+                const struct exposure *e = &exposures[k];
+                const double v = member(r, e->offset), of_b2 = member(b2, e->offset);
+
+                if (!(v > of_b2))
+                        continue;
+                text_printf(t, "%s%s%.*f %s (b2 %.*f)", any ? ", " : r->controller->name,
+                            any ? "" : ": more exposure than b2, so its saving does not count in full: ", e->digits, v,
+                            e->what, e->digits, of_b2);
+                any = true;
+        }
+        if (any)
+                text_put(t, "\n");
+}
+
+static void consolidation_note(const struct compare_row *r, const struct compare_row *b2v, struct text *t)
+{
+        if (!r->controller->moves || r->controller->kind != YARD_AGENT)
+                return;
+        if (b2v == NULL) {
+                if (r->migrations > 0.0)
+                        text_printf(t,
+                                    "%s: moves VMs, which b2 does not: b2v says what emptying hosts alone would save\n",
+                                    r->controller->name);
+                return;
+        }
+        text_printf(t, "%s: saves %.2f %% of total energy against b2v", r->controller->name, r->saving_b2v);
+        if (isfinite(r->b2v_low))
+                text_printf(t, " (%.2f..%.2f)", r->b2v_low, r->b2v_high);
+        text_put(t, ": what knowing temperatures and setpoints is worth; the rest any consolidation of VMs gets\n");
+}
+
+/* Exposure and wear no worse than trim-and-respond's, bounds that bind, nothing too good to be true, and what of a
+ * saving is not ours. */
 void compare_notes(const struct compare_cell *cell, struct text *t)
 {
         const struct compare_row *row = cell->row;
         const struct compare_row *b0 = find(row, cell->nrow, "b0"), *b2 = find(row, cell->nrow, "b2");
         const struct compare_row *b2s = find(row, cell->nrow, "b2s"), *b4 = find(row, cell->nrow, "b4");
+        const struct compare_row *b2v = find(row, cell->nrow, "b2v");
 
+        for (size_t i = 0; i < cell->nrow; i++)
+                consolidation_note(&row[i], b2v, t);
         for (size_t i = 0; i < cell->nrow && b2 != NULL; i++) {
                 const char *name = row[i].controller->name;
 
-                if (row[i].degmin27 > b2->degmin27)
-                        text_printf(
-                            t, "%s: more degree-minutes over 27 °C than b2: its saving does not count in full\n", name);
+                exposure_notes(&row[i], b2, t);
                 if (row[i].chiller_starts > b2->chiller_starts)
                         text_printf(t, "%s: more chiller starts than b2\n", name);
+                if (row[i].flow_trips > 0)
+                        text_printf(t, "%s: %" PRIu64 " chillers tripped by too little water\n", name,
+                                    row[i].flow_trips);
                 if (borrowed_kwh(&row[i], b2) > 0.1 * (b2->total_kwh - row[i].total_kwh) && row[i].rank < b2->rank)
                         text_printf(t, "%s: %.1f of the %.1f kWh saved against b2 are heat left in the plant\n", name,
                                     borrowed_kwh(&row[i], b2), b2->total_kwh - row[i].total_kwh);

@@ -23,13 +23,14 @@ static void table_cell(const struct compare_cell *c, struct text *t)
 {
         text_printf(t,
                     "%-10s %4s %10s %9s %8s %8s %9s %10s %10s %10s %6s %14s %8s %14s %11s %8s %8s %16s %15s %14s %14s "
-                    "%10s %10s\n",
+                    "%10s %10s %14s %16s %12s %8s %12s\n",
                     "controller", "rank", "chillers", "pumps", "towers", "crah_fan", "cooling", "it", "it_fan", "total",
                     "pue", "cooling_per_it", "saving_%", "ci95_%", "max_inlet_c", "degmin27", "degmin32",
-                    "max_rise_15min_k", "hard_violations", "since_takeover", "chiller_starts", "migrations", "stored");
+                    "max_rise_15min_k", "hard_violations", "since_takeover", "chiller_starts", "migrations", "stored",
+                    "max_dewpoint_c", "cold_surface_min", "wet_coil_min", "latent", "saving_b2v_%");
         for (size_t i = 0; i < c->nrow; i++) {
                 const struct compare_row *r = &c->row[i];
-                char since[24] = "-";
+                char since[24] = "-", b2v[16] = "-";
 
                 text_printf(t, "%-10s %4u %10.1f %9.1f %8.1f %8.1f %9.1f %10.1f %10.1f %10.1f %6.3f %14.4f",
                             r->controller->name, r->rank, r->chiller_kwh, r->pump_kwh, r->tower_kwh, r->crah_fan_kwh,
@@ -37,9 +38,14 @@ static void table_cell(const struct compare_cell *c, struct text *t)
                 interval(t, r);
                 if (r->controller->kind == YARD_AGENT)
                         (void)snprintf(since, sizeof(since), "%" PRIu64, r->since_takeover);
-                text_printf(t, " %11.2f %8.1f %8.1f %16.2f %15" PRIu64 " %14s %14.1f %10.1f %10.1f\n", r->max_inlet_c,
-                            r->degmin27, r->degmin32, r->max_rise_15min_k, r->hard_violations, since, r->chiller_starts,
-                            r->migrations, r->stored_kwh);
+                if (isfinite(r->saving_b2v))
+                        (void)snprintf(b2v, sizeof(b2v), "%.2f", r->saving_b2v);
+                text_printf(t,
+                            " %11.2f %8.1f %8.1f %16.2f %15" PRIu64
+                            " %14s %14.1f %10.1f %10.1f %14.1f %16.0f %12.0f %8.1f %12s\n",
+                            r->max_inlet_c, r->degmin27, r->degmin32, r->max_rise_15min_k, r->hard_violations, since,
+                            r->chiller_starts, r->migrations, r->stored_kwh, r->max_dewpoint_c, r->cold_surface_min,
+                            r->wet_coil_min, r->latent_kwh, b2v);
         }
         for (size_t i = 0; i < c->nrow; i++)
                 if (c->row[i].controller->kind == YARD_CONSTANT)
@@ -89,13 +95,21 @@ static void json_row(const struct compare_cell *c, const struct compare_row *r, 
                                       {"hard_violations_since_takeover", (double)r->since_takeover},
                                       {"chiller_starts", r->chiller_starts},
                                       {"migrations", r->migrations},
+                                      {"flow_trips", (double)r->flow_trips},
                                       {"saving_total_pct", r->saving_total},
                                       {"saving_cooling_pct", r->saving_cooling},
                                       {"ci95_low", r->ci95_low},
                                       {"ci95_high", r->ci95_high},
                                       {"stored_kwh", r->stored_kwh},
                                       {"energy_residual_ratio", r->residual},
-                                      {"cpu_s", r->cpu_s}};
+                                      {"cpu_s", r->cpu_s},
+                                      {"max_dewpoint_c", r->max_dewpoint_c},
+                                      {"cold_surface_min", r->cold_surface_min},
+                                      {"wet_coil_min", r->wet_coil_min},
+                                      {"latent_kwh", r->latent_kwh},
+                                      {"saving_b2v_pct", r->saving_b2v},
+                                      {"b2v_ci95_low", r->b2v_low},
+                                      {"b2v_ci95_high", r->b2v_high}};
         char start[32];
 
         text_put(t, "{\"controller\":");

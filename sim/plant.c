@@ -25,16 +25,6 @@ static double host_curve(double u)
         return 2.0 * u - pow(u, 1.4);
 }
 
-/* Room moisture follows outdoor air slowly through the make-up unit, which holds it between 5 and 13 °C dew point, and
- * cannot stay above what the coils condense. No latent load is computed. */
-static void dewpoints(struct plant *p)
-{
-        const double target_c = fmin(clampd(p->now.dewpoint_c, 5.0, 13.0), p->water.supply_c + 2.0);
-
-        for (size_t i = 0; i < p->spec.nroom; i++)
-                p->room[i].dewpoint_c += (target_c - p->room[i].dewpoint_c) * PLANT_TICK_S / (6.0 * 3600.0);
-}
-
 static void one_step(struct plant *p, double dt_s)
 {
         p->tick_s += dt_s;
@@ -47,7 +37,7 @@ static void one_step(struct plant *p, double dt_s)
                 p->now.oat_c += p->heat_k;
                 p->now.wetbulb_c += p->heat_k;
                 plant_it_tick(p);
-                dewpoints(p);
+                plant_moist_tick(p);
                 plant_local_tick(p);
                 plant_account_tick(p);
         }
@@ -103,13 +93,15 @@ const struct plant_spec *plant_spec(const struct plant *p)
 /* Nobody commands, nothing is broken, no machine has started or stopped lately and no temperature runs away. */
 static bool calm(const struct plant *p)
 {
-        bool busy = p->water.lease.enable || p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed;
+        bool busy =
+            p->water.lease.enable || p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed || p->bypass_shut;
 
         for (size_t i = 0; i < p->spec.ncrah && !busy; i++)
                 busy =
                     p->crah[i].lease.enable || p->crah[i].failed || p->crah[i].deaf || isfinite(p->crah[i].stuck_ratio);
         for (size_t i = 0; i < p->spec.nchiller && !busy; i++)
-                busy = p->chiller[i].lease.enable || p->chiller[i].tripped || p->chiller[i].state_s < QUIET_S;
+                busy = p->chiller[i].lease.enable || p->chiller[i].tripped || p->chiller[i].evap_ratio < 1.0 ||
+                       p->chiller[i].state_s < QUIET_S;
         for (size_t i = 0; i < p->spec.nroom && !busy; i++)
                 busy = p->room[i].open || fabs(p->room[i].hot_c - p->room[i].hot_mean_c) > QUIET_K;
         return !busy;

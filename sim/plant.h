@@ -94,7 +94,8 @@ enum plant_local { PLANT_LOCAL_FIXED, PLANT_LOCAL_TRIM_RESPOND };
 void plant_set_local(struct plant *p, enum plant_local strategy);
 /* What TRIM_RESPOND is tuned by (plant_local.c says how the values in force were found); for `coolplane-sim tune`. */
 struct plant_local_tuning {
-        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c, sat_min_c;
+        double target_c, fan_request, stage_up, stage_down, chwst_max_c, approach_k, sat_max_c, sat_min_c, fan_min,
+            cwst_min_c;
 };
 struct plant_local_tuning *plant_local_tuning(struct plant *p);
 
@@ -170,15 +171,24 @@ struct plant_account {
         double cooling_kwh, total_kwh;          /* cooling = the four above; total = it + it_fan + cooling */
         double max_inlet_c, degmin27, degmin32; /* degree-minutes summed over the racks */
         double max_rise_15min_k;                /* of any rack */
+        /* Dew point, looked at once a minute. A cold surface is one that must stay dry and has the temperature of the
+         * coldest supply air that comes into its room: floor tiles, doors, cabinets, IT. It must stay PLANT_DRY_K above
+         * the room's dew point; minutes summed over the rooms. Chilled-water pipes are insulated. The coils stand over
+         * drain pans and may be wet: minutes, summed over the CRAHs, in which the coldest part of the coil's surface
+         * is below the room's dew point. */
+        double max_dewpoint_c, cold_surface_min, wet_coil_min;
+        double latent_kwh; /* heat of the vapour that the coils condensed; part of what the chillers moved */
         /* Racks above 32 °C, counted at every internal step (5 s); freeze; equipment rule broken. The second counts
          * from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
-        double econ_hours; /* economiser on; with no chiller needed: econ_alone_hours */
+        uint64_t flow_trips; /* of running machines, by too little water through the evaporator */
+        double econ_hours;   /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
         double stored_kwh;            /* heat in water, air and masses, more than at the reset */
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };
+#define PLANT_DRY_K 2.0
 void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);
@@ -217,6 +227,7 @@ const char *plant_rule_str(enum plant_rule rule);
  *   crah-fail:I  crah-deaf:I (takes setpoints, does nothing)  crah-reboot:I  valve-stuck:I:RATIO        X3 M12 M8 X8
  *   watchdog-inert (no device falls back to local)                                                     M9
  *   chiller-trip:I  chiller-foul:I:F (power · (1 + F))  tower-fail  cw-pump-fail                         X1 L3 X2
+ *   evap-flow:I:RATIO (of its pump's flow through chiller I's evaporator)  bypass-shut (minimum flow)   X8 X6
  *   containment-open:ROOM  utility-loss:S (no power to anything but the servers)                        X3 X4
  *   load-step:F (VM demand · F)  heat-wave:K (dry and wet bulb)  dew-point:ROOM:C                       X5 L4
  *

@@ -71,7 +71,7 @@ size_t plant_breaches(const struct plant *p, const struct plant_breach **ret)
 void plant_account_step(struct plant *p, double dt_s)
 {
         struct meters *m = &p->meter;
-        double it = 0.0, fan = 0.0, crah = 0.0, chiller = 0.0, hottest = -100.0;
+        double it = 0.0, fan = 0.0, crah = 0.0, latent = 0.0, chiller = 0.0, hottest = -100.0;
         /* in a calm step as often as in the short ones it stands for */
         const uint64_t often = (uint64_t)fmax(1.0, round(dt_s / PLANT_STEP_S));
 
@@ -88,8 +88,10 @@ void plant_account_step(struct plant *p, double dt_s)
                         m->degmin32 += fmax(inlet_c - HARD_INLET_C, 0.0) * dt_s / 60.0;
                 }
         }
-        for (size_t i = 0; i < p->spec.ncrah; i++)
+        for (size_t i = 0; i < p->spec.ncrah; i++) {
                 crah += p->crah[i].fan_w;
+                latent += p->crah[i].latent_w;
+        }
         for (size_t i = 0; i < p->spec.nchiller; i++)
                 chiller += p->chiller[i].power_w;
         m->time_s += dt_s;
@@ -102,9 +104,32 @@ void plant_account_step(struct plant *p, double dt_s)
         m->pump += (p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
         m->tower += p->water.tower_w * dt_s;
         m->max_inlet_c = fmax(m->max_inlet_c, hottest);
-        m->heat_in += (it + fan + crah + chiller + p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
+        m->latent += latent * dt_s;
+        m->heat_in += (it + fan + crah + latent + chiller + p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
         for (size_t i = 0; i < p->spec.nroom; i++)
                 m->heat_in += p->room_ua_w_k * (p->now.oat_c - p->room[i].hot_mean_c) * dt_s;
+}
+
+static void dewpoint_tick(struct plant *p)
+{
+        struct meters *m = &p->meter;
+
+        for (size_t i = 0; i < p->spec.nroom; i++) {
+                const struct room *rm = &p->room[i];
+                double coldest_c = (double)INFINITY;
+
+                for (size_t k = rm->crah0; k < rm->crah0 + rm->ncrah; k++) {
+                        const struct crah *c = &p->crah[k];
+
+                        if (c->airflow_m3s > 0.0)
+                                coldest_c = fmin(coldest_c, c->arrive_c);
+                        if (plant_coil_surface_c(p, c) < rm->dewpoint_c)
+                                m->wet_coil_min += PLANT_TICK_S / 60.0;
+                }
+                if (coldest_c < rm->dewpoint_c + PLANT_DRY_K)
+                        m->cold_surface_min += PLANT_TICK_S / 60.0;
+                m->max_dewpoint_c = fmax(m->max_dewpoint_c, rm->dewpoint_c);
+        }
 }
 
 void plant_account_tick(struct plant *p)
@@ -113,9 +138,9 @@ void plant_account_tick(struct plant *p)
         const size_t n = p->spec.nrack;
         double *restrict least_c = p->air.local_c;
 
-        memcpy(p->air.minute_c + p->minute % RISE_MINUTES * n, p->air.inlet_c, n * sizeof(double));
+        memcpy(p->air.minute_c + p->minute % RISE_SLOTS * n, p->air.inlet_c, n * sizeof(double));
         memcpy(least_c, p->air.inlet_c, n * sizeof(double));
-        for (size_t k = 0; k < RISE_MINUTES; k++) {
+        for (size_t k = 0; k < RISE_SLOTS; k++) {
                 const double *restrict then = p->air.minute_c + k * n;
 
                 for (size_t i = 0; i < n; i++)
@@ -123,14 +148,17 @@ void plant_account_tick(struct plant *p)
         }
         for (size_t i = 0; i < n; i++)
                 m->max_rise_k = fmax(m->max_rise_k, p->air.inlet_c[i] - least_c[i]);
+        dewpoint_tick(p);
 }
 
 void plant_account_reset(struct plant *p)
 {
-        p->meter = (struct meters){.stored_at_reset = stored_j(p), .max_inlet_c = -100.0};
+        p->meter = (struct meters){.stored_at_reset = stored_j(p), .max_inlet_c = -100.0, .max_dewpoint_c = -100.0};
+        for (size_t i = 0; i < p->spec.nroom; i++)
+                p->meter.max_dewpoint_c = fmax(p->meter.max_dewpoint_c, p->room[i].dewpoint_c);
         for (size_t i = 0; i < p->spec.nrack; i++) {
                 p->meter.max_inlet_c = fmax(p->meter.max_inlet_c, p->air.inlet_c[i]);
-                for (size_t k = 0; k < RISE_MINUTES; k++)
+                for (size_t k = 0; k < RISE_SLOTS; k++)
                         p->air.minute_c[k * p->spec.nrack + i] = p->air.inlet_c[i];
         }
 }
@@ -157,10 +185,15 @@ void plant_account(const struct plant *p, struct plant_account *ret)
             .degmin27 = m->degmin27,
             .degmin32 = m->degmin32,
             .max_rise_15min_k = m->max_rise_k,
+            .max_dewpoint_c = m->max_dewpoint_c,
+            .cold_surface_min = m->cold_surface_min,
+            .wet_coil_min = m->wet_coil_min,
+            .latent_kwh = m->latent / J_PER_KWH,
             .hard_violations = m->violations,
             .hard_violations_since_takeover = p->violations_since_takeover,
             .chiller_starts = m->starts,
             .migrations = m->migrations,
+            .flow_trips = m->flow_trips,
             .stored_kwh = (stored_j(p) - m->stored_at_reset) / J_PER_KWH,
             .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,
         };

@@ -48,6 +48,29 @@ static double serve(struct plant *p, const struct room *rm, double dt_s)
         return drawn;
 }
 
+struct films { /* W/K, between the coil's surface and air, and water */
+        double air, water;
+};
+
+static struct films coil_films(const struct plant *p, const struct crah *c)
+{
+        const double xa = c->airflow_m3s / p->spec.crah_airflow_m3s, xw = c->water_m3s / p->crah_water_m3s;
+
+        return (struct films){.air = p->coil_ua_w_k / 0.6 * sqrt(xa),
+                              .water = p->coil_ua_w_k / 0.4 * sqrt(xw) * sqrt(sqrt(xw))};
+}
+
+double plant_coil_surface_c(const struct plant *p, const struct crah *c)
+{
+        const double ca = c->airflow_m3s * AIR_J_M3K;
+        struct films h;
+
+        if (ca < 1.0 || c->water_m3s * WATER_J_M3K <= 1.0)
+                return c->rat_c;
+        h = coil_films(p, c);
+        return (h.air * (c->rat_c - c->coil_w / ca) + h.water * p->water.supply_c) / (h.air + h.water);
+}
+
 /* Effectiveness-NTU of a counterflow coil whose two film coefficients follow their flows. */
 static void coil(struct plant *p, struct crah *c)
 {
@@ -60,11 +83,9 @@ static void coil(struct plant *p, struct crah *c)
                 return;
         }
         if (cw > 1.0) {
-                const double xa = c->airflow_m3s / p->spec.crah_airflow_m3s, xw = c->water_m3s / p->crah_water_m3s;
-                const double ha = p->coil_ua_w_k / 0.6 * sqrt(xa);
-                const double hw = p->coil_ua_w_k / 0.4 * sqrt(xw) * sqrt(sqrt(xw));
+                const struct films h = coil_films(p, c);
                 const double cmin = fmin(ca, cw), cr = cmin / fmax(ca, cw);
-                const double ntu = ha * hw / ((ha + hw) * cmin);
+                const double ntu = h.air * h.water / ((h.air + h.water) * cmin);
                 const double e = exp(-ntu * (1.0 - cr));
                 const double eff = cr > 0.9995 ? ntu / (1.0 + ntu) : (1.0 - e) / (1.0 - cr * e);
 

@@ -220,6 +220,8 @@ static int switches(struct plant *p, const char *name)
                 p->tower_failed = true;
         else if (strcmp(name, "cw-pump-fail") == 0)
                 p->cw_pump_failed = true;
+        else if (strcmp(name, "bypass-shut") == 0)
+                p->bypass_shut = true;
         else if (strcmp(name, "watchdog-inert") == 0)
                 p->watchdog_inert = true;
         else
@@ -271,6 +273,9 @@ static int indexed(struct plant *p, const char *name, const char *which, const c
         if (NAMED("chiller-foul") && index_in(which, p->spec.nchiller, &i) &&
             number(arg, 0.0, 2.0, &p->chiller[i].foul_ratio))
                 return 0;
+        if (NAMED("evap-flow") && index_in(which, p->spec.nchiller, &i) &&
+            number(arg, 0.05, 1.0, &p->chiller[i].evap_ratio))
+                return 0;
         if (NAMED("dew-point") && index_in(which, p->spec.nroom, &i) &&
             number(arg, -20.0, 30.0, &p->room[i].dewpoint_c))
                 return 0;
@@ -283,7 +288,7 @@ void plant_faults_clear(struct plant *p)
         p->nsensor_fault = 0;
         p->load_step = 1.0;
         p->heat_k = p->outage_s = 0.0;
-        p->tower_failed = p->cw_pump_failed = p->watchdog_inert = false;
+        p->tower_failed = p->cw_pump_failed = p->bypass_shut = p->watchdog_inert = false;
         for (size_t i = 0; i < p->spec.ncrah; i++) {
                 p->crah[i].failed = p->crah[i].deaf = false;
                 p->crah[i].stuck_ratio = (double)NAN;
@@ -291,6 +296,7 @@ void plant_faults_clear(struct plant *p)
         for (size_t i = 0; i < p->spec.nchiller; i++) {
                 p->chiller[i].tripped = false;
                 p->chiller[i].foul_ratio = 0.0;
+                p->chiller[i].evap_ratio = 1.0;
         }
         for (size_t i = 0; i < p->spec.nroom; i++)
                 p->room[i].open = false;

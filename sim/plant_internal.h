@@ -7,6 +7,7 @@
  *   plant.c        life and time           plant_plc.c    leases, loops, protection  plant_account.c  truth, energy
  *   plant_it.c     hosts, VMs, moves       plant_local.c  the PLC's own strategies   plant_fault.c    faults by name
  *   plant_air.c    racks, rooms, coils       plant_vms.c    VMs that come and go     plant_memory.c   the arrays
+ *   plant_moist.c  dew points, latent load
  *
  * Thermal states are integrated from fluxes that leave one node and enter another, so energy is conserved by
  * construction and the account's residual tests the wiring, not the integrator: water by explicit Euler, air nodes,
@@ -26,9 +27,14 @@
 #define WATER_J_M3K 4.186e6    /* ρ c_p of water */
 #define SECONDARY_DESIGN_K 7.0 /* water temperature rise over a coil at design */
 #define PRIMARY_DESIGN_K 6.0   /* and over an evaporator */
+/* Of an evaporator's design flow: below this a running machine trips. 30-50 % is called typical (unverified; the site's
+ * own figure decides); the minimum-flow bypass keeps PRIMARY_MIN. */
+#define EVAP_FLOW_MIN 0.4
+#define PRIMARY_MIN 0.5
+#define FLOW_RAMP_S (0.1 / 60.0) /* of design flow a second: Carrier 30XA p. 30, at most 10 % a minute */
 
 #define NEIGHBOURS 5
-#define RISE_MINUTES 15
+#define RISE_SLOTS 16 /* the present minute and the 15 before it */
 #define LUT_N 128
 #define MOVES_MAX 64
 #define EVENTS_MAX 256
@@ -89,7 +95,7 @@ struct air {
         double *flow_m3s;
         double *beta0; /* geometric share of recirculated air, balanced, open room */
         double *local_c, *supply_m3s, *supply_mc, *to_hot; /* scratch */
-        double *minute_c;                                  /* [RISE_MINUTES × nrack] */
+        double *minute_c;                                  /* [RISE_SLOTS × nrack] */
 };
 
 /* Plug flow through a fixed volume: air leaves as warm as it came in, later. */
@@ -106,6 +112,7 @@ struct crah {
         double valve_ratio, integral, fan_ratio;
         double sat_sp_c, fan_sp_ratio; /* in force */
         double airflow_m3s, water_m3s, fan_w, coil_w, chw_out_c;
+        double latent_w, drying; /* of condensing vapour, beside coil_w; air changes of a minute, scratch */
         size_t room;
         bool valve_request;
         bool failed, deaf;  /* faults */
@@ -138,7 +145,9 @@ struct chiller {
         uint64_t starts;
         bool want, want_before, forced, tripped;
         double foul_ratio; /* fault: power above that of a clean machine */
-        bool idle;         /* running, but the economiser carries the load: the compressor is off (recycle shut-down) */
+        double evap_ratio; /* fault: of its pump's flow, what goes through the evaporator; 1 = all */
+        double low_flow_s;
+        bool idle; /* running, but the economiser carries the load: the compressor is off (recycle shut-down) */
         double idle_s;
         struct lease lease;
         struct plant_chiller_cmd cmd;
@@ -148,6 +157,7 @@ struct water {
         double supply_c, return_c, basin_c; /* header halves of the loop, tower basin with the condenser loop */
         double cw_return_c, entering_c;
         double secondary_m3s, primary_m3s, cw_m3s;
+        double primary_ratio;  /* flow of each running machine's pump, of design */
         double coil_return_wc; /* Σ flow·temperature leaving the coils, m³/s·°C */
         double chw_pump_w, cw_pump_w, tower_w, tower_fan_ratio, tower_integral;
         double chwst_sp_c, cwst_sp_c; /* in force; chwst_sp_c moves at the chillers' own ramp */
@@ -205,7 +215,8 @@ struct move {
 struct meters { /* joules */
         double time_s, econ_s, econ_alone_s, it, it_fan, crah, chiller, pump, tower, heat_in, heat_out;
         double stored_at_reset, max_inlet_c, degmin27, degmin32, max_rise_k;
-        uint64_t violations, starts, migrations;
+        double max_dewpoint_c, cold_surface_min, wet_coil_min, latent;
+        uint64_t violations, starts, migrations, flow_trips;
 };
 
 enum channel_kind { CH_RACK, CH_CRAH, CH_CHILLER, CH_WATER, CH_WEATHER };
@@ -245,7 +256,7 @@ struct plant {
         struct sensor_fault sensor_fault[PLANT_FAULTS_MAX];
         size_t nsensor_fault;
         double load_step, heat_k, outage_s; /* faults: factor on VM demand, warmer weather, no power for */
-        bool tower_failed, cw_pump_failed, watchdog_inert;
+        bool tower_failed, cw_pump_failed, bypass_shut, watchdog_inert;
 
         unsigned char *block; /* what all arrays point into: plant_memory.c */
         struct rack *rack;
@@ -311,6 +322,10 @@ void plant_duct_fill(struct duct *d, double m3, double c);
 double plant_duct_step(struct duct *d, double in_m3, double in_c); /* °C of the in_m3 that leave */
 double plant_duct_m3k(const struct duct *d);                       /* Σ m³·°C */
 void plant_air_step(struct plant *p, double dt_s);
+/* Where the water enters and the air leaves: the coldest part. Dry and as warm as the air where either stands still. */
+double plant_coil_surface_c(const struct plant *p, const struct crah *c);
+/* plant_moist.c */
+void plant_moist_tick(struct plant *p);
 /* plant_water.c */
 void plant_water_build(struct plant *p);
 void plant_water_step(struct plant *p, double dt_s);

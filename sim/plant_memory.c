@@ -31,7 +31,7 @@ static size_t lay_out(struct plant *p, unsigned char *block)
 
         for (size_t i = 0; i < sizeof(by_rack) / sizeof(by_rack[0]); i++)
                 *by_rack[i] = take(block, &n, s->nrack, sizeof(double));
-        a->minute_c = take(block, &n, s->nrack * RISE_MINUTES, sizeof(double));
+        a->minute_c = take(block, &n, s->nrack * RISE_SLOTS, sizeof(double));
         p->rack = take(block, &n, s->nrack, sizeof(*p->rack));
         p->crah = take(block, &n, s->ncrah, sizeof(*p->crah));
         p->room = take(block, &n, s->nroom, sizeof(*p->room));

@@ -37,7 +37,8 @@
 #define LATE_S 300.0
 #define FORCED_S 900.0
 #define FREEZE_C 3.5
-#define ECON_ON_K 2.0 /* tower water this much colder than the return water for this long */
+#define LOW_FLOW_S 10.0 /* delay of the flow switch (design) */
+#define ECON_ON_K 2.0   /* tower water this much colder than the return water for this long */
 #define ECON_OFF_K 0.5
 #define ECON_S 300.0
 #define IDLE_K 0.3 /* water enters the evaporators this close to its setpoint: nothing left to cool */
@@ -259,6 +260,20 @@ static void chiller_stop(struct chiller *c)
         c->state_s = 0.0;
 }
 
+/* An evaporator with too little water protects itself, until someone resets it. Nobody commands that flow, so it is no
+ * broken rule of a supervisor's. */
+static void low_flow(struct plant *p, struct chiller *c, double dt_s)
+{
+        const bool low =
+            c->state == CHILLER_RUNNING && !c->idle && !(c->flow_m3s >= EVAP_FLOW_MIN * p->primary_m3s) && !c->tripped;
+
+        c->low_flow_s = low ? c->low_flow_s + dt_s : 0.0;
+        if (c->low_flow_s < LOW_FLOW_S)
+                return;
+        c->tripped = true;
+        p->meter.flow_trips++;
+}
+
 /* Recycle shut-down: a machine that has nothing to cool stops its compressor and waits for the water to warm up. */
 static void recycle(struct plant *p, struct chiller *c, double dt_s)
 {
@@ -298,6 +313,7 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
                 plant_violation(p, PLANT_RULE_FREEZE, i, c->leaving_c, 1);
                 c->tripped = true;
         }
+        low_flow(p, c, dt_s);
         want = (c->want || c->forced) && !c->tripped;
         if (want && may_start(p, c))
                 chiller_start(p, c);

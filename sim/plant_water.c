@@ -14,8 +14,8 @@
 #define LOAD_UP_S 120.0   /* full load up, and down, at the quickest */
 #define LOAD_DOWN_S 30.0
 #define SOFT_LOAD_S 300.0
-#define PROVE_S 60.0 /* water flow proven before the compressor starts */
-#define PRIMARY_MIN 0.5
+#define PROVE_S 60.0       /* water flow proven before the compressor starts */
+#define PRIMARY_LEAK 0.05  /* least flow without the bypass */
 #define TOWER_NATURAL 0.08 /* draught with the fan off */
 #define TOWER_NTU 1.5
 #define WATER_AIR_RATIO 1.1 /* design L/G */
@@ -80,6 +80,7 @@ void plant_water_build(struct plant *p)
         w->supply_c = w->supply_sensor_c = w->chwst_sp_c = w->chwst_target_c = 7.0;
         w->return_c = w->entering_c = 12.0;
         w->cwst_sp_c = 24.0;
+        w->primary_ratio = 1.0;
         w->basin_c = w->cw_return_c = fmax(24.0, p->now.wetbulb_c + 4.0);
         for (size_t i = 0; i < s->nchiller; i++) {
                 struct chiller *c = &p->chiller[i];
@@ -141,13 +142,35 @@ static void secondary(struct plant *p)
 
         for (size_t i = 0; i < p->spec.ncrah; i++) {
                 flow += p->crah[i].water_m3s;
-                mc += p->crah[i].water_m3s * p->crah[i].chw_out_c;
+                mc += p->crah[i].water_m3s * p->crah[i].chw_out_c + p->crah[i].latent_w / WATER_J_M3K;
         }
         w->secondary_m3s = flow;
         w->coil_return_wc = mc;
         /* constant differential pressure at the far coil (35 %), the rest square-law */
         x = flow / p->secondary_m3s;
         w->chw_pump_w = p->outage_s > 0.0 ? 0.0 : p->secondary_w * x * (0.35 + 0.65 * x * x);
+}
+
+/* The pumps follow the coils as fast as the evaporators stand it; the bypass keeps what those need. */
+static void primary(struct plant *p, size_t n, double dt_s)
+{
+        struct water *w = &p->water;
+        double x = w->primary_ratio, target;
+
+        if (n > 0) {
+                target = clampd(w->secondary_m3s / ((double)n * p->primary_m3s),
+                                p->bypass_shut ? PRIMARY_LEAK : PRIMARY_MIN, 1.0);
+                x = clampd(target, x - FLOW_RAMP_S * dt_s, x + FLOW_RAMP_S * dt_s);
+                w->chw_pump_w += (double)n * p->primary_w * x * (0.2 + 0.8 * x * x);
+        }
+        w->primary_ratio = x;
+        w->primary_m3s = 0.0;
+        for (size_t i = 0; i < p->spec.nchiller; i++) {
+                struct chiller *c = &p->chiller[i];
+
+                c->flow_m3s = c->state == CHILLER_RUNNING ? p->primary_m3s * x * c->evap_ratio : 0.0;
+                w->primary_m3s += c->flow_m3s;
+        }
 }
 
 /* One chiller's evaporator at its flow; adds its heat to the condenser loop through load and power. */
@@ -174,14 +197,13 @@ static void chiller_step(struct plant *p, size_t i, double dt_s)
         c->hours += dt_s / 3600.0;
 }
 
-static double chillers_step(struct plant *p, size_t n, double dt_s, double *ret_leaving_mc)
+static double chillers_step(struct plant *p, double dt_s, double *ret_leaving_mc)
 {
         double rejected = 0.0, leaving_mc = 0.0;
 
         for (size_t i = 0; i < p->spec.nchiller; i++) {
                 struct chiller *c = &p->chiller[i];
 
-                c->flow_m3s = c->state == CHILLER_RUNNING ? p->water.primary_m3s / (double)n : 0.0;
                 if (c->state == CHILLER_RUNNING) {
                         chiller_step(p, i, dt_s);
                         leaving_mc += c->flow_m3s * c->leaving_c;
@@ -248,22 +270,18 @@ void plant_water_step(struct plant *p, double dt_s)
 {
         struct water *w = &p->water;
         const size_t n = running(p);
-        double rejected, leaving_mc, x = 0.0, through, surplus, shortage, taken;
+        double rejected, leaving_mc, through, surplus, shortage, taken;
 
         secondary(p);
         economiser_step(p);
-        if (n > 0) {
-                x = clampd(w->secondary_m3s / ((double)n * p->primary_m3s), PRIMARY_MIN, 1.0);
-                w->chw_pump_w += (double)n * p->primary_w * x * (0.2 + 0.8 * x * x);
-        }
-        w->primary_m3s = (double)n * p->primary_m3s * x;
+        primary(p, n, dt_s);
         /* decoupler: what the primary has too much runs from supply to return, what it lacks the other way */
         through = fmin(w->primary_m3s, w->secondary_m3s);
         surplus = w->primary_m3s - through;
         shortage = w->secondary_m3s - through;
         if (w->primary_m3s > 0.0)
                 w->entering_c = (through * w->precooled_c + surplus * w->supply_c) / w->primary_m3s;
-        rejected = chillers_step(p, n, dt_s, &leaving_mc);
+        rejected = chillers_step(p, dt_s, &leaving_mc);
         taken = condenser_step(p, compressing(p), rejected + w->econ_w, dt_s);
 
         const double supply_c = w->supply_c;

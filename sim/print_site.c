@@ -340,7 +340,10 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
                 "limits:\n  inlet_recommended: 27\n  inlet_allowable: 32\n  chwst_min: 6\n  chwst_max: 18\n",
                 s->name, s->seed);
         fprintf(f, "mqtt:\n  host: %s\n  port: %d\n  silence: 60s\n", mqtt_host, mqtt_port);
-        fprintf(f, "vm:\n  topic: %s/vm\n  max_moves_per_hour: 20\n  max_concurrent: 2\n", s->name);
+        fprintf(f, "# how long the database keeps what it has; of samples never less than 7 days\n"
+                   "retention: { samples: 400d, decisions: 1825d, max_bytes: 200GiB }\n");
+        fprintf(f, "vm:\n  topic: %s/vm\n  max_moves_per_hour: %d\n  max_concurrent: %d\n", s->name,
+                PRINT_SITE_MOVES_PER_HOUR, PRINT_SITE_MOVES_AT_ONCE);
         fprintf(f, "zones:\n");
         for (size_t i = 0; i < s->nroom; i++)
                 fprintf(f, "  - { name: room-%zu }\n", i + 1);

@@ -6,6 +6,9 @@
 
 #include "sim/registers.h"
 
+/* VM moves that the site file allows. */
+enum { PRINT_SITE_MOVES_PER_HOUR = 20, PRINT_SITE_MOVES_AT_ONCE = 2 };
+
 /* DIR/site.yaml, DIR/profiles/<model>.csv, DIR/points.csv; DIR is made if missing. 0 or -Exxx. */
 int print_site(const struct registers *r, const char *dir, uint16_t base_port, const char *mqtt_host, int mqtt_port);
 

@@ -429,9 +429,8 @@ static double half_taken(const struct registers *r, const struct reg_device *d, 
         return reg_decode(g, w);
 }
 
-int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs)
+static int write_all(struct registers *r, struct reg_device *d, unsigned address, unsigned count, const uint16_t *regs)
 {
-        struct reg_device *d = &r->device[device];
         struct reg_write w;
 
         if (count < 1 || count > 123 || address + count > 65536)
@@ -460,6 +459,27 @@ int registers_write(struct registers *r, size_t device, unsigned address, unsign
                         a += reg_count(g);
                 }
         return 0;
+}
+
+/* Whether the map prints a setpoint there. */
+static bool at_setpoint(const struct registers *r, const struct reg_device *d, unsigned address)
+{
+        const struct reg *g = reg_at(d, true, address);
+        struct reg_write w;
+
+        return g && g->q != Q_HEARTBEAT_CMD && g->q != Q_REMOTE_CMD && reg_write_of(g->q, &r->spec, &w);
+}
+
+int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs)
+{
+        struct reg_device *d = &r->device[device];
+        const int ex = write_all(r, d, address, count, regs);
+        uint16_t shows[123];
+
+        if (at_setpoint(r, d, address))
+                d->vain_writes += ex != 0 || registers_read(r, device, true, address, count, shows) != 0 ||
+                                  memcmp(shows, regs, count * sizeof(*regs)) != 0;
+        return ex;
 }
 
 int registers_find(const struct registers *r, const char *device)

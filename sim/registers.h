@@ -133,6 +133,7 @@ struct reg_device {
         /* state */
         uint16_t heartbeat;
         bool remote_cmd;
+        uint64_t vain_writes; /* of setpoints: refused, or something else reads back */
         struct reg_fault fault;
 };
 
@@ -177,6 +178,7 @@ int registers_write(struct registers *r, size_t device, unsigned address, unsign
  * 0; -ENOENT: the name is none of these; -EINVAL: no such device, register or value; -ENOMEM.
  */
 int registers_fault(struct registers *r, const char *name);
+bool registers_fault_named(const char *name); /* one of these, whatever follows */
 void registers_fault_clear(struct reg_device *d);
 /* Plant time has moved on: second masters write, inert watchdogs are kept quiet. */
 void registers_step(struct registers *r);

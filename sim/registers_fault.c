@@ -150,18 +150,23 @@ static int at_register(const struct registers *r, struct reg_device *d, const st
         return 0;
 }
 
+bool registers_fault_named(const char *name)
+{
+        static const char *const kinds[] = {"illegal", "partial", "clamp", "ignore", "master",
+                                            "reboot",  "order",   "shift", "frozen", "heal"};
+
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+                if (strncmp(name, kinds[k], strlen(kinds[k])) == 0 && name[strlen(kinds[k])] == ':')
+                        return true;
+        return false;
+}
+
 int registers_fault(struct registers *r, const char *name)
 {
-        static const char *const kinds[] = {"illegal", "partial", "clamp",  "ignore", "master", "reboot",
-                                            "order",   "shift",   "frozen", "inert",  "heal"};
         struct args a;
-        size_t k = 0;
         int d;
 
-        while (k < sizeof(kinds) / sizeof(kinds[0]) &&
-               (strncmp(name, kinds[k], strlen(kinds[k])) != 0 || name[strlen(kinds[k])] != ':'))
-                k++;
-        if (k == sizeof(kinds) / sizeof(kinds[0]))
+        if (!registers_fault_named(name))
                 return -ENOENT;
         if (!split(name, &a) || (d = registers_find(r, a.s[1])) < 0)
                 return -EINVAL;

@@ -18,7 +18,7 @@
 enum { FILES_MAX = 512, PATH_BYTES = 512 };
 
 static const char help_text[] =
-    "Example: coolplane-sim scenario tests/scenario/310-crah-fails.scn --seeds 3\n"
+    "Example: coolplane-sim scenario tests/scenario/310-crah-fails-under-c.scn --seeds 3\n"
     "         coolplane-sim scenario --all\n"
     "\n"
     "Runs numbered scenarios in virtual time: what happens, and the limits that must hold. Exit 1 when one fails.\n"
@@ -68,8 +68,8 @@ static int list(const char *dir, char **file, size_t *ret_n)
 }
 
 struct outcome {
-        double v[3][SM_COUNT]; /* by controller */
-        bool have[3];
+        double v[SCENARIO_CONTROLLERS][SM_COUNT]; /* by controller */
+        bool have[SCENARIO_CONTROLLERS];
 };
 
 static int value(const struct scenario *s, enum scenario_controller who, uint64_t seed, struct outcome *o,

@@ -5,15 +5,17 @@
  * tests/scenario/NNN-name.scn, a statement a line, `#` starts a comment:
  *
  *   site tiny                     tiny (default), hall, campus
- *   controller c                  c coolplane (default), b0 fixed setpoints, b2 trim-and-respond
+ *   controller c                  c coolplane (default), c0 without VM moves, b0 fixed setpoints, b2 trim-and-respond
  *   local fixed                   what the PLCs do under c, and before it: fixed (default) or trim
  *   start 2026-07-15T00:00:00Z    when the part that counts begins
  *   season summer                 instead: the 15th of its middle month, 2026
- *   warmup 2h                     before it, under the PLCs; then, under c, `identify 2h` of live exploration
+ *   warmup 2h                     before it, under the PLCs; then, under c and c0, `identify 2h` of live exploration,
+ *                                 and `settle 1h` (default 0) of ordinary control
  *   hours 3                       the part that counts
  *   seeds 3                       how many, from 1 (--seeds says otherwise)
  *   containment 0.2               and economiser, crah-fan-w, loop-volume-m3, vms: instead of the site's own
- *   at 30m fault crah-fail:1      sim/plant.h says which; `clear` ends all
+ *   at 30m fault crah-fail:1      sim/plant.h says which, and of a device's registers, under c only, sim/registers.h;
+ *                                 `clear` ends all
  *   at 30m planner WORD           on, off, nan, random, bangbang, warmest, malformed
  *   at 30m silence DEVICE         no samples of this Modbus device (its name; or inlets: the one that reads the inlets)
  *   at 35m hear                   ends it
@@ -21,8 +23,8 @@
  *   limit max_inlet_c <= 30       a measure, <= or >=, a number
  *   limit total_kwh <= 1.02 b2    or a multiple of that measure under another controller, same seed
  *
- * Times count from the start of the part that counts, in whole scans of 5 s. Under c the agent must have taken the
- * plant over when that part begins, or the scenario fails. Measures: scenario_measure_name.
+ * Times count from the start of the part that counts, in whole scans of 5 s. Under c and c0 the agent must have taken
+ * the plant over when that part begins, or the scenario fails. Measures: scenario_measure_name.
  */
 #ifndef COOLPLANE_SIM_SCENARIO_H
 #define COOLPLANE_SIM_SCENARIO_H
@@ -33,18 +35,22 @@
 
 #include "sim/plant.h"
 
-enum scenario_controller { SCENARIO_C, SCENARIO_B0, SCENARIO_B2 };
+enum scenario_controller { SCENARIO_C, SCENARIO_C0, SCENARIO_B0, SCENARIO_B2, SCENARIO_CONTROLLERS };
 
 enum scenario_measure {
         SM_MAX_INLET_C,
         SM_DEGMIN27,
         SM_DEGMIN32,
         SM_MAX_RISE_15MIN_K,
+        SM_MAX_DEWPOINT_C,
+        SM_COLD_SURFACE_MIN, /* plant.h says of which surfaces; so too below */
+        SM_WET_COIL_MIN,
         SM_HARD_VIOLATIONS, /* from take-over on, identification included */
         SM_COOLING_KWH,
         SM_TOTAL_KWH,
         SM_PUE,
         SM_CHILLER_STARTS,
+        SM_FLOW_TRIPS,
         SM_MIGRATIONS,
         SM_RESIDUAL,
         SM_ECON_HOURS,
@@ -56,7 +62,8 @@ enum scenario_measure {
         SM_ACCEPT_SHARE,   /* of the decisions of the part that counts; 0 where there are none */
         SM_HOLD_SHARE,
         SM_FALLBACK_SHARE,
-        SM_RELEASED, /* 1: the gate ended in RELEASE */
+        SM_RELEASED,    /* 1: the gate ended in RELEASE */
+        SM_VAIN_WRITES, /* of setpoints by the agent, all devices: refused, or something else reads back */
         SM_COUNT
 };
 const char *scenario_measure_name(enum scenario_measure m);
@@ -88,7 +95,7 @@ struct scenario {
         enum scenario_controller controller;
         enum plant_local local;
         int64_t start_ms;
-        double warmup_s, identify_s, run_s;
+        double warmup_s, identify_s, settle_s, run_s;
         int64_t seeds;
         double containment; /* NaN: the site's own; so too below */
         double crah_fan_w, loop_volume_m3, vms;

@@ -18,11 +18,15 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_DEGMIN27] = "degmin27",
     [SM_DEGMIN32] = "degmin32",
     [SM_MAX_RISE_15MIN_K] = "max_rise_15min_k",
+    [SM_MAX_DEWPOINT_C] = "max_dewpoint_c",
+    [SM_COLD_SURFACE_MIN] = "cold_surface_min",
+    [SM_WET_COIL_MIN] = "wet_coil_min",
     [SM_HARD_VIOLATIONS] = "hard_violations",
     [SM_COOLING_KWH] = "cooling_kwh",
     [SM_TOTAL_KWH] = "total_kwh",
     [SM_PUE] = "pue",
     [SM_CHILLER_STARTS] = "chiller_starts",
+    [SM_FLOW_TRIPS] = "flow_trips",
     [SM_MIGRATIONS] = "migrations",
     [SM_RESIDUAL] = "energy_residual_ratio",
     [SM_ECON_HOURS] = "econ_hours",
@@ -35,6 +39,7 @@ static const char *const measure_name[SM_COUNT] = {
     [SM_HOLD_SHARE] = "hold_share",
     [SM_FALLBACK_SHARE] = "fallback_share",
     [SM_RELEASED] = "released",
+    [SM_VAIN_WRITES] = "vain_writes",
 };
 
 const char *scenario_measure_name(enum scenario_measure m)
@@ -44,14 +49,15 @@ const char *scenario_measure_name(enum scenario_measure m)
 
 static const char *set_controller(const char *word, enum scenario_controller *ret)
 {
-        static const char *const name[] = {[SCENARIO_C] = "c", [SCENARIO_B0] = "b0", [SCENARIO_B2] = "b2"};
+        static const char *const name[] = {
+            [SCENARIO_C] = "c", [SCENARIO_C0] = "c0", [SCENARIO_B0] = "b0", [SCENARIO_B2] = "b2"};
 
         for (size_t k = 0; k < sizeof(name) / sizeof(name[0]); k++)
                 if (strcmp(word, name[k]) == 0) {
                         *ret = (enum scenario_controller)k;
                         return NULL;
                 }
-        return "not a controller (c, b0, b2)";
+        return "not a controller (c, c0, b0, b2)";
 }
 
 static const char *set_start(const char *key, const char *word, int64_t *ret)
@@ -184,6 +190,8 @@ static const char *statement(struct scenario *s, char *const *w, size_t n, int l
                 return set_seconds(w[1], &s->warmup_s);
         if (strcmp(key, "identify") == 0)
                 return set_seconds(w[1], &s->identify_s);
+        if (strcmp(key, "settle") == 0)
+                return set_seconds(w[1], &s->settle_s);
         if (strcmp(key, "hours") == 0) {
                 why = set_number(w[1], 0.1, 24 * 366, &v);
                 if (why == NULL)
@@ -224,8 +232,8 @@ static const char *complete(const struct scenario *s)
         if (s->nlimit == 0)
                 return "no limit: the scenario cannot fail";
         for (size_t i = 0; i < s->nevent; i++)
-                if (s->event[i].at_s > s->run_s)
-                        return "an event after the end";
+                if (s->event[i].at_s >= s->run_s)
+                        return "an event at the end or after it";
         return NULL;
 }
 

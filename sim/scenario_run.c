@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* Runs a scenario in virtual time and measures it from the plant's truth. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "agent/base/exitcode.h"
 #include "models/num/rng.h"
 #include "sim/closed_loop.h"
+#include "sim/registers.h"
 #include "sim/scenario.h"
 #include "sim/serve_world.h"
 
@@ -19,12 +21,14 @@ struct run {
         const struct scenario *s;
         struct world world;
         struct closed_loop *loop; /* NULL under a baseline */
+        struct registers *regs;   /* of the loop, borrowed; of a plant that is only checked */
         enum scenario_proposer proposer;
         struct rng rng;
         double t_s, last_event_s, last_warm_s; /* of the part that counts */
         double sat_travel_k, fan_travel;
         double *sat_c, *fan_ratio; /* [ncrah] in force at the look before */
         struct gate_status before;
+        uint64_t vain_before;
 };
 
 /* Replaces the brain's answer while a hostile proposer is asked for. */
@@ -123,10 +127,24 @@ static int silence(struct run *r, const struct scenario_event *e)
         return unknown(r, e, "device");
 }
 
+/* Of a device's registers, or of the plant. A baseline has no registers and knows nothing of theirs. */
+static int fault(struct run *r, const struct scenario_event *e)
+{
+        int err = r->regs != NULL ? registers_fault(r->regs, e->arg) : -ENOENT;
+
+        if (r->regs == NULL && registers_fault_named(e->arg))
+                return 0;
+        if (err == -ENOENT)
+                err = plant_fault(r->world.plant, e->arg);
+        for (size_t i = 0; r->regs != NULL && strcmp(e->arg, "clear") == 0 && i < r->regs->ndevice; i++)
+                registers_fault_clear(&r->regs->device[i]);
+        return err < 0 ? unknown(r, e, "fault") : 0;
+}
+
 static int apply(struct run *r, const struct scenario_event *e)
 {
         if (e->kind == SE_FAULT)
-                return plant_fault(r->world.plant, e->arg) < 0 ? unknown(r, e, "fault") : 0;
+                return fault(r, e);
         if (r->loop == NULL)
                 return 0; /* a baseline has no planner, no samples and no agent */
         if (e->kind == SE_SILENCE)
@@ -164,6 +182,15 @@ static int count(struct run *r)
         return 0;
 }
 
+static uint64_t vain_writes(const struct run *r)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; r->regs != NULL && i < r->regs->ndevice; i++)
+                n += r->regs->device[i].vain_writes;
+        return n;
+}
+
 static void measure(const struct run *r, double *m)
 {
         const struct plant *p = r->world.plant;
@@ -179,11 +206,15 @@ static void measure(const struct run *r, double *m)
         m[SM_DEGMIN27] = a.degmin27;
         m[SM_DEGMIN32] = a.degmin32;
         m[SM_MAX_RISE_15MIN_K] = a.max_rise_15min_k;
+        m[SM_MAX_DEWPOINT_C] = a.max_dewpoint_c;
+        m[SM_COLD_SURFACE_MIN] = a.cold_surface_min;
+        m[SM_WET_COIL_MIN] = a.wet_coil_min;
         m[SM_HARD_VIOLATIONS] = (double)(r->loop != NULL ? a.hard_violations_since_takeover : a.hard_violations);
         m[SM_COOLING_KWH] = a.cooling_kwh;
         m[SM_TOTAL_KWH] = a.total_kwh;
         m[SM_PUE] = a.total_kwh / (a.it_kwh + a.it_fan_kwh);
         m[SM_CHILLER_STARTS] = (double)a.chiller_starts;
+        m[SM_FLOW_TRIPS] = (double)a.flow_trips;
         m[SM_MIGRATIONS] = (double)a.migrations;
         m[SM_RESIDUAL] = a.energy_residual_ratio;
         m[SM_ECON_HOURS] = a.econ_hours;
@@ -192,6 +223,7 @@ static void measure(const struct run *r, double *m)
         m[SM_SAT_TRAVEL_K_H] = r->sat_travel_k / (double)ncrah / hours;
         m[SM_FAN_TRAVEL_H] = r->fan_travel / (double)ncrah / hours;
         m[SM_REMOTE_SHARE] = (double)remote / (double)ncrah;
+        m[SM_VAIN_WRITES] = (double)(vain_writes(r) - r->vain_before);
         m[SM_ACCEPT_SHARE] = m[SM_HOLD_SHARE] = m[SM_FALLBACK_SHARE] = m[SM_RELEASED] = 0.0;
         if (r->loop != NULL) {
                 struct gate_status s;
@@ -215,23 +247,25 @@ static void measure(const struct run *r, double *m)
 static int start(struct run *r, const struct plant_spec *spec, enum scenario_controller who, uint64_t seed)
 {
         const struct scenario *s = r->s;
-        const double identify_s = s->identify_s;
+        const bool agent = who == SCENARIO_C || who == SCENARIO_C0;
         const struct world_args a = {.spec = spec,
                                      .seed = seed,
                                      .local = who == SCENARIO_B2   ? PLANT_LOCAL_TRIM_RESPOND
                                               : who == SCENARIO_B0 ? PLANT_LOCAL_FIXED
                                                                    : s->local};
-        int err, code = world_create(&a, s->start_ms - llround((s->warmup_s + identify_s) * 1e3), &r->world);
+        int err, code = world_create(&a, s->start_ms - llround((s->warmup_s + s->identify_s + s->settle_s) * 1e3),
+                                     &r->world);
 
         if (code != EXIT_OK)
                 return code;
         advance(r, s->warmup_s);
-        if (who == SCENARIO_C) {
+        if (agent) {
                 err = closed_loop_create(&(struct closed_loop_args){.plant = r->world.plant,
                                                                     .acting = true,
-                                                                    .explore_ms = llround(identify_s * 1e3),
+                                                                    .explore_ms = llround(s->identify_s * 1e3),
                                                                     .seed = seed,
                                                                     .planner = true,
+                                                                    .no_moves = who == SCENARIO_C0,
                                                                     .proposer = propose,
                                                                     .proposer_ctx = r},
                                          &r->loop);
@@ -239,12 +273,14 @@ static int start(struct run *r, const struct plant_spec *spec, enum scenario_con
                         fprintf(stderr, "%s: the agent does not start: %s\n", s->name, strerror(-err));
                         return EXIT_GENERIC;
                 }
+                r->regs = closed_loop_registers(r->loop);
         }
-        advance(r, identify_s);
+        advance(r, s->identify_s + s->settle_s);
         if (r->loop != NULL) {
                 bool remote = true;
 
                 gate_status(closed_loop_gate(r->loop), &r->before);
+                r->vain_before = vain_writes(r);
                 for (size_t i = 0; i < spec->ncrah; i++)
                         remote = remote && plant_is_remote(r->world.plant, PLANT_DEV_CRAH, i);
                 if (!remote) {
@@ -261,9 +297,12 @@ int scenario_check(const struct scenario *s)
         struct run r = {.s = s};
         int code = world_create(&(struct world_args){.site = s->site}, s->start_ms, &r.world);
 
+        if (code == EXIT_OK && registers_create(plant_spec(r.world.plant), r.world.plant, &r.regs) < 0)
+                code = EXIT_GENERIC;
         for (size_t i = 0; code == EXIT_OK && i < s->nevent; i++)
                 if (s->event[i].kind == SE_FAULT)
                         code = apply(&r, &s->event[i]);
+        registers_free(r.regs);
         world_free(&r.world);
         return code;
 }

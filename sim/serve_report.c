@@ -163,6 +163,11 @@ void account_json(FILE *f, const struct plant_account *a)
         member(f, "degmin27", a->degmin27);
         member(f, "degmin32", a->degmin32);
         member(f, "max_rise_15min_k", a->max_rise_15min_k);
+        member(f, "max_dewpoint_c", a->max_dewpoint_c);
+        member(f, "cold_surface_min", a->cold_surface_min);
+        member(f, "wet_coil_min", a->wet_coil_min);
+        member(f, "latent_kwh", a->latent_kwh);
+        member(f, "flow_trips", (double)a->flow_trips);
         member(f, "energy_residual_ratio", a->energy_residual_ratio);
         member(f, "cooling_per_it_kwh", a->cooling_kwh / (a->it_kwh + a->it_fan_kwh));
         fprintf(f,

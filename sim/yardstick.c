@@ -15,11 +15,15 @@
 #define TRACE_MIN_H (1.0 / 12.0)
 #define ORACLE_START_LEVELS 2
 #define ORACLE_START_H 24.0
+#define IDENTIFY_MAX_H 3.0
+#define SETTLE_MAX_H 2.0
+#define MOVES_MS 300000 /* between looks for moves, as the agent's slow step */
 
 const struct yard_controller yard_controllers[] = {
     {"b0", "fixed setpoints", YARD_LOCAL, PLANT_LOCAL_FIXED, false},
     {"b1", "local loops", YARD_PID, PLANT_LOCAL_FIXED, false},
     {"b2", "trim-and-respond", YARD_LOCAL, PLANT_LOCAL_TRIM_RESPOND, false},
+    {"b2v", "trim-and-respond, plain VM consolidation", YARD_LOCAL, PLANT_LOCAL_TRIM_RESPOND, true},
     {"b2s", "best constants in hindsight", YARD_CONSTANT, PLANT_LOCAL_FIXED, false},
     {"b3", "planner without safety layer", YARD_UNFILTERED, PLANT_LOCAL_FIXED, false},
     {"c0", "coolplane, no VM moves", YARD_AGENT, PLANT_LOCAL_FIXED, false},
@@ -31,15 +35,24 @@ const size_t yard_ncontroller = sizeof(yard_controllers) / sizeof(yard_controlle
 struct driver {
         const struct yard_controller *c;
         struct plant *plant;
-        struct closed_loop *loop;
+        struct closed_loop *loop; /* the agent, or a gate in shadow that records */
         struct yard_oracle *oracle;
+        struct yard_consolidator *consolidator;
         struct yard_command command;
+        bool settled; /* what is not for the beginning of a warm-up may begin */
 };
 
-static void drive(struct driver *d, double hours)
+static bool has_agent(const struct driver *d)
+{
+        return d->c->kind == YARD_AGENT || d->c->kind == YARD_UNFILTERED;
+}
+
+static void drive_step(struct driver *d, double hours)
 {
         switch (d->c->kind) {
         case YARD_LOCAL:
+                if (d->consolidator != NULL && d->settled && plant_t_ms(d->plant) % MOVES_MS == 0)
+                        yard_consolidator_step(d->consolidator, d->plant);
                 yard_advance(d->plant, hours);
                 break;
         case YARD_PID:
@@ -49,12 +62,32 @@ static void drive(struct driver *d, double hours)
                 yard_hold(d->plant, &d->command, hours);
                 break;
         case YARD_ORACLE:
-                yard_oracle_advance(d->oracle, d->plant, hours);
+                if (d->settled)
+                        yard_oracle_advance(d->oracle, d->plant, hours);
+                else
+                        yard_hold(d->plant, &d->command, hours);
                 break;
         case YARD_UNFILTERED:
         case YARD_AGENT:
-                closed_loop_run(d->loop, hours);
                 break;
+        }
+}
+
+/* An agent has its own pace; the others go in steps of YARD_STEP_S, watched or not. */
+static void drive(struct driver *d, double hours)
+{
+        const int64_t end_ms = plant_t_ms(d->plant) + llround(hours * 3600e3);
+
+        if (d->loop != NULL && has_agent(d)) {
+                closed_loop_run(d->loop, hours);
+                return;
+        }
+        while (plant_t_ms(d->plant) < end_ms) {
+                const double left_s = (double)(end_ms - plant_t_ms(d->plant)) / 1000.0;
+
+                drive_step(d, fmin(YARD_STEP_S, left_s) / 3600.0);
+                if (d->loop != NULL)
+                        closed_loop_watch(d->loop);
         }
 }
 
@@ -101,39 +134,74 @@ static void sample(const struct plant *p, const struct plant_account *before, do
         }
 }
 
-static void run_counted(struct driver *d, double hours, struct yard_trace *trace)
+/* To `end_h` of what counts, each fault at its time. */
+static int drive_to(const struct yard_setup *s, struct driver *d, double end_h, size_t *next)
 {
-        const double every_h = trace != NULL && trace->cap > 0 ? fmax(hours / (double)trace->cap, TRACE_MIN_H) : hours;
-        const size_t n = (size_t)ceil(hours / every_h - 1e-9);
-        struct plant_account before;
+        for (;;) {
+                const double at_h = (double)(plant_t_ms(d->plant) - s->start_ms) / 3600e3;
+                const bool due = *next < s->nfault && (double)s->fault[*next].at_ms / 3600e3 < end_h - 1e-9;
 
-        plant_account_reset(d->plant);
-        for (size_t k = 0; k < n; k++) {
-                plant_account(d->plant, &before);
-                drive(d, k + 1 < n ? every_h : hours - (double)k * every_h);
-                if (trace != NULL && trace->n < trace->cap)
-                        sample(d->plant, &before, fmin((double)(k + 1) * every_h, hours), &trace->sample[trace->n++]);
+                drive(d, (due ? (double)s->fault[*next].at_ms / 3600e3 : end_h) - at_h);
+                if (!due)
+                        return EXIT_OK;
+                if (plant_fault(d->plant, s->fault[*next].name) < 0) {
+                        fprintf(stderr, "coolplane-sim: no fault \"%s\"\n", s->fault[*next].name);
+                        return EXIT_USAGE_;
+                }
+                ++*next;
         }
 }
 
+static int run_counted(const struct yard_setup *s, struct driver *d, struct yard_trace *trace)
+{
+        double every_h = s->hours;
+        struct plant_account before;
+        size_t n, next = 0;
+        int code = EXIT_OK;
+
+        if (trace != NULL && trace->cap > 0) /* whole minutes: looks at the plant stay in step */
+                every_h = ceil(fmax(s->hours / (double)trace->cap, TRACE_MIN_H) * 60.0 - 1e-6) / 60.0;
+        n = (size_t)ceil(s->hours / every_h - 1e-9);
+        plant_account_reset(d->plant);
+        for (size_t k = 0; k < n && code == EXIT_OK; k++) {
+                const double end_h = fmin((double)(k + 1) * every_h, s->hours);
+
+                plant_account(d->plant, &before);
+                code = drive_to(s, d, end_h, &next);
+                if (trace != NULL && trace->n < trace->cap)
+                        sample(d->plant, &before, end_h, &trace->sample[trace->n++]);
+        }
+        return code;
+}
+
+void yard_log_path(const struct yard_setup *s, const struct yard_controller *c, char *ret, size_t size)
+{
+        (void)snprintf(ret, size, "%s%s-%" PRIu64 ".db", s->log, c->name, s->seed);
+}
+
+/* The agent, or with a log a gate in shadow beside what drives the plant. */
 static int start_loop(const struct yard_setup *s, double explore_h, struct driver *d)
 {
-        const bool agent = d->c->kind == YARD_AGENT;
+        const bool watches = !has_agent(d);
         char db[512];
         int r;
 
-        (void)snprintf(db, sizeof(db), "%s%s-%" PRIu64 ".db", s->log ? s->log : "", d->c->name, s->seed);
+        if (watches && s->log == NULL)
+                return EXIT_OK;
+        if (s->log != NULL)
+                yard_log_path(s, d->c, db, sizeof(db));
         r = closed_loop_create(&(struct closed_loop_args){.plant = d->plant,
-                                                          .database = s->log ? db : NULL,
-                                                          .acting = agent,
-                                                          .unfiltered = !agent,
-                                                          .explore_ms = llround(explore_h * 3600e3),
+                                                          .database = s->log != NULL ? db : NULL,
+                                                          .acting = d->c->kind == YARD_AGENT,
+                                                          .unfiltered = d->c->kind == YARD_UNFILTERED,
+                                                          .explore_ms = watches ? 0 : llround(explore_h * 3600e3),
                                                           .seed = s->seed,
-                                                          .planner = true,
-                                                          .no_moves = !d->c->moves},
+                                                          .planner = !watches,
+                                                          .no_moves = !watches && !d->c->moves},
                                &d->loop);
         if (r < 0)
-                fprintf(stderr, "coolplane-sim: the agent does not start: %s\n", strerror(-r));
+                fprintf(stderr, "coolplane-sim: the agent does not start: %s%s%s\n", s->log != NULL ? db : "",
+                        s->log != NULL ? ": " : "", strerror(-r));
         return r < 0 ? EXIT_GENERIC : EXIT_OK;
 }
 
@@ -141,43 +209,49 @@ static int start_loop(const struct yard_setup *s, double explore_h, struct drive
 static int look_ahead(const struct yard_setup *s, struct driver *d, unsigned *ret_evaluations)
 {
         const bool oracle = d->c->kind == YARD_ORACLE;
-        int r = yard_constant_search(d->plant, s->warmup_h, oracle ? fmin(s->hours, ORACLE_START_H) : s->hours,
-                                     oracle ? ORACLE_START_LEVELS : 4, &d->command, ret_evaluations);
+        int r = 0;
 
+        if (oracle || d->c->kind == YARD_CONSTANT)
+                r = yard_constant_search(d->plant, s->warmup_h, oracle ? fmin(s->hours, ORACLE_START_H) : s->hours,
+                                         oracle ? ORACLE_START_LEVELS : 4, &d->command, ret_evaluations);
         if (r == 0 && oracle)
                 r = yard_oracle_create(d->plant, &d->command, &d->oracle);
+        if (r == 0 && d->c->kind == YARD_LOCAL && d->c->moves)
+                r = yard_consolidator_create(d->plant, &d->consolidator);
         if (r < 0)
                 fprintf(stderr, "coolplane-sim: %s: %s\n", d->c->name,
-                        r == -ERANGE ? "no constants keep every inlet below 27 °C" : strerror(-r));
+                        r == -ERANGE ? "no constants keep every inlet at 27 °C or less" : strerror(-r));
         return r < 0 ? EXIT_GENERIC : EXIT_OK;
 }
 
-/* Warm-up, not counted; the agent identifies the plant live in its last part, beside the plant's own controls before.
- */
+void yard_warmup(double hours, struct yard_warmup *ret)
+{
+        const double identify_h = floor(60.0 * fmin(IDENTIFY_MAX_H, 0.5 * hours) + 1e-6) / 60.0;
+        const double settle_h = floor(60.0 * fmin(SETTLE_MAX_H, 0.25 * hours) + 1e-6) / 60.0;
+
+        *ret = (struct yard_warmup){
+            .local_h = hours - identify_h - settle_h, .identify_h = identify_h, .settle_h = settle_h};
+}
+
+/* Not counted. */
 static int warm_up(const struct yard_setup *s, struct driver *d, unsigned *ret_evaluations)
 {
-        const double explore_h = fmin(3.0, 0.6 * s->warmup_h);
-        int code = EXIT_OK;
+        struct yard_warmup w;
+        int code = look_ahead(s, d, ret_evaluations);
 
-        switch (d->c->kind) {
-        case YARD_AGENT:
-        case YARD_UNFILTERED:
-                yard_advance(d->plant, s->warmup_h - explore_h);
-                code = start_loop(s, explore_h, d);
-                if (code == EXIT_OK)
-                        drive(d, explore_h);
+        if (code != EXIT_OK)
                 return code;
-        case YARD_CONSTANT:
-        case YARD_ORACLE:
-                code = look_ahead(s, d, ret_evaluations);
-                if (code == EXIT_OK)
-                        yard_hold(d->plant, &d->command, s->warmup_h);
+        yard_warmup(s->warmup_h, &w);
+        if (has_agent(d))
+                yard_advance(d->plant, w.local_h);
+        else
+                drive(d, w.local_h);
+        code = start_loop(s, w.identify_h, d);
+        if (code != EXIT_OK)
                 return code;
-        case YARD_LOCAL:
-        case YARD_PID:
-                break;
-        }
-        drive(d, s->warmup_h);
+        drive(d, w.identify_h);
+        d->settled = true;
+        drive(d, w.settle_h);
         return EXIT_OK;
 }
 
@@ -186,7 +260,7 @@ static void count_decisions(const struct driver *d, const uint64_t *before, uint
 {
         struct gate_status s;
 
-        if (d->loop == NULL)
+        if (d->loop == NULL || !has_agent(d))
                 return;
         gate_status(closed_loop_gate(d->loop), &s);
         for (size_t k = 0; k < 4; k++)
@@ -215,7 +289,9 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
         code = warm_up(s, &d, &r.evaluations);
         if (code == EXIT_OK) {
                 count_decisions(&d, before, before);
-                run_counted(&d, s->hours, trace);
+                code = run_counted(s, &d, trace);
+        }
+        if (code == EXIT_OK) {
                 count_decisions(&d, before, r.decisions);
                 plant_account(d.plant, &r.account);
                 if (d.oracle != NULL)
@@ -225,6 +301,7 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
                 *ret = r;
         }
         (void)yard_oracle_free(d.oracle);
+        (void)yard_consolidator_free(d.consolidator);
         closed_loop_free(d.loop);
         world_free(&w);
         return code;

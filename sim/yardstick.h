@@ -15,6 +15,9 @@
 #include "sim/plant.h"
 #include "sim/serve_world.h"
 
+/* The limit that every baseline may use: b1 and b2 are tuned to it, b2s and b4 search below it. */
+#define YARD_INLET_MAX_C 27.0
+
 enum yard_kind {
         YARD_LOCAL,      /* what the plant's PLC does on its own */
         YARD_PID,        /* loops at each CRAH, nothing else */
@@ -28,7 +31,7 @@ struct yard_controller {
         const char *name, *what;
         enum yard_kind kind;
         enum plant_local local;
-        bool moves; /* may move VMs */
+        bool moves; /* VMs are moved: by the agent; of YARD_LOCAL, by a plain consolidation */
 };
 extern const struct yard_controller yard_controllers[];
 extern const size_t yard_ncontroller;
@@ -59,13 +62,33 @@ struct yard_trace {
         size_t n, cap;
 };
 
+/* Something of plant_fault, in whole steps of YARD_STEP_S since the start of what counts. b2s and b4 do not foresee it.
+ */
+struct yard_fault {
+        const char *name;
+        int64_t at_ms;
+};
+#define YARD_STEP_S 30.0 /* of time between looks at a plant */
+
 struct yard_setup {
         struct world_args world;
         int64_t start_ms; /* of what counts; the warm-up is before it */
         double hours, warmup_h;
         uint64_t seed;
-        const char *log; /* path prefix of the agent's databases, NAME-SEED.db is appended; NULL = none */
+        const struct yard_fault *fault; /* [nfault] in order of time, borrowed */
+        size_t nfault;
+        const char *log; /* path prefix of the databases (yard_log_path); NULL = none */
 };
+/* Of one controller: <log>NAME-SEED.db. A run needs that there is none. */
+void yard_log_path(const struct yard_setup *s, const struct yard_controller *c, char *ret, size_t size);
+
+/* How a warm-up is spent. The plant's own controls; live identification (b3, c0, c); then control as it goes on, so
+ * that nobody begins the part that counts from where exploring left the plant. VMs are moved from `settle` on. Hours,
+ * in whole minutes but for the first. */
+struct yard_warmup {
+        double local_h, identify_h, settle_h;
+};
+void yard_warmup(double hours, struct yard_warmup *ret);
 
 struct yard_result {
         struct plant_account account;
@@ -75,7 +98,8 @@ struct yard_result {
         unsigned evaluations;     /* b2s, b4: plants simulated to the horizon */
 };
 
-/* An exit code, with the reason on stderr. trace may be NULL. */
+/* An exit code, with the reason on stderr. trace may be NULL. With a log, a gate in shadow records plants that no agent
+ * drives; the result is the same as without. */
 int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct yard_trace *trace,
              struct yard_result *ret);
 
@@ -89,10 +113,16 @@ void yard_command_uniform(const struct plant_spec *spec, double sat_c, double fa
 void yard_hold(struct plant *p, const struct yard_command *cmd, double hours);
 void yard_pid_advance(struct plant *p, const struct yard_pid *pid, double hours);
 
-/* Least total energy over warm-up and hours from `start` on, every inlet ≤ 27 °C and no hard violation: coarse-to-fine
- * pattern search. levels 1-4: 2 K … 0.25 K. -ENOMEM; -ERANGE: nothing tried keeps the inlets. */
+/* Least total energy over warm-up and hours from `start` on, every inlet ≤ YARD_INLET_MAX_C and no hard violation:
+ * coarse-to-fine pattern search. levels 1-4: 2 K … 0.25 K. -ENOMEM; -ERANGE: nothing tried keeps the inlets. */
 int yard_constant_search(const struct plant *start, double warmup_h, double hours, unsigned levels,
                          struct yard_command *ret, unsigned *ret_evaluations);
+
+/* Plain consolidation of VMs (b2v): one look at the plant and the moves that are due, every five minutes. */
+struct yard_consolidator;
+int yard_consolidator_create(const struct plant *p, struct yard_consolidator **ret); /* -ENOMEM */
+struct yard_consolidator *yard_consolidator_free(struct yard_consolidator *k);
+void yard_consolidator_step(struct yard_consolidator *k, struct plant *p);
 
 struct yard_oracle;
 int yard_oracle_create(const struct plant *p, const struct yard_command *first, struct yard_oracle **ret);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Commanding the plant as a remote supervisor does: leases held, commands written before every step. */
+/* Commanding the plant as a remote supervisor does: leases held, commands written before every step, which is well
+ * inside the plant's watchdog. */
 #include <math.h>
 
 #include "sim/yardstick.h"
-
-#define STEP_S 30.0 /* well inside the plant's watchdog */
 
 /* b1, found by `coolplane-sim tune --controller b1`. */
 const struct yard_pid yard_pid_tuned = {.offset_k = 6.0, .dp_pa = 2.7};
@@ -15,7 +14,7 @@ void yard_advance(struct plant *p, double hours)
         const int64_t end = plant_t_ms(p) + llround(hours * 3600e3);
 
         while (plant_t_ms(p) < end)
-                plant_advance(p, fmin(60.0, (double)(end - plant_t_ms(p)) / 1000.0));
+                plant_advance(p, fmin(YARD_STEP_S, (double)(end - plant_t_ms(p)) / 1000.0));
 }
 
 void yard_command_uniform(const struct plant_spec *spec, double sat_c, double fan_ratio, double chwst_c, double cwst_c,
@@ -53,7 +52,7 @@ void yard_hold(struct plant *p, const struct yard_command *cmd, double hours)
                 for (size_t i = 0; i < s->nchiller; i++)
                         plant_chiller_cmd(p, i)->enable = (cmd->chillers >> i & 1u) != 0;
                 *plant_water_cmd(p) = (struct plant_water_cmd){.chwst_sp_c = cmd->chwst_c, .cwst_sp_c = cmd->cwst_c};
-                plant_advance(p, fmin(STEP_S, (double)(end - plant_t_ms(p)) / 1000.0));
+                plant_advance(p, fmin(YARD_STEP_S, (double)(end - plant_t_ms(p)) / 1000.0));
         }
 }
 
@@ -75,6 +74,6 @@ void yard_pid_advance(struct plant *p, const struct yard_pid *pid, double hours)
                         cmd->fan_ratio =
                             fmin(fmax(cmd->fan_ratio + 0.05 * (pid->dp_pa - m.dp_pa) / pid->dp_pa, 0.3), 1.0);
                 }
-                plant_advance(p, fmin(STEP_S, (double)(end - plant_t_ms(p)) / 1000.0));
+                plant_advance(p, fmin(YARD_STEP_S, (double)(end - plant_t_ms(p)) / 1000.0));
         }
 }

@@ -16,7 +16,6 @@
 
 #include "sim/yardstick.h"
 
-#define LIMIT_C 27.0
 #define HOPELESS 1.003
 #define LEVELS 4
 #define SEEN_MAX 2048
@@ -88,7 +87,7 @@ static double evaluate(struct search *s, const struct candidate *c)
                 yard_hold(s->plant, &cmd, dh);
                 h += dh;
                 plant_account(s->plant, &a);
-                if (!(a.max_inlet_c <= LIMIT_C) || a.hard_violations > 0)
+                if (!(a.max_inlet_c <= YARD_INLET_MAX_C) || a.hard_violations > 0)
                         return (double)NAN;
                 if (h >= 24.0 * (double)(day + 1) - 1e-9) {
                         if (s->best_kwh < (double)INFINITY && a.total_kwh > HOPELESS * s->best_by_day[day])

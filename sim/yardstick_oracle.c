@@ -16,7 +16,6 @@
 
 #define DECIDE_H 0.25
 #define HORIZON_H 2.0
-#define LIMIT_C 26.95
 #define TOO_WARM_KWH 1e6
 #define SCALES 3
 
@@ -67,8 +66,8 @@ static double cost(struct yard_oracle *o, const struct plant *p, const struct ya
         plant_account(o->ahead, &a);
         o->evaluations++;
         kwh = a.total_kwh + o->stored_cost * a.stored_kwh;
-        if (a.max_inlet_c > LIMIT_C)
-                kwh += TOO_WARM_KWH * (1.0 + a.max_inlet_c - LIMIT_C);
+        if (a.max_inlet_c > YARD_INLET_MAX_C)
+                kwh += TOO_WARM_KWH * (1.0 + a.max_inlet_c - YARD_INLET_MAX_C);
         return kwh + TOO_WARM_KWH * (double)a.hard_violations;
 }
 

@@ -101,6 +101,26 @@ int64_t clk_ahead_ms(const struct clk *c)
         return (slewed_us(c, c->now_us(false) - c->base_mono_us) - c->lag_us) / 1000;
 }
 
+void clk_stamp(const struct clk *c, struct clk_stamp *ret)
+{
+        struct timespec up = {0};
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &up); /* cannot fail */
+        *ret = (struct clk_stamp){.t_ms = clk_t_ms(c), .up_ms = (int64_t)up.tv_sec * 1000 + up.tv_nsec / 1000000};
+}
+
+int64_t clk_passed_ms(const struct clk *c, const struct clk_stamp *then)
+{
+        struct clk_stamp now;
+        int64_t ms;
+
+        clk_stamp(c, &now);
+        ms = now.t_ms - then->t_ms;
+        if (c->follows && now.up_ms - then->up_ms < ms)
+                ms = now.up_ms - then->up_ms;
+        return ms > 0 ? ms : 0;
+}
+
 int64_t clk_t_ms(const struct clk *c)
 {
         if (c->virtual_ms >= 0)

@@ -54,6 +54,15 @@ int64_t clk_follow(struct clk *c);
 int64_t clk_ahead_ms(const struct clk *c);
 /* Plant time, monotonic ms since an arbitrary start. */
 int64_t clk_mono_ms(const struct clk *c);
+/* A moment to be stored, and how long ago it was, at least, when the program or the machine has been started since. The
+ * wall clock may have been set meanwhile, so the machine's own running time bounds the difference of the labels: exact
+ * within one boot; over a boot it is less than what has passed. (Virtual and simulated time: the labels.) */
+struct clk_stamp {
+        int64_t t_ms, up_ms; /* label; CLOCK_BOOTTIME */
+};
+void clk_stamp(const struct clk *c, struct clk_stamp *ret);
+int64_t clk_passed_ms(const struct clk *c, const struct clk_stamp *then); /* ≥ 0 */
+
 /* Real monotonic ms, never scaled (time-outs of sockets). */
 int64_t clk_real_mono_ms(void);
 

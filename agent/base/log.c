@@ -15,11 +15,13 @@
 #include "agent/base/clock.h"
 
 #define REPEATS_PER_WINDOW 20
+#define TEXTS_PER_WINDOW 200
 #define WINDOW_MS 60000
 #define KEYS 256 /* distinct (component, format) pairs that are counted; more share the oldest slot */
 
 struct repeat {
         const char *fmt;
+        uint64_t shape; /* of the text, where the format says nothing; 0 = any */
         char component[24];
         int64_t window_ms;
         unsigned count;
@@ -27,7 +29,7 @@ struct repeat {
 
 /* The one place with process-wide state: stderr is process-wide too. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct repeat repeats[KEYS];
+static struct repeat repeats[KEYS], texts_in_all;
 static enum log_level max_level = LOG_LEVEL_INFO;
 static int to_journal = -1; /* unknown yet */
 
@@ -51,42 +53,61 @@ static bool stderr_is_journal(void)
         return strcmp(s, want) == 0;
 }
 
+/* FNV-1a of the text without its digits; never 0. */
+static uint64_t shape_of(const char *text, size_t n)
+{
+        uint64_t h = 0xcbf29ce484222325u;
+
+        for (size_t i = 0; i < n; i++)
+                if (text[i] < '0' || text[i] > '9')
+                        h = (h ^ (unsigned char)text[i]) * 0x100000001b3u;
+        return h ? h : 1;
+}
+
 /* False: over the cap. *ret_suppressed: how many were dropped since the last one that got through. */
-static bool admit(const char *component, const char *fmt, int64_t now_ms, unsigned *ret_suppressed)
+static bool count(struct repeat *slot, unsigned cap, int64_t now_ms, unsigned *ret_suppressed)
+{
+        *ret_suppressed = 0;
+        if (now_ms - slot->window_ms >= WINDOW_MS) {
+                if (slot->count > cap)
+                        *ret_suppressed = slot->count - cap;
+                slot->window_ms = now_ms;
+                slot->count = 0;
+        }
+        slot->count++;
+        return slot->count <= cap;
+}
+
+static bool admit(const char *component, const char *fmt, uint64_t shape, int64_t now_ms, unsigned *ret_suppressed)
 {
         struct repeat *slot = NULL, *reuse = &repeats[0];
 
-        *ret_suppressed = 0;
         for (size_t i = 0; i < KEYS && !slot; i++) {
                 struct repeat *p = &repeats[i];
-                if (p->fmt == fmt && strncmp(p->component, component, sizeof(p->component) - 1) == 0)
+                if (p->fmt == fmt && p->shape == shape &&
+                    strncmp(p->component, component, sizeof(p->component) - 1) == 0)
                         slot = p;
                 else if (reuse->fmt && (!p->fmt || p->window_ms < reuse->window_ms))
                         reuse = p; /* a free one, else the one quiet for longest */
         }
         if (!slot) {
                 slot = reuse;
-                *slot = (struct repeat){.fmt = fmt, .window_ms = now_ms};
+                *slot = (struct repeat){.fmt = fmt, .shape = shape, .window_ms = now_ms};
                 (void)snprintf(slot->component, sizeof(slot->component), "%s", component);
         }
-        if (now_ms - slot->window_ms >= WINDOW_MS) {
-                if (slot->count > REPEATS_PER_WINDOW)
-                        *ret_suppressed = slot->count - REPEATS_PER_WINDOW;
-                slot->window_ms = now_ms;
-                slot->count = 0;
-        }
-        slot->count++;
-        return slot->count <= REPEATS_PER_WINDOW;
+        return count(slot, REPEATS_PER_WINDOW, now_ms, ret_suppressed);
 }
 
 void log_msg(enum log_level level, const char *component, const char *fmt, ...)
 {
         char line[1200];
-        unsigned suppressed;
+        const bool texts = strcmp(fmt, "%s") == 0;
+        const int64_t now_ms = clk_real_mono_ms();
+        unsigned suppressed, others;
         va_list ap;
 
         (void)pthread_mutex_lock(&lock);
-        if (level > max_level || !admit(component, fmt, clk_real_mono_ms(), &suppressed))
+        if (level > max_level)
                 goto out;
         if (to_journal < 0)
                 to_journal = stderr_is_journal();
@@ -103,6 +124,10 @@ void log_msg(enum log_level level, const char *component, const char *fmt, ...)
         if (k < 0)
                 goto out;
         size_t end = n + ((size_t)k < cap - n ? (size_t)k : cap - n - 1);
+        if (!admit(component, fmt, texts ? shape_of(line + n, end - n) : 0, now_ms, &suppressed))
+                goto out;
+        if (texts && !count(&texts_in_all, TEXTS_PER_WINDOW, now_ms, &others))
+                goto out;
         for (size_t i = n; i < end; i++)
                 if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
                         line[i] = '?'; /* outside text must not forge lines or move the terminal's cursor */

@@ -126,32 +126,53 @@ int parse_int64(const char *s, int64_t min, int64_t max, int64_t *ret)
         return 0;
 }
 
-int parse_duration_ms(const char *s, int64_t *ret_ms)
+struct suffix {
+        const char *text;
+        int64_t factor;
+};
+
+/* Digits and one of the suffixes. */
+static int parse_scaled(const char *s, const struct suffix *units, size_t nunit, int64_t *ret)
 {
-        static const struct {
-                const char *suffix;
-                int64_t ms;
-        } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
         char digits[24];
         size_t n = strspn(s, "0123456789");
 
         if (n == 0)
                 return -EINVAL;
-        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-                if (strcmp(s + n, units[i].suffix) != 0)
+        for (size_t i = 0; i < nunit; i++) {
+                if (strcmp(s + n, units[i].text) != 0)
                         continue;
                 if (n >= sizeof(digits))
                         return -ERANGE;
                 memcpy(digits, s, n);
                 digits[n] = '\0';
                 int64_t v;
-                int r = parse_int64(digits, 0, INT64_MAX / units[i].ms, &v);
+                int r = parse_int64(digits, 0, INT64_MAX / units[i].factor, &v);
                 if (r < 0)
                         return r;
-                *ret_ms = v * units[i].ms;
+                *ret = v * units[i].factor;
                 return 0;
         }
         return -EINVAL;
+}
+
+int parse_duration_ms(const char *s, int64_t *ret_ms)
+{
+        static const struct suffix units[] = {
+            {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
+
+        return parse_scaled(s, units, sizeof(units) / sizeof(units[0]), ret_ms);
+}
+
+int parse_bytes(const char *s, int64_t *ret)
+{
+        static const struct suffix units[] = {{"", 1},
+                                              {"KiB", INT64_C(1) << 10},
+                                              {"MiB", INT64_C(1) << 20},
+                                              {"GiB", INT64_C(1) << 30},
+                                              {"TiB", INT64_C(1) << 40}};
+
+        return parse_scaled(s, units, sizeof(units) / sizeof(units[0]), ret);
 }
 
 int parse_copy(char *dst, size_t cap, const char *src)

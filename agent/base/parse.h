@@ -13,6 +13,7 @@
 int parse_double(const char *s, double *ret);
 int parse_int64(const char *s, int64_t min, int64_t max, int64_t *ret); /* decimal, or 0x… hex */
 int parse_duration_ms(const char *s, int64_t *ret_ms);                  /* "100ms" "5s" "15m" "2h" "1d" */
+int parse_bytes(const char *s, int64_t *ret);                           /* "512" "64MiB" "2GiB" "1TiB" */
 /* Copies with truncation check: 0 or -ENAMETOOLONG (dst untouched). */
 int parse_copy(char *dst, size_t cap, const char *src);
 /* Shortest decimal that reads back the same double; buf ≥ 32 bytes; '.' whatever the locale. Returns buf. */

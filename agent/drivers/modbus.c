@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/base/log.h"
 #include "agent/drivers/modbus_private.h"
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define BACKOFF_JITTER 0.2
+#define WATCHDOG_MS 60000 /* of a device with a heartbeat whose site does not say */
 
 /* ---- back-off and the state of a device ---- */
 
@@ -30,11 +30,44 @@ bool mb_backoff_holds(const struct mb_backoff *b)
 
 void mb_backoff_grow(struct modbus_driver *drv, struct mb_backoff *b)
 {
+        if (mb_backoff_holds(b))
+                return;
         b->delay_ms = b->delay_ms == 0 ? BACKOFF_MIN_MS : 2 * b->delay_ms;
-        if (b->delay_ms > BACKOFF_MAX_MS)
-                b->delay_ms = BACKOFF_MAX_MS;
+        if (b->delay_ms > b->max_ms)
+                b->delay_ms = b->max_ms;
         double jitter = rng_range(&drv->rng, 1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER);
         b->retry_ms = clk_real_mono_ms() + llround((double)b->delay_ms * jitter);
+}
+
+/* A device that holds a lease must hear us again before its watchdog has run out, so a back-off lasts at most a third
+ * of it, jitter included, and heartbeats come each third: an outage shorter than a third costs no lease. */
+static int64_t backoff_max_ms(const struct device *dev)
+{
+        int64_t third_ms = (dev->watchdog_ms > 0 ? dev->watchdog_ms : WATCHDOG_MS) / 3;
+        int64_t max_ms = llround((double)third_ms / (1 + BACKOFF_JITTER));
+
+        if (max_ms < BACKOFF_MIN_MS)
+                return BACKOFF_MIN_MS;
+        return max_ms < BACKOFF_MAX_MS ? max_ms : BACKOFF_MAX_MS;
+}
+
+static void limit_backoffs(struct modbus_driver *drv)
+{
+        const struct site *site = drv->a.site;
+
+        for (size_t i = 0; i < site->ndevice; i++)
+                drv->device[i].backoff.max_ms = BACKOFF_MAX_MS;
+        for (size_t i = 0; i < drv->nconn; i++)
+                drv->conn[i].backoff.max_ms = BACKOFF_MAX_MS;
+        for (size_t i = 0; i < site->npoint; i++) {
+                const struct point *p = &site->point[i];
+                if (p->role != ROLE_HEARTBEAT_CMD || !p->writable || p->device < 0 || !drv->device[p->device].conn)
+                        continue;
+                struct mb_device *d = &drv->device[p->device];
+                d->backoff.max_ms = backoff_max_ms(&site->device[p->device]);
+                if (d->backoff.max_ms < d->conn->backoff.max_ms)
+                        d->conn->backoff.max_ms = d->backoff.max_ms;
+        }
 }
 
 enum point_table mb_table_of(uint8_t function)
@@ -67,14 +100,15 @@ void mb_note_error(struct mb_device *d, const struct mbrequest *req, const char 
 void mb_device_failed(struct mb_device *d, const struct mbrequest *req, const struct mblink_reply *reply)
 {
         struct mb_conn *c = d->conn;
-        enum device_state before = d->stats.state;
 
         mb_note_error(d, req, reply->why, reply->exception);
         d->fails++;
-        if (reply->result == MBLINK_NO_CONNECTION) /* nobody behind this connection can answer */
+        if (reply->result == MBLINK_NO_CONNECTION) { /* nobody behind this connection can answer */
+                c->why = reply->why;
                 mb_backoff_grow(d->driver, &c->backoff);
-        else
+        } else {
                 mb_backoff_grow(d->driver, &d->backoff);
+        }
         if (reply->result == MBLINK_TIMEOUT) {
                 if (++c->timeouts_in_row >= MB_TIMEOUTS_TO_RECONNECT) {
                         c->timeouts_in_row = 0;
@@ -82,15 +116,13 @@ void mb_device_failed(struct mb_device *d, const struct mbrequest *req, const st
                 }
         }
         d->stats.state = d->fails >= 2 || !d->seen ? DEVICE_DOWN : DEVICE_DEGRADED;
-        if (d->stats.state != before || (d->fails == 1 && !d->seen))
-                log_warning("modbus", "%s", d->stats.last_error);
 }
 
 void mb_device_answered(struct mb_device *d)
 {
         d->seen = true;
-        d->backoff = (struct mb_backoff){0};
-        d->conn->backoff = (struct mb_backoff){0};
+        d->backoff.delay_ms = 0;
+        d->conn->backoff.delay_ms = 0;
         d->conn->timeouts_in_row = 0;
 }
 
@@ -104,7 +136,7 @@ static void pump(struct mb_conn *c)
 
                 for (size_t i = 0; i < c->ndevice && !d; i++) {
                         struct mb_device *x = c->device[(c->turn + i) % c->ndevice];
-                        if (x->scanning) {
+                        if (x->scanning && !mb_scan_held(x)) { /* a failure since it began counts for it too */
                                 d = x;
                                 c->turn = (c->turn + i + 1) % c->ndevice; /* one read each, in turn */
                         }
@@ -254,6 +286,7 @@ static int init(struct modbus_driver *drv)
                 if (r < 0)
                         return r;
         }
+        limit_backoffs(drv);
         return drv->a.writable ? mb_write_init(drv) : 0;
 }
 

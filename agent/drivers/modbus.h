@@ -4,10 +4,13 @@
  * Modbus TCP and RTU (serial lines through libmodbus, see modbus_link.c), driven from the event loop. One connection
  * per (host, port) or serial line, one request in flight on it, writes before reads but at most 4 in a row. Only
  * function codes 1–4 read, only 16 writes. A failed poll yields a bad-quality sample for each of its points. Exceptions
- * 02/03 in a merged block: bisect, quarantine the point (QR_BAD_ADDR), retry it every 10 min. A silent device costs one
- * time-out per back-off (1 s doubling to 60 s, ±20 % jitter, real time); the others keep their scan. A newer write of a
- * point takes over from an older one that is not confirmed yet. Host names are resolved at each
- * connect.
+ * 02/03 in a merged block: bisect, quarantine the point (QR_BAD_ADDR), retry it every 10 min. When each of its points
+ * is fine, reads without holes, then shorter ones; as configured again every 10 min, at one or two refused reads. A
+ * silent device costs one time-out per back-off (1 s doubling to 60 s, ±20 % jitter, real time), a host that cannot be
+ * connected to costs one attempt for all units behind it; the others keep their scan. Where there are heartbeats no
+ * back-off is longer than a third of the watchdog (never below 1 s). A newer write of a point takes over from an older
+ * one that is not confirmed yet. Host names are resolved at each connect. What becomes of a device is in its stats; the
+ * program tells it.
  */
 #ifndef COOLPLANE_DRIVERS_MODBUS_H
 #define COOLPLANE_DRIVERS_MODBUS_H
@@ -28,8 +31,7 @@ struct modbus_args {
 };
 
 int modbus_driver_create(const struct modbus_args *a, struct modbus_driver **ret, struct actuator *ret_act);
-/* Writes still under way end without an outcome. Not from inside a callback of the driver. */
-/* Writes still under way end as NOT_SENT or PENDING. */
+/* Writes still under way end as NOT_SENT or PENDING. Not from inside a callback of the driver. */
 struct modbus_driver *modbus_driver_free(struct modbus_driver *d);
 
 /* Ask for a scan of every device now (start-up, after a gap). */

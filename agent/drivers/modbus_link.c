@@ -109,10 +109,12 @@ static void close_fd(struct mblink *l)
 {
         if (l->fd >= 0) {
                 loop_del_fd(l->a.loop, l->fd);
-                if (l->a.rtu)
-                        modbus_close(l->mb); /* restores the line's settings */
-                else
+                if (l->a.rtu) {
+                        (void)modbus_flush(l->mb); /* what the line does not take would hold the close up to 30 s */
+                        modbus_close(l->mb);       /* restores the line's settings */
+                } else {
                         (void)close(l->fd);
+                }
         }
         l->fd = -1;
         l->state = CLOSED;

@@ -11,7 +11,7 @@
 #include "models/num/rng.h"
 
 #define MB_WRITES_IN_A_ROW 4
-#define MB_QUARANTINE_RETRY_MS (10 * 60 * 1000) /* plant time */
+#define MB_QUARANTINE_RETRY_MS (10 * 60 * 1000) /* plant time; of refused points and of refused merged reads */
 #define MB_BISECT_DEPTH 32                      /* halves of a 32-bit count of points */
 #define MB_BUSY_PAUSE_MS 50                     /* before a busy device is asked again, real time */
 
@@ -20,6 +20,7 @@
 
 struct mb_backoff {
         int64_t delay_ms, retry_ms; /* real time; delay 0: none in force */
+        int64_t max_ms;             /* of the delay, before jitter */
 };
 
 /* A run of points of one block, read with one request. */
@@ -50,7 +51,9 @@ struct mb_device {
         struct modbus_driver *driver;
         struct mb_conn *conn; /* NULL: not a Modbus device */
         struct readplan *plan;
-        struct readplan_caps caps;
+        struct readplan_caps caps, learned; /* in force; those it is known to take, while wider ones are tried */
+        bool trying;
+        int64_t try_at_ms;        /* when the configured caps are tried again, if caps are lower; plant, monotonic */
         struct loop_timer *timer; /* next scan, plant time */
 
         bool scanning, replan;
@@ -81,6 +84,7 @@ struct mb_conn {
         struct mb_job *first_job, *last_job;
         int writes_in_row, timeouts_in_row;
         struct mb_backoff backoff;
+        const char *why; /* static text: what the last attempt to connect failed of */
 
         enum mb_request current;
         struct mb_device *current_device;
@@ -109,6 +113,7 @@ void mb_conn_request(struct mb_conn *c, enum mb_request kind, struct mb_device *
                      const uint16_t *regs);
 int64_t mb_backoff_left_ms(const struct mb_backoff *b); /* 0: not in force */
 bool mb_backoff_holds(const struct mb_backoff *b);
+/* After a failed attempt. One made inside a back-off, by what insists, does not make it longer. */
 void mb_backoff_grow(struct modbus_driver *drv, struct mb_backoff *b);
 /* Device d did not answer (or not believably) a request to the registers of req. */
 void mb_device_failed(struct mb_device *d, const struct mbrequest *req, const struct mblink_reply *reply);
@@ -119,6 +124,7 @@ enum point_table mb_table_of(uint8_t function);
 /* modbus_scan.c */
 int mb_scan_init(struct mb_device *d);
 void mb_scan_start(void *device);       /* timer callback */
+bool mb_scan_held(struct mb_device *d); /* in a back-off: a running scan ends here, with bad samples */
 bool mb_scan_next(struct mb_device *d); /* sends the next read of a running scan; false: it ended */
 void mb_scan_reply(struct mb_device *d, const struct mblink_reply *reply);
 

@@ -41,9 +41,14 @@ static int build_plan(struct mb_device *d)
         return 0;
 }
 
+static struct readplan_caps configured(const struct mb_device *d)
+{
+        return readplan_caps_of(&d->driver->a.site->device[d->index]);
+}
+
 int mb_scan_init(struct mb_device *d)
 {
-        d->caps = readplan_caps_of(&d->driver->a.site->device[d->index]);
+        d->caps = configured(d);
         int r = build_plan(d);
         return r < 0 ? r : loop_timer_create(d->driver->a.loop, false, mb_scan_start, d, &d->timer);
 }
@@ -59,6 +64,74 @@ static void schedule_next(struct mb_device *d)
         loop_timer_arm(d->timer, d->due_ms - now);
 }
 
+/* ---- merged reads that were refused: lower caps, and now and then the configured ones again ---- */
+
+static bool caps_lowered(const struct mb_device *d)
+{
+        struct readplan_caps c = configured(d);
+        return d->caps.max_gap < c.max_gap || d->caps.max_words < c.max_words || d->caps.max_bits < c.max_bits;
+}
+
+static void caps_lower(struct mb_device *d)
+{
+        if (!caps_lowered(d))
+                d->try_at_ms = clk_mono_ms(d->driver->a.clk) + MB_QUARANTINE_RETRY_MS;
+        if (d->caps.max_gap > 0) {
+                d->caps.max_gap = 0;
+        } else {
+                d->caps.max_words = (d->caps.max_words + 1) / 2;
+                d->caps.max_bits = (d->caps.max_bits + 1) / 2;
+        }
+        d->replan = d->lowered = true;
+        log_notice("modbus", "%s refuses merged reads: now at most %zu register%s, holes of %zu",
+                   d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
+                   d->caps.max_gap);
+}
+
+/* It may have refused only while it started. Before a scan. */
+static void caps_try(struct mb_device *d)
+{
+        if (!caps_lowered(d) || clk_mono_ms(d->driver->a.clk) < d->try_at_ms)
+                return;
+        d->learned = d->caps;
+        d->caps = configured(d);
+        d->trying = build_plan(d) == 0;
+        if (!d->trying)
+                d->caps = d->learned;
+}
+
+/* They were refused: without holes once more if the length was lowered too, else what is known to work. */
+static void caps_try_less(struct mb_device *d)
+{
+        struct readplan_caps c = configured(d);
+        bool shorter = d->learned.max_words < c.max_words || d->learned.max_bits < c.max_bits;
+
+        if (shorter && d->caps.max_gap > 0) {
+                d->caps.max_gap = 0;
+                return;
+        }
+        d->caps = d->learned;
+        d->trying = false;
+        d->try_at_ms = clk_mono_ms(d->driver->a.clk) + MB_QUARANTINE_RETRY_MS;
+}
+
+/* The scan has ended without a refusal. */
+static void caps_tried(struct mb_device *d, bool failed)
+{
+        if (!d->trying)
+                return;
+        if (failed) { /* silence may be an answer to it */
+                d->caps = d->learned;
+                d->replan = true;
+        } else {
+                log_notice("modbus", "%s takes merged reads again: at most %zu register%s, holes of %zu",
+                           d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
+                           d->caps.max_gap);
+        }
+        d->trying = false;
+        d->try_at_ms = clk_mono_ms(d->driver->a.clk) + MB_QUARANTINE_RETRY_MS;
+}
+
 static void scan_end(struct mb_device *d, bool failed)
 {
         struct device_stats *st = &d->stats;
@@ -68,12 +141,10 @@ static void scan_end(struct mb_device *d, bool failed)
         d->nstack = 0;
         d->bisecting = false;
         if (!failed) {
-                enum device_state before = st->state;
                 d->fails = 0;
                 st->state = d->some_failed ? DEVICE_DEGRADED : DEVICE_UP;
-                if (before == DEVICE_DOWN)
-                        log_notice("modbus", "%s answers", dev->name);
         }
+        caps_tried(d, failed);
         if (d->replan) {
                 d->replan = false;
                 if (build_plan(d) < 0)
@@ -87,7 +158,7 @@ static void scan_end(struct mb_device *d, bool failed)
 /* The rest of the scan cannot be read: bad samples for it. left: points of the piece that was in flight, if any. */
 static void scan_abandon(struct mb_device *d, struct mb_piece left)
 {
-        if (left.n > 0)
+        if (left.n > 0 || d->nstack > 0)
                 d->block++; /* what is left of its block is in the piece and on the stack */
         emit_bad(d, left.first, left.n, QR_COMM_FAIL);
         while (d->nstack > 0) {
@@ -117,6 +188,22 @@ static void note_start(struct mb_device *d)
         d->scans++;
 }
 
+bool mb_scan_held(struct mb_device *d)
+{
+        struct mb_conn *c = d->conn;
+
+        if (!mb_backoff_holds(&d->backoff) && !mb_backoff_holds(&c->backoff))
+                return false;
+        if (mb_backoff_holds(&c->backoff)) {
+                d->stats.state = DEVICE_DOWN;
+                if (d->fails == 0) /* learned through another device of the connection */
+                        (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s: %s",
+                                       d->driver->a.site->device[d->index].name, c->why);
+        }
+        scan_abandon(d, (struct mb_piece){0});
+        return true;
+}
+
 void mb_scan_start(void *ctx)
 {
         struct mb_device *d = ctx;
@@ -128,17 +215,9 @@ void mb_scan_start(void *ctx)
         d->nstack = 0;
         d->bisecting = false;
         d->busy_left = d->driver->a.site->device[d->index].quirks.busy_retries;
-        if (mb_backoff_holds(&d->backoff) || mb_backoff_holds(&d->conn->backoff)) {
-                if (mb_backoff_holds(&d->conn->backoff) && d->stats.state != DEVICE_DOWN) {
-                        d->stats.state = DEVICE_DOWN;
-                        if (d->fails == 0) /* learned through another device of the connection */
-                                (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s: no connection",
-                                               d->driver->a.site->device[d->index].name);
-                        log_warning("modbus", "%s", d->stats.last_error);
-                }
-                scan_abandon(d, (struct mb_piece){0});
+        if (mb_scan_held(d))
                 return;
-        }
+        caps_try(d);
         mb_conn_kick(d->conn);
 }
 
@@ -184,19 +263,8 @@ static void piece_done(struct mb_device *d)
         if (d->nstack > 0)
                 return;
         if (d->bisecting && !d->found_bad && !d->lowered &&
-            !(d->caps.max_gap == 0 && d->caps.max_words == 1 && d->caps.max_bits == 1)) {
-                /* Each point alone is fine, so the device refuses what the plan added: holes, then length. */
-                if (d->caps.max_gap > 0) {
-                        d->caps.max_gap = 0;
-                } else {
-                        d->caps.max_words = (d->caps.max_words + 1) / 2;
-                        d->caps.max_bits = (d->caps.max_bits + 1) / 2;
-                }
-                d->replan = d->lowered = true;
-                log_notice("modbus", "%s refuses merged reads: now at most %zu register%s, holes of %zu",
-                           d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
-                           d->caps.max_gap);
-        }
+            !(d->caps.max_gap == 0 && d->caps.max_words == 1 && d->caps.max_bits == 1))
+                caps_lower(d); /* each point alone is fine, so it refuses what the plan added: holes, then length */
         d->bisecting = false;
         d->block++;
 }
@@ -272,8 +340,32 @@ static void quarantine(struct mb_device *d, struct mb_piece piece, unsigned exce
         emit_bad(d, piece.first, piece.n, QR_BAD_ADDR);
 }
 
+/* Goes on in a plan of lower caps from where the present one was refused. Both have the points in the same order. */
+static bool resume_lower(struct mb_device *d, size_t at)
+{
+        size_t k = 0;
+
+        caps_try_less(d);
+        if (build_plan(d) < 0) { /* no memory: halve what was refused, and build at the end of the scan */
+                d->caps = d->learned;
+                d->trying = false;
+                d->replan = true;
+                return false;
+        }
+        while (at >= d->plan->block[k].first + d->plan->block[k].npoint)
+                k++;
+        const struct readblock *b = &d->plan->block[k];
+        d->block = k;
+        d->found_bad = false;
+        if (at > b->first) /* the points before were read in the wider block before this one */
+                d->stack[d->nstack++] = (struct mb_piece){.first = at, .n = b->first + b->npoint - at};
+        return true;
+}
+
 static void refused(struct mb_device *d, struct mb_piece piece, unsigned exception)
 {
+        if (d->trying && piece.n > 1 && resume_lower(d, piece.first))
+                return;
         if (exception == 1 || piece.n == 1) { /* 01: the whole table is not there, halving would not help */
                 quarantine(d, piece, exception);
                 piece_done(d);

@@ -7,6 +7,14 @@
  * JSON {"timestamp":ms,"values":{key:number,…},"errors":{key:reason,…}}: many samples a message. Retained messages are
  * samples only if fresh, never commands (of the VM messages only the inventory may be retained). When the connection is
  * lost every MQTT point gets one bad sample. Setpoints are not accepted over MQTT.
+ *
+ * Acknowledged means committed to the database (gate_status.samples_committed): that survives kill -9. The broker's QoS
+ * 1 acknowledgement does not mean it: paho sends it as soon as its callback returns, whatever that returns, and has no
+ * call to send it later; to hold the callback until the commit would stop every message behind it. So a sample the
+ * broker counts as delivered may still be lost: with the process, in the 0.5 s to the next commit; with the connection,
+ * or to a full queue, while it waits for the loop (counted as dropped). Sessions are clean: what was sent while nobody
+ * was connected is not sent again. Such losses are gaps, never wrong values; a sender that must not have them sends the
+ * samples again (same point and timestamp: stored once).
  */
 #ifndef COOLPLANE_DRIVERS_MQTT_H
 #define COOLPLANE_DRIVERS_MQTT_H

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <MQTTAsync.h>
@@ -48,7 +49,8 @@ struct mqttc {
         pthread_t worker;
         bool worker_runs;
         pthread_mutex_t lock; /* all below */
-        pthread_cond_t wake;
+        pthread_cond_t wake, ended;
+        bool worker_ended;
         uint64_t generation; /* of the connection whose events count */
         struct slot slot[SLOTS];
         struct command command[MQTTC_COMMANDS];
@@ -85,12 +87,18 @@ static void push_control(struct mqttc *c, enum mqttc_event_kind kind, const char
         signal_loop(c);
 }
 
+/* A topic may be 64 KiB, and a broker may send what was never subscribed to. */
+static size_t size_of(const struct mqttc_event *e)
+{
+        return e->len + strlen(e->topic);
+}
+
 static struct mqttc_event pop_message(struct mqttc *c)
 {
         struct mqttc_event e = c->message[c->first_message];
         c->first_message = (c->first_message + 1) % MQTTC_QUEUE_MESSAGES;
         c->nmessage--;
-        c->bytes -= e.len;
+        c->bytes -= size_of(&e);
         return e;
 }
 
@@ -214,19 +222,19 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         if (e.len > 0)
                 memcpy(e.payload, m->payload, e.len);
         e.payload[e.len] = '\0';
-        while (c->nmessage == MQTTC_QUEUE_MESSAGES || (c->nmessage > 0 && c->bytes + e.len > MQTTC_QUEUE_BYTES)) {
+        while (c->nmessage == MQTTC_QUEUE_MESSAGES || (c->nmessage > 0 && c->bytes + size_of(&e) > MQTTC_QUEUE_BYTES)) {
                 struct mqttc_event old = pop_message(c);
                 mqttc_event_clear(&old);
                 c->counts.dropped++;
         }
         c->message[(c->first_message + c->nmessage++) % MQTTC_QUEUE_MESSAGES] = e;
-        c->bytes += e.len;
+        c->bytes += size_of(&e);
         signal_loop(c);
         leave(c);
 out:
         MQTTAsync_freeMessage(&m);
         MQTTAsync_free(topic);
-        return 1; /* taken, also when dropped: paho would deliver it again and again */
+        return 1; /* taken, also when dropped: paho would deliver it again and again. Now it acknowledges (mqtt.h). */
 }
 
 /* ---- worker: the only thread that calls paho ---- */
@@ -343,6 +351,10 @@ static void *work(void *ctx)
                 free(cmd.payload);
                 stop = cmd.kind == CMD_STOP;
         }
+        (void)pthread_mutex_lock(&c->lock);
+        c->worker_ended = true;
+        (void)pthread_cond_signal(&c->ended);
+        (void)pthread_mutex_unlock(&c->lock);
         return NULL;
 }
 
@@ -488,13 +500,40 @@ static int start_worker(struct mqttc *c)
         return -r;
 }
 
+/* False: paho does not let it go. Its calls wait for each other's name lookups, 10 to 30 s when no DNS server answers:
+ * longer than a service has to stop. */
+static bool stop_worker(struct mqttc *c)
+{
+        struct timespec until;
+        int r = 0;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += MQTTC_FREE_MAX_MS / 1000;
+        replace_commands(c, CMD_STOP);
+        (void)pthread_mutex_lock(&c->lock);
+        while (!c->worker_ended && r == 0)
+                r = pthread_cond_timedwait(&c->ended, &c->lock, &until);
+        bool ended = c->worker_ended;
+        (void)pthread_mutex_unlock(&c->lock);
+        if (ended)
+                (void)pthread_join(c->worker, NULL);
+        else
+                (void)pthread_detach(c->worker);
+        return ended;
+}
+
 int mqttc_create(const struct mqttc_args *a, struct mqttc **ret)
 {
+        pthread_condattr_t attr;
         struct mqttc *c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
         (void)pthread_mutex_init(&c->lock, NULL);
         (void)pthread_cond_init(&c->wake, NULL);
+        (void)pthread_condattr_init(&attr);
+        (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&c->ended, &attr);
+        (void)pthread_condattr_destroy(&attr);
         for (size_t i = 0; i < SLOTS; i++)
                 c->slot[i].client = c;
         c->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -515,10 +554,8 @@ struct mqttc *mqttc_free(struct mqttc *c)
 {
         if (!c)
                 return NULL;
-        if (c->worker_runs) {
-                replace_commands(c, CMD_STOP);
-                (void)pthread_join(c->worker, NULL);
-        }
+        if (c->worker_runs && !stop_worker(c))
+                return NULL; /* with all it uses */
         forget_messages(c);
         if (c->eventfd >= 0)
                 (void)close(c->eventfd);
@@ -531,6 +568,7 @@ struct mqttc *mqttc_free(struct mqttc *c)
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(texts[i]);
         (void)pthread_cond_destroy(&c->wake);
+        (void)pthread_cond_destroy(&c->ended);
         (void)pthread_mutex_destroy(&c->lock);
         free(c);
         return NULL;

@@ -3,7 +3,7 @@
 /*
  * A broker connection behind a fence: paho's calls may wait (names, TLS, its own locks) and its callbacks come on its
  * own threads, so a worker thread makes the calls, callbacks only enqueue, and the loop thread sees events through a
- * descriptor. Nothing here waits in the loop thread but mqttc_free.
+ * descriptor. Nothing here waits in the loop thread but mqttc_free, for at most MQTTC_FREE_MAX_MS.
  */
 #ifndef COOLPLANE_DRIVERS_MQTT_CLIENT_H
 #define COOLPLANE_DRIVERS_MQTT_CLIENT_H
@@ -12,10 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MQTTC_MESSAGE_MAX (8 * 1024 * 1024) /* an inventory; larger ones are rejected before they are copied */
-#define MQTTC_QUEUE_MESSAGES 4096           /* then the oldest is dropped */
-#define MQTTC_QUEUE_BYTES (16 * 1024 * 1024)
+#define MQTTC_MESSAGE_MAX (8 * 1024 * 1024)  /* an inventory; larger ones are rejected before they are copied */
+#define MQTTC_QUEUE_MESSAGES 4096            /* then the oldest is dropped */
+#define MQTTC_QUEUE_BYTES (16 * 1024 * 1024) /* payloads and topics */
 #define MQTTC_COMMANDS 256
+
+#define MQTTC_FREE_MAX_MS 3000
 
 struct mqttc;
 
@@ -53,6 +55,7 @@ struct mqttc_counts {
 };
 
 int mqttc_create(const struct mqttc_args *a, struct mqttc **ret);
+/* A worker that paho holds for longer, looking up a name while DNS is dead, is left to the end of the process. */
 struct mqttc *mqttc_free(struct mqttc *c);
 
 int mqttc_fd(const struct mqttc *c); /* readable: call mqttc_next until it returns MQTTC_NONE */

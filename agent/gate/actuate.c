@@ -10,6 +10,7 @@
 
 #include "agent/base/text.h"
 #include "agent/gate/actuate_internal.h"
+#include "agent/gate/latch.h"
 #include "agent/points/codec.h"
 
 enum {
@@ -20,6 +21,9 @@ enum {
         ORDER_STANDS_MS = 2 * 60 * 1000,  /* without a reading since; wall time labels readings and may be set back */
 };
 
+/* Of a float32 of 300 K, more than twice; far below any tolerance. */
+#define FLOAT_ROUNDING 1e-5
+
 const char *actuate_fixed_str(enum actuate_fixed f)
 {
         static const char *const text[ACTUATE_FIXED_COUNT_] = {
@@ -28,8 +32,8 @@ const char *actuate_fixed_str(enum actuate_fixed f)
             [ACTUATE_UNSUPERVISED] = "device without supervision registers",
             [ACTUATE_NO_ECHO] = "heartbeat not echoed",
             [ACTUATE_LOCAL] = "device is local",
-            [ACTUATE_OPERATOR] = "taken local at the plant, until a restart",
-            [ACTUATE_FOREIGN] = "written by someone else, until a restart",
+            [ACTUATE_OPERATOR] = "taken local at the plant, until coolplane rearm",
+            [ACTUATE_FOREIGN] = "written by someone else, until coolplane rearm",
             [ACTUATE_REFUSED] = "device does not take what is written",
             [ACTUATE_LET_GO] = "let go, because nothing of the device could be moved",
             [ACTUATE_UNPROVED] = "its watchdog is not proved yet",
@@ -106,7 +110,7 @@ void actuate_bind_run(struct actuate *a, int64_t run_id)
         a->run_id = run_id;
 }
 
-/* Refused or read back otherwise: for a while nothing is tried, then only what cools more. */
+/* Refused or read back otherwise, whichever way: less cooling is not tried for REFUSED_LESS_MS. */
 static bool refused(const struct entry *e, int64_t mono_ms, int64_t for_ms)
 {
         return e->refused >= REFUSED_MAX && mono_ms - e->refused_mono_ms < for_ms;
@@ -120,7 +124,8 @@ enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64
                 return ACTUATE_UNREADABLE;
         if (e->foreign)
                 return ACTUATE_FOREIGN;
-        return refused(e, mono_ms, REFUSED_MORE_MS) ? ACTUATE_REFUSED : ACTUATE_FREE;
+        /* one that only refuses less cooling can still be asked for more */
+        return e->refused_dir >= 0 && refused(e, mono_ms, REFUSED_MORE_MS) ? ACTUATE_REFUSED : ACTUATE_FREE;
 }
 
 enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
@@ -166,13 +171,20 @@ static bool differs(const struct point *p, double a, double b)
         return !(fabs(a - b) < fmax(point_resolution(p) * 0.5, 1e-6));
 }
 
-/* known: what the decision was made from is what the point shows now. */
-static bool wants_write(const struct entry *e, const struct point *p, double now, double v, bool known, bool handback,
-                        int64_t mono_ms)
+/* What the point has, or is about to have. */
+static double base_of(const struct entry *e, double now)
 {
-        double base = e->pending ? e->value : now; /* what the point has, or is about to have */
+        return e->pending ? e->value : now;
+}
+
+/* known: what the decision was made from is what the point shows now. step_ms: until the next decision. */
+static bool wants_write(const struct entry *e, const struct point *p, double now, double v, bool known, bool handback,
+                        int64_t mono_ms, int64_t step_ms)
+{
+        double base = base_of(e, now);
         bool changed = differs(p, v, base);
-        bool refresh = p->lease_ms > 0 && mono_ms - e->written_mono_ms >= p->lease_ms / 2;
+        /* at the next decision half of the lease would have passed */
+        bool refresh = p->lease_ms > 0 && mono_ms - e->written_mono_ms + step_ms > p->lease_ms / 2;
 
         if (!changed && (e->pending || !refresh))
                 return false;
@@ -225,18 +237,23 @@ static bool write_one(struct actuate *a, struct entry *e, double value, int64_t 
 {
         struct write_outcome o;
 
-        /* What is verified is what is written (driver.h): the decision's grid is the register's. */
-        assert(fabs(codec_quantise(&a->a.layout->site->point[e->point], value) - value) <= 1e-6 * fmax(1, fabs(value)));
+        const struct point *p = &a->a.layout->site->point[e->point];
+
         if (e->pending) {
                 o = no_reading(e->point, WRITE_PENDING, t_ms);
                 end_write(a, e, &o);
         }
+        e->dir = cooling_dir(p, ptable_get(a->a.points, e->point, t_ms).value, value);
         e->pending = true;
         e->action_id = action_id;
         e->value = value;
         e->written_mono_ms = mono_ms;
         e->confirmed = false;
-        if (actuate_send(a, e->point, value, SEND_READ_BACK, &e->request) == 0)
+        /* What is verified is what is written: the decision's grid is the register's, but for a float's last bits. */
+        if (!(fabs(codec_quantise(p, value) - value) <= FLOAT_ROUNDING * fmax(1, fabs(value))))
+                actuate_report(a, 3, "%s: its register cannot hold the %g that was verified; not written", p->name,
+                               value);
+        else if (actuate_send(a, e->point, value, SEND_READ_BACK, &e->request) == 0)
                 return true;
         o = no_reading(e->point, WRITE_NOT_SENT, t_ms);
         end_write(a, e, &o);
@@ -252,7 +269,16 @@ static bool skipped(const struct actuate *a, const struct safety_snapshot *snap,
 
         return !isfinite(v) || (snap->u_fixed && snap->u_fixed[j]) ||
                actuate_fixed(a, j, snap->t_ms, mono_ms) != ACTUATE_FREE ||
-               !wants_write(e, p, now, v, known, handback, mono_ms);
+               !wants_write(e, p, now, v, known, handback, mono_ms, a->a.layout->site->fast_step_ms);
+}
+
+static const char *why_of(const struct actuate *a, size_t j, double v, double now, bool handback)
+{
+        const struct entry *e = &a->u[j];
+
+        if (handback)
+                return "handback";
+        return differs(&a->a.layout->site->point[e->point], v, base_of(e, now)) ? "decision" : "refresh";
 }
 
 size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id,
@@ -273,13 +299,13 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
                 for (; j < nu && n < BATCH; j++) {
                         double now = ptable_get(a->a.points, a->u[j].point, snap->t_ms).value;
 
-                        if (skipped(a, snap, j, u[j], now, handback, mono_ms))
+                        if (!decision_in_box(d, j) || skipped(a, snap, j, u[j], now, handback, mono_ms))
                                 continue;
                         rows[n] = (struct store_action){.decision_id = decision_id,
                                                         .t_ms = snap->t_ms,
                                                         .point = a->u[j].point,
                                                         .value = u[j],
-                                                        .why = handback ? "handback" : "decision"};
+                                                        .why = why_of(a, j, u[j], now, handback)};
                         ids[n] = -1;
                         index[n++] = j;
                 }
@@ -333,7 +359,7 @@ void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
                 return;
         }
         if (++e->differing >= FOREIGN_READINGS && !e->foreign) {
-                e->foreign = true;
+                e->foreign = a->latches_unsaved = true;
                 actuate_report(a, 4, "%s: foreign write found, value %g instead of ours %g; the point is left alone",
                                p->name, s->value, e->value);
         }
@@ -362,7 +388,8 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
                 e->refused = 0;
         } else if (o->result == WRITE_MISMATCH || o->result == WRITE_REJECTED_INVALID_SETTING ||
                    o->result == WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE) {
-                e->refused++;
+                e->refused = e->dir == e->refused_dir ? e->refused + 1 : 1;
+                e->refused_dir = e->dir;
                 e->refused_mono_ms = mono_ms;
         }
         if (o->result != e->last && o->result == WRITE_MISMATCH)
@@ -373,6 +400,65 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
         if (o->result != WRITE_NOT_SENT && o->result != WRITE_PENDING)
                 e->last = o->result;
         end_write(a, e, o);
+}
+
+/* ---- latches ---- */
+
+static void restore_latch(void *ctx, const struct latch *l)
+{
+        struct actuate *a = ctx;
+        const struct site *site = a->a.layout->site;
+
+        a->released = a->released || l->kind == LATCH_RELEASE;
+        for (size_t i = 0; l->kind == LATCH_OPERATOR && i < site->ndevice; i++)
+                if (strcmp(site->device[i].name, l->name) == 0)
+                        a->dev[i].operator_took = true;
+        for (size_t j = 0; l->kind == LATCH_FOREIGN && j < a->a.layout->nu; j++)
+                if (strcmp(site->point[a->u[j].point].name, l->name) == 0)
+                        a->u[j].foreign = true;
+        actuate_report(a, 4, "%s: %s before this start; until coolplane rearm", l->name[0] ? l->name : "the plant",
+                       latch_kind_str(l->kind));
+}
+
+int actuate_latches_restore(struct actuate *a)
+{
+        int64_t t_ms;
+
+        return a->a.acting && a->a.store ? latch_read(a->a.store, &t_ms, restore_latch, a) : 0;
+}
+
+void actuate_latches_save(struct actuate *a, int64_t t_ms)
+{
+        const struct site *site = a->a.layout->site;
+        struct latch *l;
+        size_t n = 0;
+
+        if (!a->latches_unsaved || !a->a.store)
+                return;
+        l = calloc(1 + site->ndevice + a->a.layout->nu, sizeof *l);
+        if (!l)
+                return;
+        if (a->released)
+                l[n++] = (struct latch){LATCH_RELEASE, ""};
+        for (size_t i = 0; i < site->ndevice; i++)
+                if (a->dev[i].operator_took)
+                        l[n++] = (struct latch){LATCH_OPERATOR, site->device[i].name};
+        for (size_t j = 0; j < a->a.layout->nu; j++)
+                if (a->u[j].foreign)
+                        l[n++] = (struct latch){LATCH_FOREIGN, site->point[a->u[j].point].name};
+        a->latches_unsaved = latch_write(a->a.store, t_ms, l, n) < 0; /* else with the next heartbeat */
+        free(l);
+}
+
+void actuate_latch_release(struct actuate *a)
+{
+        a->latches_unsaved = a->latches_unsaved || !a->released;
+        a->released = true;
+}
+
+bool actuate_release_latched(const struct actuate *a)
+{
+        return a->released;
 }
 
 int actuate_flush(struct actuate *a)

@@ -8,8 +8,8 @@
  * remote status), while the echo follows and it reports remote. One of which we can move nothing (no echo, unreadable,
  * refused) for longer than its watchdog is let go, so that its own controls run it: remote enable is cleared, and it
  * gets heartbeats only while that reads 0, to see when it follows again. The operator always wins: a device that goes
- * local though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until a restart. No
- * setpoint is written before the device was seen to go local when heartbeats stop (probe.h).
+ * local though it heard every heartbeat, or a setpoint that someone else wrote, is left alone until `coolplane rearm`.
+ * No setpoint is written before the device was seen to go local when heartbeats stop (probe.h).
  *
  * Keeps the ownership ledger: after a confirmed write, a later good reading that differs without our doing is a foreign
  * write. Write on change of at least half a register step, plus lease refresh; moves toward less cooling wait for
@@ -48,8 +48,8 @@ enum actuate_fixed {
         ACTUATE_UNSUPERVISED, /* the device lacks supervision registers */
         ACTUATE_NO_ECHO,      /* heartbeat not echoed (yet) */
         ACTUATE_LOCAL,        /* the device reports local control */
-        ACTUATE_OPERATOR,     /* taken local by someone at the plant; until a restart */
-        ACTUATE_FOREIGN,      /* someone else writes the point; until a restart */
+        ACTUATE_OPERATOR,     /* taken local by someone at the plant; until re-armed */
+        ACTUATE_FOREIGN,      /* someone else writes the point; until re-armed */
         ACTUATE_REFUSED,      /* the last writes were refused or read back otherwise */
         ACTUATE_LET_GO,       /* nothing of the device could be moved for longer than its watchdog: left to itself */
         ACTUATE_UNPROVED,     /* it has not been seen to go local when heartbeats stop (yet) */
@@ -65,6 +65,13 @@ enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms
  * writes queued. */
 size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id,
                      const struct safety_snapshot *snap, bool handback);
+/* Takes over the latches of the runs before; -Exxx: they cannot be read. */
+int actuate_latches_restore(struct actuate *a);
+/* Stores them when they have changed; with every heartbeat, and in RELEASE, which has none, with every step. */
+void actuate_latches_save(struct actuate *a, int64_t t_ms);
+/* RELEASE is latched too; all of them stand until `coolplane rearm`. */
+void actuate_latch_release(struct actuate *a);
+bool actuate_release_latched(const struct actuate *a);
 /* Did storing actions fail in the last actuate_apply? (Then they were not written.) */
 bool actuate_unstored(const struct actuate *a);
 

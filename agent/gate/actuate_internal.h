@@ -21,7 +21,9 @@ struct entry {
         int64_t settled_mono_ms; /* readings before this do not count against us */
         unsigned differing;      /* good readings in a row that are not ours */
         bool foreign;
-        unsigned refused; /* in a row: rejected, or read back otherwise */
+        int dir;          /* of the write under way: +1 toward more cooling, −1 less */
+        unsigned refused; /* in a row the same way: rejected, or read back otherwise */
+        int refused_dir;
         int64_t refused_mono_ms;
         enum write_result last;  /* told once per change */
         int64_t sent_until_t_ms; /* readings up to here may not show what was sent; 0 = nothing was */
@@ -73,7 +75,8 @@ struct actuate {
         uint64_t next_id;
         int64_t run_id;
         size_t pending;
-        bool unstored, outcomes_lost, probes_unsaved;
+        bool unstored, outcomes_lost, probes_unsaved, latches_unsaved;
+        bool released; /* RELEASE is latched */
         struct write_outcome outcome[ACTUATE_OUTCOMES];
         int64_t outcome_action[ACTUATE_OUTCOMES];
         size_t noutcome;

@@ -24,11 +24,14 @@ static void count_decision(struct gate *g, const struct safety_decision *d)
         g->status.steps_by_kind[decision_kind(d)]++;
 }
 
-static const char *binding_name(const struct gate *g, const struct safety_certificate *c)
+static const char *binding_name(const struct gate *g, const struct safety_decision *d)
 {
+        const struct safety_certificate *c = decision_certificate(d);
         const struct layout *l = g->layout;
+        const enum decision_reason r = decision_reason(d);
+        const bool variable = r == DR_LIMIT || r == DR_RATE || r == DR_EQUIPMENT || r == DR_SLOW_STEP || r == DR_WATER;
 
-        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny)
+        if (c->binding_y >= 0 && (size_t)c->binding_y < l->ny && !variable)
                 return g->a.site->point[l->y[c->binding_y].point].name;
         if (c->binding_u >= 0 && (size_t)c->binding_u < l->nu)
                 return g->a.site->point[l->u[c->binding_u].point].name;
@@ -45,7 +48,7 @@ static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d
         if (!g->a.acting)
                 return GATE_SHADOW;
         if (g->status.mode == GATE_RELEASE || audit_lost || g->blind_steps * g->a.site->fast_step_ms > RELEASE_AFTER_MS)
-                return GATE_RELEASE; /* latched: an operator restarts it */
+                return GATE_RELEASE; /* latched: an operator re-arms it */
         switch (decision_kind(d)) {
         case DECISION_HOLD:
                 return GATE_HOLD;
@@ -97,6 +100,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
             .worst_inlet_c = g->max_inlet_c,
             .solve_s = g->status.last_solve_s,
         };
+        int64_t id = -1;
         int r;
 
         cert.margin = margin_of(g, d);
@@ -104,7 +108,17 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         *ret_id = -1;
         if (!g->a.store)
                 return;
-        r = store_put_decision(g->a.store, g->run_id, &row, ret_id);
+        r = store_group_begin(g->a.store);
+        if (r == 0) {
+                r = gate_put_events(g);
+                if (r == 0)
+                        r = store_put_decision(g->a.store, g->run_id, &row, &id);
+                r = store_group_end(g->a.store, r);
+        }
+        if (r == 0) {
+                gate_events_stored(g);
+                *ret_id = id;
+        }
         gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }
 
@@ -149,7 +163,6 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
                                      .u = prop ? prop->u : NULL,
                                      .in_distribution = prop && prop->in_distribution != 0};
         const struct safety_decision *d;
-        const struct safety_certificate *cert;
         const char *binding;
         size_t nu;
         bool write;
@@ -164,12 +177,17 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.malformed_proposals += malformed;
         d = safety_filter(g->safety, &g->snap, &sp);
         g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
-        cert = decision_certificate(d);
-        binding = binding_name(g, cert);
+        binding = binding_name(g, d);
         enter_mode(g, mode_after(g, d), d, binding);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
-        /* durable first: a decision that could not be stored is not written, until the outage itself means RELEASE */
+        /* durable first: a decision that could not be stored is not written. One that answers an emergency cannot wait
+         * until the outage itself means RELEASE: the devices' own controls must have them now. */
+        if (g->a.acting && g->a.store && id < 0 && decision_kind(d) == DECISION_FALLBACK &&
+            g->status.mode != GATE_RELEASE) {
+                gate_event(g, 3, "mode", "a decision to cool more cannot be stored, so not written");
+                g->status.mode = GATE_RELEASE;
+        }
         write = (id >= 0 || !g->a.store) && g->first_scan_done && g->status.mode != GATE_RELEASE;
         if (write) {
                 (void)actuate_apply(g->actuate, d, id, &g->snap, g->handback);
@@ -178,6 +196,8 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         if (g->a.acting && g->status.mode == GATE_RELEASE) {
                 if (!g->remote_released)
                         gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
+                actuate_latch_release(g->actuate);
+                actuate_latches_save(g->actuate, g->snap.t_ms);
                 gate_release(g); /* each step, for those that have not confirmed it */
         }
         if (write && g->a.acting && prop && prop->nmove > 0 && g->a.publish_move &&

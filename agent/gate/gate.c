@@ -29,10 +29,46 @@ static void on_event(void *ctx, int severity, const char *text)
 
 void gate_event(struct gate *g, int severity, const char *component, const char *text)
 {
+        struct gate_event *e;
+
         if (g->a.log)
                 g->a.log(g->a.log_ctx, severity, component, text);
-        if (g->a.store)
-                (void)store_put_event(g->a.store, g->run_id, clk_t_ms(g->a.clk), severity, component, text);
+        if (!g->a.store)
+                return;
+        if (g->nevent == GATE_EVENTS) {
+                g->event_head = (g->event_head + 1) % GATE_EVENTS;
+                g->nevent--;
+                g->events_lost++;
+        }
+        e = &g->event[(g->event_head + g->nevent++) % GATE_EVENTS];
+        e->t_ms = clk_t_ms(g->a.clk);
+        e->severity = severity;
+        (void)snprintf(e->component, sizeof e->component, "%s", component);
+        (void)snprintf(e->text, sizeof e->text, "%s", text);
+}
+
+int gate_put_events(struct gate *g)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < g->nevent; i++) {
+                const struct gate_event *e = &g->event[(g->event_head + i) % GATE_EVENTS];
+
+                r = store_put_event(g->a.store, g->run_id, e->t_ms, e->severity, e->component, e->text);
+        }
+        return r;
+}
+
+void gate_events_stored(struct gate *g)
+{
+        char text[96];
+
+        g->event_head = g->nevent = 0;
+        if (g->events_lost == 0)
+                return;
+        (void)snprintf(text, sizeof text, "%lld events are in the journal alone", (long long)g->events_lost);
+        g->events_lost = 0;
+        gate_event(g, 4, "store", text);
 }
 
 static int create_arrays(struct gate *g)
@@ -134,6 +170,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         g->a = *args;
         for (size_t i = 0; i < GATE_STORE_KINDS; i++)
                 g->store_failing_since_mono_ms[i] = -1;
+        g->status.last_purge_s = (double)NAN;
         g->queue_cap = queue_size(args->site);
         g->fit_countdown = GATE_FIT_EVERY;
         g->fitted_told = SIZE_MAX;
@@ -190,6 +227,9 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (r < 0)
                 goto fail;
         actuate_bind_run(g->actuate, g->run_id);
+        r = actuate_latches_restore(g->actuate);
+        if (r < 0)
+                goto fail;
         r = vm_inventory_create(g->layout, &g->vm);
         if (r < 0)
                 goto fail;
@@ -198,7 +238,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
                 goto fail;
         gate_model_seed(g);
         gate_model_store(g, clk_mono_ms(args->clk));
-        g->status.mode = g->a.acting ? GATE_HOLD : GATE_SHADOW;
+        g->status.mode = !g->a.acting ? GATE_SHADOW : actuate_release_latched(g->actuate) ? GATE_RELEASE : GATE_HOLD;
         *ret = g;
         return 0;
 fail:
@@ -210,9 +250,12 @@ struct gate *gate_free(struct gate *g)
 {
         if (!g)
                 return NULL;
-        if (g->actuate && g->a.store) {
-                int r = gate_flush(g);
+        if (g->run_id > 0) {
+                int r;
 
+                do
+                        r = gate_flush(g);
+                while (r > 0);
                 if (store_end_run(g->a.store, g->run_id, clk_t_ms(g->a.clk), "stopped") < 0 || r < 0)
                         gate_event(g, 3, "store", "the last of this run could not be stored");
         }
@@ -255,14 +298,16 @@ struct gate *gate_free(struct gate *g)
 
 void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed)
 {
-        static const char *const what[GATE_STORE_KINDS] = {"samples", "decisions", "actions"};
+        static const char *const what[GATE_STORE_KINDS] = {"samples and events", "decisions",   "actions",
+                                                           "outcomes of writes", "inventories", "move requests"};
         int64_t *since = &g->store_failing_since_mono_ms[kind];
-        char text[160];
+        char text[224];
 
         if (failed == (*since >= 0))
                 return;
         *since = failed ? clk_mono_ms(g->a.clk) : -1;
-        (void)snprintf(text, sizeof text, "%s %s", what[kind], failed ? "cannot be stored" : "are stored again");
+        (void)snprintf(text, sizeof text, "%s %s%s%.160s", what[kind], failed ? "cannot be stored" : "are stored again",
+                       failed ? ": " : "", failed ? store_errmsg(g->a.store) : "");
         gate_event(g, failed ? 3 : 5, "store", text);
 }
 
@@ -270,63 +315,101 @@ int64_t gate_store_failing_ms(const struct gate *g)
 {
         int64_t longest = -1, now = clk_mono_ms(g->a.clk);
 
-        for (size_t i = 0; i < GATE_STORE_KINDS; i++)
+        for (size_t i = 0; i < GATE_STORE_INVENTORY; i++)
                 if (g->store_failing_since_mono_ms[i] >= 0 && now - g->store_failing_since_mono_ms[i] > longest)
                         longest = now - g->store_failing_since_mono_ms[i];
         return longest;
 }
 
-/* The ring is stored in at most two stretches; what is stored leaves it. */
+/* A group: one stretch of the ring, the events, an inventory. *ret_kind: what failed. */
+static int put_queue(struct gate *g, size_t n, const char *inventory, int64_t inventory_t_ms, size_t *ret_duplicates,
+                     enum gate_store_kind *ret_kind)
+{
+        int r = store_group_begin(g->a.store);
+
+        *ret_kind = GATE_STORE_SAMPLES;
+        if (r < 0)
+                return r;
+        if (n > 0)
+                r = store_append_samples(g->a.store, g->queue + g->queue_head, n, ret_duplicates);
+        if (r == 0)
+                r = gate_put_events(g);
+        if (r == 0 && inventory) {
+                r = store_put_vm_message(g->a.store, inventory_t_ms, "inventory", inventory);
+                *ret_kind = r < 0 ? GATE_STORE_INVENTORY : GATE_STORE_SAMPLES;
+        }
+        return store_group_end(g->a.store, r);
+}
+
+/* What is stored leaves. */
 static int store_queue(struct gate *g)
 {
-        while (g->nqueue > 0) {
-                size_t n = g->queue_cap - g->queue_head, dup = 0;
-                int r;
+        size_t n = g->queue_cap - g->queue_head, dup = 0;
+        int64_t t_ms = 0;
+        const char *inventory = g->vm ? vm_inventory_accepted(g->vm, &t_ms) : NULL;
+        enum gate_store_kind kind;
+        int r;
 
-                if (n > g->nqueue)
-                        n = g->nqueue;
-                r = store_append_samples(g->a.store, g->queue + g->queue_head, n, &dup);
-                gate_store_trouble(g, GATE_STORE_SAMPLES, r < 0);
-                if (r < 0)
-                        return r;
-                g->status.samples_committed += (int64_t)(n - dup);
-                g->queue_head = (g->queue_head + n) % g->queue_cap;
-                g->nqueue -= n;
+        if (n > g->nqueue)
+                n = g->nqueue;
+        if (n > GATE_FLUSH_MAX)
+                n = GATE_FLUSH_MAX;
+        if (n == 0 && g->nevent == 0 && !inventory)
+                return 0;
+        r = put_queue(g, n, inventory, t_ms, &dup, &kind);
+        if (inventory) /* one that fails must not keep the rest from the store: the next one comes soon */
+                vm_inventory_stored(g->vm);
+        if (r < 0) {
+                gate_store_trouble(g, kind, true);
+                return r;
         }
-        g->queue_head = 0;
-        if (g->dropping) {
-                char text[96];
-
-                g->dropping = false;
-                (void)snprintf(text, sizeof text, "%lld sample%s lost in this run",
-                               (long long)g->status.samples_dropped,
-                               g->status.samples_dropped == 1 ? " was" : "s were");
-                gate_event(g, 4, "store", text);
-        }
+        g->status.samples_committed += (int64_t)(n - dup);
+        g->nqueue -= n;
+        g->queue_head = g->nqueue > 0 ? (g->queue_head + n) % g->queue_cap : 0;
+        gate_events_stored(g);
+        gate_store_trouble(g, GATE_STORE_SAMPLES, false);
+        if (inventory)
+                gate_store_trouble(g, GATE_STORE_INVENTORY, false);
         return 0;
 }
 
 int gate_flush(struct gate *g)
 {
         int64_t start = clk_real_mono_ms();
-        int r = 0, r2;
+        char text[192];
+        int r, r2 = 0;
 
+        if (g->vm && vm_inventory_turn(g->vm, clk_mono_ms(g->a.clk), text, sizeof text) > 0)
+                gate_event(g, 6, "vm", text);
         if (!g->a.store || g->a.decisions_only)
                 g->nqueue = g->queue_head = 0;
-        else
-                r = store_queue(g);
-        r2 = actuate_flush(g->actuate);
-        if (r == 0 && r2 == 0)
-                g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
-        return r < 0 ? r : r2;
+        if (!g->a.store)
+                return 0;
+        r = store_queue(g);
+        if (g->actuate) {
+                r2 = actuate_flush(g->actuate);
+                gate_store_trouble(g, GATE_STORE_OUTCOMES, r2 < 0);
+        }
+        if (r < 0 || r2 < 0)
+                return r < 0 ? r : r2;
+        g->status.last_commit_s = (double)(clk_real_mono_ms() - start) / 1000.0;
+        if (g->dropping && g->nqueue == 0) {
+                g->dropping = false;
+                (void)snprintf(text, sizeof text, "%lld sample%s lost in this run",
+                               (long long)g->status.samples_dropped,
+                               g->status.samples_dropped == 1 ? " was" : "s were");
+                gate_event(g, 4, "store", text);
+        }
+        return g->nqueue > 0 ? 1 : 0;
 }
 
-/* While the store fails, the oldest telemetry is what gives way. */
+/* While the store fails, the oldest telemetry is what gives way; whether it works again is tried by the next flush, not
+ * by every sample. */
 static void enqueue(struct gate *g, const struct sample *v)
 {
-        assert(g->queue_cap > 0);
-        if (g->nqueue == g->queue_cap)
+        if (g->nqueue == g->queue_cap && g->store_failing_since_mono_ms[GATE_STORE_SAMPLES] < 0)
                 (void)gate_flush(g);
+        assert(g->queue_cap > 0);
         if (g->nqueue == g->queue_cap) {
                 g->queue_head = (g->queue_head + 1) % g->queue_cap;
                 g->nqueue--;
@@ -354,6 +437,20 @@ void gate_samples(struct gate *g, const struct sample *s, size_t n)
         }
 }
 
+void gate_record_stale(struct gate *g, int64_t t_ms)
+{
+        struct sample v;
+
+        if (!g->a.store || g->a.decisions_only)
+                return;
+        for (size_t i = 0; i < g->a.site->npoint; i++) {
+                if (!ptable_turned_stale(g->points, i, t_ms, &v))
+                        continue;
+                g->status.samples_bad++;
+                enqueue(g, &v);
+        }
+}
+
 void gate_write_done(struct gate *g, const struct write_outcome *o)
 {
         struct write_outcome v = *o;
@@ -365,13 +462,15 @@ void gate_write_done(struct gate *g, const struct write_outcome *o)
 
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len)
 {
-        int64_t t_ms = clk_t_ms(g->a.clk);
         char text[192];
 
-        if (vm_inventory_message(g->vm, subtopic, json, len, text, sizeof text) > 0)
+        if (vm_inventory_message(g->vm, clk_t_ms(g->a.clk), subtopic, json, len, text, sizeof text) > 0)
                 gate_event(g, 6, "vm", text);
-        if (g->a.store)
-                gate_store_trouble(g, GATE_STORE_DECISIONS, store_put_vm_message(g->a.store, t_ms, subtopic, json) < 0);
+}
+
+void gate_vm_inventory(struct gate *g, const struct inventory *inv)
+{
+        vm_inventory_take(g->vm, inv);
 }
 
 /* ---- supervision ---- */

@@ -27,7 +27,7 @@ struct gate_args {
         struct actuator actuator; /* .write NULL = the plant cannot be written */
         const char *run_mode;     /* "live", "shadow", "replay", "sim": a label in the run row */
         bool acting;              /* writes go out (live, sim); false: decisions are recorded only */
-        bool decisions_only;      /* samples are not stored again (replay of a log that has them) */
+        bool decisions_only;      /* samples are not stored: a replay's log has them, or nobody keeps the log */
         int64_t explore_ms;       /* identification: ACTIVE time of all runs; anew when the last day teaches nothing */
         int (*publish_move)(void *ctx, const char *json); /* VM move requests: 0 or -Exxx; NULL = none */
         void *publish_ctx;
@@ -43,11 +43,21 @@ struct gate *gate_free(struct gate *g);
 void gate_samples(struct gate *g, const struct sample *s, size_t n); /* sample_sink */
 void gate_write_done(struct gate *g, const struct write_outcome *o); /* write_sink */
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len);
+struct inventory;
+/* The newest inventory from a caller in this process, who has read it already; borrowed until the next one or the
+ * gate's end; NULL = none any more. Not stored. */
+void gate_vm_inventory(struct gate *g, const struct inventory *inv);
 
-/* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
+/* Commits what is queued, at most some thousand samples. Called about once a second of real time by the wiring and
+ * before every decision. 0, 1 = more is waiting (again soon), or the store's error (again at the next turn). */
 int gate_flush(struct gate *g);
 
-/* An event for the log table and .log: device down, planner lost, broker back. Shown by `coolplane why`. */
+/* One piece of what keeps the database small (the site's retention) and, once a minute, a look at the room on its disk.
+ * Called by the wiring after a flush that left nothing waiting. */
+void gate_upkeep(struct gate *g);
+
+/* An event for .log and, with the next flush or decision, for the log table: device down, planner lost, broker back.
+ * Shown by `coolplane why`. */
 void gate_event(struct gate *g, int severity, const char *component, const char *text);
 
 /* Begins control step `seq`: builds the snapshot and fills what the planner gets. */
@@ -81,8 +91,10 @@ struct gate_status {
         double max_inlet_c, total_power_w, predicted_w;
         double margin_k; /* of the certificate; NaN = not computed, or no row of the model is fitted */
         int64_t samples_committed, samples_bad, samples_dropped; /* dropped: the store failed too long */
+        int64_t samples_purged;                                  /* by retention */
+        double last_purge_s;                                     /* time of the last piece of it; NaN = none yet */
         size_t samples_waiting;
-        double unstored_s; /* for how long samples, decisions or actions cannot be stored; NaN = they can */
+        double unstored_s; /* for how long something of the record cannot be stored; NaN = it can */
         double last_commit_s, last_solve_s;
         bool exploring;
         size_t model_rows_fitted, model_rows;

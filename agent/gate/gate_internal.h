@@ -16,14 +16,30 @@
 
 enum {
         GATE_QUEUE_MIN = 4096,
-        GATE_QUEUE_S = 600,   /* samples of this long wait for a store that fails */
-        GATE_FIXED_STEPS = 3, /* steps until a variable that cannot be moved is an event */
-        GATE_HOLD_STEPS = 3,  /* a missing reading is carried this many steps in the model's window */
-        GATE_FIT_EVERY = 20,  /* steps between refits of the safety model */
-        GATE_FIT_MIN = 60,    /* samples a row needs before its fit counts */
+        GATE_QUEUE_S = 600,    /* samples of this long wait for a store that fails */
+        GATE_FLUSH_MAX = 5000, /* samples of one flush: about 15 ms */
+        GATE_EVENTS = 512,     /* events that wait for a store */
+        GATE_FIXED_STEPS = 3,  /* steps until a variable that cannot be moved is an event */
+        GATE_HOLD_STEPS = 3,   /* a missing reading is carried this many steps in the model's window */
+        GATE_FIT_EVERY = 20,   /* steps between refits of the safety model */
+        GATE_FIT_MIN = 60,     /* samples a row needs before its fit counts */
 };
 
-enum gate_store_kind { GATE_STORE_SAMPLES, GATE_STORE_DECISIONS, GATE_STORE_ACTIONS, GATE_STORE_KINDS };
+enum gate_store_kind {
+        GATE_STORE_SAMPLES, /* and events */
+        GATE_STORE_DECISIONS,
+        GATE_STORE_ACTIONS,
+        GATE_STORE_OUTCOMES,
+        GATE_STORE_INVENTORY, /* from here on what is not of the record: what cannot be stored does not happen */
+        GATE_STORE_MOVES,
+        GATE_STORE_KINDS
+};
+
+struct gate_event {
+        int64_t t_ms;
+        int severity;
+        char component[16], text[256];
+};
 
 struct gate_fixed {
         enum actuate_fixed now, told;
@@ -35,6 +51,18 @@ struct gate_holdout {
         size_t steps;
         double *pred, *from; /* [steps × ny] ring: predicted; reading when it was predicted */
         double model_sq, still_sq, n;
+};
+
+struct stored_timers {
+        struct clk_stamp at;
+        double v[]; /* [ntimers] */
+};
+
+struct gate_upkeep {
+        int64_t checked_mono_ms, t_ms;            /* last look, 0 = none; and the plant's time then */
+        int64_t trusted_mono_ms;                  /* from then on the clock may say what is old */
+        int64_t samples, before_ms, told_mono_ms; /* deleted since it was told */
+        bool trusted, purging, failing, full, full_told, disk_low;
 };
 
 struct gate {
@@ -63,6 +91,8 @@ struct gate {
         struct gate_spans span;
         struct gate_envelope envelope;
         size_t fit_countdown, fitted_told;
+        char layout_id[17];   /* of the variables the model knows by number */
+        int64_t learned_t_ms; /* beginning of the last step it learned from */
         int64_t model_stored_mono_ms;
 
         /* the step under way */
@@ -77,15 +107,19 @@ struct gate {
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
-        double *timers; /* [ntimers] equipment timers on their way to the store */
+        struct stored_timers *timers;                          /* equipment timers on their way to the store */
         size_t ntimers;
 
         struct gate_status status;
         struct hash decisions; /* running SHA-256 */
         struct sample *queue;  /* ring of samples waiting for the store; the oldest give way */
         size_t queue_cap, queue_head, nqueue;
+        struct gate_event event[GATE_EVENTS]; /* ring of events waiting for the store; the oldest give way */
+        size_t event_head, nevent;
+        int64_t events_lost; /* since it was told */
 
         struct vm_inventory *vm;
+        struct gate_upkeep upkeep;
 
         unsigned valve_open_steps, blind_steps; /* blind_steps: consecutive ones in FALLBACK */
         bool blind;                             /* no certified output has a fresh good reading */
@@ -96,7 +130,13 @@ struct gate {
 
 /* gate.c: writes of a kind to the store failed or worked again; long outages end in RELEASE */
 void gate_store_trouble(struct gate *g, enum gate_store_kind kind, bool failed);
-int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of any kind; −1 = none */
+int64_t gate_store_failing_ms(const struct gate *g); /* the longest outage of the record; −1 = none */
+/* gate.c: events waiting, inside a store group; stored: the group was committed. A decision takes those before it
+ * along, so that its record is never without what led to it. */
+int gate_put_events(struct gate *g);
+void gate_events_stored(struct gate *g);
+/* gate.c: into the record, that nothing is heard of a point any more; models and safety see its age by themselves */
+void gate_record_stale(struct gate *g, int64_t t_ms);
 /* gate.c: which variables cannot be moved now, and why; an event when that lasts */
 void gate_read_fixed(struct gate *g, int64_t t_ms, int64_t mono_ms);
 /* vm.c: VM moves the planner asks for; each must be safe with the target loaded and the source not yet relieved */
@@ -113,7 +153,7 @@ void gate_holdout_compare(struct gate *g);
 void gate_holdout_predict(struct gate *g, const double *u);
 /* learn.c: the safety model, identified from the gate's own samples */
 int gate_model_create(struct gate *g);
-void gate_model_seed(struct gate *g); /* from the samples the gate stored in earlier runs */
+void gate_model_seed(struct gate *g); /* from what the gate stored in earlier runs, its model and samples */
 void gate_model_step(struct gate *g); /* window_seen → y_seen, refit now and then */
 void gate_model_rows(struct gate *g); /* how many rows are fitted → status; an event when that has changed */
 void gate_model_store(struct gate *g, int64_t mono_ms);

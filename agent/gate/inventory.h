@@ -12,6 +12,7 @@
 
 #define INVENTORY_NAME_MAX 32
 /* What a message of MQTTC_MESSAGE_MAX bytes holds with names of ten characters. */
+#define INVENTORY_BYTES_MAX (8u << 20)
 #define INVENTORY_HOST_MAX 5000
 #define INVENTORY_VM_MAX 50000
 

@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * The safety model: an interval ARX with one lag, identified inside the gate from samples the gate saw itself. Nothing
- * the planner learned enters it. At start it is seeded from the samples earlier runs of the gate stored.
+ * the planner learned enters it. At start it is what an earlier run of the gate stored last, and the samples since.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,7 +12,44 @@
 
 #include "agent/gate/gate_internal.h"
 
-enum { SEED_HOURS = 24, ALIGN = 64 };
+enum {
+        SEED_MS = 24 * 3600 * 1000,
+        SEED_ROWS = 1000000, /* samples read at most: about half a second, before the first scan */
+        ALIGN = 64
+};
+
+static void add_vars(struct hash *h, const struct site *site, const struct layout_var *v, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                const char *name[] = {v[i].point >= 0 ? site->point[v[i].point].name : "",
+                                      v[i].equipment >= 0 ? site->equipment[v[i].equipment].name : "",
+                                      v[i].zone >= 0 ? site->zone[v[i].zone].name : ""};
+
+                hash_add(h, &v[i].kind, sizeof v[i].kind);
+                for (size_t k = 0; k < sizeof name / sizeof name[0]; k++)
+                        hash_add(h, name[k], strlen(name[k]) + 1);
+        }
+}
+
+/* A stored model knows its variables by number: this says which those were. */
+static int name_layout(struct gate *g)
+{
+        const struct layout *l = g->layout;
+        uint8_t digest[HASH_LEN];
+        struct hash h;
+        int r = hash_init(&h);
+
+        if (r < 0)
+                return r;
+        hash_add(&h, &l->step_s, sizeof l->step_s);
+        add_vars(&h, l->site, l->u, l->nu);
+        add_vars(&h, l->site, l->y, l->ny);
+        add_vars(&h, l->site, l->d, l->nd);
+        hash_digest(&h, digest);
+        hash_free(&h);
+        (void)hash_hex(digest, 8, g->layout_id);
+        return 0;
+}
 
 int gate_model_create(struct gate *g)
 {
@@ -42,6 +79,8 @@ int gate_model_create(struct gate *g)
         args.forget = g->span.forget;
         args.anchor = true;
         r = arx_create(g->model_mem, size, g->structure, &args, lo, hi, &g->model);
+        if (r == 0)
+                r = name_layout(g);
 out:
         free(lo);
         free(hi);
@@ -55,6 +94,7 @@ void gate_model_step(struct gate *g)
         struct arx_window w = {.n = g->window_n, .y = g->window_seen, .u = g->window_u, .d = g->window_d};
 
         (void)arx_add(g->model, &w, g->y_seen);
+        g->learned_t_ms = g->last_row_t_ms;
         if (g->fit_countdown > 0)
                 g->fit_countdown--;
         if (g->fit_countdown == 0) {
@@ -65,16 +105,49 @@ void gate_model_step(struct gate *g)
         }
 }
 
+/* Takes over the model that an earlier run of the gate stored, if it is of these variables and learned since from_ms.
+ * The time of the last step it learned from, or from_ms. */
+static int64_t stored_model(struct gate *g, int64_t from_ms, int64_t last_t_ms)
+{
+        struct store_model m;
+        void *blob = NULL;
+        char *report = NULL, id[40];
+
+        if (store_latest_model(g->a.store, "arx-safety", &m, &blob, &report) < 0)
+                return from_ms;
+        (void)snprintf(id, sizeof id, "\"layout\":\"%s\"", g->layout_id);
+        if (m.train_to_ms > from_ms && m.train_to_ms <= last_t_ms && strstr(report, id) &&
+            arx_load(g->model, blob, m.len) >= 0)
+                from_ms = m.train_to_ms;
+        free(blob);
+        free(report);
+        return from_ms;
+}
+
+/* How long the site takes for SEED_ROWS samples. */
+static int64_t rows_span_ms(const struct gate *g)
+{
+        const struct site *site = g->a.site;
+        double per_ms = 0;
+
+        for (size_t i = 0; i < site->npoint; i++)
+                if (site->point[i].device >= 0 && site->device[site->point[i].device].period_ms > 0)
+                        per_ms += 1 / (double)site->device[site->point[i].device].period_ms;
+        return (int64_t)fmin(SEED_MS, SEED_ROWS / fmax(per_ms, 1e-9));
+}
+
 void gate_model_seed(struct gate *g)
 {
         const struct layout *l = g->layout;
         struct store_counts c;
         struct dataset *ds = NULL;
+        int64_t from_ms;
 
         if (!g->a.store || store_counts(g->a.store, &c) < 0 || c.samples == 0)
                 return;
-        if (dataset_load(g->a.store, l, c.last_t_ms - (int64_t)SEED_HOURS * 3600 * 1000, c.last_t_ms + 1,
-                         GATE_HOLD_STEPS, &ds) < 0)
+        from_ms = stored_model(g, c.last_t_ms - SEED_MS, c.last_t_ms);
+        from_ms = from_ms > c.last_t_ms - rows_span_ms(g) ? from_ms : c.last_t_ms - rows_span_ms(g);
+        if (dataset_load(g->a.store, l, from_ms, c.last_t_ms + 1, GATE_HOLD_STEPS, &ds) < 0)
                 return;
         /* A dataset row holds the means of one step; inputs in force from row r to r + 1 are those of row r + 1. */
         for (size_t r = 0; r + 1 < ds->n; r++) {
@@ -84,6 +157,8 @@ void gate_model_seed(struct gate *g)
                 if (!ds->segment_start[r + 1])
                         (void)arx_add(g->model, &w, &ds->y[(r + 1) * l->ny]);
         }
+        if (ds->n > 0)
+                g->learned_t_ms = ds->t_ms[ds->n - 1];
         dataset_free(ds);
         if (arx_fit(g->model, GATE_FIT_MIN) > 0)
                 g->store_models = true;
@@ -113,10 +188,11 @@ static void write_report(const struct gate *g, size_t fitted, size_t inlets, cha
         char text[5][32];
 
         (void)snprintf(ret, cap,
-                       "{\"rows\":%zu,\"rows_fitted\":%zu,\"inlet_rows\":%zu,\"inlet_one_step_rmse_median_c\":%s,"
+                       "{\"layout\":\"%s\",\"rows\":%zu,\"rows_fitted\":%zu,\"inlet_rows\":%zu,\"inlet_one_step_rmse_"
+                       "median_c\":%s,"
                        "\"holdout\":[{\"steps\":%zu,\"model_c\":%s,\"persistence_c\":%s},"
                        "{\"steps\":%zu,\"model_c\":%s,\"persistence_c\":%s}]}",
-                       g->layout->ny, fitted, inlets, number(s->model_rmse_c, text[0], sizeof text[0]),
+                       g->layout_id, g->layout->ny, fitted, inlets, number(s->model_rmse_c, text[0], sizeof text[0]),
                        g->holdout[0].steps, number(s->holdout_c[0], text[1], sizeof text[1]),
                        number(s->holdout_persistence_c[0], text[2], sizeof text[2]), g->holdout[1].steps,
                        number(s->holdout_c[1], text[3], sizeof text[3]),
@@ -176,7 +252,7 @@ void gate_model_store(struct gate *g, int64_t mono_ms)
         if (store_put_model(g->a.store,
                             &(struct store_model){.kind = "arx-safety",
                                                   .t_ms = clk_t_ms(g->a.clk),
-                                                  .train_to_ms = clk_t_ms(g->a.clk),
+                                                  .train_to_ms = g->learned_t_ms,
                                                   .hash = arx_hash(g->model),
                                                   .blob = blob,
                                                   .len = len,

@@ -73,14 +73,20 @@ static void restore_explored(struct gate *g)
                 g->explored_ms = x.ms;
 }
 
+static size_t timers_size(const struct gate *g)
+{
+        return sizeof *g->timers + g->ntimers * sizeof g->timers->v[0];
+}
+
 static void save_timers(struct gate *g)
 {
         bool lost;
 
         if (!g->timers)
                 return;
-        (void)safety_state_save(g->safety, g->snap.mono_s, g->timers, g->ntimers);
-        lost = store_put_state(g->a.store, "equipment", g->snap.t_ms, g->timers, g->ntimers * sizeof *g->timers) < 0;
+        clk_stamp(g->a.clk, &g->timers->at);
+        (void)safety_state_save(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0, g->timers->v, g->ntimers);
+        lost = store_put_state(g->a.store, "equipment", g->snap.t_ms, g->timers, timers_size(g)) < 0;
         if (lost && !g->timers_lost)
                 gate_event(g, 4, "gate", "equipment timers cannot be stored; a restart would not know them");
         g->timers_lost = lost;
@@ -96,7 +102,7 @@ static int restore_timers(struct gate *g)
         if (!g->safety || !g->a.store)
                 return 0;
         g->ntimers = safety_state_save(g->safety, 0, NULL, 0);
-        size = g->ntimers * sizeof *g->timers;
+        size = timers_size(g);
         g->timers = malloc(size);
         if (!g->timers)
                 return -ENOMEM;
@@ -105,20 +111,21 @@ static int restore_timers(struct gate *g)
                 return 0;
         if (r < 0 || len != size) /* another site's, or an older build's: the library starts conservative */
                 gate_event(g, 4, "gate", "the equipment timers of the run before cannot be taken over");
-        if (r >= 0)
+        else
                 safety_state_restore(g->safety, (double)clk_mono_ms(g->a.clk) / 1000.0,
-                                     fmax(0, (double)(clk_t_ms(g->a.clk) - t_ms) / 1000.0), g->timers,
-                                     len / sizeof *g->timers);
+                                     (double)clk_passed_ms(g->a.clk, &g->timers->at) / 1000.0, g->timers->v,
+                                     g->ntimers);
         return 0;
 }
 
 void gate_memory_save(struct gate *g)
 {
         save_timers(g);
-        if (!g->a.store || !g->a.acting)
+        if (!g->a.store)
                 return;
-        save_explored(g);
         save_disturbances(g);
+        if (g->a.acting)
+                save_explored(g);
 }
 
 int gate_memory_restore(struct gate *g)

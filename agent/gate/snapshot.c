@@ -191,7 +191,19 @@ static bool read_y(struct gate *g, int64_t t_ms)
         return any;
 }
 
-/* Water may not get warmer while a coil has no headroom left: valve nearly open, or supply air above its setpoint. */
+#define SAT_OVER_K 1.5
+
+/* Supply air of an air handler above its setpoint, K; NaN = cannot be judged. */
+static double sat_over_k(const struct gate *g, int equipment, int64_t t_ms)
+{
+        const int sat = site_point_of(g->a.site, equipment, ROLE_SAT),
+                  sp = site_point_of(g->a.site, equipment, ROLE_SAT_SP);
+
+        return sat < 0 || sp < 0 ? (double)NAN : reading(g, (size_t)sat, t_ms) - reading(g, (size_t)sp, t_ms);
+}
+
+/* Water may not get warmer while a coil has no headroom left: valve nearly open, or supply air above its setpoint.
+ * A valve that cannot be read counts as open unless its supply air can be judged. */
 static bool no_headroom(struct gate *g, int64_t t_ms)
 {
         const struct site *site = g->a.site;
@@ -199,20 +211,13 @@ static bool no_headroom(struct gate *g, int64_t t_ms)
 
         for (size_t i = 0; i < site->npoint && !open; i++) {
                 const struct point *p = &site->point[i];
-                struct sample s = ptable_get(g->points, i, t_ms), other;
-                int sp;
 
-                if (s.quality == QUALITY_BAD)
-                        continue;
-                if (p->role == ROLE_VALVE) {
-                        open = s.value > site->limits.valve_max_ratio;
-                } else if (p->role == ROLE_SAT) {
-                        sp = site_point_of(site, p->equipment, ROLE_SAT_SP);
-                        if (sp < 0)
-                                continue;
-                        other = ptable_get(g->points, (size_t)sp, t_ms);
-                        open = other.quality != QUALITY_BAD && s.value > other.value + 1.5;
-                }
+                if (p->role == ROLE_SAT)
+                        open = sat_over_k(g, p->equipment, t_ms) > SAT_OVER_K;
+                else if (p->role == ROLE_VALVE && ptable_get(g->points, i, t_ms).quality == QUALITY_BAD)
+                        open = isnan(sat_over_k(g, p->equipment, t_ms));
+                else if (p->role == ROLE_VALVE)
+                        open = ptable_get(g->points, i, t_ms).value > site->limits.valve_max_ratio;
         }
         g->valve_open_steps = open ? g->valve_open_steps + 1 : 0;
         return g->valve_open_steps >= 2;
@@ -283,6 +288,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         double *y = msg->y, *u = msg->u, *d = msg->d;
 
         assert(l->nu <= IPC_U_MAX && l->ny <= IPC_Y_MAX && l->nd <= IPC_D_MAX);
+        gate_record_stale(g, t_ms);
         (void)gate_flush(g);
         memset(msg, 0, sizeof *msg);
         next_row(g, t_ms, y, u, d);

@@ -106,6 +106,8 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
                 (void)json_object_set_new(doc, "watching", json_boolean(s.watching));
                 (void)json_object_set_new(doc, "clock_ahead_s", json_real((double)clk_ahead_ms(clk) / 1000.0));
                 (void)json_object_set_new(doc, "samples_dropped", json_integer(s.samples_dropped));
+                (void)json_object_set_new(doc, "samples_purged", json_integer(s.samples_purged));
+                (void)json_object_set_new(doc, "last_purge_s", number(s.last_purge_s));
                 (void)json_object_set_new(doc, "samples_waiting", json_integer((json_int_t)s.samples_waiting));
                 (void)json_object_set_new(doc, "unstored_s", number(s.unstored_s));
                 (void)json_object_set_new(doc, "holdout",

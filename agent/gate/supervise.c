@@ -197,8 +197,9 @@ static void judge_remote(struct actuate *a, size_t i, int64_t t_ms, int64_t mono
                 actuate_report(a, 5, "%s: local after an outage; it is taken again", dev->name);
                 return;
         }
-        d->operator_took = true;
-        actuate_report(a, 4, "%s: taken local at the plant while it heard every heartbeat; left alone until a restart",
+        d->operator_took = a->latches_unsaved = true;
+        actuate_report(a, 4,
+                       "%s: taken local at the plant while it heard every heartbeat; left alone until coolplane rearm",
                        dev->name);
 }
 
@@ -325,6 +326,7 @@ void actuate_heartbeat(struct actuate *a, int64_t t_ms, int64_t mono_ms)
                         judge(a, i, t_ms, mono_ms);
         }
         probe_save(a, t_ms);
+        actuate_latches_save(a, t_ms);
         a->beat = (uint16_t)(a->beat % BEATS + 1);
         for (size_t i = 0; i < site->ndevice; i++) {
                 struct device_sup *d = &a->dev[i];

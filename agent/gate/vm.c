@@ -9,7 +9,13 @@
 
 #include "agent/gate/gate_internal.h"
 
-enum { FORGET_MS = 15 * 60 * 1000, HOUR_MS = 3600 * 1000, INVENTORY_STALE_MS = 10 * 60 * 1000 };
+enum {
+        FORGET_MS = 15 * 60 * 1000,
+        HOUR_MS = 3600 * 1000,
+        INVENTORY_STALE_MS = 10 * 60 * 1000,
+        INVENTORY_PERIOD_MS = 10 * 1000, /* reading 50 000 VMs is work: not oftener, whatever is sent */
+        RESULT_BYTES_MAX = 4096
+};
 
 /* A move asked for. It counts, as load, room and anti-affinity at its target, until it failed, is forgotten, or an
  * inventory came after it was done. */
@@ -18,15 +24,30 @@ struct running {
         char vm[INVENTORY_NAME_MAX], to[INVENTORY_NAME_MAX];
         int64_t t_ms;
         bool done;
+        uint64_t done_at; /* inventories that had come by then */
         int rack;
         double power_w, wake_w; /* of the VM; of the host, when it is woken or was empty */
         double cores, mem_gib;
         uint32_t group;
 };
 
+/* An inventory as it came. len 0 = none. */
+struct message {
+        char *json;
+        size_t len, cap;
+        int64_t t_ms;
+};
+
 struct vm_inventory {
         const struct layout *l;
-        struct inventory *inv;
+        const struct inventory *inv; /* the last one accepted … */
+        struct inventory *own;       /* it, when it was read here */
+        struct message accepted;     /* … while it waits for the store */
+        struct message fresh;        /* the newest, not read yet */
+        uint64_t arrived;            /* inventories so far */
+        int64_t read_mono_ms;        /* when one was read last; −1 = never */
+        const char *told;            /* why inventories are refused, as told; NULL = they are accepted */
+        bool stranger;               /* a result that is none of ours was told */
         struct running *running;
         size_t nrunning, running_max; /* more than max_concurrent: those that are done wait for an inventory */
         int64_t *asked_t_ms;          /* [max_moves_per_hour] requests of the last hour */
@@ -40,6 +61,7 @@ int vm_inventory_create(const struct layout *l, struct vm_inventory **ret)
         if (!v)
                 return -ENOMEM;
         v->l = l;
+        v->read_mono_ms = -1;
         v->running_max = 2 * (size_t)l->site->vm.max_concurrent + 1;
         v->running = calloc(v->running_max, sizeof *v->running);
         v->asked_t_ms = calloc((size_t)l->site->vm.max_moves_per_hour + 1, sizeof *v->asked_t_ms);
@@ -54,7 +76,9 @@ int vm_inventory_create(const struct layout *l, struct vm_inventory **ret)
 struct vm_inventory *vm_inventory_free(struct vm_inventory *v)
 {
         if (v) {
-                inventory_free(v->inv);
+                inventory_free(v->own);
+                free(v->accepted.json);
+                free(v->fresh.json);
                 free(v->running);
                 free(v->asked_t_ms);
         }
@@ -67,55 +91,137 @@ static void forget(struct vm_inventory *v, size_t i)
         v->running[i] = v->running[--v->nrunning];
 }
 
-static int take_inventory(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
+/* Moves that were done before the newest inventory came: it shows them. */
+static void forget_shown(struct vm_inventory *v)
 {
-        struct inventory *fresh;
-        const char *why;
-
-        if (inventory_parse(v->l->site, json, len, &fresh, &why) < 0) {
-                (void)snprintf(text, cap, "inventory refused: %s", why);
-                return 1;
-        }
-        inventory_free(v->inv);
-        v->inv = fresh;
         for (size_t i = v->nrunning; i > 0; i--)
-                if (v->running[i - 1].done)
+                if (v->running[i - 1].done && v->running[i - 1].done_at < v->arrived)
                         forget(v, i - 1);
+}
+
+/* Why inventories are refused is told when it begins and when it changes, not for each. */
+static int refuse(struct vm_inventory *v, const char *why, char *text, size_t cap)
+{
+        bool known = v->told && strcmp(v->told, why) == 0;
+
+        v->told = why;
+        (void)snprintf(text, cap, "inventory refused: %s", why);
+        return known ? 0 : 1;
+}
+
+/* The newest one. 0, or 1 and why it was refused: then the one before stays. One that came after a move was done shows
+ * it, and the move counts no more. */
+static int read_inventory(struct vm_inventory *v, int64_t mono_ms, char *text, size_t cap)
+{
+        struct message swap = v->accepted;
+        struct inventory *inv;
+        const char *why;
+        size_t len = v->fresh.len;
+
+        v->read_mono_ms = mono_ms;
+        v->fresh.len = 0;
+        if (inventory_parse(v->l->site, v->fresh.json, len, &inv, &why) < 0)
+                return refuse(v, why, text, cap);
+        v->told = NULL;
+        inventory_free(v->own);
+        v->inv = v->own = inv;
+        v->accepted = v->fresh;
+        v->accepted.len = len;
+        v->fresh = swap;
+        v->fresh.len = 0;
+        forget_shown(v);
         return 0;
 }
 
+void vm_inventory_take(struct vm_inventory *v, const struct inventory *inv)
+{
+        v->own = inventory_free(v->own);
+        v->inv = inv;
+        v->fresh.len = 0;
+        v->arrived++;
+        if (inv)
+                forget_shown(v);
+}
+
+static int take_inventory(struct vm_inventory *v, int64_t t_ms, const char *json, size_t len, char *text, size_t cap)
+{
+        struct message *m = &v->fresh;
+
+        if (len > INVENTORY_BYTES_MAX)
+                return refuse(v, "too long", text, cap);
+        if (len >= m->cap) {
+                char *more = realloc(m->json, len + 1);
+
+                if (!more)
+                        return refuse(v, "out of memory", text, cap);
+                m->json = more;
+                m->cap = len + 1;
+        }
+        memcpy(m->json, json, len);
+        m->json[len] = '\0';
+        m->len = len;
+        m->t_ms = t_ms;
+        v->arrived++;
+        return 0;
+}
+
+/* Results are of moves under way, a few each; others are told once until one of ours comes. */
 static int take_result(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)
 {
         struct inventory_result res;
+        bool told = v->stranger;
+        size_t i = 0;
 
-        if (inventory_parse_result(json, len, &res) < 0) {
+        v->stranger = true;
+        if (len > RESULT_BYTES_MAX || inventory_parse_result(json, len, &res) < 0) {
                 (void)snprintf(text, cap, "move result refused: malformed");
-                return 1;
+                return !told;
         }
-        if (strcmp(res.state, "started") == 0)
+        while (i < v->nrunning && strcmp(v->running[i].id, res.id) != 0)
+                i++;
+        if (i == v->nrunning) {
+                (void)snprintf(text, cap, "move result refused: %s is not under way", res.id);
+                return !told;
+        }
+        v->stranger = false;
+        if (strcmp(res.state, "started") == 0 || v->running[i].done)
                 return 0;
-        for (size_t i = v->nrunning; i > 0; i--) {
-                struct running *r = &v->running[i - 1];
-
-                if (strcmp(r->id, res.id) != 0)
-                        continue;
-                if (strcmp(res.state, "done") == 0)
-                        r->done = true;
-                else
-                        forget(v, i - 1);
+        if (strcmp(res.state, "done") == 0) {
+                v->running[i].done = true;
+                v->running[i].done_at = v->arrived;
+        } else {
+                forget(v, i);
         }
         (void)snprintf(text, cap, "move %s of %s: %s %s", res.id, res.vm, res.state, res.error);
         return 1;
 }
 
-int vm_inventory_message(struct vm_inventory *v, const char *subtopic, const char *json, size_t len, char *text,
-                         size_t cap)
+int vm_inventory_message(struct vm_inventory *v, int64_t t_ms, const char *subtopic, const char *json, size_t len,
+                         char *text, size_t cap)
 {
         if (strcmp(subtopic, "inventory") == 0)
-                return take_inventory(v, json, len, text, cap);
+                return take_inventory(v, t_ms, json, len, text, cap);
         if (strcmp(subtopic, "move/result") == 0)
                 return take_result(v, json, len, text, cap);
         return 0;
+}
+
+int vm_inventory_turn(struct vm_inventory *v, int64_t mono_ms, char *text, size_t cap)
+{
+        if (v->fresh.len == 0 || (v->read_mono_ms >= 0 && mono_ms - v->read_mono_ms < INVENTORY_PERIOD_MS))
+                return 0;
+        return read_inventory(v, mono_ms, text, cap);
+}
+
+const char *vm_inventory_accepted(const struct vm_inventory *v, int64_t *ret_t_ms)
+{
+        *ret_t_ms = v->accepted.t_ms;
+        return v->accepted.len > 0 ? v->accepted.json : NULL;
+}
+
+void vm_inventory_stored(struct vm_inventory *v)
+{
+        v->accepted.len = 0;
 }
 
 /* Disturbance index of kind for rack equipment, −1 if none. */
@@ -263,7 +369,8 @@ static const char *ask(struct gate *g, const struct running *r)
                        "{\"timestamp\":%lld,\"id\":\"%s\",\"vm\":\"%s\",\"to\":\"%s\",\"reason\":\"thermal\"}",
                        (long long)r->t_ms, r->id, r->vm, r->to);
         e = g->a.store ? store_put_vm_message(g->a.store, r->t_ms, "move/request", request) : 0;
-        gate_store_trouble(g, GATE_STORE_DECISIONS, e < 0);
+        if (g->a.store)
+                gate_store_trouble(g, GATE_STORE_MOVES, e < 0);
         if (e < 0)
                 return "it could not be stored";
         return g->a.publish_move(g->a.publish_ctx, request) < 0 ? "it could not be published" : NULL;
@@ -272,7 +379,10 @@ static const char *ask(struct gate *g, const struct running *r)
 void gate_place_moves(struct gate *g, const struct ipc_proposal *prop, int64_t t_ms)
 {
         struct vm_inventory *v = g->vm;
+        char refused[192];
 
+        if (v->fresh.len > 0 && read_inventory(v, clk_mono_ms(g->a.clk), refused, sizeof refused) > 0)
+                gate_event(g, 6, "vm", refused);
         for (uint32_t i = 0; i < prop->nmove && i < IPC_MOVE_MAX; i++) {
                 const struct ipc_move *m = &prop->move[i];
                 struct running r;

@@ -18,10 +18,19 @@ struct vm_inventory;
 int vm_inventory_create(const struct layout *l, struct vm_inventory **ret);
 struct vm_inventory *vm_inventory_free(struct vm_inventory *v);
 
-/* A message of the orchestrator ("inventory", "move/result", …). Returns 1 and a sentence in text when it is worth an
- * event (a move ended, a message was refused), else 0. */
-int vm_inventory_message(struct vm_inventory *v, const char *subtopic, const char *json, size_t len, char *text,
-                         size_t cap);
+/* A message of the orchestrator ("inventory", "move/result"; others are ignored), which came at t_ms. Returns 1 and a
+ * sentence in text when it is worth an event (a move ended, messages are refused), else 0. Of inventories only the
+ * newest is kept, to be read at the next turn or when a move asks. */
+int vm_inventory_message(struct vm_inventory *v, int64_t t_ms, const char *subtopic, const char *json, size_t len,
+                         char *text, size_t cap);
+/* Reads the inventory that waits, at most every 10 s; returns as above. */
+int vm_inventory_turn(struct vm_inventory *v, int64_t mono_ms, char *text, size_t cap);
+/* The text of an inventory that was accepted and not stored yet, NULL = none, and when it came. */
+const char *vm_inventory_accepted(const struct vm_inventory *v, int64_t *ret_t_ms);
+void vm_inventory_stored(struct vm_inventory *v);
+
+/* An inventory that was read elsewhere; borrowed until the next one or the end. NULL = none any more. */
+void vm_inventory_take(struct vm_inventory *v, const struct inventory *inv);
 
 /* Disturbances [nd] with the moves under way: ret_d = d_free plus their load at the target racks and their zones. Moves
  * that gave no answer in 15 min are forgotten. */

@@ -22,7 +22,7 @@
 #include "agent/gate/status.h"
 
 enum { NOTICES_PER_STEP = 4 };
-enum { FLUSH_MS = 500, HANDBACK_MAX_MS = 8000, DEADLINE_MAX_MS = 5000 };
+enum { FLUSH_MS = 500, FLUSH_MORE_MS = 20, HANDBACK_MAX_MS = 8000, DEADLINE_MAX_MS = 5000 };
 
 enum leaving { STAYING, HANDING_BACK, RELEASING };
 
@@ -225,12 +225,12 @@ static void on_flush(void *ctx)
         struct wire *w = ctx;
 
         watch_clock(w);
+        watch_devices(w);
         int r = gate_flush(w->gate);
 
-        if (r < 0)
-                log_error("store", "samples not committed: %s; kept in memory", store_errmsg(w->store));
-        watch_devices(w);
-        loop_timer_arm(w->flush, FLUSH_MS);
+        if (r == 0)
+                gate_upkeep(w->gate);
+        loop_timer_arm(w->flush, r > 0 ? FLUSH_MORE_MS : FLUSH_MS);
 }
 
 /* A device that a moment ago reset its connection may be local because it was restarted. */

@@ -292,6 +292,9 @@ static void check_written(struct builder *b, size_t i)
         else if (dir != 0 && p->safe_dir != dir)
                 bad(b, at, "safe_dir: for a %s the direction of more cooling is %c", role_str(p->role),
                     dir > 0 ? '+' : '-');
+        if (p->lease_ms > 0 && p->lease_ms < 2 * b->s->fast_step_ms)
+                bad(b, at, "lease: shorter than two fast steps (%.9g s), it would lapse between two writes",
+                    2 * (double)b->s->fast_step_ms / 1000);
         if (p->role == ROLE_CHILLER_ENABLE && p->safe_dir != 1)
                 bad(b, at, "safe_dir: a writable %s needs it (+)", role_str(p->role));
         if (p->role == ROLE_CHILLER_ENABLE &&
@@ -386,6 +389,27 @@ static void check_one(struct builder *b, size_t i)
         check_written(b, i);
 }
 
+#define SAMPLE_BYTES 30 /* a row of the database, measured */
+
+/* The floor of age goes before the size: say so where the two cannot both be kept. */
+static void check_retention(struct builder *b)
+{
+        const struct site *s = b->s;
+        const struct site_retention *keep = &s->retention;
+        double bytes = 0;
+        for (size_t i = 0; i < s->npoint; i++)
+                if (s->point[i].device >= 0 && s->device[s->point[i].device].period_ms > 0)
+                        bytes += SAMPLE_BYTES * (double)SITE_RETENTION_MIN_MS /
+                                 (double)s->device[s->point[i].device].period_ms;
+        if (keep->decisions_ms < keep->samples_ms)
+                bad(b, b->retention_at, "retention: decisions are kept at least as long as samples");
+        if (bytes > (double)keep->max_bytes)
+                warn(b, b->retention_at,
+                     "retention: max_bytes is less than a week of samples, about %.1f GiB, and a"
+                     " week is kept",
+                     bytes / (1 << 30));
+}
+
 void check_points(struct builder *b)
 {
         if (b->s->npoint == 0 && site_errors_count(b->errors) == 0)
@@ -399,4 +423,5 @@ void check_points(struct builder *b)
                 check_one(b, i);
         if (b->rc == 0)
                 check_heartbeats(b);
+        check_retention(b);
 }

@@ -63,6 +63,8 @@ static const char *const column_names[C_COUNT_ + 1] = {
 };
 
 /* Printed by `coolplane points help`. Numbers are in the point's unit unless a unit is named. */
+#define SETTLE_MS 1000
+
 static const char *const column_help[C_COUNT_] = {
     [C_NAME] = "of the point; in a device's profile without path, else site/zone/equipment/point",
     [C_DEVICE] = "device of the site file; not in a profile",
@@ -89,10 +91,10 @@ static const char *const column_help[C_COUNT_] = {
     [C_DEFAULT] = "what the plant runs on its own: written on hand-back; default the bound that cools most",
     [C_MAX_STEP] = "largest change toward less cooling per control step; default 0.5 K air, 1 K water, 0.05 fan",
     [C_MIN_INTERVAL] = "duration; least time between two writes toward less cooling",
-    [C_SETTLE] = "duration; wait before a write is read back",
+    [C_SETTLE] = "duration; wait before a write is read back; default 1s, a program scan of a PLC",
     [C_TOL] = "read-back tolerance; default half a count",
     [C_SAFE_DIR] = "direction of more cooling: + (fan, chiller enable), - (supply air, chilled water); else empty",
-    [C_LEASE] = "duration; the device forgets the setpoint unless it is written again",
+    [C_LEASE] = "duration; the device forgets the setpoint unless it is written again; at least two fast steps",
     [C_BRICK] = "Brick class: what the point means, see below",
     [C_ZONE] = "zone of the site file; default the equipment's",
     [C_INTERLOCK] = "name of a point: while it reads 1 or cannot be read, full cooling of the whole plant; 0 = clear",
@@ -366,7 +368,7 @@ static void write_cells(struct reading *r, struct map_row *row)
         p->max_step = unit_delta_to_si(u, number_cell(r, C_MAX_STEP, (double)NAN));
         p->dead_band = unit_delta_to_si(u, number_cell(r, C_DEAD_BAND, (double)NAN));
         p->min_interval_ms = duration_cell(r, C_MIN_INTERVAL);
-        p->settle_ms = duration_cell(r, C_SETTLE);
+        p->settle_ms = p->writable && get(r, C_SETTLE)[0] == '\0' ? SETTLE_MS : duration_cell(r, C_SETTLE);
         row->has_tol = get(r, C_TOL)[0] != '\0';
         p->tol = unit_delta_to_si(u, number_cell(r, C_TOL, 0));
         p->lease_ms = duration_cell(r, C_LEASE);

@@ -57,6 +57,7 @@ enum point_order {
         ORDER_EFGHABCD,
 };
 
+/* UNCERTAIN is produced by nothing here; its number stays what it is in databases. */
 enum quality { QUALITY_GOOD = 0, QUALITY_UNCERTAIN = 1, QUALITY_BAD = 2 };
 
 /* Why a sample is not GOOD. Exactly one at any time; the number is stored in the database: append only. */

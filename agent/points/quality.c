@@ -16,6 +16,8 @@ struct entry {
         double held_raw;
         int64_t held_t_ms;
         bool has_held;
+        /* waiting for a first reading since; last moment it was said to be stale; 0 = none */
+        int64_t waiting_t_ms, stale_t_ms;
 };
 
 struct ptable {
@@ -124,6 +126,26 @@ void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms)
         if (late)
                 return; /* a late message does not replace a newer one */
         e->now = *s;
+}
+
+bool ptable_turned_stale(struct ptable *t, size_t point, int64_t now_ms, struct sample *ret)
+{
+        const struct point *p = &t->points[point];
+        struct entry *e = &t->e[point];
+        if (p->device < 0 || !p->readable || p->stale_after_ms <= 0)
+                return false;
+        if (e->waiting_t_ms == 0)
+                e->waiting_t_ms = now_ms;
+        int64_t since_ms = e->now.reason == QR_NOT_YET ? e->waiting_t_ms : e->now.t_ms;
+        if (!too_old(p, since_ms, now_ms))
+                return false;
+        int64_t at_ms = since_ms + (now_ms - since_ms - 1) / p->stale_after_ms * p->stale_after_ms + 1;
+        if (at_ms <= e->stale_t_ms)
+                return false;
+        e->stale_t_ms = at_ms;
+        *ret = (struct sample){.point = (uint32_t)point, .t_ms = at_ms, .value = (double)NAN, .raw = (double)NAN};
+        make_bad(ret, QR_STALE);
+        return true;
 }
 
 struct sample ptable_get(const struct ptable *t, size_t point, int64_t now_ms)

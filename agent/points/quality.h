@@ -25,6 +25,11 @@ struct ptable *ptable_free(struct ptable *t);
  * current. */
 void ptable_update(struct ptable *t, struct sample *s, int64_t now_ms);
 
+/* Whether a point that is read has had no sample, good or bad, for stale_after, or for one more of them since this said
+ * so: then *ret is the BAD/QR_STALE sample that records it, of just after the moment it became true. It does not become
+ * current: a reading that comes late is still the newest. Without a first reading, time counts from the first call. */
+bool ptable_turned_stale(struct ptable *t, size_t point, int64_t now_ms, struct sample *ret);
+
 /* The current sample; when its age exceeds stale_after_ms it is returned as BAD/QR_STALE. Never NULL. */
 struct sample ptable_get(const struct ptable *t, size_t point, int64_t now_ms);
 

@@ -195,6 +195,11 @@ static void defaults(struct site *s)
             .tower_approach_k = 3,
             .it_fan_knee_c = 25,
         };
+        s->retention = (struct site_retention){
+            .samples_ms = INT64_C(400) * 24 * 3600 * 1000,
+            .max_bytes = INT64_C(200) << 30,
+            .decisions_ms = INT64_C(1825) * 24 * 3600 * 1000,
+        };
         s->mqtt.port = 1883;
         s->mqtt.silence_ms = 60 * 1000;
         s->vm.max_moves_per_hour = 20;
@@ -285,8 +290,12 @@ static void release(struct builder *b)
 
 int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors)
 {
-        struct builder b = {
-            .path = path, .site_at.file = -1, .limits_at.file = -1, .mqtt_at.file = -1, .vm_at.file = -1};
+        struct builder b = {.path = path,
+                            .site_at.file = -1,
+                            .limits_at.file = -1,
+                            .mqtt_at.file = -1,
+                            .vm_at.file = -1,
+                            .retention_at.file = -1};
         *ret_errors = b.errors = errors_create();
         if (b.errors == NULL)
                 return -ENOMEM;

@@ -81,9 +81,18 @@ struct site_limits {
         double it_fan_knee_c;     /* inlet above which server fans speed up (planner's penalty) */
 };
 
+/* How long the database keeps what it has. The planner and the gate learn from the last day: samples younger than
+ * SITE_RETENTION_MIN_MS are never deleted, however large the database. */
+#define SITE_RETENTION_MIN_MS (INT64_C(7) * 24 * 3600 * 1000)
+struct site_retention {
+        int64_t samples_ms;   /* by age (400 days) */
+        int64_t max_bytes;    /* … and while the database is larger than this (200 GiB), the oldest first */
+        int64_t decisions_ms; /* decisions, actions, events, VM move requests (5 years) */
+};
+
 struct site_vm { /* VM orchestrator over MQTT; enabled = topics given */
         bool enabled;
-        char topic[128]; /* <topic>/inventory, <topic>/event, <topic>/move/request, <topic>/move/result */
+        char topic[128]; /* <topic>/inventory, <topic>/move/request, <topic>/move/result */
         int max_moves_per_hour;
         int max_concurrent;
 };
@@ -108,6 +117,7 @@ struct site {
         int web_port;
         uint64_t seed; /* exploration and planner */
         struct site_limits limits;
+        struct site_retention retention;
         struct site_mqtt mqtt;
         struct site_vm vm;
 
@@ -124,7 +134,8 @@ struct site {
 
         uint32_t *point_by_name; /* [npoint] indices into point, sorted by name; private to site_find_point */
 
-        uint8_t hash[32]; /* SHA-256 over the bytes of every file read, in order: the configuration hash */
+        uint8_t hash[32]; /* SHA-256 over the bytes of every file read and of the environment put in: the configuration
+                             hash */
 };
 
 /* Collected configuration errors; printed as file:line:column: message. */

@@ -87,7 +87,7 @@ struct builder {
         struct points_file *points_file;
         size_t npoints_file;
         bool named; /* site.name was given, right or wrong */
-        struct pos limits_at, mqtt_at, vm_at, site_at;
+        struct pos limits_at, mqtt_at, vm_at, site_at, retention_at;
         int rc; /* -ENOMEM and the like: loading stops */
 };
 

@@ -21,6 +21,7 @@ enum field_type {
         F_MS,      /* duration → int64_t ms */
         F_INT_MS,  /* duration → int ms */
         F_SECONDS, /* duration → double s */
+        F_BYTES,   /* size → int64_t */
         F_BOOL,
         F_PARITY,
         F_STYLE,
@@ -87,6 +88,7 @@ static const char *expand(struct yreader *r, const struct ynode *n, const char *
                                 return NULL;
                         }
                         plen = strlen(piece);
+                        hash_add(&r->b->hash, piece, plen); /* the same file elsewhere is another configuration */
                         s = end + 1;
                 } else {
                         s++;
@@ -132,6 +134,17 @@ static void set_duration(struct yreader *r, const struct ynode *n, const struct 
                 *(int *)dst = (int)ms;
         else
                 *(double *)dst = (double)ms / 1e3;
+}
+
+static void set_bytes(struct yreader *r, const struct ynode *n, const struct field *f, const char *text, void *dst)
+{
+        int64_t v;
+        if (parse_bytes(text, &v) != 0)
+                bad(r->b, at_node(r, n), "%s: '%.64s' is not a size like 512MiB, 2GiB", f->key, text);
+        else if (!((double)v >= f->lo && (double)v <= f->hi))
+                bad(r->b, at_node(r, n), "%s: '%.64s' is not from %.0f to %.0f bytes", f->key, text, f->lo, f->hi);
+        else
+                *(int64_t *)dst = v;
 }
 
 static void set_integer(struct yreader *r, const struct ynode *n, const struct field *f, const char *text, void *dst)
@@ -180,6 +193,9 @@ static void set(struct yreader *r, const struct ynode *n, const struct field *f,
         case F_INT_MS:
         case F_SECONDS:
                 set_duration(r, n, f, text, dst);
+                break;
+        case F_BYTES:
+                set_bytes(r, n, f, text, dst);
                 break;
         case F_BOOL:
                 if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
@@ -290,6 +306,11 @@ static void read_sections(struct yreader *r, const struct ynode *root)
             {"dewpoint_margin_k", "give setpoints a min above the dew point"},
             {"tower_approach_k", "the planner asks for nothing below it"},
         };
+        static const struct field retention[] = {
+            FIELD("samples", F_MS, struct site_retention, samples_ms, SITE_RETENTION_MIN_MS, 36500 * 86400e3),
+            FIELD("decisions", F_MS, struct site_retention, decisions_ms, SITE_RETENTION_MIN_MS, 36500 * 86400e3),
+            FIELD("max_bytes", F_BYTES, struct site_retention, max_bytes, 64 << 20, 1e15),
+        };
         static const struct field vm[] = {
             FIELD("topic", F_TEXT, struct site_vm, topic, 0, 0),
             FIELD("max_moves_per_hour", F_INT, struct site_vm, max_moves_per_hour, 0, 10000),
@@ -311,6 +332,10 @@ static void read_sections(struct yreader *r, const struct ynode *root)
                                 warn(r->b, at_key(r, c), "%s: not enforced by the gate: %s", unenforced[i].key,
                                      unenforced[i].why);
                 }
+        }
+        if ((n = yaml_get(&r->y, root, "retention")) != NULL) {
+                r->b->retention_at = at_node(r, n);
+                (void)apply(r, n, "retention", retention, COUNT(retention), &s->retention);
         }
         if ((n = yaml_get(&r->y, root, "vm")) != NULL) {
                 r->b->vm_at = at_node(r, n);
@@ -559,9 +584,9 @@ static void on_yaml_error(void *ctx, int line, int col, const char *msg)
 
 void site_read_yaml(struct builder *b, const char *path, struct pos at)
 {
-        static const struct field top[] = {NODE("site"),   NODE("web"),    NODE("limits"),    NODE("mqtt"),
-                                           NODE("vm"),     NODE("zones"),  NODE("equipment"), NODE("profiles"),
-                                           NODE("points"), NODE("devices")};
+        static const struct field top[] = {NODE("site"),   NODE("web"),     NODE("limits"),    NODE("mqtt"),
+                                           NODE("vm"),     NODE("zones"),   NODE("equipment"), NODE("profiles"),
+                                           NODE("points"), NODE("devices"), NODE("retention")};
         struct yreader r = {.b = b};
         char *text = NULL;
         size_t len = 0;

@@ -123,8 +123,9 @@ int store_verify(struct store *s, void (*fn)(void *ctx, const char *finding), vo
             "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
             "SELECT 'table ' || \"table\" || ' row ' || coalesce(rowid, '?') || ': points to a missing ' || parent"
             " FROM pragma_foreign_key_check",
-            "SELECT 'counter ' || name || ' says ' || value || ', rows: ' || n FROM (SELECT c.name, c.value,"
-            " CASE c.name WHEN 'samples' THEN (SELECT count(*) FROM sample)"
+            "SELECT 'counter ' || name || ' says ' || value || ', rows: ' || n FROM (SELECT c.name, c.value -"
+            " coalesce((SELECT value FROM counter WHERE name = 'purged_' || c.name), 0) AS value, CASE c.name WHEN "
+            "'samples' THEN (SELECT count(*) FROM sample)"
             " WHEN 'good' THEN (SELECT count(*) FROM sample WHERE quality = 0)"
             " WHEN 'decisions' THEN (SELECT count(*) FROM decision)"
             " WHEN 'actions' THEN (SELECT count(*) FROM action)"

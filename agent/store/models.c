@@ -24,6 +24,23 @@ static char *copy_column(sqlite3_stmt *st, int i, size_t *ret_len)
         return copy;
 }
 
+/* The oldest beyond those kept, a few at a time: an earlier version kept all of them. */
+static int forget_models(struct store *s, const char *kind)
+{
+        sqlite3_stmt *st = NULL;
+        int rc = sqlite3_prepare_v2(s->db,
+                                    "DELETE FROM model WHERE id IN (SELECT id FROM model WHERE kind = ?1"
+                                    " ORDER BY id DESC LIMIT 4 OFFSET ?2)",
+                                    -1, &st, NULL);
+        if (rc != SQLITE_OK)
+                return store_fail(s, rc, "model");
+        store_bind_text(st, 1, kind);
+        sqlite3_bind_int(st, 2, STORE_MODELS_KEPT);
+        int r = store_run_stmt(s, st, "model");
+        sqlite3_finalize(st);
+        return r;
+}
+
 int store_put_model(struct store *s, const struct store_model *m, int64_t *ret_id)
 {
         if (m->len > INT_MAX)
@@ -50,6 +67,8 @@ int store_put_model(struct store *s, const struct store_model *m, int64_t *ret_i
         sqlite3_bind_blob(st, 7, m->len > 0 ? m->blob : "", (int)m->len, SQLITE_STATIC);
         r = store_run_stmt(s, st, "model");
         int64_t id = sqlite3_last_insert_rowid(s->db);
+        if (r == 0)
+                r = forget_models(s, m->kind);
         if (r == 0)
                 r = store_commit(s);
         if (r == 0 && ret_id)

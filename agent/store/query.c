@@ -17,12 +17,15 @@
 int store_counts(struct store *s, struct store_counts *ret)
 {
         struct store_counts c = {0};
+        int64_t purged = 0;
         const struct {
                 const char *sql;
                 int64_t *to;
         } q[] = {
             {"SELECT value FROM counter WHERE name = 'samples'", &c.samples},
             {"SELECT value FROM counter WHERE name = 'good'", &c.good},
+            {"SELECT value FROM counter WHERE name = 'purged_samples'", &purged},
+            {"SELECT value FROM counter WHERE name = 'purged_good'", &c.purged_good},
             {"SELECT value FROM counter WHERE name = 'decisions'", &c.decisions},
             {"SELECT value FROM counter WHERE name = 'actions'", &c.actions},
             {"SELECT value FROM counter WHERE name = 'events'", &c.events},
@@ -35,6 +38,9 @@ int store_counts(struct store *s, struct store_counts *ret)
                 if (r < 0)
                         return r;
         }
+        c.purged_bad = purged - c.purged_good;
+        c.samples -= purged;
+        c.good -= c.purged_good;
         c.bad = c.samples - c.good;
         struct stat sb;
         if (stat(s->path, &sb) == 0)

@@ -223,6 +223,9 @@ static int pragmas(struct store *s)
                 sqlite3_busy_timeout(s->db, 2000);
                 return store_exec(s, "PRAGMA foreign_keys = ON; PRAGMA query_only = ON");
         }
+        if (s->path[0] == '\0') /* nothing to recover: the journal need not be a file, and 64 MiB stay in memory */
+                return store_exec(s,
+                                  "PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -65536; PRAGMA foreign_keys = ON");
         /* auto_vacuum only takes effect before the first table; FULL: a commit that returned survives power loss */
         int r = store_exec(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                               "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;"
@@ -334,6 +337,9 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 return -ENOMEM;
         s->access = access;
         s->lock_fd = -1;
+        const bool scratch = !path;
+        if (scratch)
+                path = ""; /* SQLite's name for a private temporary database */
         s->path = strdup(path);
         if (!s->path) {
                 r = -ENOMEM;
@@ -344,7 +350,7 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 snprintf(s->err, sizeof s->err, "%s: %s", path, strerror(errno));
                 goto out;
         }
-        if (access == STORE_WRITE) {
+        if (access == STORE_WRITE && !scratch) {
                 r = store_lock(path, &s->lock_fd, s->err);
                 if (r < 0)
                         goto out;
@@ -413,6 +419,8 @@ int store_begin(struct store *s)
 {
         if (s->access != STORE_WRITE)
                 return -EROFS;
+        if (s->grouped)
+                return s->group_failed ? -ECANCELED : 0;
         if (s->in_doubt || !s->db) {
                 int r = reopen(s);
                 if (r < 0)
@@ -424,12 +432,15 @@ int store_begin(struct store *s)
 
 int store_commit(struct store *s)
 {
+        if (s->grouped)
+                return 0;
         sqlite3_stmt *st = store_prepared(s, STMT_COMMIT);
         return st ? store_run_stmt(s, st, "commit") : -EIO;
 }
 
 void store_rollback(struct store *s)
 {
+        s->group_failed = s->grouped;
         if (!s->db || sqlite3_get_autocommit(s->db))
                 return;
         char keep[STORE_ERR_MAX]; /* the first error is the one to tell */
@@ -438,6 +449,24 @@ void store_rollback(struct store *s)
         if (!st || store_run_stmt(s, st, "rollback") < 0)
                 s->in_doubt = true;
         memcpy(s->err, keep, sizeof keep);
+}
+
+int store_group_begin(struct store *s)
+{
+        int r = store_begin(s);
+        s->grouped = r == 0;
+        s->group_failed = false;
+        return r;
+}
+
+int store_group_end(struct store *s, int r)
+{
+        s->grouped = false;
+        if (r == 0)
+                r = s->group_failed ? -ECANCELED : store_commit(s);
+        if (r < 0)
+                store_rollback(s);
+        return r;
 }
 
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *ret_run_id)

@@ -17,7 +17,9 @@ struct store;
 
 enum store_access { STORE_READ, STORE_WRITE };
 
-/* 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
+/* path NULL (with STORE_WRITE): an empty database of this handle alone, gone with it, in memory as long as it is small
+ * and never synced: for a run whose log nobody keeps.
+ * 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
  * says what), -EPROTO (newer schema), -EIO. reterr: ≥ 256 bytes, a sentence naming the file. */
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
 struct store *store_close(struct store *s);
@@ -44,6 +46,12 @@ int store_bind_site(struct store *s, const struct site *site);
 int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates);
 /* The same, saying which: ret_duplicate [n] 0 or 1. */
 int store_append_samples_marked(struct store *s, const struct sample *v, size_t n, uint8_t *ret_duplicate);
+
+/* What is put between the two is one transaction. r: what the calls between returned, the first error or 0. 0 = all of
+ * it is durable; else (r, or the error of the commit) nothing of it is stored. When begin fails there is no group. A
+ * group holds no other. */
+int store_group_begin(struct store *s);
+int store_group_end(struct store *s, int r);
 
 /* --- decisions --------------------------------------------------------------------------------------------------- */
 
@@ -72,7 +80,7 @@ struct store_action {
         int64_t t_ms;
         uint32_t point;
         double value;
-        const char *why; /* "decision", "refresh", "handback" */
+        const char *why; /* "decision", "take-over", "handback" */
 };
 int store_put_actions(struct store *s, int64_t run_id, const struct store_action *a, size_t n, int64_t *ret_ids);
 int store_put_outcomes(struct store *s, const int64_t *action_ids, const struct write_outcome *o, size_t n);
@@ -82,6 +90,7 @@ int store_put_event(struct store *s, int64_t run_id, int64_t t_ms, int severity,
                     const char *text);
 
 /* --- VM inventory ------------------------------------------------------------------------------------------------ */
+/* "inventory": only the newest stays; "move/request". */
 int store_put_vm_message(struct store *s, int64_t t_ms, const char *subtopic, const char *json);
 /* Latest message of a subtopic; *ret_json malloc'ed. -ENOENT. */
 int store_latest_vm_message(struct store *s, const char *subtopic, int64_t *ret_t_ms, char **ret_json);
@@ -95,6 +104,8 @@ struct store_model {
         size_t len;
         const char *report_json; /* hold-out errors and sizes */
 };
+/* Of each kind the newest STORE_MODELS_KEPT stay, eight days of hourly ones. */
+#define STORE_MODELS_KEPT 200
 int store_put_model(struct store *s, const struct store_model *m, int64_t *ret_id);
 /* Latest of a kind; *ret_blob malloc'ed. -ENOENT. */
 int store_latest_model(struct store *s, const char *kind, struct store_model *ret, void **ret_blob, char **ret_report);
@@ -105,9 +116,10 @@ int store_get_state(struct store *s, const char *name, int64_t *ret_t_ms, void *
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 struct store_counts {
-        int64_t samples, good, bad, decisions, actions, events;
-        int64_t first_t_ms, last_t_ms; /* of samples; 0 when none */
-        int64_t bytes;                 /* file size */
+        int64_t samples, good, bad, decisions, actions, events; /* rows */
+        int64_t purged_good, purged_bad;                        /* samples deleted by retention */
+        int64_t first_t_ms, last_t_ms;                          /* of samples; 0 when none */
+        int64_t bytes;                                          /* file size */
 };
 /* Cheap (kept in a counters table; no COUNT over samples). */
 int store_counts(struct store *s, struct store_counts *ret);
@@ -133,6 +145,23 @@ int store_query_rows(struct store *s, const char *sql, const struct store_param 
                      void *ctx);
 
 /* --- upkeep ------------------------------------------------------------------------------------------------------ */
+
+/* What may be deleted. Times are the first that stay. */
+struct store_keep {
+        int64_t samples_ms; /* by age */
+        int64_t floor_ms; /* … and, while the database is larger than max_bytes, by size: nothing younger than this */
+        int64_t max_bytes;
+        int64_t records_ms; /* decisions with their actions, events, VM move requests */
+};
+struct store_purged {
+        int64_t samples, records;  /* deleted now */
+        int64_t samples_before_ms; /* of samples: older than this */
+        bool full;                 /* larger than max_bytes */
+        bool more;                 /* call again: there may be more to do */
+};
+/* One piece of retention: some thousand of the oldest samples, or some hundred records, or, when nothing is too old, a
+ * few free pages back to the file system; one transaction of some milliseconds. */
+int store_purge(struct store *s, const struct store_keep *keep, struct store_purged *ret);
 
 /* A consistent copy in one file, while the writer goes on (SQLite's online backup in one read transaction; to restore,
  * stop coolplaned and put the copy in the database's place, without the old -wal and -shm). dest must not exist

@@ -119,6 +119,7 @@ int gatedoc_parse(const char *text, size_t n, struct gatedoc *ret)
         d.margin_k = number(doc, "margin_k");
         d.model_rmse_c = number(doc, "model_rmse_c");
         d.last_commit_s = number(doc, "last_commit_s");
+        d.last_purge_s = number(doc, "last_purge_s");
         d.samples_dropped = count(doc, "samples_dropped", -1);
         d.unstored_s = number(doc, "unstored_s");
         d.planner = json_is_true(json_object_get(doc, "planner"));

@@ -37,7 +37,7 @@ struct gatedoc {
         char mode[24];
         int64_t step, last_cycle_t_ms;              /* −1 = not said */
         double max_inlet_c, margin_k, model_rmse_c; /* NaN = unknown */
-        double last_commit_s;
+        double last_commit_s, last_purge_s;
         int64_t samples_dropped; /* −1 = not said */
         double unstored_s;       /* for how long nothing could be stored; NaN = it can */
         bool planner, has_mqtt, mqtt_connected;

@@ -92,6 +92,8 @@ static void put_gate(const struct view *v, struct text *t)
         }
         if (isfinite(v->gate.last_commit_s))
                 gauge(t, "coolplane_db_commit_seconds", "Time of the last database commit.", v->gate.last_commit_s);
+        if (isfinite(v->gate.last_purge_s))
+                gauge(t, "coolplane_db_purge_seconds", "Time of the last piece of retention.", v->gate.last_purge_s);
         if (v->gate.samples_dropped >= 0) {
                 family(t, "coolplane_samples_dropped_total", "counter",
                        "Samples lost since the gate started because the database could not take them.");
@@ -214,9 +216,11 @@ static void put_store(struct counters *c, const struct view *v, bool values, str
         if (statvfs(v->site->database, &fs) == 0)
                 gauge(t, "coolplane_db_free_bytes", "Room left on the disk of the database.",
                       (double)fs.f_bavail * (double)fs.f_frsize);
-        family(t, "coolplane_samples_total", "counter", "Samples in the database by quality.");
-        sample(t, "coolplane_samples_total", "quality", "good", (double)v->counts.good);
-        sample(t, "coolplane_samples_total", "quality", "bad", (double)v->counts.bad);
+        family(t, "coolplane_samples_total", "counter", "Samples ever stored in the database, by quality.");
+        sample(t, "coolplane_samples_total", "quality", "good", (double)(v->counts.good + v->counts.purged_good));
+        sample(t, "coolplane_samples_total", "quality", "bad", (double)(v->counts.bad + v->counts.purged_bad));
+        family(t, "coolplane_samples_purged_total", "counter", "Samples deleted because of age or size.");
+        sample(t, "coolplane_samples_purged_total", NULL, NULL, (double)(v->counts.purged_good + v->counts.purged_bad));
         put_ages(v, t);
         if (values)
                 put_values(v, t);

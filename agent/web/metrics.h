@@ -14,6 +14,8 @@
  *   coolplane_poll_errors_total{device,unit_id,code}   counter  since the gate started; code: timeout, no-connection,
  *                                                               lost, bad-reply, exception-NN
  *   coolplane_point_value{point}                       gauge    newest good reading, SI; only with /metrics?values=1
+ *   coolplane_samples_purged_total                     counter  samples deleted because of age or size
+ *   coolplane_db_purge_seconds                         gauge    time of the last piece of retention
  *   coolplane_samples_dropped_total                    counter  samples lost because the database could not take them
  *   coolplane_db_unstored_seconds                      gauge    for how long nothing could be stored; 0 = it can
  *   coolplane_writes_total{point,result}               counter  of the gate's present run (counters.h)

@@ -91,6 +91,7 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         double *theta = slice(s, sizeof(double) * st->nterm);
         double *lo = slice(s, sizeof(double) * st->nterm), *hi = slice(s, sizeof(double) * st->nterm);
         double *scratch = slice(s, sizeof(double) * (3 * ARX_TERMS_MAX * ARX_TERMS_MAX + 8 * ARX_TERMS_MAX));
+        struct arx_hash_memo *memo = slice(s, sizeof(*memo));
         double *free_run = slice(s, sizeof(double) * (st->lag_max + ARX_HORIZON_MAX) * st->ny);
         struct arx_row *row = slice(s, sizeof(*row) * st->ny);
         for (size_t i = 0; i < st->ny; i++) {
@@ -131,6 +132,7 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         m->hi = hi;
         m->scratch = scratch;
         m->free_run = free_run;
+        m->memo = memo;
         return m;
 }
 
@@ -290,14 +292,32 @@ static void add_drift(struct arx *m, const struct arx_window *w, const double *y
         if (h == 0 || w->n < h - 1 + m->st.lag_max)
                 return;
         run = arx_free_run(m, w, h, m->free_run);
+        const size_t from = w->n - (h - 1 + m->st.lag_max), rows = w->n - from;
+        const bool known = num_all_finite(rows * m->st.ny, w->y + from * m->st.ny) &&
+                           num_all_finite(rows * m->st.nu, w->u + from * m->st.nu) &&
+                           num_all_finite(rows * m->st.nd, w->d + from * m->st.nd);
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
                 bool whole = r->fitted > 0.0 && isfinite(y_next[i]) && isfinite(run[i]);
-                for (size_t k = 0; k < h && whole; k++)
+                for (size_t k = 0; k < h && whole && !known; k++)
                         whole = arx_regressor(m, i, &(struct arx_window){w->n - k, w->y, w->u, w->d}, phi);
                 if (whole)
                         arx_hist_add(m, r->drift, &r->drift_weight, y_next[i] - run[i]);
         }
+}
+
+/* g ← f g + za z, four at a time (the same arithmetic for each). */
+static void add_row(size_t n, double f, double za, const double *restrict z, double *restrict g)
+{
+        size_t b = 0;
+        for (; b + 4 <= n; b += 4) {
+                g[b] = f * g[b] + za * z[b];
+                g[b + 1] = f * g[b + 1] + za * z[b + 1];
+                g[b + 2] = f * g[b + 2] + za * z[b + 2];
+                g[b + 3] = f * g[b + 3] + za * z[b + 3];
+        }
+        for (; b < n; b++)
+                g[b] = f * g[b] + za * z[b];
 }
 
 size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
@@ -315,13 +335,8 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
 
                 double f = m->args.forget;
                 for (size_t a = 0; a < r->m; a++) {
-                        double *ga = r->g + a * r->m, za = z[a];
-                        if (f < 1.0)
-                                for (size_t b = 0; b <= a; b++)
-                                        ga[b] = f * ga[b] + za * z[b];
-                        else
-                                for (size_t b = 0; b <= a; b++)
-                                        ga[b] += za * z[b];
+                        const double za = z[a];
+                        add_row(a + 1, f, za, z, r->g + a * r->m); /* f = 1 is exact */
                         r->b[a] = f * r->b[a] + za * target;
                 }
                 for (size_t k = 0; k < r->n; k++)

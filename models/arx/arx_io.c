@@ -51,7 +51,10 @@ static uint64_t structure_hash(const struct arx_structure *st)
 
 uint64_t arx_hash(const struct arx *m)
 {
-        uint64_t h = structure_hash(&m->st);
+        uint64_t h;
+        if (m->memo->known)
+                return m->memo->hash;
+        h = structure_hash(&m->st);
         for (size_t k = 0; k < m->st.nterm; k++)
                 h = fnv(fnv(fnv(h, bits(m->theta[k])), bits(m->lo[k])), bits(m->hi[k]));
         for (size_t i = 0; i < m->st.ny; i++) {
@@ -64,6 +67,7 @@ uint64_t arx_hash(const struct arx *m)
                         for (size_t b = 0; b <= a; b++)
                                 h = fnv(h, bits(r->factor[a * r->m + b]));
         }
+        *m->memo = (struct arx_hash_memo){h, true};
         return h;
 }
 
@@ -162,6 +166,7 @@ int arx_load(struct arx *m, const void *buf, size_t len)
         }
 
         p = (const uint8_t *)buf + HEAD_BYTES;
+        m->memo->known = false;
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
                 double *scalar[ROW_SCALARS] = {&r->yy,        &r->weight,      &r->samples, &r->fitted,

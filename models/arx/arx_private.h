@@ -32,6 +32,12 @@ struct arx_row {
         bool sum1_infeasible;
 };
 
+/* arx_hash reads every byte of the set: once a fit is enough. */
+struct arx_hash_memo {
+        uint64_t hash;
+        bool known;
+};
+
 struct arx {
         struct arx_structure st;
         struct arx_args args;
@@ -39,13 +45,18 @@ struct arx {
         double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
         double *theta, *lo, *hi;     /* [nterm] */
         double *free_run;            /* [(lag_max + ARX_HORIZON_MAX) ny] nominal prediction of the recent past */
-        double *scratch;             /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
+        struct arx_hash_memo *memo;
+        double *scratch; /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };
 
 /* Reduced scaled regressor z [m] of phi [n]; returns the eliminated member's value (0 without a group). */
 double arx_reduce(const struct arx *m, const struct arx_row *r, const double *phi, double *z);
 /* radius · ‖z‖ in the inverse norm; z [m] is overwritten. */
 double arx_ellipsoid_width(const struct arx_row *r, double *z);
+/* The same of several z at once, which the processor overlaps: z [m × ARX_ELLIPSOID_POINTS], overwritten;
+ * ret [ARX_ELLIPSOID_POINTS]. */
+void arx_ellipsoid_widths(const struct arx_row *r, double *z, double *ret);
+#define ARX_ELLIPSOID_POINTS 4
 /* Histogram of |residual|: counts one in, forgetting; the q-quantile's upper bin edge (0 when empty). */
 void arx_hist_add(const struct arx *m, double *hist, double *weight, double residual);
 double arx_hist_quantile(const struct arx *m, const double *hist, double weight, double q);

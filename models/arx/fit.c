@@ -168,6 +168,25 @@ double arx_ellipsoid_width(const struct arx_row *r, double *z)
         return r->radius * sqrt(sum);
 }
 
+void arx_ellipsoid_widths(const struct arx_row *r, double *z, double *ret)
+{
+        enum { N = ARX_ELLIPSOID_POINTS };
+        double sum[N] = {0.0};
+        for (size_t i = 0; i < r->m; i++) {
+                const double *row = r->factor + i * r->m;
+                double dot[N] = {0.0};
+                for (size_t k = 0; k < i; k++)
+                        for (size_t c = 0; c < N; c++)
+                                dot[c] += row[k] * z[k * N + c];
+                for (size_t c = 0; c < N; c++) {
+                        z[i * N + c] = (z[i * N + c] - dot[c]) / row[i];
+                        sum[c] += z[i * N + c] * z[i * N + c];
+                }
+        }
+        for (size_t c = 0; c < N; c++)
+                ret[c] = r->radius * sqrt(sum[c]);
+}
+
 /* β² of the ellipsoid and of one coefficient's interval. */
 static void confidence(const struct arx *m, const struct arx_row *r, double *ret_ellipsoid2, double *ret_interval2)
 {
@@ -317,6 +336,7 @@ static bool fit_row(struct arx *m, size_t i)
 size_t arx_fit(struct arx *m, size_t min_samples)
 {
         size_t fitted = 0;
+        m->memo->known = false;
         for (size_t i = 0; i < m->st.ny; i++)
                 if (m->row[i].samples >= (double)min_samples && m->row[i].samples > 0.0)
                         fitted += fit_row(m, i);

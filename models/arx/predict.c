@@ -180,16 +180,17 @@ static double fill_knapsack(struct item *item, size_t n, double mass)
         return sum;
 }
 
-/* Largest Σ θ_k x_k over the row's intervals ∩ sum-to-one, x_k ∈ [a_k − ψ_k, b_k − ψ_k]. */
+/* Largest Σ θ_k x_k over the row's intervals ∩ sum-to-one, x_k ∈ [a_k − ψ_k, b_k − ψ_k]; ψ_k = psi[k · stride]. */
 static double box_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *b,
-                        const double *psi)
+                        const double *psi, size_t stride)
 {
         bool group = r->ref < r->n && !r->sum1_infeasible;
         struct item item[ARX_TERMS_MAX];
         size_t nitem = 0;
         double sum = 0.0, mass = 1.0;
         for (size_t k = 0; k < r->n; k++) {
-                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], near = a[k] - psi[k], far = b[k] - psi[k];
+                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], near = a[k] - psi[k * stride],
+                       far = b[k] - psi[k * stride];
                 if (lo == 0.0 && hi == 0.0)
                         continue;
                 if (!group || !m->st.term[r->t0 + k].sum1) {
@@ -212,43 +213,135 @@ static double box_bound(const struct arx *m, const struct arx_row *r, const doub
         return sum + fill_knapsack(item, nitem, mass);
 }
 
-/* Largest θᵀψ over the confidence ellipsoid. */
-static double ellipsoid_bound(const struct arx *m, const struct arx_row *r, const double *psi)
+/* Where the ellipsoid is asked: ψ for all terms and for all but the inputs, counted from zero and from the anchor. */
+enum { FROM_ZERO = 0, FROM_ANCHOR = 2, NPSI = ARX_ELLIPSOID_POINTS };
+
+/* φ_k ∈ [a_k, b_k] of one row at one step, sgn applied, counted from zero or from the anchor; psi [n × NPSI] holds its
+ * two split points in columns `at` and `at` + 1. */
+struct side {
+        double a[ARX_TERMS_MAX], b[ARX_TERMS_MAX];
+        bool known; /* all finite */
+        bool point; /* a = b */
+};
+
+static void split_points(const struct arx *m, const struct arx_row *r, const struct side *s, double sgn, size_t at,
+                         double *psi)
 {
-        double z[ARX_TERMS_MAX];
-        (void)arx_reduce(m, r, psi, z);
-        return num_dot(r->n, psi, m->theta + r->t0) + arx_ellipsoid_width(r, z);
+        for (size_t k = 0; k < r->n; k++) {
+                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
+                double v = lo >= 0.0 ? s->b[k] : (hi <= 0.0 ? s->a[k] : 0.5 * (s->a[k] + s->b[k]));
+                psi[k * NPSI + at] = v;
+                psi[k * NPSI + at + 1] = m->st.term[r->t0 + k].src != ARX_SRC_U ? v
+                                         : at == FROM_ANCHOR                    ? 0.0
+                                                                                : sgn * r->phi0[k];
+        }
+}
+
+/* Largest θᵀψ over the confidence ellipsoid, for each column of psi [n × NPSI]. */
+static void ellipsoid_bounds(const struct arx *m, const struct arx_row *r, const double *psi, double *ret)
+{
+        double z[ARX_TERMS_MAX * NPSI], centre[NPSI] = {0.0};
+        const double *ref = r->ref < r->n ? psi + r->ref * NPSI : NULL, *theta = m->theta + r->t0;
+        size_t j = 0;
+        for (size_t k = 0; k < r->n; k++) {
+                const bool group = ref && m->st.term[r->t0 + k].sum1;
+                for (size_t c = 0; c < NPSI; c++)
+                        centre[c] += psi[k * NPSI + c] * theta[k];
+                if (k == r->ref)
+                        continue;
+                for (size_t c = 0; c < NPSI; c++)
+                        z[j * NPSI + c] = (psi[k * NPSI + c] - (group ? ref[c] : 0.0)) / m->st.scale[r->t0 + k];
+                j++;
+        }
+        arx_ellipsoid_widths(r, z, ret);
+        for (size_t c = 0; c < NPSI; c++)
+                ret[c] = centre[c] + ret[c];
+}
+
+/* max_product of a point */
+static inline double point_product(double lo, double hi, double x)
+{
+        if (x == 0.0)
+                return 0.0;
+        const double at_lo = lo == 0.0 ? 0.0 : lo * x, at_hi = hi == 0.0 ? 0.0 : hi * x;
+        return at_hi > at_lo ? at_hi : at_lo;
+}
+
+/* box_bound of a point: the same sums without the other end. */
+static double point_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *psi,
+                          size_t stride)
+{
+        const bool group = r->ref < r->n && !r->sum1_infeasible;
+        const double *lower = m->lo + r->t0, *upper = m->hi + r->t0;
+        const struct arx_term *term = m->st.term + r->t0;
+        struct item item[ARX_TERMS_MAX];
+        size_t nitem = 0;
+        double sum = 0.0, mass = 1.0;
+        for (size_t k = 0; k < r->n; k++) {
+                const double lo = lower[k], hi = upper[k], x = a[k] - psi[k * stride];
+                if (lo == 0.0 && hi == 0.0)
+                        continue;
+                if (!group || !term[k].sum1) {
+                        sum += point_product(lo, hi, x);
+                        continue;
+                }
+                if (!isfinite(lo) || !isfinite(x))
+                        return (double)INFINITY; /* no bound can be given */
+                sum += lo * x;
+                mass -= lo;
+                item[nitem++] = (struct item){.value = x, .room = hi - lo};
+        }
+        return sum + fill_knapsack(item, nitem, mass);
+}
+
+/* point_bound from the column `at` of psi, which differs from φ in inputs alone: what does not differ adds 0. */
+static double inputs_bound(const struct arx *m, const struct arx_row *r, const struct side *s, const double *psi,
+                           size_t at)
+{
+        double sum = 0.0;
+        for (size_t k = 0; k < r->n; k++) {
+                const double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
+                if (m->st.term[r->t0 + k].src != ARX_SRC_U || (lo == 0.0 && hi == 0.0))
+                        continue;
+                if (m->st.term[r->t0 + k].sum1)
+                        return point_bound(m, r, s->a, psi + at, NPSI);
+                sum += point_product(lo, hi, s->a[k] - psi[k * NPSI + at]);
+        }
+        return sum;
+}
+
+static double side_bound(const struct arx *m, const struct arx_row *r, const struct side *s, const double *psi,
+                         size_t stride)
+{
+        return s->point ? point_bound(m, r, s->a, psi, stride) : box_bound(m, r, s->a, s->b, psi, stride);
 }
 
 /* Largest θᵀφ over the row's set, φ_k ∈ [a_k, b_k]. For every ψ, θᵀφ = θᵀψ + θᵀ(φ − ψ): the first part is bounded by
  * the ellipsoid, the second by the intervals. ψ = 0 leaves everything to the intervals; ψ = φ everything to the
  * ellipsoid, tight where there was data; ψ = the mean regressor gives the ellipsoid its best point and prices every
  * move away from it by the intervals; the last does that for the inputs only, which nobody may have moved yet. All are
- * bounds, the least is taken. anchored: φ is already counted from a mean regressor. */
-static double set_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *b, double sgn,
-                        bool anchored)
+ * bounds, the least is taken. From the anchor φ is already counted from a mean regressor. ellipsoid: what
+ * ellipsoid_bounds says of the columns of psi; NULL = there is none. */
+static double set_bound(const struct arx *m, const struct arx_row *r, const struct side *s, double sgn, size_t at,
+                        const double *psi, const double *ellipsoid)
 {
-        static const double zero[ARX_TERMS_MAX];
-        double best = box_bound(m, r, a, b, zero), psi[ARX_TERMS_MAX], mixed[ARX_TERMS_MAX];
-        if (!(r->radius > 0.0) || r->sum1_infeasible)
+        static const double zero = 0.0;
+        double best = side_bound(m, r, s, &zero, 0), rest = 0.0, mean[ARX_TERMS_MAX], centre = r->width0;
+        if (!ellipsoid || !s->known)
                 return best;
-        double centre = r->width0;
-        for (size_t k = 0; k < r->n; k++) {
-                if (!isfinite(a[k]) || !isfinite(b[k]))
-                        return best;
-                double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
-                psi[k] = lo >= 0.0 ? b[k] : (hi <= 0.0 ? a[k] : 0.5 * (a[k] + b[k]));
-                mixed[k] = m->st.term[r->t0 + k].src != ARX_SRC_U ? psi[k] : anchored ? 0.0 : sgn * r->phi0[k];
-        }
-        best = fmin(best, ellipsoid_bound(m, r, psi) + box_bound(m, r, a, b, psi));
-        best = fmin(best, ellipsoid_bound(m, r, mixed) + box_bound(m, r, a, b, mixed));
-        if (anchored)
+        const bool point = s->point && isfinite(best);
+        if (!point) /* of a point nothing is left to the intervals */
+                rest = side_bound(m, r, s, psi + at, NPSI);
+        best = fmin(best, ellipsoid[at] + rest);
+        rest = point ? inputs_bound(m, r, s, psi, at + 1) : side_bound(m, r, s, psi + at + 1, NPSI);
+        best = fmin(best, ellipsoid[at + 1] + rest);
+        if (at == FROM_ANCHOR)
                 return best;
         for (size_t k = 0; k < r->n; k++) {
-                psi[k] = sgn * r->phi0[k];
-                centre += psi[k] * m->theta[r->t0 + k];
+                mean[k] = sgn * r->phi0[k];
+                centre += mean[k] * m->theta[r->t0 + k];
         }
-        return fmin(best, centre + box_bound(m, r, a, b, psi));
+        return fmin(best, centre + side_bound(m, r, s, mean, 1));
 }
 
 /* The anchor of row i and the bound of its mean noise: w̄ at most. With w_horizon, of `count` transitions: white noise
@@ -276,31 +369,44 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
         const struct arx *m = hz->m;
         const struct arx_row *r = &m->row[i];
         const double *ref = hz->phi_ref + r->t0;
-        double a[ARX_TERMS_MAX], b[ARX_TERMS_MAX], noise = t == 0 ? r->w_bar : r->w_step;
+        const bool anchored = isfinite(hz->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
+        double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], noise = t == 0 ? r->w_bar : r->w_step;
+        struct side zero, anchor;
+        zero.known = zero.point = true;
         for (size_t k = 0; k < r->n; k++) {
                 const struct arx_term *term = &m->st.term[r->t0 + k];
+                double a, b;
                 if (term->src == ARX_SRC_Y) {
                         size_t at = y_at(m, t, term->lag) + term->index;
-                        a[k] = sgn * tube_lo[at];
-                        b[k] = sgn * tube_hi[at];
+                        a = sgn * tube_lo[at];
+                        b = sgn * tube_hi[at];
                 } else {
-                        a[k] = b[k] = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
+                        a = b = sgn * (term->src == ARX_SRC_ONE ? 1.0 : input_at(hz, term, t));
                 }
                 /* a tube may be infinite (no bound), an input may not */
-                if (!isnan(a[k]) && !isnan(b[k]) && (term->src == ARX_SRC_Y || isfinite(b[k])))
-                        continue;
-                if (m->lo[r->t0 + k] != 0.0 || m->hi[r->t0 + k] != 0.0)
-                        return (double)NAN;
-                a[k] = b[k] = 0.0; /* plays no part, whatever it reads */
-        }
-        double best = set_bound(m, r, a, b, sgn, false);
-        if (isfinite(hz->y_ref[i])) {
-                for (size_t k = 0; k < r->n; k++) {
-                        a[k] -= sgn * ref[k];
-                        b[k] -= sgn * ref[k];
+                if (isnan(a) || isnan(b) || !(term->src == ARX_SRC_Y || isfinite(b))) {
+                        if (m->lo[r->t0 + k] != 0.0 || m->hi[r->t0 + k] != 0.0)
+                                return (double)NAN;
+                        a = b = 0.0; /* plays no part, whatever it reads */
                 }
-                best = fmin(best, sgn * hz->y_ref[i] + hz->w_ref[i] + set_bound(m, r, a, b, sgn, true));
+                zero.known = zero.known && isfinite(a) && isfinite(b);
+                zero.point = zero.point && a == b;
+                zero.a[k] = a;
+                zero.b[k] = b;
+                anchor.a[k] = anchored ? a - sgn * ref[k] : 0.0;
+                anchor.b[k] = anchored ? b - sgn * ref[k] : 0.0;
         }
+        anchor.known = zero.known; /* the anchor is finite */
+        anchor.point = zero.point;
+        if (ellipsoid) {
+                split_points(m, r, &zero, sgn, FROM_ZERO, psi);
+                split_points(m, r, &anchor, sgn, FROM_ANCHOR, psi);
+                ellipsoid_bounds(m, r, psi, bound);
+        }
+        double best = set_bound(m, r, &zero, sgn, FROM_ZERO, psi, ellipsoid ? bound : NULL);
+        if (anchored)
+                best = fmin(best, sgn * hz->y_ref[i] + hz->w_ref[i] +
+                                      set_bound(m, r, &anchor, sgn, FROM_ANCHOR, psi, ellipsoid ? bound : NULL));
         return sgn * (best + noise);
 }
 

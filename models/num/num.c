@@ -22,17 +22,40 @@ bool num_all_finite(size_t n, const double *x)
         return true;
 }
 
+/* Products of z with four rows of length n, `stride` apart: the sums of num_dot, side by side. */
+static void dot4(size_t n, const double *x, size_t stride, const double *z, double *ret)
+{
+        double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+        for (size_t i = 0; i < n; i++) {
+                s0 += x[i] * z[i];
+                s1 += x[stride + i] * z[i];
+                s2 += x[2 * stride + i] * z[i];
+                s3 += x[3 * stride + i] * z[i];
+        }
+        ret[0] = s0;
+        ret[1] = s1;
+        ret[2] = s2;
+        ret[3] = s3;
+}
+
 int num_cholesky(size_t n, double *a)
 {
         for (size_t j = 0; j < n; j++) {
                 double *aj = a + j * n;
-                double d = aj[j] - num_dot(j, aj, aj);
+                double d = aj[j] - num_dot(j, aj, aj), dot[4];
+                size_t i = j + 1;
                 /* what is left of the pivot after subtraction must exceed the rounding of the subtraction */
                 if (!(d > DBL_EPSILON * (double)n * fabs(aj[j])) || !isfinite(d))
                         return -EDOM;
                 d = sqrt(d);
                 aj[j] = d;
-                for (size_t i = j + 1; i < n; i++) {
+                for (; i + 4 <= n; i += 4) {
+                        double *ai = a + i * n;
+                        dot4(j, ai, n, aj, dot);
+                        for (size_t c = 0; c < 4; c++)
+                                ai[c * n + j] = (ai[c * n + j] - dot[c]) / d;
+                }
+                for (; i < n; i++) {
                         double *ai = a + i * n;
                         ai[j] = (ai[j] - num_dot(j, ai, aj)) / d;
                 }

@@ -48,6 +48,18 @@ static void *slice(struct slicer *s, size_t n, size_t size)
         return at;
 }
 
+static void lay_out_sums(struct slicer *s, const struct plan *p, struct plan_sums *sums, size_t longest)
+{
+        const size_t slots = plan_sums_slots(p, longest);
+
+        sums->target = slice(s, p->width, sizeof *sums->target);
+        sums->slot = slice(s, p->width, sizeof *sums->slot);
+        sums->count = slice(s, p->width, sizeof *sums->count);
+        sums->first = slice(s, p->width / 4 + 2, sizeof *sums->first);
+        sums->coef = slice(s, slots, sizeof *sums->coef);
+        sums->off = slice(s, slots, sizeof *sums->off);
+}
+
 static void lay_out(struct slicer *s, struct plan *p)
 {
         const size_t rows = p->lag_max + p->args.horizon;
@@ -60,11 +72,17 @@ static void lay_out(struct slicer *s, struct plan *p)
         p->row_ok = slice(s, p->ny, 1);
         p->free = slice(s, p->nu, 1);
         p->z = slice(s, rows * p->width, sizeof(double));
-        p->g = slice(s, rows * p->width, sizeof(double));
-        p->first = slice(s, p->ny + 1, sizeof *p->first);
-        p->coef = slice(s, p->nterm, sizeof *p->coef);
-        p->off = slice(s, p->nterm, sizeof *p->off);
+        p->g = slice(s, (rows + p->lag_max) * p->width, sizeof(double));
+        p->theta = slice(s, p->nterm, sizeof *p->theta);
+        p->by_lag = slice(s, p->nterm, sizeof *p->by_lag);
+        p->row_of = slice(s, p->nterm, sizeof *p->row_of);
+        p->wanted = slice(s, p->width, 1);
+        lay_out_sums(s, p, &p->ahead, ARX_TERMS_MAX);
+        lay_out_sums(s, p, &p->back, p->ny * p->lag_max);
         p->offset = slice(s, p->ny, sizeof *p->offset);
+        p->slope = slice(s, p->args.horizon * p->npy, sizeof *p->slope);
+        p->share = slice(s, p->args.horizon * p->npy, sizeof *p->share);
+        p->shares = slice(s, p->args.horizon, sizeof *p->shares);
         double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best, &p->saved};
         for (size_t i = 0; i < sizeof v / sizeof *v; i++)
                 *v[i] = slice(s, p->nu, sizeof(double));
@@ -185,6 +203,7 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
         memcpy(p->u, u, nu * sizeof *u);
         if (ny)
                 memcpy(p->y, y, ny * sizeof *y);
+        plan_order_terms(p, st);
         find_influence(p, st);
         find_handlers(p, st);
         *ret = p;
@@ -243,42 +262,12 @@ static void find_usable_rows(struct plan *p, const struct arx *m)
         }
 }
 
-/* The usable rows as coefficients and offsets; terms that are 0 (sign priors make many) are left out. */
-static void compile_rows(struct plan *p, const struct arx *m)
-{
-        const struct arx_structure *st = arx_structure(m);
-        size_t n = 0;
-
-        for (size_t i = 0; i < p->ny; i++) {
-                const double *theta, *lo, *hi;
-                p->first[i] = n;
-                if (!p->row_ok[i])
-                        continue;
-                arx_row(m, i, &theta, &lo, &hi);
-                for (size_t t = st->row_start[i]; t < st->row_start[i + 1]; t++, theta++) {
-                        const struct arx_term *q = &st->term[t];
-                        size_t col = q->index;
-                        if (*theta == 0.0)
-                                continue;
-                        if (q->src == ARX_SRC_U)
-                                col += p->ny;
-                        else if (q->src == ARX_SRC_D)
-                                col += p->ny + p->nu;
-                        else if (q->src == ARX_SRC_ONE)
-                                col = p->width - 1;
-                        p->coef[n] = *theta;
-                        p->off[n++] = (ptrdiff_t)col - (ptrdiff_t)(q->lag * p->width);
-                }
-        }
-        p->first[p->ny] = n;
-}
-
 /* Inlets are predicted from where they are: what the model has been missing there stays (arx_offset). */
 static void find_offsets(struct plan *p, const struct plan_input *in)
 {
         memset(p->offset, 0, p->ny * sizeof *p->offset);
         for (size_t a = 0; a < p->npy; a++)
-                if (p->y[a].kind == PLAN_Y_INLET)
+                if (p->y[a].kind == PLAN_Y_INLET && p->row_ok[p->y[a].row])
                         p->offset[p->y[a].row] = arx_offset(in->model, p->y[a].row, &in->window);
 }
 
@@ -350,9 +339,9 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
                 memcpy(plan_u_at(p, l - 1 + k, 0), p->now, p->nu * sizeof *p->now);
         plan_anchor_valves(p);
         find_usable_rows(p, in->model);
-        compile_rows(p, in->model);
         find_offsets(p, in);
         find_free(p, in->model);
+        plan_compile(p, in->model);
         return true;
 }
 

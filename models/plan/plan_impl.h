@@ -23,6 +23,19 @@ struct plan_handler {
             v; /* (return − supply)/(return − water) and opening now; 0 = the valve's own row predicts */
 };
 
+/* Many short sums of products over the table of rows, four side by side so that none waits for another:
+ * row[target[k]] += Σ_t coef[4 t + k mod 4] · row[off[4 t + k mod 4]], t = first[k / 4] … first[k / 4 + 1], in that
+ * order. Longest first; shorter ones of a block are filled up with zeros. */
+struct plan_sums {
+        size_t n;       /* targets */
+        size_t *target; /* [n] column */
+        size_t *slot;   /* [width] of a column; SIZE_MAX = it has no sum */
+        size_t *count;  /* [width] terms of a column */
+        size_t *first;  /* [blocks + 1] */
+        double *coef;   /* [4 × terms] */
+        int32_t *off;   /* [4 × terms] */
+};
+
 struct plan {
         struct plan_args args;
         size_t nu, ny, nd, npy, lag_max, nterm; /* ny: outputs of the model; npy: outputs that matter here */
@@ -33,18 +46,23 @@ struct plan {
         uint8_t *acts; /* [nu × npy] 1 = u can move that output (directly or through another output) */
 
         /* Work of one step, no meaning between steps (but saved). History and future share one table of rows [y | u | d
-         * | 1], so that a regressor is one offset from its output's row: z[r·width + i] = Σ coef·z[r·width + off]. Row
-         * lag_max−1 = now. */
-        uint8_t *row_ok;     /* [ny] fitted and all its regressors known */
-        uint8_t *free;       /* [nu] 1 = the fast plan may move it */
-        size_t width;        /* ny + nu + nd + 1 */
-        double *z, *g;       /* [lag_max + horizon rows] values; adjoint */
-        size_t *first;       /* [ny + 1] terms of each usable row that are not 0 */
-        double *coef;        /* [nterm] */
-        double *offset;      /* [ny] added in every step */
-        ptrdiff_t *off;      /* [nterm] */
-        double *rat;         /* [nd × horizon] return air as forecast without us; row of a handler's d */
-        double *now, *value; /* [nu] operating point; W per K of warmer supply air */
+         * | 1], so that a regressor is one offset from its output's row. Row lag_max−1 = now. */
+        uint8_t *row_ok; /* [ny] fitted and all its regressors known */
+        uint8_t *free;   /* [nu] 1 = the fast plan may move it */
+        size_t width;    /* ny + nu + nd + 1 */
+        double *z, *g;   /* [lag_max + horizon rows] values; [lag_max + horizon + lag_max] adjoint, its last rows 0 */
+        double *theta;   /* [nterm] coefficients of the usable rows, else 0 */
+        struct plan_sums ahead; /* outputs of a row of z from the rows before */
+        struct plan_sums back;  /* the same terms transposed: adjoint of a row of g from the rows after; only columns
+                                 * that the gradient is read from */
+        uint8_t *wanted;        /* [width] those columns */
+        size_t *by_lag;         /* [nterm] terms, longest lag first; constant after create */
+        uint16_t *row_of;       /* [nterm] output whose row has the term; constant after create */
+        double *offset;         /* [ny] added in every step */
+        double *slope; /* [horizon × npy] of the cost just evaluated, per output, without the step's weight … */
+        double *share, *shares; /* [horizon × npy] valves' parts of the widest one; [horizon] their sums */
+        double *rat;            /* [nd × horizon] return air as forecast without us; row of a handler's d */
+        double *now, *value;    /* [nu] operating point; W per K of warmer supply air */
         double *target, *trial, *grad, *grad_prev, *best; /* [nu] */
 
         double *saved; /* [nu] steps toward less cooling not yet asked for: too small by themselves */
@@ -60,6 +78,14 @@ struct plan {
 
 /* Fills histories from the window; false when the model cannot be used at all (too short, other shape). */
 bool plan_load_window(struct plan *p, const struct plan_input *in);
+/* sums.c: the terms of the usable rows, zeros (sign priors make many) left out, into p->ahead and p->back. */
+void plan_compile(struct plan *p, const struct arx *m);
+/* Entries of coef and off that the model's terms take at most when no sum has more than `longest`. */
+size_t plan_sums_slots(const struct plan *p, size_t longest);
+/* by_lag and row_of, once. */
+void plan_order_terms(struct plan *p, const struct arx_structure *st);
+/* Adds the sums to their targets in the row. */
+void plan_sums_add(const struct plan_sums *s, double *row);
 /* Cost of holding `target` (reached at the variables' rates) in W, averaged over the horizon; grad [nu] or NULL. */
 double plan_fast_cost(struct plan *p, const double *target, double *grad);
 /* Its gradient at the target just evaluated. */

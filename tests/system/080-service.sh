@@ -8,6 +8,22 @@ for u in coolplaned coolplaned-shadow coolplane-planner coolplane-web; do
   out=$(systemd-analyze verify --man=no "$UNITS/$u.service" 2>&1 | grep -F "$UNITS/$u.service")
   [ -z "$out" ] || fail "systemd-analyze verify $u: $out"
 done
+# what they must agree on between themselves; and that the check sees it when they do not
+python3 "$SRC/tests/system/check_units.py" "$UNITS" >"$work/units.txt" || fail "$(cat "$work/units.txt")"
+without() { # WHAT IT SAYS, SED EXPRESSION, UNIT…
+  local says=$1 edit=$2 u
+  shift 2
+  rm -rf "$work/edited"
+  mkdir "$work/edited"
+  cp "$UNITS"/*.service "$work/edited"
+  for u in "$@"; do sed -i "$edit" "$work/edited/$u.service"; done
+  python3 "$SRC/tests/system/check_units.py" "$work/edited" >"$work/units.txt" && fail "units that are wrong ($edit) pass"
+  grep -q "$says" "$work/units.txt" || fail "units that are wrong ($edit): $(cat "$work/units.txt")"
+}
+without 'not ordered' '/^\(After\|Before\)=coolplaned/d' coolplaned coolplaned-shadow
+without 'each ordered after' 's/^Before=coolplaned-shadow.service/After=coolplaned-shadow.service/' coolplaned
+without 'removes /run/coolplane' '/^RuntimeDirectoryPreserve=/d' coolplaned-shadow
+without 'TimeoutStartSec is below' '/^TimeoutStartSec=/d' coolplaned
 score() { systemd-analyze security --offline=true "$UNITS/$1.service" 2>/dev/null | sed -n 's/.*: \([0-9.]*\) .*/\1/p' | tail -n 1; }
 at_most "exposure of coolplaned" "$(score coolplaned)" 1.2
 at_most "exposure of coolplane-planner" "$(score coolplane-planner)" 0.2

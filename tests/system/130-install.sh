@@ -31,6 +31,7 @@ for u in coolplaned coolplaned-shadow coolplane-planner coolplane-web; do
   [ -x "$work/root$program" ] || fail "$u.service starts $program, which is not installed"
   grep -q '@[A-Z_]*@' "$unit" && fail "$u.service has an unfilled name"
 done
+python3 "$SRC/tests/system/check_units.py" "$prefix/lib/systemd/system" >"$work/units.txt" || fail "$(cat "$work/units.txt")"
 sysusers=$prefix/lib/sysusers.d/coolplane.conf
 [ -f "$sysusers" ] || fail "no sysusers.d entry"
 for user in $(sed -n 's/^\(User\|SupplementaryGroups\)=//p; s/.*--planner-user \([a-z-]*\).*/\1/p' "$prefix"/lib/systemd/system/coolplane*.service | sort -u); do

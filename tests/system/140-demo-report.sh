@@ -27,7 +27,8 @@ assert list(rows) == ["b0", "b2", "c0", "c"]
 for r in rows.values():
     assert abs(r["cooling_per_it_kwh"] - r["cooling_kwh"] / (r["it_kwh"] + r["it_fan_kwh"])) < 1e-4
 PY
-sed -i 's/"hard_violations_since_takeover":0/"hard_violations_since_takeover":3/' "$in/plant.json"
+sed -i 's/"hard_violations_since_takeover":0/"hard_violations_since_takeover":3/
+  s|"breaches":\[|&{"rule":"ordered off too soon after its start","at":"chiller-2","first":"2025-07-15T01:00:00.000Z","steps":3,"worst":12.5}|' "$in/plant.json"
 report && fail "3 hard violations during identification pass for a clean run"
-grep -q '3 hard violations' "$work/err.txt" || fail "the violations are not named: $(cat "$work/err.txt")"
+grep -q '3 hard violations' "$work/err.txt" && grep -q 'chiller-2: ordered off too soon .* 2025-07-15T01:00' "$work/err.txt" || fail "the violations are not named: $(cat "$work/err.txt")"
 pass

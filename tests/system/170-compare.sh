@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The yardstick end to end: rows that add up, the same figures twice, two cells and their sum, a page, refusals.
+# The yardstick end to end: rows that add up, the same figures twice, two cells and their sum, a page, databases of every
+# run, an interrupted campaign, faults and VMs that come and go, refusals.
 . "$(dirname "$0")/lib.sh"
 sim=$BIN/coolplane-sim
 "$sim" compare --site tiny --hours 3 --warmup-hours 2 --seeds 2 --season winter --season summer --controllers b0,b1,b2,b2s \
@@ -36,7 +37,56 @@ grep -q '^b3 ' "$work/table.txt" && grep -q '^b4 ' "$work/table.txt" || fail "no
 import json, sys
 for r in json.load(sys.stdin)["rows"]:
     assert sum(r["decisions"].values()) == 60, r["decisions"]' || fail "not one decision every 30 s"
-for bad in "--controllers b9" "--controllers b0,b0" "--season monsoon" "--seeds 0" "--jobs 0" "--weather /nonexistent.epw" "--jobs 2 --weather /nonexistent.epw"; do
+rows() { # FILE...: the same rows but for the time they took
+  python3 -c '
+import json, sys
+all = [json.load(open(f))["rows"] for f in sys.argv[1:]]
+for rows in all:
+    for r in rows:
+        r.pop("cpu_s")
+sys.exit(any(rows != all[0] for rows in all))' "$@"
+}
+# every run's telemetry, which changes no row; the CLI reads it; nobody learns from an earlier run of the same day
+day="--site tiny --hours 0.5 --warmup-hours 1 --controllers b0,b2v,c0 --json"
+mkdir "$work/log"
+# shellcheck disable=SC2086
+"$sim" compare $day >"$work/plain.json" && "$sim" compare $day --log "$work/log" >"$work/logged.json" || fail "compare --log"
+rows "$work/plain.json" "$work/logged.json" || fail "a log changes the rows"
+"$sim" serve --site tiny --print-site "$work/site" || fail "print-site"
+for c in b0 b2v c0; do
+  "$BIN/coolplane" replay --config "$work/site/site.yaml" --log "$work/log/$c-1.db" --out "$work/out-$c.db" --json >"$work/replay.json" || fail "replay of $c"
+  python3 -c 'import json, sys; sys.exit(json.load(open(sys.argv[1]))["steps"] < 80)' "$work/replay.json" || fail "replay of $c: $(cat "$work/replay.json")"
+done
+# shellcheck disable=SC2086
+"$sim" compare $day --log "$work/log" >/dev/null 2>"$work/twice.err" && fail "reopens a database"
+grep -q "b0-1.db exists" "$work/twice.err" || fail "does not say which database exists: $(cat "$work/twice.err")"
+# a campaign that was interrupted in the middle of a line: the rest is run, what was added too, and the result is that of one call
+campaign="compare --site tiny --hours 1 --warmup-hours 1 --json"
+# shellcheck disable=SC2086
+{
+  "$sim" $campaign --seeds 2 --controllers b0,b2 --resume "$work/c.jsonl" >/dev/null || fail "compare --resume"
+  head -c -100 "$work/c.jsonl" >"$work/cut.jsonl"
+  "$sim" $campaign --seeds 3 --controllers b0,b2 --season winter --season summer --jobs 2 --resume "$work/cut.jsonl" >"$work/on.json" || fail "going on"
+  "$sim" $campaign --seeds 3 --controllers b0,b2 --season winter --season summer --resume "$work/cut.jsonl" >"$work/again.json" || fail "nothing to do"
+  "$sim" $campaign --seeds 3 --controllers b0,b2 --season winter --season summer >"$work/one.json" || fail "in one call"
+  "$sim" $campaign --hours 2 --controllers b0 --resume "$work/cut.jsonl" >/dev/null 2>&1 && fail "goes on with other options"
+  [ "$(wc -l <"$work/cut.jsonl")" = 13 ] || fail "not one line a run"
+}
+rows "$work/on.json" "$work/again.json" "$work/one.json" || fail "an interrupted campaign ends otherwise"
+# faults and VMs that come and go, the same for all
+"$sim" compare --site tiny --hours 0.5 --warmup-hours 0.5 --controllers b0,b2,c0 --json >"$work/sound.json" || fail "compare"
+"$sim" compare --site tiny --hours 0.5 --warmup-hours 0.5 --controllers b0,b2,c0 --fault crah-fail:0@600 --fault 2026-07-15T00:30:00Z >/dev/null 2>&1 && fail "takes a fault without a name"
+"$sim" compare --site tiny --hours 0.5 --warmup-hours 0.5 --controllers b0,b2,c0 --fault clear@2026-07-15T00:20:00Z --fault crah-fail:0@300 --json >"$work/fault.json" || fail "compare --fault"
+"$sim" compare --site tiny --hours 0.5 --warmup-hours 1 --controllers b2,b2v --arrivals synthetic --json >"$work/come.json" || fail "compare --arrivals"
+python3 - "$work" <<'PY' || fail "faults or arrivals"
+import json, sys
+sound, fault, come = ({r["controller"]: r for r in json.load(open(f"{sys.argv[1]}/{n}.json"))["rows"]} for n in ("sound", "fault", "come"))
+for c in sound:
+    more = fault[c]["max_rise_15min_k"] - sound[c]["max_rise_15min_k"]
+    assert more > 0.2 if c != "c0" else more != 0, (c, more)  # c0 has just identified the plant, and moves by itself
+assert come["b2"]["it_kwh"] != sound["b2"]["it_kwh"] and come["b2v"]["migrations"] > 0 and come["b2"]["migrations"] == 0
+PY
+for bad in "--controllers b9" "--log /nonexistent" "--fault crah-fail:99@600" "--fault crah-fail:0@601" "--fault crah-fail:0@7200" "--fault refuse:crah-1@60" "--fault crah-fail:0@60 --controllers b2s" "--arrivals /nonexistent" "--resume /nonexistent/c" "--resume $work/c.jsonl --log $work" "--controllers b0,b0" "--season monsoon" "--seeds 0" "--jobs 0" "--weather /nonexistent.epw" "--jobs 2 --weather /nonexistent.epw"; do
   # shellcheck disable=SC2086
   "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 $bad >/dev/null 2>&1 && fail "accepts $bad"
 done

@@ -202,6 +202,35 @@ static inline void rig_free(struct rig *r)
         free(r);
 }
 
+/* A gate on the example of a whole plant, calm. */
+static inline struct rig *rig_hall(bool acting)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        struct site_errors *errors;
+
+        assert_non_null(r);
+        assert_int_equal(site_load(SOURCE_DIR "/deploy/examples/hall/site.yaml", &r->site, &errors), 0);
+        site_errors_free(errors);
+        for (size_t i = 0; i < r->site->ndevice; i++)
+                r->site->device[i].watchdog_probe = false;
+        clk_init_virtual(&r->clk, 1752537600000);
+        r->obey = true;
+        r->value = calloc(r->site->npoint, sizeof *r->value);
+        for (size_t k = 0; k < r->site->npoint; k++) {
+                enum role role = r->site->point[k].role;
+
+                r->value[k] = role == ROLE_INLET_TEMP                                      ? 21
+                              : role == ROLE_SAT || role == ROLE_SAT_SP                    ? 18
+                              : role == ROLE_FAN_CMD                                       ? 0.9
+                              : role == ROLE_RACK_POWER                                    ? 4000
+                              : role == ROLE_CHILLER_STATUS || role == ROLE_CHILLER_ENABLE ? 1
+                              : role == ROLE_REMOTE_STATUS || role == ROLE_REMOTE_ENABLE   ? 1
+                                                                                           : 0.1;
+        }
+        rig_start(r, acting, 0);
+        return r;
+}
+
 /* Everything the plant shows, except points of `skip` role. */
 static inline void scan(struct rig *r, enum role skip)
 {

@@ -15,6 +15,7 @@ target_link_options(test_plant PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=re
 coolplane_unit_test(test_plant_physics LINK coolplane_plant)
 coolplane_unit_test(test_plant_fault LINK coolplane_plant)
 coolplane_unit_test(test_plant_plc LINK coolplane_plant)
+coolplane_unit_test(test_plant_flow LINK coolplane_plant)
 # the served plant, asked by libmodbus
 pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
 coolplane_unit_test(test_modbusd LINK coolplane_simserve coolplane_points PkgConfig::MODBUS Threads::Threads)

@@ -10,6 +10,7 @@
 
 #include "agent/gate/actuate_internal.h"
 #include "agent/gate/gate_internal.h"
+#include "agent/gate/latch.h"
 
 /* One step with a proposal; `fan` NaN: as it is. */
 static void step(struct rig *r, double fan, enum write_result result)
@@ -378,6 +379,7 @@ static void test_refusals_do_not_storm(void **state)
         struct rig *r = rig_new(true);
         int fan = point(r, "crac-west/fan_speed_sp");
         unsigned less = 0, more = 0;
+        int first_more = -1;
 
         (void)state;
         steps(r, 40, (double)NAN);
@@ -393,6 +395,8 @@ static void test_refusals_do_not_storm(void **state)
                         before = r->nwrite;
                         gate_step_end(r->gate, &p, false);
                         *(k ? &more : &less) += last_write(r, before, fan) >= 0;
+                        if (k && first_more < 0 && last_write(r, before, fan) >= 0)
+                                first_more = i;
                         for (; r->done < r->nwrite; r->done++) {
                                 bool refuse = r->write[r->done].point == (uint32_t)fan; /* the others are moved */
 
@@ -409,6 +413,7 @@ static void test_refusals_do_not_storm(void **state)
                 }
         assert_in_range(less, 2, 4);
         assert_in_range(more, 4, 8);
+        assert_int_equal(first_more, 0); /* one that refuses less cooling is still asked for more */
         rig_free(r);
 }
 
@@ -539,32 +544,12 @@ static void test_equipment_timers_of_a_hall_survive_a_restart(void **state)
 /* What was ordered of a chiller counts before a reading shows it: "as it was" would be a start right after a stop. */
 static void test_an_order_under_way_is_what_a_chiller_has(void **state)
 {
-        struct rig *r = calloc(1, sizeof *r);
-        struct site_errors *errors;
+        struct rig *r = rig_hall(true);
         struct ipc_proposal p;
         size_t j = 0;
         int enable;
 
         (void)state;
-        assert_int_equal(site_load(SOURCE_DIR "/deploy/examples/hall/site.yaml", &r->site, &errors), 0);
-        site_errors_free(errors);
-        for (size_t i = 0; i < r->site->ndevice; i++)
-                r->site->device[i].watchdog_probe = false;
-        clk_init_virtual(&r->clk, 1752537600000);
-        r->obey = true;
-        r->value = calloc(r->site->npoint, sizeof *r->value);
-        for (size_t k = 0; k < r->site->npoint; k++) {
-                enum role role = r->site->point[k].role;
-
-                r->value[k] = role == ROLE_INLET_TEMP                                      ? 21
-                              : role == ROLE_SAT || role == ROLE_SAT_SP                    ? 18
-                              : role == ROLE_FAN_CMD                                       ? 0.9
-                              : role == ROLE_RACK_POWER                                    ? 4000
-                              : role == ROLE_CHILLER_STATUS || role == ROLE_CHILLER_ENABLE ? 1
-                              : role == ROLE_REMOTE_STATUS || role == ROLE_REMOTE_ENABLE   ? 1
-                                                                                           : 0.1;
-        }
-        rig_start(r, true, 0);
         while (r->gate->layout->u[j].kind != U_CHILLER)
                 j++;
         enable = (int)r->gate->layout->u[j].point;
@@ -682,7 +667,7 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         struct rig *r = rig_site();
         struct store_counts before, after;
         int64_t given = 0;
-        size_t cap;
+        size_t cap, waiting;
 
         (void)state;
         folder_open(&f);
@@ -696,7 +681,7 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         none = old;
         none.rlim_cur = 1;
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        while (given < (int64_t)cap + 500) {
+        while (given < (int64_t)cap + 500) { /* a full ring does not try the store: that is the flush's to do */
                 clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 1000);
                 scan(r, ROLE_NONE);
                 given += (int64_t)r->site->npoint;
@@ -706,22 +691,188 @@ static void test_a_full_disk_costs_the_oldest_samples(void **state)
         assert_int_equal(status(r).samples_waiting, cap);
         assert_int_equal(status(r).samples_dropped, given - (int64_t)cap);
         assert_true(status(r).unstored_s > 0);
-        assert_int_equal(logged(r, "3 store: samples cannot be stored"), 1);
+        assert_int_equal(logged(r, "3 store: samples and events cannot be stored"), 1);
         assert_int_equal(logged(r, "the oldest are dropped"), 1);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        while ((waiting = status(r).samples_waiting) > 0) { /* the backlog goes in by pieces */
+                int more = gate_flush(r->gate);
+
+                assert_int_equal(more, status(r).samples_waiting > 0);
+                assert_true(waiting - status(r).samples_waiting <= GATE_FLUSH_MAX);
+        }
         assert_int_equal(gate_flush(r->gate), 0);
-        assert_int_equal(status(r).samples_waiting, 0);
         assert_true(isnan(status(r).unstored_s));
-        assert_int_equal(logged(r, "samples are stored again"), 1);
+        assert_int_equal(logged(r, "samples and events are stored again"), 1);
         assert_int_equal(store_counts(f.store, &after), 0);
         assert_int_equal(after.samples - before.samples, (int64_t)cap);
         assert_int_equal(after.last_t_ms, clk_t_ms(&r->clk));
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        gate_vm_message(r->gate, "inventory", "{}", 2);
-        assert_int_equal(logged(r, "decisions cannot be stored"), 1);
+        gate_vm_message(r->gate, "inventory", "{\"timestamp\":1,\"hosts\":[],\"vms\":[]}", 35);
+        assert_true(gate_flush(r->gate) < 0);
+        assert_int_equal(logged(r, "decisions cannot be stored"), 0);
         r->gate = gate_free(r->gate);
         assert_int_equal(logged(r, "the last of this run could not be stored"), 1);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* A day of samples, a hundred a point, that ended at t_ms. */
+static void past(struct rig *r, int64_t t_ms)
+{
+        for (int64_t i = 99; i >= 0; i--) {
+                struct sample v[64];
+                size_t n = r->site->npoint < 64 ? r->site->npoint : 64;
+
+                for (size_t k = 0; k < n; k++)
+                        v[k] = (struct sample){.point = (uint32_t)k, .t_ms = t_ms - i * 864000, .value = 1, .raw = 1};
+                assert_int_equal(store_append_samples(r->store, v, n, NULL), 0);
+        }
+}
+
+static int64_t purge(struct rig *r)
+{
+        int64_t before = status(r).samples_purged;
+
+        do
+                gate_upkeep(r->gate);
+        while (r->gate->upkeep.purging);
+        return status(r).samples_purged - before;
+}
+
+static void test_what_is_old_is_deleted_and_told(void **state)
+{
+        const int64_t day = 86400000, t0 = 1752537600000;
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts n;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        r->site->retention.samples_ms = 10 * day;
+        assert_int_equal(store_bind_site(f.store, r->site), 0);
+        for (int d = 20; d >= 0; d--)
+                past(r, t0 - d * day);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(purge(r),
+                         n.samples / 21 * 10 + n.samples / 2100 * 99); /* of the eleventh one is young enough */
+        assert_int_equal(logged(r, "retention: "), 1);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(n.first_t_ms, t0 - 10 * day);
+        gate_upkeep(r->gate);
+        assert_false(r->gate->upkeep.purging); /* a minute later */
+        clk_advance_to(&r->clk, t0 + day);
+        assert_int_equal(purge(r), n.samples / 1001 * 100);
+        assert_int_equal(logged(r, "retention: "), 2);
+        r->site->retention.max_bytes = 1;
+        clk_advance_to(&r->clk, t0 + day + 60000);
+        assert_true(purge(r) > 0);
+        assert_int_equal(logged(r, "larger than retention.max_bytes"), 1);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_in_range(n.first_t_ms, t0 + day + 60000 - SITE_RETENTION_MIN_MS,
+                        t0 + day + 864000 - SITE_RETENTION_MIN_MS);
+        r->gate = gate_free(r->gate);
+
+        /* a start with a clock far ahead of the last sample: it may be the clock that is wrong */
+        clk_advance_to(&r->clk, t0 + 40 * day);
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        assert_int_equal(purge(r), 0);
+        clk_advance_to(&r->clk, t0 + 41 * day - 1);
+        assert_int_equal(purge(r), 0);
+        clk_advance_to(&r->clk, t0 + 41 * day + 60000);
+        assert_int_equal(purge(r), n.samples);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* A publisher dies while its broker lives: nothing arrives, nothing fails, and yet the database must not say GOOD. */
+static void test_silence_is_in_the_database(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        char *json;
+        int64_t sa = r->site->point[point(r, "row1/power")].stale_after_ms;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, false, 0), 0);
+        for (int i = 0; i < 3; i++)
+                advance(r, ROLE_NONE), gate_step_end(r->gate, NULL, false);
+        for (int64_t t = 0; t < 4 * sa + STEP_MS; t += STEP_MS)
+                advance(r, ROLE_RACK_POWER), gate_step_end(r->gate, NULL, false);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(
+            store_query_json(f.store,
+                             "SELECT quality, reason, (SELECT count(*) FROM v_samples s WHERE s.point ="
+                             " v_latest.point AND s.reason = 'stale') AS n, (SELECT count(*) FROM v_samples"
+                             " WHERE reason = 'stale' AND point NOT LIKE '%power') AS others"
+                             " FROM v_latest WHERE point LIKE '%row1/power'",
+                             NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"quality\":\"BAD\",\"reason\":\"stale\",\"n\":4,\"others\":0}]");
+        free(json);
+        advance(r, ROLE_NONE), gate_step_end(r->gate, NULL, false);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(
+            store_query_json(f.store, "SELECT quality FROM v_latest WHERE point LIKE '%row1/power'", NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"quality\":\"GOOD\"}]");
+        free(json);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* Events wait for the flush, in their order; a decision takes along what came before it. */
+static void test_events_wait_for_the_flush_or_the_decision(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        struct store_counts n;
+        int64_t events;
+        char *json;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_counts(f.store, &n), 0);
+        events = n.events;
+        gate_event(r->gate, 6, "test", "first");
+        gate_event(r->gate, 6, "test", "second");
+        assert_int_equal(store_counts(f.store, &n), 0);
+        assert_int_equal(n.events, events);
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT group_concat(text) AS told FROM (SELECT text FROM event"
+                                          " WHERE component = 'test' ORDER BY id)",
+                                          NULL, 0, &json),
+                         0);
+        assert_string_equal(json, "[{\"told\":\"first,second\"}]");
+        free(json);
+        advance(r, ROLE_NONE);
+        gate_event(r->gate, 6, "test", "before the decision");
+        gate_step_end(r->gate, NULL, false);
+        assert_int_equal(store_query_json(f.store,
+                                          "SELECT text FROM event WHERE text = 'before the decision'"
+                                          " AND (SELECT count(*) FROM decision) = 1",
+                                          NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "before"));
+        free(json);
+        for (int i = 0; i < GATE_EVENTS + 3; i++)
+                gate_event(r->gate, 7, "flood", "x");
+        assert_int_equal(gate_flush(r->gate), 0);
+        assert_true(logged(r, "events are in the journal alone") == 1);
+        gate_event(r->gate, 6, "test", "last words");
+        r->gate = gate_free(r->gate);
+        assert_int_equal(store_query_json(f.store, "SELECT text FROM event WHERE text = 'last words'", NULL, 0, &json),
+                         0);
+        assert_non_null(strstr(json, "last words"));
+        free(json);
         rig_free(r);
         folder_close(&f);
 }
@@ -754,6 +905,90 @@ static void test_decisions_that_cannot_be_stored_end_in_release(void **state)
         assert_int_equal(logged(r, "-> RELEASE"), 1);
         assert_true(r->value[point(r, "bms/remote")] == 0);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+/* A trip that cannot be stored cannot be written either: the devices' own controls get the plant at once. */
+static void test_an_emergency_that_cannot_be_stored_releases_at_once(void **state)
+{
+        struct rlimit old, none;
+        struct folder f;
+        struct rig *r = rig_site();
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, (double)NAN);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        none = old;
+        none.rlim_cur = 1;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        steps(r, 2, (double)NAN);
+        assert_true(status(r).mode != GATE_RELEASE);
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_INLET_TEMP)
+                        r->value[i] = 33;
+        for (int i = 0; i < 4 && status(r).kind != DECISION_FALLBACK; i++)
+                step(r, (double)NAN, WRITE_ACCEPTED);
+        assert_int_equal(status(r).kind, DECISION_FALLBACK);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        assert_true(r->value[point(r, "bms/remote")] == 0);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        rig_free(r);
+        folder_close(&f);
+}
+
+static void no_latch(void *ctx, const struct latch *l)
+{
+        (void)l;
+        ++*(int *)ctx;
+}
+
+/* systemd restarts a gate that died within seconds: what an operator did must not be undone by that. */
+static void test_latches_survive_a_restart(void **state)
+{
+        struct folder f;
+        struct rig *r = rig_site();
+        int64_t t_ms;
+        int n = 0;
+
+        (void)state;
+        folder_open(&f);
+        r->store = f.store;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 40, 0.8); /* past what the start itself explains */
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+        r->value[point(r, "bms/remote_status")] = r->value[point(r, "bms/remote")] =
+            0; /* someone at the plant, with every heartbeat heard */
+        steps(r, 20, 0.8);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "taken local at the plant, until coolplane rearm");
+        gate_free(r->gate);
+        r->value[point(r, "bms/remote_status")] = r->value[point(r, "bms/remote")] = 1;
+        r->done = r->nwrite = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, 0.9);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "taken local at the plant, until coolplane rearm");
+        assert_int_equal(setpoint_writes(r, 0), 0);
+        assert_int_equal(last_write(r, 0, point(r, "bms/heartbeat")), -1);
+        actuate_latch_release(r->gate->actuate);
+        actuate_latches_save(r->gate->actuate, clk_t_ms(&r->clk));
+        gate_free(r->gate);
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        steps(r, 5, 0.9);
+        assert_int_equal(status(r).mode, GATE_RELEASE);
+        gate_free(r->gate);
+        assert_int_equal(latch_read(f.store, &t_ms, no_latch, &n), 0);
+        assert_int_equal(n, 2);
+        assert_int_equal(latch_write(f.store, t_ms, NULL, 0), 0); /* as coolplane rearm does */
+        r->done = r->nwrite = 0;
+        assert_int_equal(rig_gate(r, true, 0), 0);
+        steps(r, 20, 0.9);
+        assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "");
+        assert_true(setpoint_writes(r, 0) > 0);
         rig_free(r);
         folder_close(&f);
 }
@@ -808,7 +1043,12 @@ int main(void)
             cmocka_unit_test(test_an_order_under_way_is_what_a_chiller_has),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
             cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
+            cmocka_unit_test(test_what_is_old_is_deleted_and_told),
+            cmocka_unit_test(test_silence_is_in_the_database),
+            cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
             cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
+            cmocka_unit_test(test_an_emergency_that_cannot_be_stored_releases_at_once),
+            cmocka_unit_test(test_latches_survive_a_restart),
             cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
             cmocka_unit_test(test_heartbeats_keep_the_shortest_watchdog),
         };

@@ -87,6 +87,30 @@ static void unsupervised_device_is_named(void **state)
 #undef HEAD
 }
 
+/* A lease that cannot be kept at the pace of the decisions: both sides of the bound (two fast steps of 30 s). */
+static void lease_outlives_two_steps(void **state)
+{
+        (void)state;
+        put("site.yaml", "site: { name: s }\n"
+                         "zones: [ { name: z } ]\n"
+                         "equipment: [ { name: c, brick: CRAH, zone: z }, { name: r, brick: ICT_Rack, zone: z } ]\n"
+                         "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
+                         "points: [ points.csv ]\n");
+        for (int s = 59; s <= 60; s++) {
+                char map[400];
+
+                (void)snprintf(map, sizeof map,
+                               "name,device,table,address,type,unit,access,min,max,safe_dir,brick,equipment,lease\n"
+                               "s/z/c/fan,d,holding,0,uint16,percent,RW,0,100,+,Fan_Speed_Command,c,%ds\n"
+                               "s/z/r/inlet,d,holding,9,uint16,degC,R,,,,Intake_Air_Temperature_Sensor,r,\n",
+                               s);
+                put("points.csv", map);
+                assert_int_equal(run("check-config site.yaml", MESSAGES), s < 60 ? 78 : 0);
+                assert_int_equal(strstr(out, "points.csv:2: lease: shorter than two fast steps (60 s)") != NULL,
+                                 s < 60);
+        }
+}
+
 static void r24_check_config(void **state)
 {
         (void)state;
@@ -239,6 +263,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(unsupervised_device_is_named),      cmocka_unit_test(r24_check_config),
+            cmocka_unit_test(lease_outlives_two_steps),          cmocka_unit_test(r24_check_config),
             cmocka_unit_test(unreadable_site_has_one_error),     cmocka_unit_test(replay_wants_the_sites_log),
             cmocka_unit_test(help_tells_what_an_interlock_does), cmocka_unit_test(r1_points_check_echoes),
             cmocka_unit_test(test_examples_are_clean),

@@ -267,6 +267,31 @@ static void text_time(void **state)
         }
 }
 
+/* What is stored as an age must not grow with the wall clock alone. */
+static void x6_passed_time_is_what_the_machine_ran(void **state)
+{
+        struct clk c, v;
+        struct clk_stamp at;
+
+        (void)state;
+        clk_init(&c, 1, -1, 0);
+        clk_stamp(&c, &at);
+        assert_true(clk_passed_ms(&c, &at) < 5000);
+        at.t_ms -= 3600 * 1000; /* the wall clock was set an hour forward */
+        assert_true(clk_passed_ms(&c, &at) < 5000);
+        at.up_ms -= 60 * 1000; /* and a minute really passed */
+        assert_in_range(clk_passed_ms(&c, &at), 60000, 65000);
+        at.t_ms += 2 * 3600 * 1000; /* set back */
+        assert_int_equal(clk_passed_ms(&c, &at), 0);
+        at.t_ms -= 3 * 3600 * 1000;
+        at.up_ms += (int64_t)1000 * 3600 * 1000; /* of a boot that lasted longer */
+        assert_int_equal(clk_passed_ms(&c, &at), 0);
+        clk_init_virtual(&v, 1000000);
+        clk_stamp(&v, &at);
+        clk_advance_to(&v, 1600000);
+        assert_int_equal(clk_passed_ms(&v, &at), 600000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -274,6 +299,7 @@ int main(void)
             cmocka_unit_test(scaled_clock_runs_faster_from_its_origin),
             cmocka_unit_test(virtual_clock_moves_only_forward),
             cmocka_unit_test(t1_set_back_time_goes_on_and_is_slewed),
+            cmocka_unit_test(x6_passed_time_is_what_the_machine_ran),
             cmocka_unit_test(t1_set_forward_time_jumps_along),
             cmocka_unit_test(t1_never_backwards_whatever_happens),
             cmocka_unit_test(a_simulation_does_not_follow_the_wall_clock),

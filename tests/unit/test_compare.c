@@ -10,10 +10,15 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/base/exitcode.h"
 #include "models/num/rng.h"
 #include "sim/compare.h"
+#include "sim/compare_resume.h"
 
 #define assert_near(a, b, eps) assert_true(fabs((a) - (b)) <= (eps))
 #define SEEDS 12
@@ -98,6 +103,9 @@ static void fill(void)
                         a->hard_violations = k;
                         a->stored_kwh = i == 2 ? 30.0 : 1.0; /* of b2s: 29 · 183 / 950 of 12 kWh */
                         a->degmin27 = i == 3 ? 5.0 : 0.0;
+                        a->max_dewpoint_c = 12.0 + (double)k;
+                        a->cold_surface_min = i == 3 ? 7.0 + (double)k : 0.0;
+                        a->latent_kwh = (double)k;
                         a->chiller_starts = i == 2 ? 4 : k;
                 }
                 compare_aggregate(named(names[i]), &results[2 * i], 2, &rows[i]);
@@ -115,6 +123,9 @@ static void rows_mean_sum_and_rank(void **state)
                 assert_int_equal(rows[i].rank, rank[i]);
                 assert_int_equal(rows[i].hard_violations, 1);
                 assert_near(rows[i].max_inlet_c, 26.0, 1e-12);
+                assert_near(rows[i].max_dewpoint_c, 13.0, 1e-12);
+                assert_near(rows[i].cold_surface_min, i == 3 ? 8.0 : 0.0, 1e-12);
+                assert_near(rows[i].latent_kwh, 0.5, 1e-12);
                 assert_near(rows[i].chiller_kwh + rows[i].pump_kwh + rows[i].tower_kwh + rows[i].crah_fan_kwh,
                             rows[i].cooling_kwh, 1e-9);
                 assert_near(rows[i].cooling_kwh + rows[i].it_kwh + rows[i].it_fan_kwh, rows[i].total_kwh, 1e-9);
@@ -224,13 +235,152 @@ static void notes_name_the_weak_points(void **state)
         (void)state;
         (void)report(&cell);
         compare_notes(&cell, &t);
-        assert_non_null(strstr(t.v, "b4: more degree-minutes over 27"));
+        assert_non_null(strstr(t.v,
+                               "b4: more exposure than b2, so its saving does not count in full: 5.0 degree-minutes "
+                               "over 27 °C (b2 0.0), 8 min with a surface near the dew point (b2 0)\n"));
         assert_non_null(strstr(t.v, "b2s: more chiller starts than b2"));
         assert_non_null(strstr(t.v, "b4: not below b2s"));
         assert_null(strstr(t.v, "\nb2:")); /* 255 against 360 kWh of cooling: 29 % */
         assert_non_null(strstr(t.v, "b2s: 5.6 of the 12.0 kWh saved against b2 are heat left in the plant"));
         assert_int_equal(count(t.v, "\n"), 4);
         text_free(&t);
+        rows[2].max_inlet_c = 26.9;
+        rows[2].max_rise_15min_k = 1.25;
+        rows[2].degmin32 = 0.5;
+        compare_notes(&cell, &t);
+        assert_non_null(strstr(t.v,
+                               "b2s: more exposure than b2, so its saving does not count in full: 0.5 degree-minutes "
+                               "over 32 °C (b2 0.0), 1.25 K of the fastest rise in 15 min (b2 0.00), 26.90 °C at "
+                               "the hottest inlet (b2 26.00)\n"));
+        text_free(&t);
+}
+
+/* What any consolidation of VMs saves is not the agent's: c is set against b2v, seed by seed. */
+static void c_is_set_against_a_plain_consolidation(void **state)
+{
+        static const char *const name[] = {"b2", "b2v", "c"};
+        static const double total[3][2] = {{1200, 1210}, {1040, 1050}, {1019.2, 1034.25}}; /* 2.0, 1.5 % */
+        struct yard_result seed[6];
+        struct compare_row row[3];
+        struct compare_cell cell = {.season = "summer", .weather = "w", .nrow = 3, .row = row};
+        struct text t = {0};
+
+        (void)state;
+        memset(seed, 0, sizeof(seed));
+        for (size_t i = 0; i < 3; i++) {
+                for (size_t k = 0; k < 2; k++)
+                        seed[2 * i + k].account =
+                            (struct plant_account){.total_kwh = total[i][k], .it_kwh = 900, .migrations = i ? 100 : 0};
+                compare_aggregate(named(name[i]), &seed[2 * i], 2, &row[i]);
+        }
+        compare_judge(row, 3, seed, 2);
+        assert_near(row[2].saving_b2v, 100.0 * (1.0 - (1019.2 + 1034.25) / 2090.0), 1e-9);
+        assert_near(row[2].b2v_low, 1.5, 1e-9);
+        assert_near(row[2].b2v_high, 2.0, 1e-9);
+        assert_near(row[1].saving_b2v, 0.0, 1e-12);
+        compare_notes(&cell, &t);
+        assert_non_null(strstr(t.v, "c: saves 1.75 % of total energy against b2v (1.50..2.00)"));
+        text_free(&t);
+        row[1] = row[2];
+        cell.nrow = 2;
+        compare_notes(&cell, &t);
+        assert_non_null(strstr(t.v, "c: moves VMs, which b2 does not"));
+        text_free(&t);
+}
+
+/* ---- runs side by side, and a campaign that goes on ---- */
+
+static int ended(void *ctx, const struct compare_job *j)
+{
+        (void)j;
+        ++*(unsigned *)ctx;
+        return EXIT_OK;
+}
+
+/* Who started us may have SIGCHLD ignored: then the kernel reaps, and waiting for children finds none. */
+static void children_are_waited_for_whatever_we_inherit(void **state)
+{
+        struct yard_result result[3];
+        struct compare_job job[3];
+        struct sigaction now;
+        unsigned n = 0;
+
+        (void)state;
+        memset(result, 0, sizeof(result));
+        for (size_t i = 0; i < 3; i++)
+                job[i] = (struct compare_job){.setup = {.world = {.site = "tiny"},
+                                                        .start_ms = 1784073600000,
+                                                        .hours = 0.1,
+                                                        .warmup_h = 0.1,
+                                                        .seed = i + 1},
+                                              .controller = named("b0"),
+                                              .result = &result[i]};
+        assert_true(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+        (void)alarm(60);
+        assert_int_equal(compare_run(job, 3, 2, NULL, ended, &n), EXIT_OK);
+        (void)alarm(0);
+        assert_int_equal(n, 3);
+        for (size_t i = 0; i < 3; i++)
+                assert_true(result[i].account.total_kwh > 0.0);
+        assert_int_equal(sigaction(SIGCHLD, NULL, &now), 0);
+        assert_true(now.sa_handler == SIG_IGN);
+        (void)signal(SIGCHLD, SIG_DFL);
+}
+
+static void an_interrupted_campaign_goes_on(void **state)
+{
+        const struct resume_key key = {.controller = "b2", .weather = "w", .season = "winter", .seed = 7};
+        const struct resume_key other = {.controller = "b2", .weather = "w", .season = "winter", .seed = 8};
+        char path[] = "/tmp/coolplane-resume.XXXXXX";
+        const int fd = mkstemp(path);
+        struct yard_sample in[2] = {{.t_h = 1.0 / 3.0, .chiller_kw = 1e-17}, {.t_h = 2, .wetbulb_c = -3}}, out[2];
+        struct yard_trace trace = {in, 2, 2}, back = {out, 0, 2};
+        struct yard_result r = {.cpu_s = 0.1, .evaluations = 5, .decisions = {1, 2, 3, 4}}, found;
+        struct resume *f, *twice;
+        FILE *tail;
+
+        (void)state;
+        assert_true(fd >= 0);
+        (void)close(fd);
+        r.account.total_kwh = 100.0 / 3.0;
+        r.account.max_dewpoint_c = (double)NAN;
+        r.account.hard_violations = 3;
+        r.account.energy_residual_ratio = 1e-9;
+        r.best.chwst_c = 7.25;
+        r.best.sat_c[0] = 20.5;
+        assert_int_equal(resume_open(path, "a day", &f), EXIT_OK);
+        assert_false(resume_find(f, &key, &found, NULL));
+        assert_int_equal(resume_add(f, &key, &r, &trace), EXIT_OK);
+        assert_int_equal(resume_add(f, &other, &r, NULL), EXIT_OK);
+        assert_int_equal(resume_open(path, "a day", &twice), EXIT_IO); /* locked */
+        (void)resume_close(f);
+        tail = fopen(path, "a");
+        assert_non_null(tail);
+        assert_true(fputs("{\"controller\":\"b2\",\"cut o", tail) >= 0);
+        assert_int_equal(fclose(tail), 0);
+
+        assert_int_equal(resume_open(path, "two days", &f), EXIT_USAGE_);
+        for (unsigned k = 0; k < 2; k++) { /* the second time, what was cut off is gone */
+                assert_int_equal(resume_open(path, "a day", &f), EXIT_OK);
+                assert_true(resume_find(f, &key, &found, &back));
+                assert_true(isnan(found.account.max_dewpoint_c));
+                found.account.max_dewpoint_c = r.account.max_dewpoint_c;
+                assert_memory_equal(&found.account, &r.account, sizeof(r.account));
+                assert_true(found.cpu_s == r.cpu_s && found.evaluations == 5 && found.decisions[3] == 4);
+                assert_true(found.best.chwst_c == 7.25 && found.best.sat_c[0] == 20.5);
+                assert_int_equal(back.n, 2);
+                assert_memory_equal(out, in, sizeof(in));
+                assert_true(resume_find(f, &other, &found, NULL));
+                assert_false(resume_find(f, &other, &found, &back)); /* has no trace */
+                assert_int_equal(resume_add(f, &other, &r, NULL), EXIT_OK);
+                (void)resume_close(f);
+        }
+        tail = fopen(path, "a");
+        assert_non_null(tail);
+        assert_true(fputs("nonsense\n", tail) >= 0);
+        assert_int_equal(fclose(tail), 0);
+        assert_int_equal(resume_open(path, "a day", &f), EXIT_DATA);
+        (void)unlink(path);
 }
 
 static void page_is_whole_and_needs_nothing_else(void **state)
@@ -265,6 +415,9 @@ int main(void)
             cmocka_unit_test(json_says_what_the_rows_say),
             cmocka_unit_test(notes_name_the_weak_points),
             cmocka_unit_test(page_is_whole_and_needs_nothing_else),
+            cmocka_unit_test(c_is_set_against_a_plain_consolidation),
+            cmocka_unit_test(children_are_waited_for_whatever_we_inherit),
+            cmocka_unit_test(an_interrupted_campaign_goes_on),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

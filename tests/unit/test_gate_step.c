@@ -219,6 +219,46 @@ static void test_restart_keeps_what_was_learned(void **state)
         assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
 }
 
+/* A start takes the stored model and the samples since, not a day of samples; a model of other variables is not taken.
+ */
+static void test_a_start_takes_the_stored_model(void **state)
+{
+        struct rig *r = calloc(1, sizeof *r);
+        char dir[] = "/tmp/coolplane-gate-step.XXXXXX", db[64], command[96], *name;
+        struct store_purged gone = {.more = true};
+        struct arx_row_info info;
+        struct store_counts n;
+
+        (void)state;
+        assert_non_null(r);
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(db, sizeof db, "%s/t.db", dir);
+        rig_open(r);
+        restart(r, db, 0);
+        steps(r, 150);
+        assert_int_equal(store_counts(r->store, &n), 0);
+        while (gone.more)
+                assert_int_equal(store_purge(r->store,
+                                             &(struct store_keep){.samples_ms = n.last_t_ms - 5 * STEP_MS,
+                                                                  .max_bytes = INT64_MAX,
+                                                                  .records_ms = INT64_MIN},
+                                             &gone),
+                                 0);
+        restart(r, db, 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_true(info.fitted);
+        assert_in_range(info.samples, 60, 150); /* each seen once */
+        name = r->site->point[r->gate->layout->y[0].point].name;
+        name[strlen(name) - 1] = 'x';
+        restart(r, db, 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_false(info.fitted);
+        assert_in_range(info.samples, 0, 5);
+        rig_free(r);
+        (void)snprintf(command, sizeof command, "rm -r %s", dir);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
+}
+
 static void test_exploration_counts_time_in_control(void **state)
 {
         struct rig *r = calloc(1, sizeof *r);
@@ -296,9 +336,43 @@ static void test_holdout_errors_are_of_the_running_model(void **state)
         rig_free(r);
 }
 
+/* Chilled water may rise only while every coil is known to have headroom. */
+static void test_water_waits_for_every_valve(void **state)
+{
+        struct rig *r = rig_hall(false);
+        const struct site *s = r->site;
+        int valve = 0, sat, sp;
+
+        (void)state;
+        while (s->point[valve].role != ROLE_VALVE)
+                valve++;
+        sat = site_point_of(s, s->point[valve].equipment, ROLE_SAT);
+        sp = site_point_of(s, s->point[valve].equipment, ROLE_SAT_SP);
+        assert_true(sat >= 0 && sp >= 0);
+        const struct {
+                double valve, sat;
+                bool waits;
+        } at[] = {
+            {0.1, 18, false},        {0.9, 18, false},          {0.91, 18, true},
+            {0.1, 19.5, false},      {0.1, 19.51, true},        {(double)NAN, 18, false}, /* its supply air tells */
+            {(double)NAN, 20, true}, {0.1, (double)NAN, false}, {(double)NAN, (double)NAN, true}};
+        for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
+                r->value[valve] = at[k].valve;
+                r->value[sat] = at[k].sat;
+                for (int i = 0; i < 8; i++) { /* two steps in a row; a rate of change may hold a reading back */
+                        advance(r, ROLE_NONE);
+                        gate_step_end(r->gate, NULL, false);
+                }
+                if (r->gate->snap.no_warmer_water != at[k].waits)
+                        fail_msg("case %zu", k);
+        }
+        rig_free(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_water_waits_for_every_valve),
             cmocka_unit_test(test_half_the_racks_silent_is_an_unknown_load),
             cmocka_unit_test(test_unmetered_racks_count_by_rating),
             cmocka_unit_test(test_interlock_demands_full_cooling),
@@ -307,6 +381,7 @@ int main(void)
             cmocka_unit_test(test_unrated_rack_rises),
             cmocka_unit_test(test_carried_readings_teach_nothing),
             cmocka_unit_test(test_restart_keeps_what_was_learned),
+            cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
         };
 

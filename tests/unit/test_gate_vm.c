@@ -222,6 +222,74 @@ static void test_stale_inventory_moves_nothing(void **state)
         rig_free(r);
 }
 
+/* Inventories wait until a move asks for one: the newest counts, a refused one leaves the one before. */
+static void test_the_newest_inventory_is_read_when_a_move_asks(void **state)
+{
+        struct rig *r = settled();
+
+        (void)state;
+        inventory(r, "h1", 0);
+        for (int i = 0; i < 4; i++) {
+                inventory(r, "h2", 0);
+                inventory(r, "h1", 0);
+        }
+        inventory(r, "h3", 0);
+        one_step(r, "v1", "h1", "h2"); /* it is at h3 now */
+        assert_int_equal(r->nmove, 0);
+        inventory(r, "h1", 0);
+        gate_vm_message(r->gate, "inventory", "[", 1);
+        one_step(r, "v1", "h3", "h2"); /* the broken one is refused: as far as we know it is at h3 */
+        assert_int_equal(r->nmove, 1);
+        rig_free(r);
+}
+
+/* An orchestrator that sends nonsense is told about although nobody asks for a move, and not for every message. */
+static void test_a_broken_inventory_is_noticed(void **state)
+{
+        struct layout *l;
+        struct vm_inventory *v;
+        struct rig *r = rig_new(true);
+        static const char good[] = "{\"timestamp\":1,\"hosts\":[],\"vms\":[]}";
+        char text[192], *large = calloc(1, INVENTORY_BYTES_MAX + 1);
+        int64_t t_ms, mono_ms = 0;
+
+        (void)state;
+        assert_non_null(large);
+        assert_int_equal(layout_create(r->site, &l), 0);
+        assert_int_equal(vm_inventory_create(l, &v), 0);
+        for (int i = 0; i < 3; i++, mono_ms += 10000) {
+                assert_int_equal(vm_inventory_message(v, i, "inventory", "{", 1, text, sizeof text), 0);
+                assert_int_equal(vm_inventory_turn(v, mono_ms, text, sizeof text), i == 0);
+        }
+        assert_int_equal(vm_inventory_message(v, 3, "inventory", large, INVENTORY_BYTES_MAX + 1, text, sizeof text), 1);
+        assert_null(vm_inventory_accepted(v, &t_ms));
+        for (int i = 0; i < 3; i++, mono_ms += 4000) { /* read at the first turn and again 12 s later */
+                assert_int_equal(vm_inventory_message(v, 10 + i, "inventory", good, sizeof good - 1, text, sizeof text),
+                                 0);
+                assert_int_equal(vm_inventory_turn(v, mono_ms, text, sizeof text), 0);
+                assert_string_equal(vm_inventory_accepted(v, &t_ms), good);
+                assert_int_equal(t_ms, 10);
+        }
+        assert_int_equal(vm_inventory_turn(v, mono_ms, text, sizeof text), 0);
+        assert_non_null(vm_inventory_accepted(v, &t_ms));
+        assert_int_equal(t_ms, 12);
+        vm_inventory_stored(v);
+        assert_null(vm_inventory_accepted(v, &t_ms));
+        mono_ms += 10000;
+        assert_int_equal(vm_inventory_message(v, 20, "inventory", "{", 1, text, sizeof text), 0);
+        assert_int_equal(vm_inventory_turn(v, mono_ms, text, sizeof text), 1); /* anew */
+        assert_null(vm_inventory_accepted(v, &t_ms));
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(vm_inventory_message(v, 20, "move/result",
+                                                      "{\"id\":\"x\",\"vm\":\"y\",\"state\":\"done\"}", 36, text,
+                                                      sizeof text),
+                                 i == 0);
+        vm_inventory_free(v);
+        layout_free(l);
+        free(large);
+        rig_free(r);
+}
+
 static void test_unpublished_move_is_not_asked_for(void **state)
 {
         struct rig *r = settled();
@@ -259,7 +327,7 @@ static void test_load_that_cannot_be_certified_is_refused(void **state)
 static void test_request_is_durable_before_it_goes_out(void **state)
 {
         struct rig *r = calloc(1, sizeof *r);
-        char dir[] = "/tmp/coolplane-gate-vm.XXXXXX", db[64], why[256], command[96];
+        char dir[] = "/tmp/coolplane-gate-vm.XXXXXX", db[64], why[256], command[96], *json;
 
         (void)state;
         assert_non_null(r);
@@ -270,9 +338,22 @@ static void test_request_is_durable_before_it_goes_out(void **state)
         rig_start(r, true, 0);
         for (int i = 0; i < 80; i++)
                 one_step(r, NULL, NULL, NULL);
+        gate_vm_message(r->gate, "event", "{}", 2);
         inventory(r, "h1", 0);
         one_step(r, "v1", "h1", "h2"); /* record_move compares with the store */
         assert_int_equal(r->nmove, 1);
+        result(r, 0, "done");
+        gate_vm_message(r->gate, "inventory", "{}", 2); /* refused: the planner keeps the one before, as we do */
+        one_step(r, NULL, NULL, NULL);
+        assert_int_equal(
+            store_query_json(r->store,
+                             "SELECT (SELECT count(*) FROM vm_message WHERE subtopic = 'inventory' AND"
+                             " json LIKE '%v1%') AS good, (SELECT count(*) FROM vm_message) AS n,"
+                             " (SELECT count(*) FROM event WHERE text LIKE 'move % of v1: done%') AS ended",
+                             NULL, 0, &json),
+            0);
+        assert_string_equal(json, "[{\"good\":1,\"n\":2,\"ended\":1}]");
+        free(json);
         rig_free(r);
         (void)snprintf(command, sizeof command, "rm -r %s", dir);
         assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
@@ -287,6 +368,8 @@ int main(void)
             cmocka_unit_test(test_waking_or_empty_host_brings_its_idle_power),
             cmocka_unit_test(test_room_and_affinity_see_what_is_on_its_way),
             cmocka_unit_test(test_stale_inventory_moves_nothing),
+            cmocka_unit_test(test_the_newest_inventory_is_read_when_a_move_asks),
+            cmocka_unit_test(test_a_broken_inventory_is_noticed),
             cmocka_unit_test(test_unpublished_move_is_not_asked_for),
             cmocka_unit_test(test_load_that_cannot_be_certified_is_refused),
             cmocka_unit_test(test_request_is_durable_before_it_goes_out),

@@ -65,6 +65,21 @@ static void flood(void)
         log_warning("mqtt", "other component");
 }
 
+static void events(void)
+{
+        for (int i = 0; i < 100; i++) {
+                char text[64];
+                (void)snprintf(text, sizeof text, "crah-%d: down", i);
+                log_warning("gate", "%s", text);
+        }
+        log_warning("gate", "%s", "crah-7: taken local at the plant");
+        for (int i = 0; i < 400; i++) { /* outside text that is never the same twice */
+                char text[] = "aaaa is no VM";
+                text[0] = (char)('a' + i / 26 % 26), text[1] = (char)('a' + i % 26);
+                log_warning("vm", "%s", text);
+        }
+}
+
 static void huge(void)
 {
         static char text[5000];
@@ -101,6 +116,19 @@ static void repeats_are_capped_per_format(void **state)
         assert_non_null(strstr(out, "mqtt: other component\n"));
 }
 
+static void texts_are_capped_by_what_they_say(void **state)
+{
+        size_t vm = 0;
+        (void)state;
+        capture(events, false, out, sizeof(out));
+        assert_non_null(strstr(out, "gate: crah-19: down\n"));
+        assert_null(strstr(out, "gate: crah-20: down\n"));
+        assert_non_null(strstr(out, "gate: crah-7: taken local at the plant\n"));
+        for (const char *p = out; (p = strstr(p, "vm: ")) != NULL; p++)
+                vm++;
+        assert_int_equal(vm, 200 - 21); /* all components together */
+}
+
 static void long_messages_are_cut(void **state)
 {
         (void)state;
@@ -113,9 +141,8 @@ static void long_messages_are_cut(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(plain_and_journal_prefix),
-            cmocka_unit_test(outside_text_cannot_forge_a_line),
-            cmocka_unit_test(repeats_are_capped_per_format),
+            cmocka_unit_test(plain_and_journal_prefix),      cmocka_unit_test(outside_text_cannot_forge_a_line),
+            cmocka_unit_test(repeats_are_capped_per_format), cmocka_unit_test(texts_are_capped_by_what_they_say),
             cmocka_unit_test(long_messages_are_cut),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

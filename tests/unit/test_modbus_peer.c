@@ -236,35 +236,53 @@ static void on_listen(void *ctx, int fd, uint32_t events)
         (void)close(c);
 }
 
-static int bound_socket(int *ret_port)
+static int bound_socket(int *port) /* 0: any */
 {
         struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t len = sizeof(a);
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert(fd >= 0);
+        if (*port > 0)
+                (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* its old connections linger */
+        a.sin_port = htons((uint16_t)*port);
         int r = bind(fd, (struct sockaddr *)&a, sizeof(a));
         assert(r == 0);
         r = getsockname(fd, (struct sockaddr *)&a, &len);
         assert(r == 0);
-        *ret_port = ntohs(a.sin_port);
+        *port = ntohs(a.sin_port);
         return fd;
 }
 
 int peer_free_port(void)
 {
-        int port, fd = bound_socket(&port);
+        int port = 0, fd = bound_socket(&port);
         (void)close(fd);
         return port;
 }
 
-void peer_start(struct peer *p, struct loop *l)
+void peer_come_back(struct peer *p)
 {
-        *p = (struct peer){.loop = l};
         p->fd = bound_socket(&p->port);
         int r = listen(p->fd, 8);
         assert(r == 0);
-        r = loop_add_fd(l, p->fd, EPOLLIN, on_listen, p);
+        r = loop_add_fd(p->loop, p->fd, EPOLLIN, on_listen, p);
         assert(r == 0);
+}
+
+void peer_go_away(struct peer *p)
+{
+        for (int i = 0; i < PEER_CONNS; i++)
+                close_conn(p, i, true);
+        loop_del_fd(p->loop, p->fd);
+        (void)close(p->fd);
+        p->fd = -1;
+}
+
+void peer_start(struct peer *p, struct loop *l)
+{
+        int r;
+        *p = (struct peer){.loop = l};
+        peer_come_back(p);
         for (int i = 0; i < PEER_CONNS; i++) {
                 p->conn[i].fd = -1;
                 p->conn[i].peer = p;
@@ -281,6 +299,8 @@ void peer_stop(struct peer *p)
                 close_conn(p, i, false);
                 loop_timer_free(p->conn[i].timer);
         }
+        if (p->fd < 0)
+                return;
         loop_del_fd(p->loop, p->fd);
         (void)close(p->fd);
 }

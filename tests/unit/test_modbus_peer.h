@@ -70,6 +70,9 @@ struct peer {
 
 void peer_start(struct peer *p, struct loop *l);
 void peer_stop(struct peer *p);
+/* The host is gone: its connections are reset and new ones are refused, until it is back on the same port. */
+void peer_go_away(struct peer *p);
+void peer_come_back(struct peer *p);
 /* A port of the loopback on which nobody listens. */
 int peer_free_port(void);
 

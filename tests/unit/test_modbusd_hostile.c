@@ -453,6 +453,11 @@ static bool all_written(struct rig *g)
         return g->noutcome == 6;
 }
 
+static uint64_t vain_writes(const struct rig *g, const char *device)
+{
+        return g->regs->device[registers_find(g->regs, device)].vain_writes;
+}
+
 static void m5_m6_m7_a_write_is_what_is_read_back(void **state)
 {
         struct rig *g = *state;
@@ -495,6 +500,8 @@ static void m5_m6_m7_a_write_is_what_is_read_back(void **state)
         registers_step(g->regs);
         int sp = point_index(g, "crah-26", "supply_air_temp_sp");
         assert_true(fabs(reg_value(g->regs, g->device_of[sp], g->reg_of[sp]) - 24.5) < 1e-6);
+        assert_true(vain_writes(g, "crah-21") == 1 && vain_writes(g, "crah-22") == 1 && vain_writes(g, "crah-23") == 1);
+        assert_true(vain_writes(g, "crah-24") == 0 && vain_writes(g, "crah-25") == 0 && vain_writes(g, "crah-26") == 0);
         assert_int_equal(g->wrong, 0);
 }
 

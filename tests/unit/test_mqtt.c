@@ -2,10 +2,12 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* The driver against a real mosquitto on a free port of the loopback. Skipped (77) where there is none. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -44,6 +46,32 @@ static bool (*until)(void);
 static bool reached;
 static int64_t deadline_ms;
 static struct loop_timer *poll_timer;
+
+/* ---- names ---- */
+
+#define SLOW_NAME "slow.invalid"
+#define SLOW_S 8
+
+typedef int (*getaddrinfo_fn)(const char *host, const char *service, const struct addrinfo *hints,
+                              struct addrinfo **ret);
+
+/* In place of the C library's, for paho too: one name takes its time, as each does when no DNS server answers. */
+int getaddrinfo(const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict ret)
+{
+        struct timespec ts = {.tv_sec = SLOW_S};
+        getaddrinfo_fn real;
+
+        if (host && strcmp(host, SLOW_NAME) == 0) {
+                (void)nanosleep(&ts, NULL);
+                return EAI_AGAIN;
+        }
+        void *libc = dlopen("libc.so.6", RTLD_LAZY), *symbol = libc ? dlsym(libc, "getaddrinfo") : NULL;
+        if (!symbol)
+                return EAI_SYSTEM;
+        memcpy(&real, &symbol, sizeof(real));
+        return real(host, service, hints, ret);
+}
 
 /* ---- broker ---- */
 
@@ -519,20 +547,66 @@ static bool rebuilt_twice(void)
         return mute.connections >= 2;
 }
 
+static void mute_start(bool suback, int silence_ms)
+{
+        memset(&mute, 0, sizeof(mute));
+        mute.fd = listening_socket(&port);
+        (void)fcntl(mute.fd, F_SETFL, O_NONBLOCK);
+        mute.conn = -1;
+        mute.suback = suback;
+        site.mqtt.port = port;
+        site.mqtt.silence_ms = silence_ms;
+        assert_int_equal(loop_timer_create(loop, true, on_mute, NULL, &mute.timer), 0);
+        loop_timer_arm(mute.timer, 0);
+        open_driver(false);
+}
+
+static void mute_stop(void)
+{
+        driver = mqtt_driver_free(driver);
+        loop_timer_free(mute.timer);
+        if (mute.conn >= 0)
+                (void)close(mute.conn);
+        (void)close(mute.fd);
+}
+
+/* A broker that is not to be trusted: topics of 60000 bytes, which nobody subscribed to, count against the queue's
+ * bytes. */
+static void q6_long_topics_fill_the_queue_too(void **state)
+{
+        (void)state;
+        enum { TOPIC = 60000, MESSAGES = 400 };
+        static uint8_t packet[4 + 2 + TOPIC + 1];
+        struct timespec ts = {.tv_nsec = 10000000};
+        size_t left = sizeof(packet) - 4;
+
+        mute_start(true, 30000);
+        run(is_up, 3000);
+        packet[0] = 0x30;
+        for (int i = 1; i <= 3; i++, left /= 128)
+                packet[i] = (uint8_t)(left % 128 | (i < 3 ? 0x80 : 0));
+        packet[4] = TOPIC >> 8;
+        packet[5] = TOPIC & 0xff;
+        memset(packet + 6, 't', TOPIC);
+        (void)fcntl(mute.conn, F_SETFL, 0);
+        for (int i = 0; i < MESSAGES; i++) /* 24 MB; the loop does not run */
+                for (size_t at = 0; at < sizeof(packet);) {
+                        ssize_t k = send(mute.conn, packet + at, sizeof(packet) - at, MSG_NOSIGNAL);
+                        assert_true(k > 0);
+                        at += (size_t)k;
+                }
+        for (int i = 0; i < 500 && stats().dropped < 100; i++)
+                (void)nanosleep(&ts, NULL);
+        (void)printf("%d of %d dropped\n", (int)stats().dropped, MESSAGES);
+        assert_true(stats().dropped >= 100); /* 16 MiB are 279 of them */
+        mute_stop();
+}
+
 static void q7_connected_but_mute_is_rebuilt(void **state)
 {
         (void)state;
         for (int suback = 0; suback < 2; suback++) {
-                memset(&mute, 0, sizeof(mute));
-                mute.fd = listening_socket(&port);
-                (void)fcntl(mute.fd, F_SETFL, O_NONBLOCK);
-                mute.conn = -1;
-                mute.suback = suback == 1;
-                site.mqtt.port = port;
-                site.mqtt.silence_ms = 600;
-                assert_int_equal(loop_timer_create(loop, true, on_mute, NULL, &mute.timer), 0);
-                loop_timer_arm(mute.timer, 0);
-                open_driver(false);
+                mute_start(suback == 1, 600);
                 if (suback)
                         run(is_up, 3000);
                 int64_t t0 = clk_real_mono_ms();
@@ -540,12 +614,22 @@ static void q7_connected_but_mute_is_rebuilt(void **state)
                 (void)printf("rebuilt after %d ms: %s\n", (int)(clk_real_mono_ms() - t0), stats().last_error);
                 assert_true(mute.subscribes >= 1);
                 assert_int_equal(bad, suback ? 2 : 0);
-                driver = mqtt_driver_free(driver);
-                loop_timer_free(mute.timer);
-                if (mute.conn >= 0)
-                        (void)close(mute.conn);
-                (void)close(mute.fd);
+                mute_stop();
         }
+}
+
+/* Leaving does not wait for a name: last, because paho's calls wait for it from here on. */
+static void leaving_does_not_wait_for_dns(void **state)
+{
+        (void)state;
+        (void)snprintf(site.mqtt.host, sizeof(site.mqtt.host), "%s", SLOW_NAME);
+        open_driver(false);
+        run(NULL, 300);
+        int64_t t0 = clk_real_mono_ms();
+        driver = mqtt_driver_free(driver);
+        int64_t took = clk_real_mono_ms() - t0;
+        (void)printf("left after %d ms, the name takes %d s\n", (int)took, SLOW_S);
+        assert_true(took < 5000);
 }
 
 int main(void)
@@ -563,11 +647,13 @@ int main(void)
             cmocka_unit_test_setup_teardown(q1_samples_flow_and_flow_again_after_a_broker_restart, setup, teardown),
             cmocka_unit_test_setup_teardown(q9_messages_lost_with_the_connection_are_counted, setup, teardown),
             cmocka_unit_test_setup_teardown(q6_malformed_messages_are_counted, setup, teardown),
+            cmocka_unit_test_setup_teardown(q6_long_topics_fill_the_queue_too, setup, teardown),
             cmocka_unit_test_setup_teardown(q5_retained_sample_counts_only_when_fresh, setup, teardown),
             cmocka_unit_test_setup_teardown(vm_messages_pass_and_moves_need_leave, setup, teardown),
             cmocka_unit_test_setup_teardown(a_burst_arrives_whole, setup, teardown),
             cmocka_unit_test_setup_teardown(q7_connected_but_mute_is_rebuilt, setup, teardown),
             cmocka_unit_test_setup_teardown(q8_tls_with_the_right_authority_only, setup, teardown),
+            cmocka_unit_test_setup_teardown(leaving_does_not_wait_for_dns, setup, teardown),
         };
         int r = cmocka_run_group_tests(tests, NULL, NULL);
         char cmd[64];

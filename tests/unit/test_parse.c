@@ -159,6 +159,23 @@ static void int_both_sides_of_every_bound(void **state)
         }
 }
 
+static void sizes(void **state)
+{
+        (void)state;
+        static const char *const bad[] = {"", "GiB", "-1", "1 GiB", "1G", "1gib", "1.5GiB", "2GB"};
+        int64_t v = 77;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                assert_int_equal(parse_bytes(bad[i], &v), -EINVAL);
+        assert_int_equal(parse_bytes("8388608TiB", &v), -ERANGE);
+        assert_true(v == 77);
+        assert_int_equal(parse_bytes("512", &v), 0);
+        assert_true(v == 512);
+        assert_int_equal(parse_bytes("3KiB", &v), 0);
+        assert_true(v == 3072);
+        assert_int_equal(parse_bytes("2GiB", &v), 0);
+        assert_true(v == INT64_C(2147483648));
+}
+
 static void durations(void **state)
 {
         (void)state;
@@ -214,6 +231,7 @@ int main(void)
             cmocka_unit_test(format_is_shortest_and_round_trips),
             cmocka_unit_test(locale_does_not_matter),
             cmocka_unit_test(int_both_sides_of_every_bound),
+            cmocka_unit_test(sizes),
             cmocka_unit_test(durations),
             cmocka_unit_test(copies),
             cmocka_unit_test(a_reader_sees_a_dash_for_no_number),

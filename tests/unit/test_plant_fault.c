@@ -93,6 +93,9 @@ static void names_and_numbers_are_checked(void **state)
                                           "crah-fail:",
                                           "a:b:c:d:e",
                                           "dew-point:0:31",
+                                          "evap-flow:0:0",
+                                          "evap-flow:3:0.5",
+                                          "bypass-shut:1",
                                           "stuck:a-channel-name-longer-than-any:1"};
         struct rig r = rig_new("hall", 1, SPRING_MS);
 

@@ -13,7 +13,6 @@
 
 #include "plant_fixture.h"
 #include "sim/plant_internal.h"
-#include "sim/plant_internal.h"
 
 static double mean_inlet(const struct plant *p)
 {
@@ -346,6 +345,87 @@ static void economiser_works_in_winter_and_rests_in_summer(void **state)
         assert_true(without.econ_hours == 0.0);
 }
 
+static double coldest_arriving_c(const struct plant *p)
+{
+        double c = 100.0;
+
+        for (size_t i = 0; i < plant_spec(p)->ncrah; i++)
+                c = fmin(c, p->crah[i].arrive_c);
+        return c;
+}
+
+static double coldest_coil_c(const struct plant *p)
+{
+        double c = 100.0;
+
+        for (size_t i = 0; i < plant_spec(p)->ncrah; i++)
+                c = fmin(c, plant_coil_surface_c(p, &p->crah[i]));
+        return c;
+}
+
+static struct plant_account one_minute_at(struct plant *p, double dewpoint_c)
+{
+        struct plant_account a;
+
+        plant_account_reset(p);
+        p->room[0].dewpoint_c = dewpoint_c;
+        plant_account_tick(p);
+        plant_account(p, &a);
+        return a;
+}
+
+/* Both sides of the two bounds: 2 K under the coldest supply air; the coldest coil's own surface. */
+static void surfaces_near_the_dew_point_are_counted(void **state)
+{
+        struct rig r = rig_new("tiny", rig_seed(), SUMMER_MS);
+        struct plant *p = r.plant;
+        struct plant_account a;
+
+        (void)state;
+        advance_remote(p, 3600.0, 20.0, 0.8, 14.0, (double)NAN);
+        print_message("supply %.2f, coil %.2f, water %.2f °C\n", coldest_arriving_c(p), coldest_coil_c(p),
+                      p->water.supply_c);
+        assert_true(coldest_coil_c(p) > p->water.supply_c && coldest_coil_c(p) < coldest_arriving_c(p));
+        assert_true(one_minute_at(p, coldest_arriving_c(p) - PLANT_DRY_K - 0.01).cold_surface_min == 0.0);
+        a = one_minute_at(p, coldest_arriving_c(p) - PLANT_DRY_K + 0.01);
+        assert_true(a.cold_surface_min == 1.0 && a.max_dewpoint_c == p->room[0].dewpoint_c);
+        assert_true(one_minute_at(p, coldest_coil_c(p) - 0.01).wet_coil_min == 0.0);
+        assert_true(one_minute_at(p, coldest_coil_c(p) + 0.01).wet_coil_min >= 1.0);
+        /* nothing blows, nothing is cold */
+        assert_int_equal(plant_fault(p, "utility-loss:600"), 0);
+        plant_advance(p, 300.0);
+        a = one_minute_at(p, 25.0);
+        assert_true(a.cold_surface_min == 0.0 && a.wet_coil_min == 0.0);
+        rig_free(&r);
+}
+
+/* Cold coils dry a humid room; the vapour's heat is the chillers' and the balance closes. */
+static void condensing_is_a_load(void **state)
+{
+        struct rig r = rig_new("tiny", rig_seed(), SUMMER_MS), dry = rig_new("tiny", rig_seed(), SUMMER_MS);
+        struct plant_account a, b;
+        const double kg_per_k = 0.75e-3 * 9.0 * 1.2 * 8; /* near 15 °C; 8 racks */
+
+        (void)state;
+        plant_account_reset(r.plant);
+        plant_account_reset(dry.plant);
+        assert_int_equal(plant_fault(r.plant, "dew-point:0:25"), 0);
+        plant_advance(r.plant, 3600.0);
+        plant_advance(dry.plant, 3600.0);
+        plant_account(r.plant, &a);
+        plant_account(dry.plant, &b);
+        print_message("dew point %.2f °C after an hour, %.2f kWh latent, chillers %.2f and %.2f kWh\n",
+                      plant_dewpoint_c(r.plant, 0), a.latent_kwh, a.chiller_kwh, b.chiller_kwh);
+        assert_true(plant_dewpoint_c(r.plant, 0) < 16.0 && plant_dewpoint_c(r.plant, 0) > 8.0);
+        /* 25 °C to where it ends: between 0.5 and 2 times what a straight line says */
+        const double kwh = (25.0 - plant_dewpoint_c(r.plant, 0)) * kg_per_k * 2.5e6 / 3.6e6;
+        assert_true(a.latent_kwh > 0.5 * kwh && a.latent_kwh < 2.0 * kwh);
+        assert_true(b.latent_kwh == 0.0 && a.chiller_kwh > b.chiller_kwh + 0.05 * a.latent_kwh);
+        assert_true(a.energy_residual_ratio < 1e-9 && b.energy_residual_ratio < 1e-9);
+        rig_free(&r);
+        rig_free(&dry);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -361,6 +441,8 @@ int main(void)
             cmocka_unit_test(fixed_local_setpoints_give_the_usual_inlets),
             cmocka_unit_test(containment_removes_recirculation),
             cmocka_unit_test(economiser_works_in_winter_and_rests_in_summer),
+            cmocka_unit_test(surfaces_near_the_dew_point_are_counted),
+            cmocka_unit_test(condensing_is_a_load),
         };
 
         return cmocka_run_group_tests(tests, NULL, rig_forget);

@@ -25,6 +25,7 @@ static int setup(void **state)
                 points[i] = (struct point){.scale = 1};
                 points[i].max_rate = points[i].valid_min = points[i].valid_max = (double)NAN;
                 points[i].stale_after_ms = 30000;
+                points[i].readable = true;
         }
         return ptable_create(points, 2, &table);
 }
@@ -76,6 +77,46 @@ static void r17_stale(void **state)
         points[0].stale_after_ms = 0; /* not set */
         put(300000, 5);
         is(ptable_get(table, 0, 900000000), QUALITY_GOOD, QR_NONE);
+}
+
+/* Silence is said once, and again after each further stale_after; failed polls are samples and no silence. */
+static void test_silence_is_recorded_once_a_period(void **state)
+{
+        (void)state;
+        struct sample s, bad = {.point = 0, .quality = QUALITY_BAD, .reason = QR_COMM_FAIL, .value = (double)NAN};
+        put(100000, 20);
+        assert_false(ptable_turned_stale(table, 0, 130000, &s));
+        assert_true(ptable_turned_stale(table, 0, 131000, &s));
+        is(s, QUALITY_BAD, QR_STALE);
+        assert_int_equal(s.t_ms, 130001); /* when it happened, not when it was seen */
+        assert_true(s.point == 0 && isnan(s.value) && isnan(s.raw));
+        assert_false(ptable_turned_stale(table, 0, 131000, &s));
+        assert_false(ptable_turned_stale(table, 0, 160000, &s));
+        assert_true(ptable_turned_stale(table, 0, 255000, &s)); /* slept: one, not four */
+        assert_int_equal(s.t_ms, 250001);
+        assert_false(ptable_turned_stale(table, 0, 256000, &s));
+        s = put(260000, 21);
+        assert_int_equal(s.quality, QUALITY_GOOD);
+        assert_false(ptable_turned_stale(table, 0, 290000, &s));
+        assert_true(ptable_turned_stale(table, 0, 291000, &s));
+        struct sample late = {.point = 0, .quality = QUALITY_GOOD, .t_ms = 280000, .value = 22, .raw = 22};
+        ptable_update(table, &late, 295000); /* on its way when silence was said: current all the same */
+        assert_true(fabs(ptable_get(table, 0, 295000).value - 22) < 1e-9);
+        for (int64_t t = 300000; t < 600000; t += 10000) {
+                bad.t_ms = t;
+                ptable_update(table, &bad, t);
+                assert_false(ptable_turned_stale(table, 0, t, &s));
+        }
+        /* never heard of: from the first look on */
+        assert_false(ptable_turned_stale(table, 1, 600000, &s));
+        assert_false(ptable_turned_stale(table, 1, 630000, &s));
+        assert_true(ptable_turned_stale(table, 1, 630001, &s));
+        assert_false(ptable_turned_stale(table, 1, 660000, &s));
+        points[1].readable = false;
+        assert_false(ptable_turned_stale(table, 1, 700000, &s));
+        points[1].readable = true;
+        points[1].device = -1;
+        assert_false(ptable_turned_stale(table, 1, 700000, &s));
 }
 
 static void r16_rate(void **state)
@@ -211,6 +252,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_before_any_reading, setup, teardown),
             cmocka_unit_test_setup_teardown(r17_stale, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_silence_is_recorded_once_a_period, setup, teardown),
             cmocka_unit_test_setup_teardown(r16_rate, setup, teardown),
             cmocka_unit_test_setup_teardown(r16_stuck, setup, teardown),
             cmocka_unit_test_setup_teardown(test_never_better, setup, teardown),

@@ -335,6 +335,13 @@ static void r24_corpus(void **state)
              "site.yaml:10:9: limits: inlet_min 18"},
             {"site.yaml", "devices:\n", "limits: { chwst_min: 18 }\ndevices:\n", "chwst_min 18 is not below"},
             {"site.yaml", "devices:\n", "vm: { topic: x }\ndevices:\n", "site.yaml:10:5: vm needs the section mqtt"},
+            {"site.yaml", "devices:\n", "retention: { samples: 6d }\ndevices:\n",
+             "samples: '6d' is not from 6.048e+08 ms"},
+            {"site.yaml", "devices:\n", "retention: { max_bytes: 2GB }\ndevices:\n",
+             "site.yaml:10:25: max_bytes: '2GB' is not a size like 512MiB, 2GiB"},
+            {"site.yaml", "devices:\n", "retention: { max_bytes: 1KiB }\ndevices:\n", "is not from 67108864"},
+            {"site.yaml", "devices:\n", "retention: { samples: 30d, decisions: 29d }\ndevices:\n",
+             "decisions are kept at least as long as samples"},
             {"site.yaml", "devices:\n", "web: { bind: \"${COOLPLANE_NO_SUCH}\" }\ndevices:\n",
              "site.yaml:10:14: bind: the environment has no COOLPLANE_NO_SUCH"},
             {"site.yaml", "devices:\n", "devices: 5\nx:\n", "unknown key 'x' in the site file"},
@@ -491,6 +498,12 @@ static void test_environment_and_overlay(void **state)
         uint8_t before[32];
         memcpy(before, s->hash, sizeof(before));
         s = site_free(s);
+        assert_int_equal(setenv("COOLPLANE_TEST_HOST", "plc8", 1),
+                         0); /* the same file elsewhere: another configuration */
+        assert_int_equal(load(&s, NULL), 0);
+        assert_memory_not_equal(before, s->hash, sizeof(before));
+        s = site_free(s);
+        assert_int_equal(setenv("COOLPLANE_TEST_HOST", "plc7", 1), 0);
 
         assert_int_equal(mkdir(path_to("site.d"), 0700), 0);
         put("site.d/20.yaml", "site: { seed: 9 }\nzones: [ { name: room-3 } ]\n");

@@ -82,7 +82,8 @@ static void test_fresh_and_again(void **state)
         struct fixture *f = *state;
         struct store *s = open_write(f);
         assert_query(s, "SELECT version, name, dirty FROM migration",
-                     "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0}]");
+                     "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0},\n"
+                     "{\"version\":2,\"name\":\"0002_retention\",\"dirty\":0}]");
         int64_t wal = 0;
         assert_int_equal(
             store_get_int(s, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'", 0, &wal), 0);
@@ -91,7 +92,7 @@ static void test_fresh_and_again(void **state)
         assert_query(s, "PRAGMA auto_vacuum", "[{\"auto_vacuum\":2}]");
         store_close(s);
         s = open_write(f); /* idempotent */
-        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":1}]");
+        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":2}]");
         store_close(s);
 }
 
@@ -211,6 +212,29 @@ static void test_one_writer(void **state)
         assert_null(second);
         store_close(s);
         store_close(open_write(f));
+}
+
+/* A database without a name: two at once, nothing left in the folder, nobody else sees it. */
+static void test_scratch(void **state)
+{
+        struct fixture *f = *state;
+        struct store *a = NULL, *b = NULL;
+        struct store_counts c;
+        struct sample v = {.point = 0, .t_ms = T0, .value = 20, .raw = 20, .quality = QUALITY_GOOD};
+        size_t dup;
+
+        assert_int_equal(store_open(NULL, STORE_READ, &a, f->err), -ENOENT);
+        assert_int_equal(store_open(NULL, STORE_WRITE, &a, f->err), 0);
+        assert_int_equal(store_open(NULL, STORE_WRITE, &b, f->err), 0);
+        assert_int_equal(store_bind_site(a, &f->site), 0);
+        assert_int_equal(store_append_samples(a, &v, 1, &dup), 0);
+        assert_int_equal(store_counts(a, &c), 0);
+        assert_int_equal(c.samples, 1);
+        assert_int_equal(store_counts(b, &c), 0);
+        assert_int_equal(c.samples, 0);
+        assert_int_equal(access(".lock", F_OK), -1);
+        store_close(a);
+        store_close(b);
 }
 
 /* What the database calls a write's outcome is what logs and metrics call it. */
@@ -533,6 +557,35 @@ static void test_decision_record(void **state)
         store_close(s);
 }
 
+/* A group is all or nothing, whatever in it fails and wherever. */
+static void test_groups(void **state)
+{
+        struct fixture *f = *state;
+        struct store *s = open_write(f);
+        struct store_counts c;
+        struct sample v = fixture_sample(0, T0, 1);
+        assert_int_equal(store_bind_site(s, &f->site), 0);
+        assert_int_equal(store_group_begin(s), 0);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        assert_int_equal(store_put_event(s, 0, T0, 4, "x", "y"), 0);
+        assert_int_equal(store_group_end(s, 0), 0);
+        v.t_ms++;
+        assert_int_equal(store_group_begin(s), 0);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        assert_int_equal(store_put_event(s, 0, T0, 9, "x", "no such severity"), -EINVAL);
+        assert_true(store_append_samples(s, &v, 1, NULL) < 0);
+        assert_true(store_group_end(s, 0) < 0);
+        assert_non_null(strstr(store_errmsg(s), "event"));
+        assert_int_equal(store_group_begin(s), 0);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        assert_int_equal(store_group_end(s, -EINVAL), -EINVAL);
+        assert_int_equal(store_counts(s, &c), 0);
+        assert_int_equal(c.samples, 1);
+        assert_int_equal(c.events, 1);
+        assert_int_equal(store_append_samples(s, &v, 1, NULL), 0);
+        store_close(s);
+}
+
 static void test_decision_needs_its_run(void **state)
 {
         struct fixture *f = *state;
@@ -658,6 +711,7 @@ int main(void)
             cmocka_unit_test(test_migrations_are_all_or_nothing),
             cmocka_unit_test_setup_teardown(test_checks_hold, setup, teardown),
             cmocka_unit_test_setup_teardown(test_one_writer, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_scratch, setup, teardown),
             cmocka_unit_test_setup_teardown(test_result_names, setup, teardown),
             cmocka_unit_test_setup_teardown(test_append_read_back, setup, teardown),
             cmocka_unit_test_setup_teardown(test_duplicates_are_counted_and_lose_nothing, setup, teardown),
@@ -668,6 +722,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_reader_sees_points_added_later, setup, teardown),
             cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
             cmocka_unit_test_setup_teardown(test_decision_record, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
             cmocka_unit_test_setup_teardown(test_decision_needs_its_run, setup, teardown),
             cmocka_unit_test_setup_teardown(test_models, setup, teardown),
             cmocka_unit_test_setup_teardown(test_state_and_vm, setup, teardown),

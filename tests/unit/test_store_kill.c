@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * kill -9 of a writing process at random instants: what the store acknowledged is there afterwards, batches and
- * decisions are whole, counters agree with the rows. The child reports what was acknowledged through shared memory,
- * written only after the call returned 0.
+ * kill -9 of a writing process at random instants: what the store acknowledged is there afterwards or was purged on
+ * purpose, batches and decisions are whole, counters agree with the rows. The child reports what was acknowledged
+ * through shared memory, written only after the call returned 0.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ static _Noreturn void child(struct fixture *f, struct acked *a)
         if (store_open(f->db, STORE_WRITE, &s, f->err) < 0 || store_bind_site(s, &f->site) < 0 ||
             store_begin_run(s, &info, &run) < 0 || store_counts(s, &c) < 0)
                 _exit(9);
-        int64_t n = c.samples;
+        int64_t n = c.samples + c.purged_good + c.purged_bad;
         for (uint64_t step = 0;; step++) {
                 struct sample v[BATCH];
                 for (int i = 0; i < BATCH; i++)
@@ -63,6 +63,10 @@ static _Noreturn void child(struct fixture *f, struct acked *a)
                 struct store_decision d = {.t_ms = T0 + n, .step = step, .mode = "ACTIVE", .nu = NU, .action = u};
                 if (store_put_decision(s, run, &d, NULL) < 0)
                         _exit(11);
+                struct store_keep keep = {.samples_ms = T0 + n / 2, .max_bytes = INT64_MAX, .records_ms = INT64_MIN};
+                struct store_purged p;
+                if (step % 16 == 15 && store_purge(s, &keep, &p) < 0)
+                        _exit(12);
                 atomic_fetch_add(&a->decisions, 1);
         }
 }
@@ -110,10 +114,13 @@ static void test_kill(void **state)
                 int64_t rows = number(s, "SELECT count(*) AS n FROM sample");
                 struct store_counts c;
                 assert_int_equal(store_counts(s, &c), 0);
+                assert_int_equal(rows, c.samples);
+                int64_t held = rows, purged = c.purged_good + c.purged_bad;
+                assert_true(purged == 0 || c.first_t_ms == T0 + purged); /* nothing but the oldest */
+                rows += purged;
                 assert_true(rows >= atomic_load(&a->samples)); /* acknowledged rows are there */
                 assert_int_equal(rows % BATCH, 0);             /* no torn batch */
-                assert_int_equal(rows, c.samples);
-                assert_int_equal(rows,
+                assert_int_equal(held,
                                  number(s, "SELECT count(*) AS n FROM sample WHERE value = t_ms - 1700000000000"));
                 int64_t decisions = number(s, "SELECT count(*) AS n FROM decision");
                 assert_true(decisions >= atomic_load(&a->decisions));

@@ -193,6 +193,159 @@ static void test_start_does_not_grow(void **state)
         assert_true(bytes[0] < STORE_QUICK_CHECK_MAX_BYTES && bytes[1] > STORE_QUICK_CHECK_MAX_BYTES);
 }
 
+#define DAY_MS (86400 * (int64_t)1000)
+
+static int64_t number(struct ctx *c, const char *sql)
+{
+        int64_t v = -1;
+        assert_int_equal(store_get_int(c->s, sql, -1, &v), 0);
+        return v;
+}
+
+/* `days` of n samples and a decision with an action and an event each. */
+static void history(struct ctx *c, int64_t run, int days, int n)
+{
+        struct sample *v = malloc((size_t)n * sizeof *v);
+        double u[2] = {1, 2};
+        for (int d = 0; d < days; d++) {
+                int64_t t = T0 + d * DAY_MS, id = 0;
+                for (int i = 0; i < n; i++)
+                        v[i] = fixture_sample((uint32_t)(i % FIXTURE_POINTS), t + i / FIXTURE_POINTS,
+                                              i % 5 ? i : (double)NAN);
+                assert_int_equal(store_append_samples(c->s, v, (size_t)n, NULL), 0);
+                struct store_decision e = {
+                    .t_ms = t, .step = (uint64_t)d, .mode = "ACTIVE", .nu = 2, .action = u, .binding = "", .move = ""};
+                assert_int_equal(store_put_decision(c->s, run, &e, &id), 0);
+                struct store_action a[2] = {{.decision_id = id, .t_ms = t, .point = 3, .value = 1, .why = "decision"},
+                                            {.decision_id = -1, .t_ms = t, .point = 3, .value = 1, .why = "handback"}};
+                assert_int_equal(store_put_actions(c->s, run, a, 2, NULL), 0);
+                assert_int_equal(store_put_event(c->s, run, t, 6, "x", "y"), 0);
+                assert_int_equal(store_put_vm_message(c->s, t, "move/request", "{}"), 0);
+        }
+        free(v);
+}
+
+static int64_t begin(struct ctx *c)
+{
+        int64_t run = 0;
+        assert_int_equal(
+            store_begin_run(
+                c->s, &(struct store_run){.mode = "live", .t_ms = T0, .version = "t", .config_hash = c->f->site.hash},
+                &run),
+            0);
+        return run;
+}
+
+/* Purges until nothing is left to do; pieces are bounded and a reader goes on seeing what it saw. */
+static void purge_all(struct ctx *c, const struct store_keep *keep)
+{
+        struct store_purged p = {.more = true};
+        for (int i = 0; p.more; i++) {
+                assert_true(i < 10000);
+                assert_int_equal(store_purge(c->s, keep, &p), 0);
+                assert_true(p.samples <= 2000 && p.records <= 50 * 4 + 200 * 3);
+        }
+        size_t problems = 99;
+        assert_int_equal(store_verify(c->s, told, c, &problems), 0);
+        assert_string_equal(c->told, "");
+}
+
+static void test_purge_by_age(void **state)
+{
+        struct ctx *c = *state;
+        struct store *r = NULL;
+        struct store_counts n;
+        history(c, begin(c), 20, 10000);
+        struct store_keep keep = {.samples_ms = T0 + 5 * DAY_MS,
+                                  .floor_ms = T0 + 13 * DAY_MS,
+                                  .max_bytes = INT64_MAX,
+                                  .records_ms = INT64_MIN};
+        assert_int_equal(store_open(c->f->db, STORE_READ, &r, c->f->err), 0);
+        assert_int_equal(store_exec(r, "BEGIN"), 0);
+        assert_int_equal(store_counts(r, &n), 0);
+        assert_int_equal(n.samples, 200000);
+        purge_all(c, &keep);
+        assert_int_equal(store_counts(r, &n), 0); /* the snapshot of a reader stands */
+        assert_int_equal(n.samples, 200000);
+        assert_int_equal(n.first_t_ms, T0);
+        assert_int_equal(store_exec(r, "COMMIT"), 0);
+        assert_int_equal(store_counts(r, &n), 0);
+        store_close(r);
+        assert_int_equal(n.samples, 150000);
+        assert_int_equal(n.good, 120000);
+        assert_int_equal(n.purged_good, 40000);
+        assert_int_equal(n.purged_bad, 10000);
+        assert_int_equal(n.first_t_ms, T0 + 5 * DAY_MS);
+        assert_int_equal(n.decisions, 20); /* the record stays longer */
+        keep.records_ms = T0 + 8 * DAY_MS;
+        purge_all(c, &keep);
+        assert_int_equal(store_counts(c->s, &n), 0);
+        assert_int_equal(n.decisions, 12);
+        assert_int_equal(n.actions, 24);
+        assert_int_equal(n.events, 12);
+        assert_int_equal(number(c, "SELECT count(*) FROM vm_message"), 12);
+        assert_int_equal(number(c, "SELECT count(*) FROM decision_var"), 24);
+        assert_int_equal(n.samples, 150000);
+        write_some(c, 3); /* and it goes on */
+}
+
+static void test_purge_by_size(void **state)
+{
+        struct ctx *c = *state;
+        struct store_counts n;
+        struct store_purged p;
+        history(c, begin(c), 20, 20000);
+        int64_t bytes = number(c, "PRAGMA page_count") * 4096;
+        struct store_keep keep = {
+            .samples_ms = T0, .floor_ms = T0 + 13 * DAY_MS, .max_bytes = bytes - (4 << 20), .records_ms = INT64_MIN};
+        purge_all(c, &keep);
+        assert_int_equal(store_counts(c->s, &n), 0);
+        assert_in_range(n.samples, 400000 - 200000, 400000 - 100000); /* no more than it takes */
+        int64_t used = (number(c, "PRAGMA page_count") - number(c, "PRAGMA freelist_count")) * 4096;
+        assert_true(used <= keep.max_bytes);
+        keep.max_bytes = 4096; /* impossible: the floor holds, and it says so */
+        purge_all(c, &keep);
+        assert_int_equal(store_counts(c->s, &n), 0);
+        assert_int_equal(n.first_t_ms, T0 + 13 * DAY_MS);
+        assert_int_equal(n.samples, 7 * 20000);
+        assert_int_equal(store_purge(c->s, &keep, &p), 0);
+        assert_true(p.full && !p.more);
+        assert_true(number(c, "PRAGMA freelist_count") <=
+                    4096); /* 16 MiB stay for what comes, the rest is given back */
+        assert_true(number(c, "PRAGMA page_count") * 4096 < bytes);
+}
+
+static void test_models_are_few(void **state)
+{
+        struct ctx *c = *state;
+        struct store_model m = {.kind = "arx-safety", .blob = "x", .len = 1, .report_json = "{}"};
+        int64_t id = 0;
+        for (int i = 0; i < STORE_MODELS_KEPT + 10; i++)
+                assert_int_equal(store_put_model(c->s, &m, &id), 0);
+        m.kind = "energy";
+        assert_int_equal(store_put_model(c->s, &m, NULL), 0);
+        assert_int_equal(number(c, "SELECT count(*) FROM model"), STORE_MODELS_KEPT + 1);
+        assert_int_equal(number(c, "SELECT max(id) FROM model WHERE kind = 'arx-safety'"), id);
+}
+
+/* A database of the version before is brought up, rows, counters and all. */
+static void test_upgrade_from_the_first_version(void **state)
+{
+        struct ctx *c = *state;
+        size_t problems = 99;
+        write_some(c, 10);
+        assert_int_equal(store_exec(c->s,
+                                    "DELETE FROM counter WHERE name LIKE 'purged%'; DROP TRIGGER uncount_decision;"
+                                    "DROP TRIGGER uncount_action; DROP TRIGGER uncount_event;"
+                                    "DELETE FROM migration WHERE version = 2"),
+                         0);
+        c->s = store_close(c->s);
+        assert_int_equal(store_open(c->f->db, STORE_WRITE, &c->s, c->f->err), 0);
+        assert_int_equal(number(c, "SELECT max(version) FROM migration"), 2);
+        assert_int_equal(store_verify(c->s, told, c, &problems), 0);
+        assert_int_equal(problems, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -200,6 +353,10 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_backup_never_replaces, setup, teardown),
             cmocka_unit_test_setup_teardown(test_verify_finds, setup, teardown),
             cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_purge_by_age, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_purge_by_size, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_models_are_few, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_upgrade_from_the_first_version, setup, teardown),
             cmocka_unit_test_setup_teardown(test_readable_after_close, setup, teardown),
             cmocka_unit_test_setup_teardown(test_start_does_not_grow, setup, teardown),
         };

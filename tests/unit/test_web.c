@@ -495,6 +495,7 @@ static void metrics_from_a_database(void **state)
         expect_part(b, "coolplane_writes_total{point=\"t/room/crah-1/supply-sp\",result=\"ACCEPTED\"} 1\n");
         expect_part(b, "coolplane_samples_total{quality=\"good\"} 2\n");
         expect_part(b, "coolplane_samples_total{quality=\"bad\"} 1\n");
+        expect_part(b, "coolplane_samples_purged_total 0\n");
         expect_part(b, "coolplane_solver_seconds_bucket{le=\"0.0025\"} 1\n");
         expect_part(b, "coolplane_solver_seconds_bucket{le=\"+Inf\"} 1\n");
         assert_null(strstr(b, "coolplane_point_value"));

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/num/rng.h"
 #include "plant_fixture.h"
@@ -182,6 +184,185 @@ static void the_oracle_finds_its_way(void **state)
         rig_free(&r);
 }
 
+static double used_cores(const struct plant *p, size_t host)
+{
+        double cores = 0.0;
+
+        for (size_t k = 0; k < plant_nvm(p); k++) {
+                struct plant_vm v;
+
+                plant_vm(p, k, &v);
+                cores += v.host == host ? v.cores : 0.0;
+        }
+        return cores;
+}
+
+/* b2v keeps the rules of the agent's gate, and empties hosts until they sleep. */
+static void consolidation_keeps_the_budget(void **state)
+{
+        struct rig r = rig_new("hall", rig_seed(), SUMMER_MS);
+        const size_t nhost = plant_nhost(r.plant);
+        double *before = calloc(nhost, sizeof(*before));
+        struct yard_consolidator *k;
+        size_t slept = 0, asleep = 0;
+
+        (void)state;
+        assert_non_null(before);
+        plant_set_local(r.plant, PLANT_LOCAL_TRIM_RESPOND);
+        yard_advance(r.plant, 1.0);
+        for (size_t i = 0; i < nhost; i++) {
+                struct plant_host h;
+
+                plant_host(r.plant, i, &h);
+                before[i] = used_cores(r.plant, i);
+                slept += h.asleep;
+        }
+        assert_int_equal(yard_consolidator_create(r.plant, &k), 0);
+        plant_account_reset(r.plant);
+        for (unsigned step = 0; step < 36; step++) {
+                const uint64_t done = account(r.plant).migrations;
+                unsigned moving = 0;
+
+                yard_consolidator_step(k, r.plant);
+                for (size_t i = 0; i < plant_nvm(r.plant); i++) {
+                        struct plant_vm v;
+
+                        plant_vm(r.plant, i, &v);
+                        moving += v.moving;
+                        assert_true(v.movable || !v.moving);
+                }
+                assert_true(moving <= 2);
+                yard_advance(r.plant, 1.0 / 12.0);
+                assert_true(account(r.plant).migrations - done <= 2);
+        }
+        yard_advance(r.plant, 0.5); /* those last emptied fall asleep */
+        for (size_t i = 0; i < nhost; i++) {
+                struct plant_host h;
+
+                plant_host(r.plant, i, &h);
+                asleep += h.asleep;
+                assert_true(!(used_cores(r.plant, i) > before[i]) ||
+                            (used_cores(r.plant, i) <= h.cores && !h.reserved));
+        }
+        print_message("%llu moves, %zu hosts asleep, %zu before\n", (unsigned long long)account(r.plant).migrations,
+                      asleep, slept);
+        assert_in_range(account(r.plant).migrations, 45, 60); /* 20 an hour, some fail */
+        assert_true(asleep >= slept + 10);
+        yard_consolidator_free(k);
+        free(before);
+        rig_free(&r);
+}
+
+static void a_warm_up_ends_with_ordinary_control(void **state)
+{
+        struct yard_warmup w;
+
+        (void)state;
+        yard_warmup(8.0, &w);
+        assert_true(w.local_h == 3.0 && w.identify_h == 3.0 && w.settle_h == 2.0);
+        yard_warmup(2.0, &w);
+        assert_true(w.local_h == 0.5 && w.identify_h == 1.0 && w.settle_h == 0.5);
+        yard_warmup(0.1, &w);
+        assert_near(w.local_h + w.identify_h + w.settle_h, 0.1, 1e-12);
+        assert_near(w.identify_h, 0.05, 1e-12);
+        yard_warmup(0.0, &w);
+        assert_true(w.local_h == 0.0 && w.identify_h == 0.0 && w.settle_h == 0.0);
+}
+
+static const struct yard_controller *named(const char *name)
+{
+        for (size_t i = 0; i < yard_ncontroller; i++)
+                if (strcmp(yard_controllers[i].name, name) == 0)
+                        return &yard_controllers[i];
+        fail_msg("no controller %s", name);
+        return NULL;
+}
+
+/* A gate that records beside a baseline must not change what the baseline is measured by; nothing goes into a database
+ * that is there. */
+static void a_log_changes_nothing(void **state)
+{
+        static const char *const name[] = {"b1", "b2v", "b4"};
+        char dir[] = "/tmp/coolplane-yard.XXXXXX", log[64], path[128];
+        struct yard_setup s = {
+            .world = {.site = "tiny"}, .start_ms = SUMMER_MS, .hours = 0.5, .warmup_h = 1.0, .seed = 1};
+
+        (void)state;
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(log, sizeof(log), "%s/", dir);
+        for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+                struct yard_result a, b;
+
+                s.log = NULL;
+                assert_int_equal(yard_run(&s, named(name[i]), NULL, &a), 0);
+                s.log = log;
+                assert_int_equal(yard_run(&s, named(name[i]), NULL, &b), 0);
+                assert_memory_equal(&a.account, &b.account, sizeof(a.account));
+                assert_int_not_equal(yard_run(&s, named(name[i]), NULL, &b), 0);
+                yard_log_path(&s, named(name[i]), path, sizeof(path));
+                for (size_t k = 0; k < 4; k++) {
+                        static const char *const ending[] = {"", "-wal", "-shm", ".lock"};
+                        char file[160];
+
+                        (void)snprintf(file, sizeof(file), "%s%s", path, ending[k]);
+                        (void)unlink(file);
+                }
+        }
+        assert_int_equal(rmdir(dir), 0);
+}
+
+static void faults_come_when_they_should(void **state)
+{
+        const struct yard_fault fault[] = {{"crah-fail:0", 600000}, {"clear", 1200000}};
+        struct yard_setup s = {
+            .world = {.site = "tiny"}, .start_ms = SUMMER_MS, .hours = 0.5, .warmup_h = 0.5, .seed = 1};
+        struct yard_sample sample[2][6];
+        struct yard_trace trace[2] = {{sample[0], 0, 6}, {sample[1], 0, 6}};
+        struct yard_result r;
+
+        (void)state;
+        assert_int_equal(yard_run(&s, named("b0"), &trace[0], &r), 0);
+        s.fault = fault;
+        s.nfault = 2;
+        assert_int_equal(yard_run(&s, named("b0"), &trace[1], &r), 0);
+        assert_int_equal(trace[1].n, 6);
+        for (size_t k = 0; k < 6; k++) /* a failed unit's fan stands still */
+                assert_true((sample[1][k].crah_fan_kw < 0.9 * sample[0][k].crah_fan_kw) == (k == 2 || k == 3));
+}
+
+/* Against what is seen from outside, minute by minute: the fastest rise spans fifteen minutes, not fourteen. */
+static void a_rise_spans_fifteen_minutes(void **state)
+{
+        enum { MINUTES = 60, RACKS = 8 };
+        struct rig r = rig_new("tiny", rig_seed(), SUMMER_MS);
+        static double inlet_c[MINUTES + 1][RACKS];
+        double rise[2] = {0.0, 0.0}; /* over 14 and 15 minutes at most */
+
+        (void)state;
+        assert_int_equal(plant_spec(r.plant)->nrack, RACKS);
+        yard_advance(r.plant, 1.0);
+        assert_int_equal(plant_fault(r.plant, "chiller-trip:0"), 0); /* the only one: water warms steadily */
+        plant_account_reset(r.plant);
+        for (size_t m = 0; m <= MINUTES; m++) {
+                for (size_t i = 0; i < RACKS; i++)
+                        inlet_c[m][i] = plant_true_inlet_c(r.plant, i);
+                for (size_t back = 1; back <= 15 && back <= m; back++)
+                        for (size_t i = 0; i < RACKS; i++) {
+                                const double k = inlet_c[m][i] - inlet_c[m - back][i];
+
+                                rise[0] = back <= 14 ? fmax(rise[0], k) : rise[0];
+                                rise[1] = fmax(rise[1], k);
+                        }
+                if (m < MINUTES)
+                        yard_advance(r.plant, 1.0 / 60.0);
+        }
+        print_message("%.3f K in 14 min, %.3f in 15, %.3f by the account\n", rise[0], rise[1],
+                      account(r.plant).max_rise_15min_k);
+        assert_true(rise[1] > rise[0]);
+        assert_near(account(r.plant).max_rise_15min_k, rise[1], 0.2 * (rise[1] - rise[0]));
+        rig_free(&r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -190,6 +371,11 @@ int main(void)
             cmocka_unit_test(local_loops_hold_pressure_and_offset),
             cmocka_unit_test(no_other_constants_are_better),
             cmocka_unit_test(the_oracle_finds_its_way),
+            cmocka_unit_test(consolidation_keeps_the_budget),
+            cmocka_unit_test(a_warm_up_ends_with_ordinary_control),
+            cmocka_unit_test(a_log_changes_nothing),
+            cmocka_unit_test(a_rise_spans_fifteen_minutes),
+            cmocka_unit_test(faults_come_when_they_should),
         };
 
         return cmocka_run_group_tests(tests, NULL, rig_forget);

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The README's first command, at its smallest: an hour of tiny. It ends what it started and says what it found.
+. "$(dirname "$0")/lib.sh"
+need mosquitto
+[ -f /usr/share/javascript/dygraphs/dygraph.min.js ] || skip "dygraphs is not installed"
+mkdir "$work/out"
+COOLPLANE_BIN=$BIN "$SRC/demo.sh" --site tiny --hours 1 --out "$work/out" >"$work/out.txt" 2>"$work/demo.log" ||
+  fail "the demo fails: $(tail -n 30 "$work/out.txt" "$work/demo.log")"
+for text in 'fixed setpoints' 'trim-and-respond' 'coolplane, no VM moves' 'decisions:' 'shadow: 0 write requests'; do
+  grep -q "$text" "$work/out.txt" || fail "no '$text' in: $(cat "$work/out.txt")"
+done
+python3 - "$work/out/demo-report.json" <<'PY' || fail "demo-report.json: $(cat "$work/out/demo-report.json")"
+import json, sys
+d = json.load(open(sys.argv[1]))
+rows = {r["controller"]: r for r in d["rows"]}
+assert {"b0", "b2", "c0", "c"} <= set(rows) and d["failures"] == [] and d["shadow_writes"] == 0
+assert all(r["hours"] > 0.9 for r in [rows["c"]]) and rows["c"]["cooling_kwh"] < rows["b0"]["cooling_kwh"]
+assert sum(d["decisions"].values()) >= 110, d["decisions"]
+PY
+grep -q '<div' "$work/out/demo-report.html" || fail "no page"
+"$SRC/demo.sh" --nonsense >/dev/null 2>&1
+[ $? = 2 ] || fail "an unknown option is no usage error"
+pass "$(grep '^coolplane  ' "$work/out.txt")"
