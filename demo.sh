@@ -127,9 +127,9 @@ if [ $keep = 0 ]; then
   stop coolplane-sim $sim
 fi
 
-# --- what it saved: the same day, the same weather and load, under the plant's own strategies and without VM moves
+# --- what it saved: the same day, weather and load under the plant's own strategies, with a plain consolidation, without VM moves
 "$bin/coolplane-sim" compare "${sim_args[@]}" --start 2025-07-15T00:00:00Z --hours "$hours" --warmup-hours $((shadow_h + explore_h + settle_h)) \
-  --controllers b0,b2,c0 --json >"$work/baselines.json" 2>"$work/compare.log" || fail "compare"
+  --controllers b0,b2,b2v,c0 --json >"$work/baselines.json" 2>"$work/compare.log" || fail "compare"
 "$bin/coolplane" train --db "$work/site/coolplane.db" --config "$config" --out "$work/model" --json >"$work/model.json" \
   2>"$work/train.log" || fail "train"
 python3 "$root/sim/demo_report.py" "$work" "$shadow_writes" "$out/demo-report.json" "$out/demo-report.html"

@@ -9,6 +9,7 @@ coolplane import
 coolplane points help
 coolplane points list
 coolplane points plan
+coolplane rearm
 coolplane replay
 coolplane status
 coolplane why
@@ -84,7 +85,10 @@ python3 -c 'import json,sys; f = json.load(open(sys.argv[1]))["files"][0]; asser
 "$BIN/coolplane" why latest --db "$work/decisions.db" | grep -q 'what changed' || fail "why of a replay"
 
 # the rehearsal: the README's own lines, on ports of ours
+"$BIN/coolplane" rearm --config "$config" >"$work/rearm.txt" 2>&1
+[ $? = 75 ] && grep -q 'stop coolplaned first' "$work/rearm.txt" || fail "rearm beside a gate: $(cat "$work/rearm.txt")"
 for p in "$planner" "$gate" "$plant"; do stop_pid "$p"; done
+"$BIN/coolplane" rearm --config "$config" >"$work/rearm.txt" && grep -q 'nothing is latched' "$work/rearm.txt" || fail "rearm: $(cat "$work/rearm.txt")"
 mapfile -t lines < <(sed -nE 's/^    (coolplane-sim serve .*)/\1/p' "$SRC/README.md")
 [ ${#lines[@]} = 2 ] && grep -q '^    mosquitto -p 1883 &$' "$SRC/README.md" || fail "the README rehearses otherwise"
 cd "$work" || fail "cd"

@@ -8,7 +8,7 @@ mkdir -p "$in/site"
 sqlite3 "$in/site/coolplane.db" "CREATE TABLE v_decisions (t_ms, decision, reason); INSERT INTO v_decisions VALUES (5, 'ACCEPT', 'ok')"
 echo '{"holdout": {}}' >"$in/model.json"
 echo '{"site": "tiny", "planner": true}' >"$in/status.json"
-"$BIN/coolplane-sim" compare --site tiny --hours 0.2 --warmup-hours 1 --controllers b0,b2,c0 --json >"$in/baselines.json" || fail "compare"
+"$BIN/coolplane-sim" compare --site tiny --hours 0.2 --warmup-hours 1 --controllers b0,b2,b2v,c0 --json >"$in/baselines.json" || fail "compare"
 start_plant_once() { # account of a served plant, window of ten minutes
   "$BIN/coolplane-sim" serve --site tiny --seed 1 --base-port $((20000 + RANDOM % 12000)) --time-scale 3600 --account-from 0 \
     --run-for 600 --report "$in/plant.json" >"$work/sim.log" 2>&1
@@ -16,14 +16,14 @@ start_plant_once() { # account of a served plant, window of ten minutes
 start_plant_once || start_plant_once || fail "the plant does not run"
 report() { python3 "$SRC/sim/demo_report.py" "$in" 0 "$work/r.json" "$work/r.html" >"$work/out.txt" 2>"$work/err.txt"; }
 report || fail "a clean run fails: $(cat "$work/err.txt")"
-for text in 'coolplane, no VM moves ' 'cooling per IT kWh' 'coolplane, no VM moves against trim-and-respond' 'From take-over on'; do
+for text in 'coolplane, no VM moves ' 'cooling per IT kWh' 'coolplane, no VM moves against trim-and-respond' 'coolplane against the same, VMs packed' 'From take-over on'; do
   grep -q "$text" "$work/out.txt" || fail "no '$text' in: $(cat "$work/out.txt")"
   grep -q "$text" "$work/r.html" || fail "no '$text' on the page"
 done
 python3 - "$work/r.json" <<'PY' || fail "demo-report.json: $(cat "$work/r.json")"
 import json, sys
 rows = {r["controller"]: r for r in json.load(open(sys.argv[1]))["rows"]}
-assert list(rows) == ["b0", "b2", "c0", "c"]
+assert list(rows) == ["b0", "b2", "b2v", "c0", "c"]
 for r in rows.values():
     assert abs(r["cooling_per_it_kwh"] - r["cooling_kwh"] / (r["it_kwh"] + r["it_fan_kwh"])) < 1e-4
 PY

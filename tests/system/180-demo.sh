@@ -7,14 +7,14 @@ need mosquitto
 mkdir "$work/out"
 COOLPLANE_BIN=$BIN "$SRC/demo.sh" --site tiny --hours 1 --out "$work/out" >"$work/out.txt" 2>"$work/demo.log" ||
   fail "the demo fails: $(tail -n 30 "$work/out.txt" "$work/demo.log")"
-for text in 'fixed setpoints' 'trim-and-respond' 'coolplane, no VM moves' 'decisions:' 'shadow: 0 write requests'; do
+for text in 'fixed setpoints' 'trim-and-respond' 'the same, VMs packed' 'coolplane, no VM moves' 'decisions:' 'shadow: 0 write requests'; do
   grep -q "$text" "$work/out.txt" || fail "no '$text' in: $(cat "$work/out.txt")"
 done
 python3 - "$work/out/demo-report.json" <<'PY' || fail "demo-report.json: $(cat "$work/out/demo-report.json")"
 import json, sys
 d = json.load(open(sys.argv[1]))
 rows = {r["controller"]: r for r in d["rows"]}
-assert {"b0", "b2", "c0", "c"} <= set(rows) and d["failures"] == [] and d["shadow_writes"] == 0
+assert {"b0", "b2", "b2v", "c0", "c"} <= set(rows) and d["failures"] == [] and d["shadow_writes"] == 0
 assert all(r["hours"] > 0.9 for r in [rows["c"]]) and rows["c"]["cooling_kwh"] < rows["b0"]["cooling_kwh"]
 assert sum(d["decisions"].values()) >= 110, d["decisions"]
 PY
