@@ -25,6 +25,11 @@ const double *decision_u(const struct safety_decision *d, size_t *ret_nu)
         return d->u;
 }
 
+bool decision_in_box(const struct safety_decision *d, size_t j)
+{
+        return d->u[j] >= d->box[j].lo && d->u[j] <= d->box[j].hi;
+}
+
 enum decision_kind decision_kind(const struct safety_decision *d)
 {
         return d->kind;

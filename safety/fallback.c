@@ -57,9 +57,10 @@ static struct demand demand_of_group(const struct safety *s, const struct safety
 
 static double respond(const struct safety_u *u, struct demand d, double base, bool slow_step)
 {
-        double step = u->rate > 0 ? u->rate : u->backup_rate, to = base + u->safe_dir * fmax(d.rates, 1) * step;
-        if (limits_less_cooling(u, limits_full(u), to))
-                to = limits_full(u);
+        double step = u->rate > 0 ? u->rate : u->backup_rate, full = limits_full(u, base);
+        double to = base + u->safe_dir * fmax(d.rates, 1) * step;
+        if (limits_less_cooling(u, full, to))
+                to = full;
         if (d.blind)
                 return limits_more_of(u, u->nominal, u->fast || slow_step ? to : base);
         if (d.rates > 0 && (u->fast || slow_step))
@@ -79,7 +80,7 @@ void fallback_action(const struct safety *s, const struct safety_snapshot *snap,
                 else if (u->safe_dir == 0)
                         want[j] = u->nominal;
                 else
-                        want[j] = full || d.rates >= DEMAND_FULL ? limits_full(u)
+                        want[j] = full || d.rates >= DEMAND_FULL ? limits_full(u, s->base[j])
                                                                  : respond(u, d, s->base[j], snap->slow_step);
         }
 }

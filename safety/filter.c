@@ -42,7 +42,6 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         s->env = *e;
         s->own_u = copy(a, e->u, nu, sizeof(struct safety_u));
         s->env.u = s->now_u = copy(a, e->u, nu, sizeof(struct safety_u));
-        s->fixed_at = take(a, nu, sizeof(double));
         s->env.cert = copy(a, e->cert, e->ncert, sizeof(struct safety_y));
         s->env.d_max = copy(a, e->d_max, e->nd, sizeof(double));
         s->group = take(a, ny, sizeof(struct group));
@@ -99,37 +98,44 @@ int safety_create(void *mem, size_t size, const struct safety_envelope *e, const
         s->model = model;
         s->lag_max = st->lag_max;
         s->decision.nu = e->nu;
-        for (size_t j = 0; j < e->nu; j++) {
+        s->decision.box = s->own_u;
+        for (size_t j = 0; j < e->nu; j++)
                 equipment_reset(&s->equip[j]);
-                s->fixed_at[j] = (double)NAN;
-        }
         tighten_groups(s);
         s->verifier = verify_create(s->verifier, e, model);
         *ret = s;
         return 0;
 }
 
-/* What the plant has now: read-back, else what was last decided, else the nominal action; inside the box. A variable
- * that cannot be moved has no other value: its box is that point. */
+static bool is_fixed(const struct safety_snapshot *snap, size_t j)
+{
+        return snap->u_fixed && snap->u_fixed[j];
+}
+
+/* What the plant has now, inside the box or not: read-back, else what was last decided, else the nominal action. A
+ * variable that cannot be moved has no other value: its box is that point. */
 static void set_base(struct safety *s, const struct safety_snapshot *snap)
 {
-        s->fixed_changed = false;
+        s->box_changed = false;
         for (size_t j = 0; j < s->env.nu; j++) {
                 struct safety_u *u = &s->now_u[j];
-                const bool fixed = snap->u_fixed && snap->u_fixed[j];
-                double v = snap->u_confirmed ? snap->u_confirmed[j] : (double)NAN, was = s->fixed_at[j];
+                const struct safety_u was = *u;
+                const bool was_beyond = limits_beyond(u, s->base[j]);
+                double v = snap->u_confirmed ? snap->u_confirmed[j] : (double)NAN;
                 *u = s->own_u[j];
                 if (!isfinite(v))
                         v = s->have_last ? s->last[j] : u->nominal;
-                s->base[j] = v < u->lo ? u->lo : v > u->hi ? u->hi : v;
                 if (u->kind == SAFETY_U_ONOFF)
-                        v = s->base[j] = s->base[j] >= 0.5;
-                s->fixed_at[j] = fixed ? v : (double)NAN;
-                s->fixed_changed = s->fixed_changed || (fixed ? !(was == v) : !isnan(was));
-                if (fixed) {
-                        u->lo = u->hi = u->nominal = s->base[j];
+                        v = v >= 0.5;
+                else if (!is_fixed(snap, j) && limits_side(u, v) == 0) /* read-back noise at a bound */
+                        v = fmin(fmax(v, u->lo), u->hi);
+                s->base[j] = v;
+                if (is_fixed(snap, j)) {
+                        u->lo = u->hi = u->nominal = v;
                         u->step = u->kind == SAFETY_U_ONOFF ? u->step : 0;
                 }
+                s->box_changed =
+                    s->box_changed || u->lo != was.lo || u->hi != was.hi || limits_beyond(u, v) != was_beyond;
                 if (u->kind == SAFETY_U_ONOFF)
                         equipment_observe(&s->equip[j], u, s->base[j] > 0,
                                           snap->onoff_status ? snap->onoff_status[j] : 255, snap->mono_s);
@@ -137,11 +143,11 @@ static void set_base(struct safety *s, const struct safety_snapshot *snap)
 }
 
 /* want ← the proposal, without what would be noise or cannot be done. */
-static void take_proposal(struct safety *s, const double *u)
+static void take_proposal(struct safety *s, const struct safety_snapshot *snap, const double *u)
 {
         for (size_t j = 0; j < s->env.nu; j++) {
                 bool noise = s->env.u[j].kind == SAFETY_U_CONTINUOUS && fabs(u[j] - s->base[j]) < s->env.u[j].dead_band;
-                s->want[j] = noise || isfinite(s->fixed_at[j]) ? s->base[j] : u[j];
+                s->want[j] = noise || is_fixed(snap, j) ? s->base[j] : u[j];
         }
 }
 
@@ -150,11 +156,8 @@ static void dark_rooms(struct safety *s, const struct safety_snapshot *snap)
 {
         fallback_action(s, snap, false, s->start);
         for (size_t j = 0; j < s->env.nu; j++) {
-                if (s->u_group[j] == SAFETY_NO_GROUP || !s->group[s->u_group[j]].dark)
-                        continue;
-                if (s->decision.kind == DECISION_HOLD && s->want[j] != s->start[j])
-                        s->decision.kind = DECISION_PROJECT; /* the reason follows from the blind room */
-                s->want[j] = s->start[j];
+                if (s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].dark)
+                        s->want[j] = s->start[j];
         }
 }
 
@@ -175,14 +178,19 @@ static void clip_all(struct safety *s, const struct safety_snapshot *snap, enum 
         equipment_move(&s->env, s->equip, snap, s->base, s->want, s->clip, why, binding);
 }
 
+/* v, or what the plant has where that cools more, or where v could be either. */
+static double no_less(const struct safety *s, size_t j, double v)
+{
+        const struct safety_u *u = &s->env.u[j];
+        return limits_quantise(u, u->safe_dir == 0 ? s->base[j] : limits_more_of(u, v, s->base[j]), s->base[j]);
+}
+
 /* In a blind group nothing moves toward less cooling. */
 static void hold_blind(struct safety *s)
 {
         for (size_t j = 0; j < s->env.nu; j++) {
-                const struct safety_u *u = &s->env.u[j];
                 if (s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].blind)
-                        s->clip[j] = limits_quantise(
-                            u, u->safe_dir == 0 ? s->base[j] : limits_more_of(u, s->clip[j], s->base[j]), s->base[j]);
+                        s->clip[j] = no_less(s, j, s->clip[j]);
         }
 }
 
@@ -240,10 +248,7 @@ static void settle(struct safety *s, size_t g, double f, bool certified)
 static bool eager(const struct safety *s, size_t g)
 {
         for (size_t j = 0; j < s->env.nu; j++) {
-                const struct safety_u *u = &s->env.u[j];
-                if (s->u_group[j] == g &&
-                    (u->kind == SAFETY_U_ONOFF ? s->clip[j] < s->base[j]
-                                               : u->safe_dir != 0 && limits_less_cooling(u, s->clip[j], s->base[j])))
+                if (s->u_group[j] == g && limits_less_cooling(&s->env.u[j], s->clip[j], s->base[j]))
                         return true;
         }
         return false;
@@ -253,10 +258,7 @@ static bool eager(const struct safety *s, size_t g)
  * bisection of the segment from the last certified of these toward the one before it. */
 static void candidate(struct safety *s, const struct safety_snapshot *snap, const struct group *p, size_t j)
 {
-        const struct safety_u *u = &s->env.u[j];
-        double hold = u->kind == SAFETY_U_ONOFF ? fmax(s->clip[j], s->base[j])
-                      : u->safe_dir == 0        ? limits_quantise(u, s->base[j], s->base[j])
-                                         : limits_quantise(u, limits_more_of(u, s->clip[j], s->base[j]), s->base[j]);
+        double hold = no_less(s, j, s->clip[j]);
         switch (p->phase) {
         case PHASE_PROPOSAL:
                 s->act[j] = s->end[j] = s->clip[j];
@@ -428,11 +430,8 @@ static void conclude(struct safety *s, enum decision_reason cut)
                 d->cert.margin = (double)NAN;
         for (size_t j = 0; j < s->env.nu; j++)
                 moved = moved || !unchanged(s, j);
-        if (d->kind == DECISION_HOLD)
-                moved = moved && (why == DR_WORST_CASE || why == DR_NOT_CERTIFIABLE);
-        else
-                moved = moved || !certified || why != DR_ACCEPTED;
-        if (moved) {
+        /* a HOLD keeps its kind and reason, whatever had to move: there is no proposal that could have been changed */
+        if (d->kind != DECISION_HOLD && (moved || !certified || why != DR_ACCEPTED)) {
                 d->kind = DECISION_PROJECT;
                 d->reason = why;
         }
@@ -443,25 +442,20 @@ static void verify_last(struct safety *s, const struct safety_snapshot *snap)
 {
         struct safety_decision *d = &s->decision;
         verify_observe(s->verifier, snap);
-#ifdef SAFETY_TEST_SKIP_VERIFY
-        d->cert.verified = true;
-#else
         d->cert.verified = verify_action(s->verifier, snap, s->act);
-#endif
         if (!d->cert.verified) {
                 for (size_t j = 0; j < s->env.nu; j++) {
                         const struct safety_u *u = &s->env.u[j];
                         if (u->kind == SAFETY_U_ONOFF)
                                 s->act[j] = s->base[j] > 0 || equipment_may_start(&s->equip[j], u, snap->mono_s);
                         else
-                                s->act[j] =
-                                    u->safe_dir == 0 ? limits_quantise(u, s->base[j], s->base[j]) : limits_full(u);
+                                s->act[j] = no_less(s, j, limits_full(u, s->base[j]));
                 }
                 if (!verify_action(s->verifier, snap, s->act)) {
                         for (size_t j = 0; j < s->env.nu; j++)
-                                s->act[j] = limits_quantise(&s->env.u[j], s->base[j], s->base[j]);
+                                s->act[j] = no_less(s, j, s->base[j]);
                 }
-                d->kind = d->kind == DECISION_FALLBACK ? DECISION_FALLBACK : DECISION_PROJECT;
+                d->kind = d->kind >= DECISION_HOLD ? d->kind : DECISION_PROJECT;
                 d->reason = DR_VERIFY;
                 d->cert.terminal = false;
                 d->cert.fraction = 0;
@@ -498,7 +492,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                                               .binding_y = lock.binding_y,
                                               .fraction = lock.order >= ORDER_FALLBACK ? 0 : 1};
         if (lock.order == ORDER_NORMAL)
-                take_proposal(s, prop->u);
+                take_proposal(s, snap, prop->u);
         else if (lock.order == ORDER_HOLD)
                 memcpy(s->want, s->have_last ? s->last : s->base, s->env.nu * sizeof(double));
         else
@@ -514,10 +508,6 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 certify(s, snap);
                 conclude(s, cut);
         }
-#ifdef SAFETY_TEST_SKIP_FILTER /* mutation test: whatever was proposed goes straight to the second checker */
-        if (prop->present && prop->u)
-                memcpy(s->act, prop->u, s->env.nu * sizeof(double));
-#endif
         d->cert.binding_u = binding_u;
         verify_last(s, snap);
         return d;

@@ -14,6 +14,7 @@
         1.0 /* unit of the output: FALLBACK: this close to a hard limit, full cooling; steps of its response */
 #define SAFETY_COMFORT 0.5 /* unit of the output: at least this far below, the nominal action counts as known safe */
 #define SAFETY_SNAP 1e-3   /* of a step: read-back noise that still counts as on the grid */
+#define SAFETY_FLOAT 1e-7  /* of 1 + |value|: what a single-precision register rounds; at a bound it is the bound */
 #define SAFETY_BAD_MAX 0.3 /* share of certified outputs without a reading that means FALLBACK at once */
 #define SAFETY_NO_GROUP SIZE_MAX
 #define SAFETY_STATE_PER_U (6 + SAFETY_STARTS_MAX)
@@ -25,11 +26,19 @@ struct safety_decision {
         struct safety_certificate cert;
         double *u;
         size_t nu;
+        const struct safety_u *box; /* [nu] the envelope's */
 };
 
-/* limits.c: one continuous variable. Grid values only; more cooling = larger safe_dir·u. */
-double limits_quantise(const struct safety_u *u, double v, double toward);
-double limits_full(const struct safety_u *u);
+/* limits.c: one continuous variable; more cooling = larger safe_dir·u. base: what the plant has. Values are on the grid
+ * of the box, but for a base beyond it. */
+/* −1: v lies before the first value of the box that the register has, +1: after the last, 0: between. */
+int limits_side(const struct safety_u *u, double v);
+/* True when v lies beyond the box where that is not less cooling: a base there may stay, nothing else may be there. */
+bool limits_beyond(const struct safety_u *u, double v);
+/* The grid value of the box for v, rounded toward more cooling, or base (safe_dir 0: toward base); base itself for a v
+ * on the side of the box where base is beyond it. */
+double limits_quantise(const struct safety_u *u, double v, double base);
+double limits_full(const struct safety_u *u, double base);
 bool limits_less_cooling(const struct safety_u *u, double a, double than);
 double limits_more_of(const struct safety_u *u, double a, double b);
 /* One equipment ramp from `from` toward more cooling (not quantised). */
@@ -103,13 +112,12 @@ struct safety {
         struct safety_envelope env;
         const struct arx *model;
         uint64_t model_hash;
-        bool have_hash, have_last, fixed_changed;
+        bool have_hash, have_last, box_changed;
         size_t lag_max, ngroup;
         struct group *group;
         size_t *row_group, *u_group;  /* [ny], [nu]; SAFETY_NO_GROUP = no certified output depends on it */
         struct safety_u *now_u;       /* [nu] env.u of this step: a fixed variable's box is its present value */
         const struct safety_u *own_u; /* [nu] the validated copy */
-        double *fixed_at;             /* [nu] where a variable is that cannot be moved now, NaN = it can */
         struct equipment *equip;      /* [nu] */
         struct interlock lock;
         double *base, *want, *clip, *start, *end, *act, *last; /* [nu] */

@@ -167,9 +167,25 @@ double limits_more_of(const struct safety_u *u, double a, double b)
         return limits_less_cooling(u, a, b) ? b : a;
 }
 
-double limits_quantise(const struct safety_u *u, double v, double toward)
+int limits_side(const struct safety_u *u, double v)
+{
+        double first = u->step > 0 ? u->origin + grid_min(u) * u->step : u->lo;
+        double last = u->step > 0 ? u->origin + grid_max(u) * u->step : u->hi;
+        double tol = SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(v));
+        return v < first - tol ? -1 : v > last + tol;
+}
+
+bool limits_beyond(const struct safety_u *u, double v)
+{
+        int side = limits_side(u, v);
+        return side != 0 && side * u->safe_dir >= 0;
+}
+
+double limits_quantise(const struct safety_u *u, double v, double base)
 {
         double k;
+        if (limits_beyond(u, base) && limits_side(u, v) == limits_side(u, base))
+                return base;
         if (!(v >= u->lo)) /* NaN too: callers never pass it, and the safe side of a NaN is not lo in general */
                 v = u->lo;
         if (v > u->hi)
@@ -177,7 +193,7 @@ double limits_quantise(const struct safety_u *u, double v, double toward)
         if (u->step == 0)
                 return v;
         k = grid_of(u, v);
-        if (u->safe_dir > 0 || (u->safe_dir == 0 && v < toward))
+        if (u->safe_dir > 0 || (u->safe_dir == 0 && v < base))
                 k = ceil(k);
         else
                 k = floor(k);
@@ -185,18 +201,18 @@ double limits_quantise(const struct safety_u *u, double v, double toward)
                 k = grid_min(u);
         if (k > grid_max(u))
                 k = grid_max(u);
-        return u->origin + k * u->step;
+        return fmin(fmax(u->origin + k * u->step, u->lo), u->hi); /* the product may end a rounding beyond them */
 }
 
-double limits_full(const struct safety_u *u)
+double limits_full(const struct safety_u *u, double base)
 {
-        double end = u->safe_dir > 0 ? u->hi : u->lo;
-        return limits_quantise(u, u->safe_dir == 0 ? u->nominal : end, u->nominal);
+        double end = u->safe_dir > 0 ? fmax(u->hi, base) : fmin(u->lo, base);
+        return limits_quantise(u, u->safe_dir == 0 ? u->nominal : end, base);
 }
 
 double limits_ramp(const struct safety_u *u, double from)
 {
-        double full = limits_full(u);
+        double full = limits_full(u, from);
         double v = from + u->safe_dir * u->backup_rate;
         return limits_less_cooling(u, v, full) ? v : full;
 }
@@ -207,8 +223,9 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
         double v = want;
         bool back;
         if (!(v >= u->lo && v <= u->hi)) {
-                v = v > u->hi ? u->hi : u->lo;
-                *why = DR_LIMIT;
+                v = limits_quantise(u, v, base);
+                if (v != want)
+                        *why = DR_LIMIT;
         }
         if (no_warmer_water && !u->fast && u->safe_dir <= 0 && v > base) {
                 v = base;
@@ -220,7 +237,7 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
                 *why = DR_SLOW_STEP;
         } else if (back && fabs(v - base) > u->rate * (1 + 1e-9)) {
                 v = v > base ? base + u->rate : base - u->rate;
-                *why = DR_RATE;
+                *why = limits_beyond(u, v) ? DR_LIMIT : DR_RATE; /* the box is out of reach: stays at base */
         }
         return limits_quantise(u, v, base);
 }

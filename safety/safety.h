@@ -11,6 +11,12 @@
  * box, when invariant under the backup; computed in tighten.c).
  *
  * Moves toward more cooling are never limited by rates, intervals or the optimiser; only moves toward less cooling are.
+ *
+ * What the plant has may lie beyond a variable's box (taken over that way, or a local controller's value). Where that
+ * is not less cooling (either side when safe_dir is 0) the variable stays there, and every worst case counts it there,
+ * until a decision moves it to a value of the box within one rate of it; from farther away it always stays. Full
+ * cooling leaves it there. From the other side it enters the box at once. What stays beyond is not written.
+ *
  * NaN, late, malformed or absent proposals are ordinary: HOLD, then FALLBACK. Guarantee layers: ARCHITECTURE.md.
  * Pure: caller's memory, no I/O, no clock, no logging, no allocation after create.
  */
@@ -96,9 +102,9 @@ struct safety_snapshot {
         double mono_s;             /* monotonic or virtual seconds; all timers use it */
         struct arx_window window;  /* last row = now; u rows are confirmed values */
         const double *u_confirmed; /* [nu] last read-back; NaN = unknown */
-        /* [nu] 1: cannot be moved now (device local, foreign, down). It keeps its present value (inside its box; grid
-         * or not) in every decision, whatever is proposed, and the worst case counts it where it is, outside its box
-         * too. NULL = none. A decision says nothing about what such a variable should be. */
+        /* [nu] 1: cannot be moved now (device local, foreign, down). It keeps its present value (inside its box or not,
+         * grid or not) in every decision, whatever is proposed, and the worst case counts it where it is. NULL = none.
+         * A decision says nothing about what such a variable should be. */
         const uint8_t *u_fixed;
         const double *d_hi;  /* [nd] worst disturbance over the horizon: forecast upper, VM moves included both ways */
         const uint8_t *y_ok; /* [ny] enum safety_cond of the reading: FALSE = not usable, TRUE = fresh and GOOD */
@@ -118,14 +124,17 @@ struct safety_proposal {
 
 /* ACCEPT: the proposal, but for quantisation, dead-band and fixed variables; every variable that a certified output
  * depends on is certified. Others (chillers, condenser water) are guarded by limits, rates, automata and capacity only.
- * PROJECT: changed, or let pass without a certificate because
- * it cools at least as much as the nominal action (reason NOT_CERTIFIABLE) or as the present one (reason SENSOR). */
+ * PROJECT: changed, or let pass without a certificate because it cools at least as much as the nominal action (reason
+ * NOT_CERTIFIABLE) or as the present one (reason SENSOR).
+ * HOLD: no proposal that could be used: the last decision again, certified like any other. Where it cannot be, or a
+ * room cannot be read, it moves toward more cooling and stays a HOLD with the reason of the missing proposal; the
+ * certificate tells the rest. */
 enum decision_kind { DECISION_ACCEPT, DECISION_PROJECT, DECISION_HOLD, DECISION_FALLBACK };
 
 /* Why the decision is what it is. Stored and shown; append only. */
 enum decision_reason {
         DR_ACCEPTED = 0,
-        DR_LIMIT = 1,       /* box limit of a variable */
+        DR_LIMIT = 1,       /* box limit of a variable, or it lies beyond its box and stays there */
         DR_RATE = 2,        /* rate toward less cooling */
         DR_EQUIPMENT = 3,   /* minimum on/off, starts per hour, capacity */
         DR_WORST_CASE = 4,  /* robust constraint: binding names the output */
@@ -160,7 +169,10 @@ struct safety_certificate {
         bool verified;   /* the second checker agreed */
 };
 
-const double *decision_u(const struct safety_decision *d, size_t *ret_nu); /* [nu], quantised, verified */
+/* [nu], verified; quantised, but for what stays beyond its box or is fixed */
+const double *decision_u(const struct safety_decision *d, size_t *ret_nu);
+/* False: variable j stays beyond its box; nothing may be written. */
+bool decision_in_box(const struct safety_decision *d, size_t j);
 enum decision_kind decision_kind(const struct safety_decision *d);
 enum decision_reason decision_reason(const struct safety_decision *d);
 const struct safety_certificate *decision_certificate(const struct safety_decision *d);

@@ -82,30 +82,42 @@ void tighten_groups(struct safety *s)
         }
 }
 
+/* The end of the box toward more cooling: what the terminal set counts on, also of a variable that is beyond it. */
+static double end_of(const struct safety_u *u)
+{
+        return limits_full(u, u->nominal);
+}
+
 /* Synthetic window: every row the backup in force and d_max; units that are not confirmed running count as off. */
 static void terminal_window(struct safety *s)
 {
         const size_t nu = s->env.nu, nd = s->env.nd;
         for (size_t l = 0; l < s->lag_max; l++) {
                 for (size_t j = 0; j < nu; j++)
-                        s->syn_u[l * nu + j] = isfinite(s->fixed_at[j])             ? s->fixed_at[j]
-                                               : s->env.u[j].kind == SAFETY_U_ONOFF ? s->env.u[j].lo
-                                                                                    : limits_full(&s->env.u[j]);
+                        s->syn_u[l * nu + j] =
+                            s->env.u[j].kind == SAFETY_U_ONOFF ? s->env.u[j].lo : end_of(&s->env.u[j]);
                 if (nd > 0)
                         memcpy(s->syn_d + l * nd, s->env.d_max, nd * sizeof(double));
         }
 }
 
-/* The argument needs coefficients ≥ 0 on outputs and disturbances, and a backup that moves every variable it reads. */
+/* The argument needs coefficients ≥ 0 on outputs and disturbances, and a backup that moves every variable it reads. Of
+ * one beyond its box, more cooling must not warm the row: then it may stay there or come back. */
 static bool box_possible(const struct safety *s, const struct arx_structure *st, size_t i)
 {
         const double *theta, *lo, *hi;
+        const struct safety_u *u;
         arx_row(s->model, i, &theta, &lo, &hi);
         for (size_t k = st->row_start[i]; k < st->row_start[i + 1]; k++) {
                 const struct arx_term *t = &st->term[k];
                 if ((t->src == ARX_SRC_Y || t->src == ARX_SRC_D) && !(lo[k - st->row_start[i]] >= 0))
                         return false;
-                if (t->src == ARX_SRC_U && s->env.u[t->index].safe_dir == 0)
+                if (t->src != ARX_SRC_U)
+                        continue;
+                u = &s->env.u[t->index];
+                if (u->safe_dir == 0 ||
+                    (limits_beyond(u, s->base[t->index]) &&
+                     !(u->safe_dir > 0 ? hi[k - st->row_start[i]] <= 0 : lo[k - st->row_start[i]] >= 0)))
                         return false;
         }
         return true;
@@ -167,7 +179,7 @@ void tighten_model(struct safety *s)
 {
         const struct arx_structure *st = arx_structure(s->model);
         uint64_t hash = arx_hash(s->model);
-        if (s->have_hash && hash == s->model_hash && !s->fixed_changed)
+        if (s->have_hash && hash == s->model_hash && !s->box_changed)
                 return;
         s->have_hash = true;
         s->model_hash = hash;
@@ -240,12 +252,11 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
         for (size_t j = 0; j < nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
                 double v = act[j];
+                bool ramps = u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0;
                 if (u->kind == SAFETY_U_ONOFF)
                         v = fmin(v, s->base[j]); /* a start is not counted on before it is confirmed */
-                else if (u->safe_dir != 0 && limits_less_cooling(u, limits_ramp(u, s->base[j]), v))
+                else if (ramps && limits_less_cooling(u, limits_ramp(u, s->base[j]), v))
                         v = limits_ramp(u, s->base[j]);
-                if (isfinite(s->fixed_at[j]))
-                        v = s->fixed_at[j];
                 for (size_t k = 0; k < n && u->drives_d != SAFETY_NO_D;
                      k++) { /* colder water comes too late to count on */
                         double *d = &s->d_future[k * nd + u->drives_d - 1];
@@ -253,8 +264,11 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
                 }
                 for (size_t k = 0; k < n; k++) {
                         s->u_future[k * nu + j] = v;
-                        if (isnan(s->fixed_at[j]) && u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0)
-                                v = limits_more_of(u, v, limits_ramp(u, v));
+                        if (ramps) {
+                                double next = limits_more_of(u, v, limits_ramp(u, v));
+                                ramps = next != v;
+                                v = next;
+                        }
                 }
         }
         for (size_t i = 0; i < s->env.ny; i++)
@@ -285,7 +299,7 @@ static bool at_backup(const struct safety *s, size_t g)
                 if (s->u_group[j] != g || u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0)
                         continue;
                 for (size_t k = first; k < n; k++) {
-                        if (limits_less_cooling(u, s->u_future[k * s->env.nu + j], limits_full(u)))
+                        if (limits_less_cooling(u, s->u_future[k * s->env.nu + j], end_of(u)))
                                 return false;
                 }
         }

@@ -23,9 +23,9 @@ struct verifier {
         struct safety_envelope env;
         const struct arx *model;
         struct unit *unit; /* [nu] */
-        double *have;      /* [nu] what the plant has, inside the box */
-        double *stuck;     /* [nu] where a variable is that cannot be moved now, NaN = it can */
+        double *have;      /* [nu] what the plant has, inside the box or not */
         double *previous;  /* [nu] last decision */
+        uint8_t *stuck;    /* [nu] the variable cannot be moved now */
         uint8_t *reach;    /* [ncert × nu] variable can move output */
         uint8_t *visited;  /* [ny] create only */
         bool decided_before;
@@ -47,7 +47,7 @@ size_t verify_memsize(const struct safety_envelope *e, const struct arx_structur
 {
         return round16(sizeof(struct verifier)) + round16(e->nu * sizeof(struct safety_u)) +
                round16(e->ncert * sizeof(struct safety_y)) + round16(e->nu * sizeof(struct unit)) +
-               3 * round16(e->nu * sizeof(double)) + round16(e->ncert * e->nu) + round16(st->ny);
+               2 * round16(e->nu * sizeof(double)) + round16(e->nu) + round16(e->ncert * e->nu) + round16(st->ny);
 }
 
 static void fill_reach(struct verifier *v, const struct arx_structure *st, size_t i)
@@ -99,8 +99,8 @@ struct verifier *verify_create(void *mem, const struct safety_envelope *e, const
         v->model = model;
         v->unit = slice(&at, e->nu * sizeof(*v->unit));
         v->have = slice(&at, e->nu * sizeof(double));
-        v->stuck = slice(&at, e->nu * sizeof(double));
         v->previous = slice(&at, e->nu * sizeof(double));
+        v->stuck = slice(&at, e->nu);
         v->reach = slice(&at, e->ncert * e->nu);
         v->visited = slice(&at, st->ny);
         for (size_t i = 0; i < e->ncert; i++)
@@ -165,12 +165,12 @@ void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
                 double now = v->decided_before ? v->previous[j] : u->nominal;
                 if (snap->u_confirmed && isfinite(snap->u_confirmed[j]))
                         now = snap->u_confirmed[j];
-                v->have[j] = fmin(fmax(now, u->lo), u->hi);
-                v->stuck[j] = snap->u_fixed && snap->u_fixed[j] ? now : (double)NAN;
+                v->have[j] = u->kind == SAFETY_U_ONOFF ? now >= 0.5 : now;
+                v->stuck[j] = snap->u_fixed && snap->u_fixed[j];
                 if (u->kind == SAFETY_U_ONOFF) {
                         const bool told = snap->onoff_status && snap->onoff_status[j] != 255;
                         const bool runs = told ? snap->onoff_status[j] == 1 : v->unit[j].runs;
-                        watch_unit(&v->unit[j], u, v->have[j] >= 0.5, runs, snap->mono_s);
+                        watch_unit(&v->unit[j], u, v->have[j] == 1, runs, snap->mono_s);
                 }
         }
 }
@@ -190,7 +190,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
         if (snap->mono_s - q->up_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1)
                 return false;
         for (size_t k = 0; k < v->env.nu; k++) {
-                if (v->env.u[k].kind == SAFETY_U_ONOFF && act[k] == 1 && v->have[k] >= 0.5 && snap->onoff_status &&
+                if (v->env.u[k].kind == SAFETY_U_ONOFF && act[k] == 1 && v->have[k] == 1 && snap->onoff_status &&
                     snap->onoff_status[k] == 1)
                         left_w += v->env.u[k].capacity_w;
         }
@@ -200,7 +200,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
 static bool onoff_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
 {
         const struct unit *q = &v->unit[j];
-        bool was = v->have[j] >= 0.5;
+        bool was = v->have[j] == 1;
         if (act[j] != 0 && act[j] != 1)
                 return false;
         if ((act[j] == 1) == was)
@@ -210,19 +210,35 @@ static bool onoff_allowed(const struct verifier *v, const struct safety_snapshot
         return snap->mono_s - q->down_s >= v->env.u[j].min_off_s && starts_left(q, &v->env.u[j], snap->mono_s) >= 1;
 }
 
+/* The last value that the register has on that side of the box. */
+static double edge(const struct safety_u *u, bool upper)
+{
+        double at = upper ? u->hi : u->lo, count;
+        if (u->step == 0)
+                return at;
+        count = (at - u->origin) / u->step;
+        return u->origin + u->step * (upper ? floor(count + 1e-9) : ceil(count - 1e-9));
+}
+
+/* What the plant has lies beyond the box, and not on the side from where the box is more cooling. */
+static bool outside(const struct verifier *v, size_t j)
+{
+        const struct safety_u *u = &v->env.u[j];
+        return (u->safe_dir <= 0 && v->have[j] < edge(u, false)) || (u->safe_dir >= 0 && v->have[j] > edge(u, true));
+}
+
 static bool continuous_allowed(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
 {
         const struct safety_u *u = &v->env.u[j];
-        double tol = 2 * SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(v->have[j])), change = a - v->have[j];
+        double tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(v->have[j])), change = a - v->have[j];
+        if (change == 0 && outside(v, j))
+                return true; /* stays: nothing is written */
         if (!(a >= u->lo && a <= u->hi))
                 return false;
         if (u->step > 0 && !(fabs(u->origin + round((a - u->origin) / u->step) * u->step - a) <= 1e-9 * (1 + fabs(a))))
                 return false;
         if (u->safe_dir * change >= 0 && u->safe_dir != 0)
                 return true; /* more cooling, or no change */
-        /* the last grid value before the bound is as near as one can stay to a present value beyond it */
-        if (fabs(change) < u->step && (change < 0 ? a + u->step > u->hi : a - u->step < u->lo))
-                return true;
         if (fabs(change) <= tol)
                 return true;
         if (!u->fast && !snap->slow_step)
@@ -237,9 +253,8 @@ static double disturbance(const struct verifier *v, const struct safety_snapshot
 {
         double worst = snap->d_hi[d];
         for (size_t j = 0; j < v->env.nu; j++) {
-                double at = isfinite(v->stuck[j]) ? v->stuck[j] : act[j];
-                if (v->env.u[j].drives_d == SAFETY_DRIVES(d) && at > worst)
-                        worst = at;
+                if (v->env.u[j].drives_d == SAFETY_DRIVES(d) && act[j] > worst)
+                        worst = act[j];
         }
         return worst;
 }
@@ -257,9 +272,7 @@ static double regressor(const struct verifier *v, const struct safety_snapshot *
         if (t->src == ARX_SRC_Y)
                 return w->y[r * v->env.ny + t->index];
         if (t->src == ARX_SRC_U)
-                return t->lag > 1                     ? w->u[r * v->env.nu + t->index]
-                       : isfinite(v->stuck[t->index]) ? v->stuck[t->index]
-                                                      : act[t->index];
+                return t->lag > 1 ? w->u[r * v->env.nu + t->index] : act[t->index];
         return t->lag > 1 ? w->d[r * v->env.nd + t->index] : disturbance(v, snap, t->index, act);
 }
 
@@ -380,19 +393,17 @@ static bool row_inside(const struct verifier *v, const struct safety_snapshot *s
 static bool known_safe(const struct verifier *v, double a, size_t j)
 {
         const struct safety_u *u = &v->env.u[j];
-        double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + 1e-9 * (1 + fabs(now));
+        double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(now));
+        double own = fmin(fmax(u->nominal, edge(u, false)), edge(u, true));
         if (u->safe_dir == 0)
-                return a >= fmin(now, u->nominal) - u->step - tol && a <= fmax(now, u->nominal) + u->step + tol;
-        if (a - u->step < u->lo || a + u->step > u->hi)
-                tol += u->step; /* the grid ends before the bound */
-        return u->safe_dir * (a - now) >= -tol || u->safe_dir * (a - u->nominal) >= -tol;
+                return a >= fmin(now, own) - u->step - tol && a <= fmax(now, own) + u->step + tol;
+        return u->safe_dir * (a - now) >= -tol || u->safe_dir * (a - own) >= -tol;
 }
 
 bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
         for (size_t j = 0; j < v->env.nu; j++) {
-                bool stuck = isfinite(v->stuck[j]);
-                if (stuck ? act[j] != (v->env.u[j].kind == SAFETY_U_ONOFF ? v->have[j] >= 0.5 : v->have[j])
+                if (v->stuck[j]                               ? act[j] != v->have[j]
                     : v->env.u[j].kind == SAFETY_U_CONTINUOUS ? !continuous_allowed(v, snap, act[j], j)
                                                               : !onoff_allowed(v, snap, act, j))
                         return false;

@@ -33,7 +33,7 @@ static const struct {
         const char *reason, *text;
 } reasons[] = {
     {"accepted", "the proposal kept every limit and was certified as it stood"},
-    {"limit", "a variable was proposed outside its own range"},
+    {"limit", "a variable was proposed outside its own range, or lies beyond it on its own and stays there"},
     {"rate", "a variable was proposed to move toward less cooling faster than allowed"},
     {"equipment", "minimum on or off time, starts per hour or running capacity stood against it"},
     {"worst-case", "in the worst case of the model set an output would have passed its limit"},

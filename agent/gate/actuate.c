@@ -270,7 +270,7 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
                 for (; j < nu && n < BATCH; j++) {
                         double now = ptable_get(a->a.points, a->u[j].point, snap->t_ms).value;
 
-                        if (skipped(a, snap, j, u[j], now, handback, mono_ms))
+                        if (!decision_in_box(d, j) || skipped(a, snap, j, u[j], now, handback, mono_ms))
                                 continue;
                         rows[n] = (struct store_action){.decision_id = decision_id,
                                                         .t_ms = snap->t_ms,

@@ -398,21 +398,34 @@ static inline bool on_grid(const struct safety_u *u, double v)
         return u->step == 0 || fabs(u->origin + k * u->step - v) <= 1e-9 * (1 + fabs(v));
 }
 
+/* First and last value of the box that the register has. */
+static inline double box_end(const struct safety_u *u, bool upper)
+{
+        double k = u->step > 0 ? ((upper ? u->hi : u->lo) - u->origin) / u->step : 0;
+
+        if (u->step == 0)
+                return upper ? u->hi : u->lo;
+        return u->origin + u->step * (upper ? floor(k + 1e-9) : ceil(k - 1e-9));
+}
+
+/* The plant has it beyond the box, and going there would not be more cooling. */
+static inline bool beyond_box(const struct safety_u *u, double was)
+{
+        return (u->safe_dir <= 0 && was < box_end(u, false)) || (u->safe_dir >= 0 && was > box_end(u, true));
+}
+
 /* What must hold of every value, whatever happened; was = confirmed value at the decision. */
 static inline bool value_legal(const struct safety_u *u, double v, double was)
 {
-        double base = fmin(fmax(was, u->lo), u->hi), slack = u->step * 1.001 + 1e-9;
-
+        if (u->kind == SAFETY_U_CONTINUOUS && v == was && beyond_box(u, was))
+                return true; /* stays, and is not written */
         if (!(v >= u->lo && v <= u->hi) || !on_grid(u, v))
                 return false;
         if (u->kind == SAFETY_U_ONOFF)
                 return true;
         if (u->safe_dir == 0)
-                return fabs(v - base) <= u->rate + slack;
-        /* one step of slack only where the box ends off the grid */
-        if (u->safe_dir * (v - base) >= -(u->rate * (1 + 1e-9) + 2e-3 * u->step + 1e-9))
-                return true;
-        return (v + u->step > u->hi || v - u->step < u->lo) && fabs(v - base) <= slack;
+                return fabs(v - was) <= u->rate + u->step * 1.001 + 1e-9;
+        return u->safe_dir * (v - was) >= -(u->rate * (1 + 1e-9) + 2e-3 * u->step + 1e-7 * (1 + fabs(was)));
 }
 
 #endif

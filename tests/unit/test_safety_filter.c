@@ -349,8 +349,8 @@ static void test_first_decision_without_a_proposal(void **state)
         expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
         assert_true(rig_action(&r.s->decision)[0] == 18);
         rig_create(&r);
-        r.confirmed[0] = 20; /* warmer than the plant on its own: goes back, and says why */
-        expect(rig_decide(&r), DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        r.confirmed[0] = 20; /* warmer than the plant on its own: goes back, and is a hold all the same */
+        expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
         assert_true(rig_action(&r.s->decision)[0] < 20);
         rig_close(&r);
 }
@@ -375,7 +375,7 @@ static void test_a_dark_room(void **state)
         assert_true(rig_action(&r.s->decision)[0] == 18 && near(rig_action(&r.s->decision)[4], 20.2));
         r.p.present = false;
         r.confirmed[0] = 18;
-        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR); /* not a hold */
+        expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
         assert_true(rig_action(&r.s->decision)[0] == 17.5);
         assert_true(decision_certificate(&r.s->decision)->verified);
         rig_close(&r);
@@ -399,7 +399,8 @@ static void test_share_of_bad_readings(void **state)
         rig_close(&r);
 }
 
-/* Holding is certified like anything else: when it cannot be, the action moves toward the backup and says why. */
+/* Holding is certified like anything else: when it cannot be, the action moves toward the backup; the certificate says
+ * so, and the decision stays a HOLD with its reason. */
 static void test_hold_is_certified(void **state)
 {
         struct rig r;
@@ -410,8 +411,10 @@ static void test_hold_is_certified(void **state)
         r.p.present = false;
         set_inlets(&r, 26);
         r.d_hi[0] = 1.1;
-        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        expect(rig_decide(&r), DECISION_HOLD, DR_NO_PROPOSAL);
         assert_true(rig_action(&r.s->decision)[0] < 20);
+        assert_true(decision_certificate(&r.s->decision)->fraction < 1);
+        assert_true(decision_certificate(&r.s->decision)->binding_y < 3);
         set_inlets(&r, 22); /* a hold that only the rate shapes stays a hold */
         r.confirmed[4] = 17;
         r.d_hi[0] = 0.6;
@@ -697,12 +700,12 @@ static void test_certificate_does_not_count_on_fixed_variables(void **state)
         margin = decision_certificate(&r.s->decision)->margin;
         r.snap.u_fixed = fixed;
         fixed[2] = fixed[3] = 1;
-        r.confirmed[2] = 26; /* beyond its box: the action stays inside, the worst case counts it where it is */
+        r.confirmed[2] = 26; /* beyond its box: there is no other value it could have */
         r.confirmed[3] = 0.3;
         (void)rig_decide(&r);
         assert_int_not_equal(decision_kind(&r.s->decision), DECISION_ACCEPT);
         assert_true(decision_certificate(&r.s->decision)->margin < margin);
-        assert_true(rig_action(&r.s->decision)[2] == 24 && rig_action(&r.s->decision)[3] == 0.3);
+        assert_true(rig_action(&r.s->decision)[2] == 26 && rig_action(&r.s->decision)[3] == 0.3);
         assert_false(r.s->group[0].terminal);
         assert_true(r.s->group[1].terminal);
         fixed[2] = fixed[3] = 0; /* released: the terminal box is back */

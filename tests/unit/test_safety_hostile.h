@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * Hostile proposers on random envelopes. Built three times: with both checkers, with the filter skipped, and with the
- * second checker skipped; the actuator must never see an illegal value in any of them.
+ * Hostile proposers on random envelopes, while someone else moves setpoints too, beyond their boxes as well. Linked
+ * three times: with both checkers, with the filter's action replaced, and with the second checker passing everything;
+ * the actuator must never see an illegal value in any of them.
  */
 #ifndef COOLPLANE_TEST_SAFETY_HOSTILE_H
 #define COOLPLANE_TEST_SAFETY_HOSTILE_H
 
 #include "tests/unit/test_safety_common.h"
+
+/* For those who replace a checker: the case, and whether they changed the action. */
+static struct rig *hostile_rig;
+static bool hostile_replaced;
 
 static inline double hostile_value(struct rig *r, const struct safety_u *u, unsigned how, size_t n)
 {
@@ -79,6 +84,21 @@ static inline void hostile_plant(struct rig *r)
         r->snap.cooling_load_w = rng_below(&r->rng, 10) ? rng_range(&r->rng, 0, 200e3) : (double)NAN;
 }
 
+/* Someone else sets a variable: beyond either end of its box, near or far, or inside. */
+static inline double hostile_local(struct rig *r, const struct safety_u *u)
+{
+        double far = rng_below(&r->rng, 2) ? u->rate + u->step : 2 * (u->hi - u->lo), by = rng_uniform(&r->rng) * far;
+
+        switch (rng_below(&r->rng, 3)) {
+        case 0:
+                return u->lo - by;
+        case 1:
+                return u->hi + by;
+        default:
+                return rng_range(&r->rng, u->lo, u->hi);
+        }
+}
+
 /* Starts and stops of one unit as the plant would count them. */
 struct hostile_unit {
         bool on;
@@ -112,6 +132,7 @@ static inline void hostile_episode(struct rig *r, size_t n)
         struct hostile_unit unit[2] = {{.on = true}, {.on = true}};
         unsigned how = rng_below(&r->rng, 8);
 
+        hostile_rig = r;
         for (size_t k = 0; k < n; k++) {
                 const struct safety_decision *d;
                 const double *act;
@@ -119,6 +140,9 @@ static inline void hostile_episode(struct rig *r, size_t n)
                 bool finite = true;
                 double was[64];
 
+                for (size_t j = 0; j < r->nu; j++)
+                        if (r->u[j].kind == SAFETY_U_CONTINUOUS && rng_below(&r->rng, 50) == 0)
+                                r->confirmed[j] = hostile_local(r, &r->u[j]);
                 hostile_plant(r);
                 if (k % 16 == 0)
                         how = rng_below(&r->rng, 8);
@@ -134,16 +158,20 @@ static inline void hostile_episode(struct rig *r, size_t n)
                 r->p.malformed = rng_below(&r->rng, 30) == 0;
                 if (k == 0)
                         unit[0].since_s = unit[1].since_s = r->snap.mono_s;
+                hostile_replaced = false;
                 d = rig_decide(r);
                 act = decision_u(d, &nu);
                 assert_int_equal(nu, r->nu);
                 for (size_t j = 0; j < nu; j++) {
                         const struct safety_u *u = &r->u[j];
 
+                        assert_int_equal(decision_in_box(d, j), act[j] >= u->lo && act[j] <= u->hi);
                         if (fixed[j]) {
                                 assert_true(act[j] == was[j]);
                                 continue;
                         }
+                        if (!decision_in_box(d, j)) /* nothing is written; where it stays is checked below */
+                                assert_true(act[j] == was[j]);
                         if (!value_legal(u, act[j], was[j]))
                                 fail_msg(
                                     "step %zu variable %zu: %.17g from %.17g in [%g, %g] step %g rate %g dir %d: %s", k,
@@ -158,7 +186,7 @@ static inline void hostile_episode(struct rig *r, size_t n)
                                         assert_true(act[j] < was[j]);
                         }
                         /* toward more cooling nothing is cut, whenever the proposal is looked at at all */
-                        if (u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0 &&
+                        if (!hostile_replaced && u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0 &&
                             (decision_kind(d) == DECISION_ACCEPT || decision_kind(d) == DECISION_PROJECT) && finite &&
                             r->p.present && !r->p.malformed && decision_certificate(d)->verified) {
                                 double want = fmin(fmax(r->prop[j], u->lo), u->hi);

@@ -27,7 +27,7 @@ static void test_quantise_rounds_toward_more_cooling(void **state)
         u.safe_dir = 1;
         assert_true(limits_quantise(&u, 20.01, 0) == 20.5);
         assert_true(limits_quantise(&u, 20.0001, 0) == 20);
-        u.safe_dir = 0; /* toward the given value */
+        u.safe_dir = 0; /* toward the base */
         assert_true(limits_quantise(&u, 20.2, 23) == 20.5);
         assert_true(limits_quantise(&u, 20.2, 18) == 20);
         u.step = 0;
@@ -37,10 +37,48 @@ static void test_quantise_rounds_toward_more_cooling(void **state)
         u = sat(); /* bounds off the grid: the grid ends inside */
         u.lo = 16.2;
         u.hi = 23.8;
-        assert_true(limits_quantise(&u, 0, 0) == 16.5);
-        assert_true(limits_full(&u) == 16.5);
+        assert_true(limits_quantise(&u, 0, 20) == 16.5);
+        assert_true(limits_full(&u, 20) == 16.5);
         u.safe_dir = 1;
-        assert_true(limits_full(&u) == 23.5);
+        assert_true(limits_full(&u, 20) == 23.5);
+}
+
+/* A base beyond the box is one more permitted value, where it is not less cooling than the box. */
+static void test_base_beyond_the_box(void **state)
+{
+        struct safety_u u = sat();
+        enum decision_reason why;
+
+        (void)state;
+        assert_true(limits_beyond(&u, 15.99) && !limits_beyond(&u, 16) && !limits_beyond(&u, 25));
+        assert_false(limits_beyond(&u, 15.9998)); /* read-back noise */
+        assert_true(limits_quantise(&u, 15.9, 15.7) == 15.7);
+        assert_true(limits_quantise(&u, 12, 15.7) == 15.7);
+        assert_true(limits_quantise(&u, 16, 15.7) == 16);
+        assert_true(limits_quantise(&u, 12, 30) == 16);
+        assert_true(limits_full(&u, 12) == 12 && limits_full(&u, 30) == 16 && limits_ramp(&u, 12) == 12);
+        assert_true(move(&u, 15.5, 20, &why) == 16 && why == DR_RATE);
+        assert_true(move(&u, 15.5, 16, &why) == 16 && why == DR_ACCEPTED);
+        assert_true(move(&u, 15.4, 16, &why) == 15.4 && why == DR_LIMIT);
+        assert_true(move(&u, 15.4, 15.4, &why) == 15.4 && why == DR_ACCEPTED);
+        assert_true(move(&u, 15.7, 10, &why) == 15.7 && why == DR_LIMIT);
+        assert_true(move(&u, 30, 30, &why) == 24 && why == DR_LIMIT);
+        assert_true(move(&u, 30, 20, &why) == 20 && why == DR_ACCEPTED);
+        u.safe_dir = 1;
+        assert_true(limits_beyond(&u, 24.01) && !limits_beyond(&u, 24) && !limits_beyond(&u, 0));
+        assert_true(limits_full(&u, 26) == 26 && limits_full(&u, 0) == 24 && limits_ramp(&u, 26) == 26);
+        assert_true(move(&u, 24.5, 16, &why) == 24 && why == DR_RATE);
+        assert_true(move(&u, 24.6, 16, &why) == 24.6 && why == DR_LIMIT);
+        u.safe_dir = 0;
+        assert_true(limits_beyond(&u, 24.01) && limits_beyond(&u, 15.99));
+        assert_true(move(&u, 24.6, 16, &why) == 24.6 && move(&u, 24.4, 16, &why) == 24);
+        assert_true(move(&u, 15.4, 20, &why) == 15.4 && move(&u, 15.6, 20, &why) == 16);
+        u = sat();
+        u.step = 0.01;
+        u.hi = 0.57; /* 57 · 0.01 is more than 0.57 by a rounding */
+        u.lo = u.nominal = 0.3;
+        u.safe_dir = 1;
+        assert_true(limits_full(&u, 0.4) == 0.57);
 }
 
 static void test_both_sides_of_box_and_rate(void **state)
@@ -434,6 +472,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_quantise_rounds_toward_more_cooling),
+            cmocka_unit_test(test_base_beyond_the_box),
             cmocka_unit_test(test_both_sides_of_box_and_rate),
             cmocka_unit_test(test_slow_step_and_water),
             cmocka_unit_test(test_ramp),
