@@ -20,6 +20,7 @@
 #define FAN_RATIO_PER_K                                                                                                \
         0.25 /* and fan power: the hottest rack sets the air's speed, some 8 % a kelvin, and its cube                  \
               */
+#define INLET_RISE_K 0.1
 #define VALUE_RATIO_PER_K 0.02 /* chiller power that one K of hottest-inlet room is worth (0.024 × 0.8) */
 
 struct tables {
@@ -191,6 +192,7 @@ static void place(struct brain *b, const struct inventory *inv)
             .influence = t.influence,
             .cooling_w_per_w = t.cooling,
             .inlet_max_c = site->limits.inlet_recommended_c - BRAIN_INLET_MARGIN_K, /* where the setpoints steer */
+            .inlet_rise_k = INLET_RISE_K,
             .k_per_w_value = VALUE_RATIO_PER_K * chiller + FAN_RATIO_PER_K * fans,
             .move_cost_w = MOVE_COST_W,
             .budget = moves_due(site),

@@ -174,7 +174,7 @@ static double thermal_gain(const struct work *w)
                 const double net = rise(w, i, false), added = rise(w, i, true);
                 const double after = w->inlet_c[i] + net;
                 const double peak = p->inlet_c[i] + w->peak_k[i] + added;
-                if (added > 0.0 && !(peak <= p->inlet_max_c))
+                if (added > 0.0 && !(peak <= fmax(p->inlet_max_c, p->inlet_c[i] + p->inlet_rise_k)))
                         return -(double)INFINITY;
                 if (after > hottest)
                         hottest = after;
@@ -267,7 +267,9 @@ static size_t refuge(const struct work *w, size_t vm)
         return best;
 }
 
-static void try_evacuation(struct work *w, size_t host, size_t budget, struct candidate *best)
+/* One that needs more moves than this plan has begins now and goes on with the next ones: what is left of the host is
+ * worth more a move then. */
+static void try_evacuation(struct work *w, size_t host, struct candidate *best)
 {
         const struct place_problem *p = w->p;
         const struct host_state *s = &w->host[host];
@@ -275,8 +277,7 @@ static void try_evacuation(struct work *w, size_t host, size_t budget, struct ca
         double gain = 0.0;
         bool whole = true;
 
-        if (s->nvm < 2 || s->nvm > budget || s->nvm > EVACUATE_MAX || s->nfixed > 0 || p->host[host].reserved ||
-            !p->host[host].can_sleep)
+        if (s->nvm < 2 || s->nvm > EVACUATE_MAX || s->nfixed > 0 || p->host[host].reserved || !p->host[host].can_sleep)
                 return;
         if (!(gain_bound(w, host, host_w(&p->host[host], s->nvm, s->cpu_cores), s->cpu_cores) >
               best->gain_per_move_w * (double)s->nvm))
@@ -308,8 +309,10 @@ static void try_evacuation(struct work *w, size_t host, size_t budget, struct ca
         }
 }
 
-static size_t take(struct work *w, const struct candidate *c, struct place_move *ret)
+/* At most `most` of its moves go into ret; returns their number. */
+static size_t take(struct work *w, const struct candidate *c, size_t most, struct place_move *ret)
 {
+        const size_t n = c->n < most ? c->n : most;
         const struct place_problem *p = w->p;
         double saved_w = 0.0;
 
@@ -320,20 +323,21 @@ static size_t take(struct work *w, const struct candidate *c, struct place_move 
                 saved_w += power_gain(w, vm, to, &from_w, &to_w);
                 touch(w, p->host[from].rack, from_w);
                 touch(w, p->host[to].rack, to_w);
-                ret[i] = (struct place_move){.vm = (uint32_t)vm,
-                                             .from = (uint32_t)from,
-                                             .to = (uint32_t)to,
-                                             .power_w = to_w,
-                                             .gain_w = c->gain_per_move_w};
+                if (i < n)
+                        ret[i] = (struct place_move){.vm = (uint32_t)vm,
+                                                     .from = (uint32_t)from,
+                                                     .to = (uint32_t)to,
+                                                     .power_w = to_w,
+                                                     .gain_w = c->gain_per_move_w};
                 shift(w, vm, to);
                 w->moved[vm] = 1;
                 w->host[to].nfixed++;
         }
-        for (size_t i = 0; i < c->n; i++)
+        for (size_t i = 0; i < n; i++)
                 ret[i].saved_w = saved_w / (double)c->n;
         commit_thermal(w);
         w->ntouched = 0;
-        return c->n;
+        return n;
 }
 
 static void set_up(struct work *w, const struct place_problem *p, void *mem)
@@ -395,13 +399,13 @@ size_t place_plan(const struct place_problem *p, void *work, size_t work_size, s
         while (n < p->budget) {
                 struct candidate best = {.gain_per_move_w = p->move_cost_w > 0.0 ? p->move_cost_w : 0.0};
                 for (size_t h = 0; h < p->nhost; h++)
-                        try_evacuation(&w, h, p->budget - n, &best);
+                        try_evacuation(&w, h, &best);
                 for (size_t v = 0; v < p->nvm; v++)
                         if (may_move(&w, v))
                                 try_single(&w, v, &best);
                 if (best.n == 0)
                         break;
-                n += take(&w, &best, &ret_moves[n]);
+                n += take(&w, &best, p->budget - n, &ret_moves[n]);
         }
         return n;
 }

@@ -48,6 +48,8 @@ struct place_problem {
         const double *influence;       /* [nrack × nrack] K of inlet i per W at rack j, row-major; ≥ 0 */
         const double *cooling_w_per_w; /* [nrack] marginal cooling power per W of heat there */
         double inlet_max_c;
+        double inlet_rise_k; /* ≥ 0: an inlet at its limit may still warm by this within one plan: the setpoints, which
+                              * hold it there, answer within minutes, and what that costs is in k_per_w_value */
         double k_per_w_value; /* W of facility power that 1 K of hottest-inlet headroom is worth */
         double move_cost_w;   /* least gain that justifies a migration */
         size_t budget;        /* most moves */
