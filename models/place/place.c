@@ -267,9 +267,7 @@ static size_t refuge(const struct work *w, size_t vm)
         return best;
 }
 
-/* One that needs more moves than this plan has begins now and goes on with the next ones: what is left of the host is
- * worth more a move then. */
-static void try_evacuation(struct work *w, size_t host, struct candidate *best)
+static void try_evacuation(struct work *w, size_t host, size_t budget, struct candidate *best)
 {
         const struct place_problem *p = w->p;
         const struct host_state *s = &w->host[host];
@@ -277,7 +275,8 @@ static void try_evacuation(struct work *w, size_t host, struct candidate *best)
         double gain = 0.0;
         bool whole = true;
 
-        if (s->nvm < 2 || s->nvm > EVACUATE_MAX || s->nfixed > 0 || p->host[host].reserved || !p->host[host].can_sleep)
+        if (s->nvm < 2 || s->nvm > budget || s->nvm > EVACUATE_MAX || s->nfixed > 0 || p->host[host].reserved ||
+            !p->host[host].can_sleep)
                 return;
         if (!(gain_bound(w, host, host_w(&p->host[host], s->nvm, s->cpu_cores), s->cpu_cores) >
               best->gain_per_move_w * (double)s->nvm))
@@ -309,10 +308,8 @@ static void try_evacuation(struct work *w, size_t host, struct candidate *best)
         }
 }
 
-/* At most `most` of its moves go into ret; returns their number. */
-static size_t take(struct work *w, const struct candidate *c, size_t most, struct place_move *ret)
+static size_t take(struct work *w, const struct candidate *c, struct place_move *ret)
 {
-        const size_t n = c->n < most ? c->n : most;
         const struct place_problem *p = w->p;
         double saved_w = 0.0;
 
@@ -323,21 +320,20 @@ static size_t take(struct work *w, const struct candidate *c, size_t most, struc
                 saved_w += power_gain(w, vm, to, &from_w, &to_w);
                 touch(w, p->host[from].rack, from_w);
                 touch(w, p->host[to].rack, to_w);
-                if (i < n)
-                        ret[i] = (struct place_move){.vm = (uint32_t)vm,
-                                                     .from = (uint32_t)from,
-                                                     .to = (uint32_t)to,
-                                                     .power_w = to_w,
-                                                     .gain_w = c->gain_per_move_w};
+                ret[i] = (struct place_move){.vm = (uint32_t)vm,
+                                             .from = (uint32_t)from,
+                                             .to = (uint32_t)to,
+                                             .power_w = to_w,
+                                             .gain_w = c->gain_per_move_w};
                 shift(w, vm, to);
                 w->moved[vm] = 1;
                 w->host[to].nfixed++;
         }
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < c->n; i++)
                 ret[i].saved_w = saved_w / (double)c->n;
         commit_thermal(w);
         w->ntouched = 0;
-        return n;
+        return c->n;
 }
 
 static void set_up(struct work *w, const struct place_problem *p, void *mem)
@@ -399,13 +395,13 @@ size_t place_plan(const struct place_problem *p, void *work, size_t work_size, s
         while (n < p->budget) {
                 struct candidate best = {.gain_per_move_w = p->move_cost_w > 0.0 ? p->move_cost_w : 0.0};
                 for (size_t h = 0; h < p->nhost; h++)
-                        try_evacuation(&w, h, &best);
+                        try_evacuation(&w, h, p->budget - n, &best);
                 for (size_t v = 0; v < p->nvm; v++)
                         if (may_move(&w, v))
                                 try_single(&w, v, &best);
                 if (best.n == 0)
                         break;
-                n += take(&w, &best, p->budget - n, &ret_moves[n]);
+                n += take(&w, &best, &ret_moves[n]);
         }
         return n;
 }
