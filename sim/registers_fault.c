@@ -152,8 +152,8 @@ static int at_register(const struct registers *r, struct reg_device *d, const st
 
 bool registers_fault_named(const char *name)
 {
-        static const char *const kinds[] = {"illegal", "partial", "clamp", "ignore", "master",
-                                            "reboot",  "order",   "shift", "frozen", "heal"};
+        static const char *const kinds[] = {"illegal", "partial", "clamp",  "ignore", "master", "reboot",
+                                            "order",   "shift",   "frozen", "inert",  "heal"};
 
         for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
                 if (strncmp(name, kinds[k], strlen(kinds[k])) == 0 && name[strlen(kinds[k])] == ':')

@@ -5,7 +5,7 @@
 # again. Where no watchdog acts, nothing is taken.
 . "$(dirname "$0")/lib.sh"
 start_broker
-start_plant tiny 120 --fault inert:crah-2@0
+start_plant tiny 60 --fault inert:crah-2@0
 # audit FILE [DEVICE]: of a plant's log of writes: no setpoint to DEVICE; to every other device one, and the first of them
 # only after heartbeats had been missing for longer than a watchdog less a period
 audit() {
@@ -40,7 +40,7 @@ start_planner
 wait_for 40 '[ "$(said 1 "its watchdog acts, it was")" = 5 ] && [ "$(said 1 "its watchdog does not act, still")" = 1 ]' ||
   fail "not probed: $(sql "SELECT text FROM v_events WHERE component = 'actuate'")"
 s=$(status | field step)
-wait_for 60 "step_at_least $((s + 40))" || fail "40 steps (20 min) do not come"
+wait_for 60 "step_at_least $((s + 30))" || fail "30 steps (15 min) do not come"
 [ "$(fixed 'its watchdog does not act')" = 2 ] || fail "status does not name the two setpoints of crah-2: $(status)"
 [ "$(fixed '')" = 2 ] || fail "something else is not ours: $(status)"
 "$BIN/coolplane" status --config "$config" >"$work/status.txt" || fail "status"
@@ -56,7 +56,7 @@ audit "$writes" crah-2 || fail "the plant's log of writes"
 [ "$(sql "SELECT count(*) FROM v_actions WHERE point LIKE '%/crah-2/%' AND why = 'decision'")" = 0 ] || fail "a decision on crah-2 was written"
 
 start_gate --mode live
-wait_for 20 '[ "$(said 2 "its watchdog does not act, still")" = 1 ]' || fail "crah-2 is not asked again"
+wait_for 40 '[ "$(said 2 "its watchdog does not act, still")" = 1 ]' || fail "crah-2 is not asked again"
 [ "$(said 2 withheld)" = 2 ] || fail "others were asked again: $(sql "SELECT text FROM v_events WHERE run = 2")"
 [ "$(fixed '')" = 2 ] || fail "not taken again: $(status)"
 stop_pid "$gate"
@@ -65,7 +65,7 @@ stop_pid "$plant"
 [ "$(field account.hard_violations_since_takeover <"$work/plant.json")" = 0 ] || fail "hard violations"
 
 rm -r "$work/site"
-start_plant tiny 120 --fault watchdog-inert@0
+start_plant tiny 60 --fault watchdog-inert@0
 start_gate --mode live
 wait_for 40 '[ "$(said 1 "its watchdog does not act, still")" = 6 ]' || fail "no watchdog acts: $(sql "SELECT text FROM v_events")"
 s=$(status | field step)
