@@ -238,6 +238,7 @@ static int run(const struct options *o, const struct site *site)
                 (void)fprintf(stderr, "coolplane replay: %s\n", why);
                 goto out;
         }
+        (void)store_unsynced(out); /* what is lost with the machine is replayed again */
         code = EXIT_GENERIC;
         if (null_actuator_create(site, (struct write_sink){on_write_done, &r}, &r.null, &act) < 0 ||
             gate_create(&(struct gate_args){.site = site,

@@ -384,6 +384,11 @@ out:
         return 0;
 }
 
+int store_unsynced(struct store *s)
+{
+        return store_exec(s, "PRAGMA synchronous = OFF");
+}
+
 struct store *store_close(struct store *s)
 {
         if (!s)

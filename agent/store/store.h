@@ -22,6 +22,8 @@ enum store_access { STORE_READ, STORE_WRITE };
  * 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
  * says what), -EPROTO (newer schema), -EIO. reterr: ≥ 256 bytes, a sentence naming the file. */
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
+/* Commits no longer wait for the disk: for what can be made again, as a replay's decisions. */
+int store_unsynced(struct store *s);
 struct store *store_close(struct store *s);
 
 /* The writer's lock without the database (closing *ret_fd lets go): 0, -EBUSY (a writer lives), -ENOENT, -EROFS (a
