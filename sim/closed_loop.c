@@ -13,12 +13,13 @@
 
 #include "agent/drivers/mqtt.h"
 #include "agent/drivers/readplan.h"
+#include "agent/gate/inventory.h"
 #include "agent/planner/brain.h"
 #include "agent/points/codec.h"
 #include "sim/orchestrator.h"
 #include "sim/print_site.h"
 
-enum { SCAN_S = 5, HEARTBEAT_S = 10, MQTT_PORT = 1883, BASE_PORT = 15020 };
+enum { TICK_S = 5, HEARTBEAT_S = 10, MQTT_PORT = 1883, BASE_PORT = 15020 };
 
 struct closed_loop {
         struct closed_loop_args a;
@@ -31,7 +32,15 @@ struct closed_loop {
         struct store *store;
         struct gate *gate;
         struct brain *brain;
-        struct readplan **plan; /* [ndevice] */
+        struct scan {
+                struct readplan *plan; /* NULL: not a Modbus device */
+                int served;            /* its index in regs, −1 = none */
+                int64_t due_ms;        /* virtual time */
+        } * scan;                      /* [ndevice] */
+        struct inventory *vms;         /* hosts and VMs as last told; NULL = they go by message */
+        size_t *host_at;               /* [vms.nhost] where in vms a host of the plant is */
+        size_t *vm_at;                 /* [vms.nvm] and a VM */
+        uint32_t *vm_id;               /* [vms.nvm] the plant's VMs it was made of */
         struct ipc_step step;
         struct ipc_proposal proposal;
         int silent;
@@ -48,7 +57,7 @@ static int plant_write(void *self, const struct write_request *req)
         struct write_outcome o = {
             .id = req->id, .point = req->point, .read_back = (double)NAN, .t_ms = clk_t_ms(&c->clk)};
         uint16_t regs[4];
-        int device = registers_find(c->regs, c->site->device[p->device].name), ex;
+        int device = c->scan[p->device].served, ex;
 
         if (codec_encode(p, req->value, regs, &o.written) < 0 || device < 0) {
                 o.result = WRITE_REJECTED_INVALID_SETTING;
@@ -107,6 +116,154 @@ static int on_publish(void *ctx, const char *topic, const char *payload, size_t 
         return 0;
 }
 
+/* ---- hosts and VMs, as inventory_parse would have read them from the orchestrator's message ---- */
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(a, b); /* both structs start with the name */
+}
+
+static bool same_machines(const struct closed_loop *c)
+{
+        struct plant_vm v;
+
+        if (!c->vms || c->vms->nhost != plant_nhost(c->a.plant) || c->vms->nvm != plant_nvm(c->a.plant))
+                return false;
+        for (size_t i = 0; i < c->vms->nvm; i++) {
+                plant_vm(c->a.plant, i, &v);
+                if (v.id != c->vm_id[i])
+                        return false;
+        }
+        return true;
+}
+
+/* An inventory of the right size with names, sorted, and where everything is in it. */
+static bool name_machines(struct closed_loop *c)
+{
+        const struct plant *p = c->a.plant;
+        struct inventory *inv = calloc(1, sizeof *inv);
+
+        if (!inv)
+                return false;
+        c->vms = inventory_free(c->vms);
+        free(c->host_at);
+        free(c->vm_at);
+        free(c->vm_id);
+        c->vms = inv;
+        inv->nhost = plant_nhost(p);
+        inv->nvm = plant_nvm(p);
+        inv->host = calloc(inv->nhost + 1, sizeof *inv->host);
+        inv->vm = calloc(inv->nvm + 1, sizeof *inv->vm);
+        c->host_at = calloc(inv->nhost + 1, sizeof *c->host_at);
+        c->vm_at = calloc(inv->nvm + 1, sizeof *c->vm_at);
+        c->vm_id = calloc(inv->nvm + 1, sizeof *c->vm_id);
+        if (!inv->host || !inv->vm || !c->host_at || !c->vm_at || !c->vm_id)
+                return false;
+        for (size_t i = 0; i < inv->nhost; i++) {
+                struct plant_host h;
+
+                plant_host(p, i, &h);
+                (void)snprintf(inv->host[i].name, sizeof inv->host[i].name, "h%u", (unsigned)h.id);
+        }
+        for (size_t i = 0; i < inv->nvm; i++) {
+                struct plant_vm v;
+
+                plant_vm(p, i, &v);
+                c->vm_id[i] = v.id;
+                (void)snprintf(inv->vm[i].name, sizeof inv->vm[i].name, "v%u", (unsigned)v.id);
+        }
+        qsort(inv->host, inv->nhost, sizeof *inv->host, by_name);
+        qsort(inv->vm, inv->nvm, sizeof *inv->vm, by_name);
+        for (size_t i = 0; i < inv->nhost; i++) {
+                struct plant_host h;
+                char name[INVENTORY_NAME_MAX];
+
+                plant_host(p, i, &h);
+                (void)snprintf(name, sizeof name, "h%u", (unsigned)h.id);
+                c->host_at[i] = (size_t)inventory_find_host(inv, name);
+        }
+        for (size_t i = 0; i < inv->nvm; i++) {
+                char name[INVENTORY_NAME_MAX];
+
+                (void)snprintf(name, sizeof name, "v%u", (unsigned)c->vm_id[i]);
+                c->vm_at[i] = (size_t)inventory_find_vm(inv, name);
+        }
+        return true;
+}
+
+static int rack_of(const struct site *site, size_t rack)
+{
+        char name[INVENTORY_NAME_MAX];
+
+        (void)snprintf(name, sizeof name, "rack-%zu", rack + 1);
+        for (size_t k = 0; k < site->nequipment; k++)
+                if (site->equipment[k].cls == EQ_RACK && strcmp(site->equipment[k].name, name) == 0)
+                        return (int)k;
+        return -1;
+}
+
+/* The message says %.4g. */
+static double four_digits(double v)
+{
+        double scale = 1;
+
+        for (int i = 0; i < 12 && fabs(v) * scale < 1000 && v != 0; i++)
+                scale *= 10;
+        return round(v * scale) / scale;
+}
+
+static void on_inventory(void *ctx)
+{
+        struct closed_loop *c = ctx;
+        const struct plant *p = c->a.plant;
+        bool fresh = !c->vms;
+
+        if (c->dead || !c->site->vm.enabled)
+                return;
+        if (!same_machines(c)) {
+                fresh = true;
+                gate_vm_inventory(c->gate, NULL);
+                if (!name_machines(c)) {
+                        c->vms = inventory_free(c->vms);
+                        return;
+                }
+        }
+        c->vms->t_ms = plant_t_ms(p);
+        for (size_t i = 0; i < c->vms->nhost; i++) {
+                struct inventory_host *to = &c->vms->host[c->host_at[i]];
+                struct plant_host h;
+
+                plant_host(p, i, &h);
+                if (fresh)
+                        to->rack = rack_of(c->site, h.rack);
+                to->cores = h.cores;
+                to->mem_gib = h.mem_gib;
+                to->idle_w = h.idle_w;
+                to->max_w = h.max_w;
+                to->reserved = h.reserved;
+                to->asleep = h.asleep;
+        }
+        for (size_t i = 0; i < c->vms->nvm; i++) {
+                struct inventory_vm *to = &c->vms->vm[c->vm_at[i]];
+                struct plant_vm v;
+
+                plant_vm(p, i, &v);
+                to->host = c->host_at[v.host];
+                to->cores = v.cores;
+                to->mem_gib = v.mem_gib;
+                to->cpu_cores = four_digits(v.cpu_cores);
+                to->movable = v.movable && !v.moving;
+        }
+        gate_vm_inventory(c->gate, c->vms);
+}
+
+static const struct inventory *inventory(void *ctx)
+{
+        const struct closed_loop *c = ctx;
+
+        return c->vms;
+}
+
 static int on_move(void *ctx, const char *json)
 {
         struct closed_loop *c = ctx;
@@ -117,33 +274,56 @@ static int on_move(void *ctx, const char *json)
 
 static void scan_device(struct closed_loop *c, size_t device)
 {
-        const struct readplan *plan = c->plan[device];
-        int index = registers_find(c->regs, c->site->device[device].name);
-        bool silent = c->silent == (int)device;
-        int64_t t_ms = clk_t_ms(&c->clk);
+        const struct readplan *plan = c->scan[device].plan;
+        const int index = c->scan[device].served;
+        const bool silent = c->silent == (int)device;
+        const int64_t t_ms = clk_t_ms(&c->clk);
 
-        for (size_t b = 0; plan && b < plan->nblock; b++) {
+        for (size_t b = 0; b < plan->nblock; b++) {
                 const struct readblock *blk = &plan->block[b];
                 uint16_t regs[125];
+                struct sample batch[128];
+                size_t n = 0;
                 int ex = index < 0 || silent ? 4
                                              : registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
                                                               blk->address, blk->count, regs);
 
                 for (size_t k = 0; k < blk->npoint; k++) {
-                        uint32_t id = plan->point[blk->first + k];
+                        const uint32_t id = plan->point[blk->first + k];
                         const struct point *p = &c->site->point[id];
-                        struct sample s = {.point = id,
-                                           .quality = QUALITY_BAD,
-                                           .reason = QR_COMM_FAIL,
-                                           .t_ms = t_ms,
-                                           .value = (double)NAN,
-                                           .raw = (double)NAN};
+                        struct sample *s = &batch[n++];
 
+                        *s = (struct sample){.point = id,
+                                             .quality = QUALITY_BAD,
+                                             .reason = QR_COMM_FAIL,
+                                             .t_ms = t_ms,
+                                             .value = (double)NAN,
+                                             .raw = (double)NAN};
                         if (!ex)
-                                codec_decode(p, regs + (p->address - blk->address), t_ms, &s);
-                        s.point = id;
-                        gate_samples(c->gate, &s, 1);
+                                codec_decode(p, regs + (p->address - blk->address), t_ms, s);
+                        s->point = id;
+                        if (n == sizeof batch / sizeof *batch || k + 1 == blk->npoint) {
+                                gate_samples(c->gate, batch, n);
+                                n = 0;
+                        }
                 }
+        }
+}
+
+/* At each device's own period, as its driver does. */
+static void scan_due(struct closed_loop *c)
+{
+        const int64_t now_ms = clk_t_ms(&c->clk);
+
+        for (size_t i = 0; i < c->site->ndevice; i++) {
+                struct scan *s = &c->scan[i];
+
+                if (!s->plan || s->due_ms > now_ms)
+                        continue;
+                scan_device(c, i);
+                s->due_ms += c->site->device[i].period_ms;
+                if (s->due_ms < now_ms) /* missed scans are not caught up */
+                        s->due_ms = now_ms;
         }
 }
 
@@ -152,7 +332,7 @@ static void write_unfiltered(struct closed_loop *c)
 {
         for (size_t j = 0; j < c->layout->nu && j < c->proposal.nu; j++) {
                 const struct point *p = &c->site->point[c->layout->u[j].point];
-                const int device = registers_find(c->regs, c->site->device[p->device].name);
+                const int device = c->scan[p->device].served;
                 double written;
                 uint16_t regs[4];
 
@@ -200,14 +380,13 @@ void closed_loop_run(struct closed_loop *c, double hours)
         while (plant_t_ms(c->a.plant) < end_ms) {
                 int64_t elapsed_s;
 
-                plant_advance(c->a.plant, SCAN_S);
+                plant_advance(c->a.plant, TICK_S);
                 clk_advance_to(&c->clk, plant_t_ms(c->a.plant));
                 elapsed_s = (plant_t_ms(c->a.plant) - c->since_ms) / 1000;
                 orchestrator_tick(c->orch, elapsed_s * 1000);
                 if (c->dead)
                         continue;
-                for (size_t i = 0; i < c->site->ndevice; i++)
-                        scan_device(c, i);
+                scan_due(c);
                 if (elapsed_s % HEARTBEAT_S == 0) {
                         gate_heartbeat(c->gate);
                         if (c->a.unfiltered)
@@ -248,10 +427,14 @@ static int open_agent(struct closed_loop *c)
                         &c->gate);
         if (r < 0 || !a->planner)
                 return r;
-        return brain_create(
-            &(struct brain_args){
-                .site = c->site, .layout = c->layout, .store = c->store, .seed = a->seed, .learn = true},
-            &c->brain);
+        return brain_create(&(struct brain_args){.site = c->site,
+                                                 .layout = c->layout,
+                                                 .store = c->store,
+                                                 .seed = a->seed,
+                                                 .learn = true,
+                                                 .inventory = a->database ? NULL : inventory,
+                                                 .inventory_ctx = c},
+                            &c->brain);
 }
 
 int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **ret)
@@ -292,15 +475,22 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
         if (r < 0)
                 goto fail;
         r = orchestrator_create(
-            &(struct orchestrator_args){.plant = a->plant, .site = c->site->name, .publish = on_publish, .ctx = c},
+            &(struct orchestrator_args){.plant = a->plant,
+                                        .site = c->site->name,
+                                        .inventory = a->database && c->site->vm.enabled ? NULL : on_inventory,
+                                        .publish = on_publish,
+                                        .ctx = c},
             &c->orch);
         if (r < 0)
                 goto fail;
-        c->plan = calloc(c->site->ndevice + 1, sizeof(struct readplan *));
-        r = c->plan ? 0 : -ENOMEM;
-        for (size_t i = 0; r >= 0 && i < c->site->ndevice; i++)
+        c->scan = calloc(c->site->ndevice + 1, sizeof *c->scan);
+        r = c->scan ? 0 : -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < c->site->ndevice; i++) {
+                c->scan[i].served = registers_find(c->regs, c->site->device[i].name);
+                c->scan[i].due_ms = c->since_ms;
                 if (c->site->device[i].protocol != DEVICE_MQTT)
-                        r = readplan_create(c->site, (int)i, NULL, &c->plan[i]);
+                        r = readplan_create(c->site, (int)i, NULL, &c->scan[i].plan);
+        }
         if (r >= 0)
                 r = open_agent(c);
         if (r < 0)
@@ -329,9 +519,13 @@ struct closed_loop *closed_loop_free(struct closed_loop *c)
         null_actuator_free(c->null);
         store_close(c->store);
         orchestrator_free(c->orch);
-        for (size_t i = 0; c->plan && i < c->site->ndevice; i++)
-                readplan_free(c->plan[i]);
-        free(c->plan);
+        for (size_t i = 0; c->scan && i < c->site->ndevice; i++)
+                readplan_free(c->scan[i].plan);
+        free(c->scan);
+        inventory_free(c->vms);
+        free(c->host_at);
+        free(c->vm_at);
+        free(c->vm_id);
         layout_free(c->layout);
         site_free(c->site);
         registers_free(c->regs);

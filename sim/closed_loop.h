@@ -23,7 +23,8 @@ typedef bool (*closed_loop_proposer)(void *ctx, const struct ipc_step *step, str
 
 struct closed_loop_args {
         struct plant *plant; /* borrowed */
-        /* path of a new database; NULL = one that goes with the loop, without samples, which nobody would read */
+        /* path of a new database; NULL = one that goes with the loop: samples, which nobody would read, are not stored
+         * in it, and the VM inventory is handed over instead of printed and parsed. The decisions are the same. */
         const char *database;
         bool acting; /* false: shadow */
         int64_t explore_ms;

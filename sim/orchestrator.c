@@ -146,23 +146,39 @@ static int publish_weather(struct orchestrator *o)
         return publish_values(o, "weather", 3, weather_key, (const double[]){m.oat_c, m.wetbulb_c, m.rh_ratio});
 }
 
+/* ,"key":value as %.10g prints it; most are whole, and printing those as such is much cheaper */
+static void put_number(FILE *f, const char *key, double v)
+{
+        if (v > -1e9 && v < 1e9 && v == (double)(int32_t)v)
+                fprintf(f, ",\"%s\":%" PRId32, key, (int32_t)v);
+        else
+                fprintf(f, ",\"%s\":%.10g", key, v);
+}
+
 static int publish_inventory(struct orchestrator *o)
 {
         const struct plant *p = o->a.plant;
         char *text = NULL;
         size_t len = 0;
-        FILE *f = open_memstream(&text, &len);
+        FILE *f;
+        if (o->a.inventory) {
+                o->a.inventory(o->a.ctx);
+                return 0;
+        }
+        f = open_memstream(&text, &len);
         if (!f)
                 return -ENOMEM;
         fprintf(f, "{\"timestamp\":%" PRId64 ",\"hosts\":[", plant_t_ms(p));
         for (size_t i = 0; i < plant_nhost(p); i++) {
                 struct plant_host h;
                 plant_host(p, i, &h);
-                fprintf(f,
-                        "%s{\"name\":\"h%" PRIu32 "\",\"rack\":\"rack-%zu\",\"cores\":%.10g,\"mem_gib\":%.10g,"
-                        "\"idle_w\":%.10g,\"max_w\":%.10g,\"reserved\":%s,\"asleep\":%s}",
-                        i ? "," : "", h.id, h.rack + 1, h.cores, h.mem_gib, h.idle_w, h.max_w,
-                        h.reserved ? "true" : "false", h.asleep ? "true" : "false");
+                fprintf(f, "%s{\"name\":\"h%" PRIu32 "\",\"rack\":\"rack-%zu\"", i ? "," : "", h.id, h.rack + 1);
+                put_number(f, "cores", h.cores);
+                put_number(f, "mem_gib", h.mem_gib);
+                put_number(f, "idle_w", h.idle_w);
+                put_number(f, "max_w", h.max_w);
+                fprintf(f, ",\"reserved\":%s,\"asleep\":%s}", h.reserved ? "true" : "false",
+                        h.asleep ? "true" : "false");
         }
         fprintf(f, "],\"vms\":[");
         for (size_t i = 0; i < plant_nvm(p); i++) {
@@ -170,10 +186,10 @@ static int publish_inventory(struct orchestrator *o)
                 struct plant_host h;
                 plant_vm(p, i, &v);
                 plant_host(p, v.host, &h);
-                fprintf(f,
-                        "%s{\"name\":\"v%" PRIu32 "\",\"host\":\"h%" PRIu32 "\",\"cores\":%.10g,\"mem_gib\":%.10g,"
-                        "\"cpu_cores\":%.4g,\"movable\":%s,\"group\":0}",
-                        i ? "," : "", v.id, h.id, v.cores, v.mem_gib, v.cpu_cores,
+                fprintf(f, "%s{\"name\":\"v%" PRIu32 "\",\"host\":\"h%" PRIu32 "\"", i ? "," : "", v.id, h.id);
+                put_number(f, "cores", v.cores);
+                put_number(f, "mem_gib", v.mem_gib);
+                fprintf(f, ",\"cpu_cores\":%.4g,\"movable\":%s,\"group\":0}", v.cpu_cores,
                         v.movable && !v.moving ? "true" : "false");
         }
         fprintf(f, "]}");

@@ -20,6 +20,8 @@ struct orchestrator_args {
         const char *site;
         /* 0 or -Exxx (then it is dropped) */
         int (*publish)(void *ctx, const char *topic, const char *payload, size_t len, int qos, bool retained);
+        /* told instead of a message when hosts and VMs are due; NULL = they are published */
+        void (*inventory)(void *ctx);
         void *ctx;
 };
 

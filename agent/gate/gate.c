@@ -370,6 +370,11 @@ void gate_vm_message(struct gate *g, const char *subtopic, const char *json, siz
                 gate_store_trouble(g, GATE_STORE_DECISIONS, store_put_vm_message(g->a.store, t_ms, subtopic, json) < 0);
 }
 
+void gate_vm_inventory(struct gate *g, const struct inventory *inv)
+{
+        vm_inventory_take(g->vm, inv);
+}
+
 /* ---- supervision ---- */
 
 void gate_outage(struct gate *g, int device)

@@ -43,6 +43,10 @@ struct gate *gate_free(struct gate *g);
 void gate_samples(struct gate *g, const struct sample *s, size_t n); /* sample_sink */
 void gate_write_done(struct gate *g, const struct write_outcome *o); /* write_sink */
 void gate_vm_message(struct gate *g, const char *subtopic, const char *json, size_t len);
+struct inventory;
+/* The newest inventory from a caller in this process, who has read it already; borrowed until the next one or the
+ * gate's end; NULL = none any more. Not stored. */
+void gate_vm_inventory(struct gate *g, const struct inventory *inv);
 
 /* Commits queued samples. Called about once a second of real time by the wiring and before every decision. */
 int gate_flush(struct gate *g);

@@ -31,10 +31,11 @@ struct running {
 
 struct vm_inventory {
         const struct layout *l;
-        struct inventory *inv; /* the last one read */
-        char *text;            /* a newer one, not read yet: nobody has asked since */
-        size_t len, cap;       /* len 0 = none */
-        unsigned kept;         /* inventories since the last one read */
+        const struct inventory *inv; /* the last one read */
+        struct inventory *own;       /* it, when it was read here */
+        char *text;                  /* a newer one, not read yet: nobody has asked since */
+        size_t len, cap;             /* len 0 = none */
+        unsigned kept;               /* inventories since the last one read */
         struct running *running;
         size_t nrunning, running_max; /* more than max_concurrent: those that are done wait for an inventory */
         int64_t *asked_t_ms;          /* [max_moves_per_hour] requests of the last hour */
@@ -62,7 +63,7 @@ int vm_inventory_create(const struct layout *l, struct vm_inventory **ret)
 struct vm_inventory *vm_inventory_free(struct vm_inventory *v)
 {
         if (v) {
-                inventory_free(v->inv);
+                inventory_free(v->own);
                 free(v->text);
                 free(v->running);
                 free(v->asked_t_ms);
@@ -89,8 +90,8 @@ static int read_inventory(struct vm_inventory *v, const char *json, size_t len, 
                 return 1;
         }
         v->kept = 0;
-        inventory_free(v->inv);
-        v->inv = fresh;
+        inventory_free(v->own);
+        v->inv = v->own = fresh;
         return 0;
 }
 
@@ -110,6 +111,13 @@ static bool keep(struct vm_inventory *v, const char *json, size_t len)
         return true;
 }
 
+static void forget_done(struct vm_inventory *v)
+{
+        for (size_t i = v->nrunning; i > 0; i--)
+                if (v->running[i - 1].done)
+                        forget(v, i - 1);
+}
+
 static bool any_done(const struct vm_inventory *v)
 {
         for (size_t i = 0; i < v->nrunning; i++)
@@ -126,10 +134,18 @@ static int take_inventory(struct vm_inventory *v, const char *json, size_t len, 
                 return 0;
         if (read_inventory(v, json, len, text, cap) > 0)
                 return 1;
-        for (size_t i = v->nrunning; i > 0; i--)
-                if (v->running[i - 1].done)
-                        forget(v, i - 1);
+        forget_done(v);
         return 0;
+}
+
+void vm_inventory_take(struct vm_inventory *v, const struct inventory *inv)
+{
+        v->own = inventory_free(v->own);
+        v->inv = inv;
+        v->len = 0;
+        v->kept = 0;
+        if (inv)
+                forget_done(v);
 }
 
 static int take_result(struct vm_inventory *v, const char *json, size_t len, char *text, size_t cap)

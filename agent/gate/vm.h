@@ -24,6 +24,9 @@ struct vm_inventory *vm_inventory_free(struct vm_inventory *v);
 int vm_inventory_message(struct vm_inventory *v, const char *subtopic, const char *json, size_t len, char *text,
                          size_t cap);
 
+/* An inventory that was read elsewhere; borrowed until the next one or the end. NULL = none any more. */
+void vm_inventory_take(struct vm_inventory *v, const struct inventory *inv);
+
 /* Disturbances [nd] with the moves under way: ret_d = d_free plus their load at the target racks and their zones. Moves
  * that gave no answer in 15 min are forgotten. */
 void vm_inventory_load(struct vm_inventory *v, int64_t t_ms, const double *d_free, double *ret_d);

@@ -208,7 +208,7 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
         ret->nmove = b->nmove;
         memcpy(ret->move, b->move, b->nmove * sizeof *b->move);
         b->nmove = 0;
-        b->place_due = in.slow_step && !in.explore && b->a.store && b->a.site->vm.enabled;
+        b->place_due = in.slow_step && !in.explore && (b->a.store || b->a.inventory) && b->a.site->vm.enabled;
         if (b->place_due)
                 b->step = *step;
 }

@@ -12,10 +12,16 @@
 #include "agent/points/layout.h"
 #include "agent/store/store.h"
 
+struct inventory;
+
 struct brain_args {
         const struct site *site;     /* borrowed */
         const struct layout *layout; /* borrowed */
-        struct store *store;         /* borrowed; read only, bound to the site; NULL = no history, no VM placement */
+        struct store *store;         /* borrowed; read only, bound to the site; NULL = no history */
+        /* The newest VM inventory, borrowed until the next step, NULL = none; without the function the store's newest
+         * is read, and without a store no VM is placed. */
+        const struct inventory *(*inventory)(void *ctx);
+        void *inventory_ctx;
         uint64_t seed;
         bool learn; /* false: models stay as seeded from the store */
 };

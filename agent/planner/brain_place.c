@@ -216,22 +216,33 @@ out:
         free(t.work);
 }
 
+static void place_if_fresh(struct brain *b, int64_t t_ms, const struct inventory *inv)
+{
+        b->vms = 0;
+        if (!inv || b->step.head.t_ms - t_ms > INVENTORY_STALE_MS)
+                return;
+        b->vms = inv->nvm;
+        place(b, inv);
+}
+
 void brain_place(struct brain *b)
 {
+        const struct inventory *given = b->a.inventory ? b->a.inventory(b->a.inventory_ctx) : NULL;
         struct inventory *inv = NULL;
         const char *why;
         char *json = NULL;
         int64_t t_ms;
 
         b->nmove = 0;
-        if (store_latest_vm_message(b->a.store, "inventory", &t_ms, &json) < 0)
+        if (given) {
+                place_if_fresh(b, given->t_ms, given);
                 return;
-        b->vms = 0;
-        if (b->step.head.t_ms - t_ms <= INVENTORY_STALE_MS &&
-            inventory_parse(b->a.site, json, strlen(json), &inv, &why) == 0) {
-                b->vms = inv->nvm;
-                place(b, inv);
         }
+        if (b->a.inventory || store_latest_vm_message(b->a.store, "inventory", &t_ms, &json) < 0)
+                return;
+        if (b->step.head.t_ms - t_ms <= INVENTORY_STALE_MS)
+                (void)inventory_parse(b->a.site, json, strlen(json), &inv, &why);
+        place_if_fresh(b, t_ms, inv);
         inventory_free(inv);
         free(json);
 }

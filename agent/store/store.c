@@ -223,6 +223,8 @@ static int pragmas(struct store *s)
                 sqlite3_busy_timeout(s->db, 2000);
                 return store_exec(s, "PRAGMA foreign_keys = ON; PRAGMA query_only = ON");
         }
+        if (s->path[0] == '\0') /* nothing to recover: the journal need not be a file */
+                return store_exec(s, "PRAGMA journal_mode = MEMORY; PRAGMA foreign_keys = ON");
         /* auto_vacuum only takes effect before the first table; FULL: a commit that returned survives power loss */
         int r = store_exec(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                               "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;"

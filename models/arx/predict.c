@@ -152,9 +152,8 @@ static double max_product(double lo, double hi, double a, double b)
 {
         double best = -(double)INFINITY;
         const double theta[] = {lo, hi}, phi[] = {a, b};
-        const size_t ends = a == b ? 1 : 2;
         for (size_t i = 0; i < 2; i++)
-                for (size_t k = 0; k < ends; k++) {
+                for (size_t k = 0; k < 2; k++) {
                         /* unbounded times exactly zero is zero */
                         double v = phi[k] == 0.0 || theta[i] == 0.0 ? 0.0 : theta[i] * phi[k];
                         if (v > best)
@@ -189,7 +188,6 @@ static double box_bound(const struct arx *m, const struct arx_row *r, const doub
         struct item item[ARX_TERMS_MAX];
         size_t nitem = 0;
         double sum = 0.0, mass = 1.0;
-        bool flat = true; /* nothing to choose between */
         for (size_t k = 0; k < r->n; k++) {
                 double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], near = a[k] - psi[k * stride],
                        far = b[k] - psi[k * stride];
@@ -210,10 +208,9 @@ static double box_bound(const struct arx *m, const struct arx_row *r, const doub
                 }
                 sum += lo * value;
                 mass -= lo;
-                flat = flat && value == 0.0;
                 item[nitem++] = (struct item){.value = value, .room = hi - lo};
         }
-        return flat ? sum : sum + fill_knapsack(item, nitem, mass);
+        return sum + fill_knapsack(item, nitem, mass);
 }
 
 /* Where the ellipsoid is asked: ψ for all terms and for all but the inputs, counted from zero and from the anchor. */
@@ -227,15 +224,12 @@ struct side {
         bool point; /* a = b */
 };
 
-static void split_points(const struct arx *m, const struct arx_row *r, struct side *s, double sgn, size_t at,
+static void split_points(const struct arx *m, const struct arx_row *r, const struct side *s, double sgn, size_t at,
                          double *psi)
 {
-        s->known = s->point = true;
         for (size_t k = 0; k < r->n; k++) {
                 double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
                 double v = lo >= 0.0 ? s->b[k] : (hi <= 0.0 ? s->a[k] : 0.5 * (s->a[k] + s->b[k]));
-                s->known = s->known && isfinite(s->a[k]) && isfinite(s->b[k]);
-                s->point = s->point && s->a[k] == s->b[k];
                 psi[k * NPSI + at] = v;
                 psi[k * NPSI + at + 1] = m->st.term[r->t0 + k].src != ARX_SRC_U ? v
                                          : at == FROM_ANCHOR                    ? 0.0
@@ -264,21 +258,62 @@ static void ellipsoid_bounds(const struct arx *m, const struct arx_row *r, const
                 ret[c] = centre[c] + ret[c];
 }
 
-/* box_bound from the column `at` of psi, which differs from the point φ in inputs alone: what does not differ adds 0.
- */
+/* max_product of a point */
+static inline double point_product(double lo, double hi, double x)
+{
+        if (x == 0.0)
+                return 0.0;
+        const double at_lo = lo == 0.0 ? 0.0 : lo * x, at_hi = hi == 0.0 ? 0.0 : hi * x;
+        return at_hi > at_lo ? at_hi : at_lo;
+}
+
+/* box_bound of a point: the same sums without the other end. */
+static double point_bound(const struct arx *m, const struct arx_row *r, const double *a, const double *psi,
+                          size_t stride)
+{
+        const bool group = r->ref < r->n && !r->sum1_infeasible;
+        const double *lower = m->lo + r->t0, *upper = m->hi + r->t0;
+        const struct arx_term *term = m->st.term + r->t0;
+        struct item item[ARX_TERMS_MAX];
+        size_t nitem = 0;
+        double sum = 0.0, mass = 1.0;
+        for (size_t k = 0; k < r->n; k++) {
+                const double lo = lower[k], hi = upper[k], x = a[k] - psi[k * stride];
+                if (lo == 0.0 && hi == 0.0)
+                        continue;
+                if (!group || !term[k].sum1) {
+                        sum += point_product(lo, hi, x);
+                        continue;
+                }
+                if (!isfinite(lo) || !isfinite(x))
+                        return (double)INFINITY; /* no bound can be given */
+                sum += lo * x;
+                mass -= lo;
+                item[nitem++] = (struct item){.value = x, .room = hi - lo};
+        }
+        return sum + fill_knapsack(item, nitem, mass);
+}
+
+/* point_bound from the column `at` of psi, which differs from φ in inputs alone: what does not differ adds 0. */
 static double inputs_bound(const struct arx *m, const struct arx_row *r, const struct side *s, const double *psi,
                            size_t at)
 {
         double sum = 0.0;
         for (size_t k = 0; k < r->n; k++) {
-                const double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k], x = s->a[k] - psi[k * NPSI + at];
+                const double lo = m->lo[r->t0 + k], hi = m->hi[r->t0 + k];
                 if (m->st.term[r->t0 + k].src != ARX_SRC_U || (lo == 0.0 && hi == 0.0))
                         continue;
                 if (m->st.term[r->t0 + k].sum1)
-                        return box_bound(m, r, s->a, s->b, psi + at, NPSI);
-                sum += max_product(lo, hi, x, x);
+                        return point_bound(m, r, s->a, psi + at, NPSI);
+                sum += point_product(lo, hi, s->a[k] - psi[k * NPSI + at]);
         }
         return sum;
+}
+
+static double side_bound(const struct arx *m, const struct arx_row *r, const struct side *s, const double *psi,
+                         size_t stride)
+{
+        return s->point ? point_bound(m, r, s->a, psi, stride) : box_bound(m, r, s->a, s->b, psi, stride);
 }
 
 /* Largest θᵀφ over the row's set, φ_k ∈ [a_k, b_k]. For every ψ, θᵀφ = θᵀψ + θᵀ(φ − ψ): the first part is bounded by
@@ -291,14 +326,14 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const stru
                         const double *psi, const double *ellipsoid)
 {
         static const double zero = 0.0;
-        double best = box_bound(m, r, s->a, s->b, &zero, 0), rest = 0.0, mean[ARX_TERMS_MAX], centre = r->width0;
+        double best = side_bound(m, r, s, &zero, 0), rest = 0.0, mean[ARX_TERMS_MAX], centre = r->width0;
         if (!ellipsoid || !s->known)
                 return best;
         const bool point = s->point && isfinite(best);
         if (!point) /* of a point nothing is left to the intervals */
-                rest = box_bound(m, r, s->a, s->b, psi + at, NPSI);
+                rest = side_bound(m, r, s, psi + at, NPSI);
         best = fmin(best, ellipsoid[at] + rest);
-        rest = point ? inputs_bound(m, r, s, psi, at + 1) : box_bound(m, r, s->a, s->b, psi + at + 1, NPSI);
+        rest = point ? inputs_bound(m, r, s, psi, at + 1) : side_bound(m, r, s, psi + at + 1, NPSI);
         best = fmin(best, ellipsoid[at + 1] + rest);
         if (at == FROM_ANCHOR)
                 return best;
@@ -306,7 +341,7 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const stru
                 mean[k] = sgn * r->phi0[k];
                 centre += mean[k] * m->theta[r->t0 + k];
         }
-        return fmin(best, centre + box_bound(m, r, s->a, s->b, mean, 1));
+        return fmin(best, centre + side_bound(m, r, s, mean, 1));
 }
 
 /* The anchor of row i and the bound of its mean noise: w̄ at most. With w_horizon, of `count` transitions: white noise
@@ -337,6 +372,7 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
         const bool anchored = isfinite(hz->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
         double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], noise = t == 0 ? r->w_bar : r->w_step;
         struct side zero, anchor;
+        zero.known = zero.point = true;
         for (size_t k = 0; k < r->n; k++) {
                 const struct arx_term *term = &m->st.term[r->t0 + k];
                 double a, b;
@@ -353,11 +389,15 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
                                 return (double)NAN;
                         a = b = 0.0; /* plays no part, whatever it reads */
                 }
+                zero.known = zero.known && isfinite(a) && isfinite(b);
+                zero.point = zero.point && a == b;
                 zero.a[k] = a;
                 zero.b[k] = b;
                 anchor.a[k] = anchored ? a - sgn * ref[k] : 0.0;
                 anchor.b[k] = anchored ? b - sgn * ref[k] : 0.0;
         }
+        anchor.known = zero.known; /* the anchor is finite */
+        anchor.point = zero.point;
         if (ellipsoid) {
                 split_points(m, r, &zero, sgn, FROM_ZERO, psi);
                 split_points(m, r, &anchor, sgn, FROM_ANCHOR, psi);

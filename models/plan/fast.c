@@ -276,24 +276,31 @@ static double y_cost(const struct plan *p, const struct plan_y *y, double v, dou
         return cost;
 }
 
-/* Price of the widest valve at row r: price · log(Σ exp(s·v))/s; slopes are added to g unless NULL. */
-static double widest_cost(const struct plan *p, size_t r, double weight, double *g)
+/* Price of the widest valve at step k: price · log(Σ exp(s·v))/s; keeps the terms of the sum for the gradient. */
+static double widest_cost(struct plan *p, size_t k, double weight)
 {
-        double widest = -(double)INFINITY, sum = 0.0;
+        const double *y = plan_y_at(p, p->lag_max + k, 0);
+        double widest = -(double)INFINITY, sum = 0.0, *share = &p->share[k * p->npy];
 
         if (!(p->valve_price_w > 0.0))
                 return 0.0;
         for (size_t a = 0; a < p->npy; a++)
-                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row] && *plan_y_at(p, r, p->y[a].row) > widest)
-                        widest = *plan_y_at(p, r, p->y[a].row);
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row] && y[p->y[a].row] > widest)
+                        widest = y[p->y[a].row];
         for (size_t a = 0; a < p->npy; a++)
-                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row])
-                        sum += exp(WIDEST_SHARP * (*plan_y_at(p, r, p->y[a].row) - widest));
-        for (size_t a = 0; a < p->npy && g; a++)
-                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row])
-                        g[p->y[a].row] += weight * p->valve_price_w *
-                                          exp(WIDEST_SHARP * (*plan_y_at(p, r, p->y[a].row) - widest)) / sum;
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row]) {
+                        share[a] = exp(WIDEST_SHARP * (y[p->y[a].row] - widest));
+                        sum += share[a];
+                }
+        p->shares[k] = sum;
         return weight * p->valve_price_w * (widest + log(sum) / WIDEST_SHARP);
+}
+
+static void widest_gradient(const struct plan *p, size_t k, double weight, double *g)
+{
+        for (size_t a = 0; a < p->npy && p->valve_price_w > 0.0; a++)
+                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row])
+                        g[p->y[a].row] += weight * p->valve_price_w * p->share[k * p->npy + a] / p->shares[k];
 }
 
 static double move_weight(const struct plan *p, size_t j)
@@ -373,13 +380,11 @@ double plan_fast_cost(struct plan *p, const double *target, double *grad)
         forecast_return_air(p);
         plan_simulate(p);
         for (size_t k = 0; k < n; k++) {
-                cost += widest_cost(p, l + k, step_weight(k, n), NULL);
-                for (size_t a = 0; a < p->npy; a++) {
-                        double slope;
+                const double w = step_weight(k, n), *y = plan_y_at(p, l + k, 0);
+                cost += widest_cost(p, k, w);
+                for (size_t a = 0; a < p->npy; a++)
                         if (p->row_ok[p->y[a].row])
-                                cost +=
-                                    step_weight(k, n) * y_cost(p, &p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
-                }
+                                cost += w * y_cost(p, &p->y[a], y[p->y[a].row], &p->slope[k * p->npy + a]);
         }
         if (grad)
                 plan_fast_gradient(p, target, grad);
@@ -395,14 +400,11 @@ void plan_fast_gradient(struct plan *p, const double *target, double *grad)
         (void)u_cost(p, target, grad);
         for (size_t k = 0; k < n; k++) {
                 double *g = &p->g[(l + k) * p->width];
-                (void)widest_cost(p, l + k, step_weight(k, n), g);
-                for (size_t a = 0; a < p->npy; a++) {
-                        double slope;
-                        if (!p->row_ok[p->y[a].row])
-                                continue;
-                        (void)y_cost(p, &p->y[a], *plan_y_at(p, l + k, p->y[a].row), &slope);
-                        g[p->y[a].row] += step_weight(k, n) * slope;
-                }
+                const double w = step_weight(k, n);
+                widest_gradient(p, k, w, g);
+                for (size_t a = 0; a < p->npy; a++)
+                        if (p->row_ok[p->y[a].row])
+                                g[p->y[a].row] += w * p->slope[k * p->npy + a];
         }
         valves_gradient(p);
         for (size_t r = l + n; r-- > l - 1;)

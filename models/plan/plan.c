@@ -81,6 +81,9 @@ static void lay_out(struct slicer *s, struct plan *p)
         lay_out_sums(s, p, &p->ahead, ARX_TERMS_MAX);
         lay_out_sums(s, p, &p->back, p->ny * p->lag_max);
         p->offset = slice(s, p->ny, sizeof *p->offset);
+        p->slope = slice(s, p->args.horizon * p->npy, sizeof *p->slope);
+        p->share = slice(s, p->args.horizon * p->npy, sizeof *p->share);
+        p->shares = slice(s, p->args.horizon, sizeof *p->shares);
         double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best, &p->saved};
         for (size_t i = 0; i < sizeof v / sizeof *v; i++)
                 *v[i] = slice(s, p->nu, sizeof(double));

@@ -61,6 +61,8 @@ struct plan {
         size_t *by_lag;         /* [nterm] terms, longest lag first; constant after create */
         uint16_t *row_of;       /* [nterm] output whose row has the term; constant after create */
         double *offset;         /* [ny] added in every step */
+        double *slope; /* [horizon × npy] of the cost just evaluated, per output, without the step's weight … */
+        double *share, *shares; /* [horizon × npy] valves' parts of the widest one; [horizon] their sums */
         double *rat;            /* [nd × horizon] return air as forecast without us; row of a handler's d */
         double *now, *value;    /* [nu] operating point; W per K of warmer supply air */
         double *target, *trial, *grad, *grad_prev, *best; /* [nu] */

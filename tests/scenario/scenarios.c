@@ -138,12 +138,50 @@ static void s004_vms_come_and_go(void **state)
         run_close(&r);
 }
 
+/* 005: a loop that keeps its log takes inventories by message and stores samples; one that does not decides the same.
+ */
+static void s005_a_kept_log_changes_nothing(void **state)
+{
+        char dir[] = "/tmp/coolplane-s005.XXXXXX", db[64], command[96], sha[2][65];
+        uint64_t migrations[2];
+
+        (void)state;
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(db, sizeof db, "%s/t.db", dir);
+        for (int k = 0; k < 2; k++) {
+                struct run r;
+
+                assert_int_equal(
+                    world_create(&(struct world_args){.site = "tiny", .seed = seed, .arrivals = "synthetic"}, START_MS,
+                                 &r.world),
+                    EXIT_OK);
+                plant_advance(r.world.plant, 2 * 3600);
+                assert_int_equal(closed_loop_create(&(struct closed_loop_args){.plant = r.world.plant,
+                                                                               .database = k ? db : NULL,
+                                                                               .acting = true,
+                                                                               .explore_ms = 3600 * 1000,
+                                                                               .seed = seed,
+                                                                               .planner = true},
+                                                    &r.loop),
+                                 0);
+                closed_loop_run(r.loop, 3);
+                gate_decision_sha256(closed_loop_gate(r.loop), sha[k]);
+                migrations[k] = account(&r).migrations;
+                run_close(&r);
+        }
+        assert_string_equal(sha[0], sha[1]);
+        assert_true(migrations[0] > 0 && migrations[0] == migrations[1]);
+        (void)snprintf(command, sizeof command, "rm -r %s", dir);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a test's own command
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(s002_shadow_leaves_the_plant_alone),
             cmocka_unit_test(s003_repeatable),
             cmocka_unit_test(s004_vms_come_and_go),
+            cmocka_unit_test(s005_a_kept_log_changes_nothing),
         };
         const char *s = getenv("COOLPLANE_SEED");
 
