@@ -157,7 +157,7 @@ static void test_regressors(void **state)
         struct arx_structure *st = NULL;
         assert_int_equal(layout_create(s, &l), 0);
         assert_int_equal(layout_arx_structure(l, 2, 1, &st), 0);
-        assert_true(st->ny == 6 && st->nu == 8 && st->nd == 9 && st->lag_max == 2);
+        assert_true(st->ny == 6 && st->nu == 8 && st->nd == 10 && st->lag_max == 2);
         assert_int_equal(st->row_start[st->ny], st->nterm);
         /* rack 1: both air handlers of its room, its own and its room's power; nothing of the other room */
         const struct expected inlet[] = {{Y, 0, 1, 1, 1, 1},    {Y, 0, 2, 1, 1, 1},     {Y, 3, 1, 1, 1, 1},
