@@ -148,6 +148,7 @@ static double worst_disturbance(const struct layout *l, size_t k)
         case D_WETBULB:
                 return WETBULB_MAX_C;
         case D_OAT:
+        case D_CW_TEMP:
         case D_MAT:
         case D_RAT:
                 return OAT_MAX_C;

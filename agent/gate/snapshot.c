@@ -110,6 +110,7 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
                 start = (g->layout->d[k].kind == D_RACK_POWER ? RISE_RACK : RISE_ZONE) * fabs(now);
                 break;
         case D_CHW_TEMP:
+        case D_CW_TEMP:
         case D_RAT:
         case D_MAT:
         case D_WETBULB:

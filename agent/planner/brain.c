@@ -24,7 +24,7 @@
 static void learn_step(struct brain *b)
 {
         const struct layout *l = b->a.layout;
-        const struct arx_window w = {.n = b->n - 1, .y = b->wy, .u = b->wu, .d = b->wd};
+        const struct arx_window w = {.n = b->n - 1, .y = b->wy, .u = b->inputs, .d = b->wd};
         const size_t since = w.n - 1, before = since > 0 ? since - 1 : 0;
 
         for (size_t i = 0; i < l->ny; i++)
@@ -32,6 +32,7 @@ static void learn_step(struct brain *b)
                                      model_runs(l, b->wu + before * l->nu, b->wd + before * l->nd, i)
                                  ? b->wy[(b->n - 1) * l->ny + i]
                                  : (double)NAN;
+        model_inputs(l, w.n, b->wu, b->inputs);
         (void)arx_add(b->model->arx, &w, b->next);
         if (--b->fit_countdown == 0) {
                 b->fit_countdown = FIT_EVERY;
@@ -130,6 +131,31 @@ static void answer_nothing(const struct ipc_step *step, struct ipc_proposal *ret
         ret->predicted_w = ret->predicted_std_w = ret->predicted_max_inlet_c = (double)NAN;
 }
 
+/* What the slow plan starts from: the mean over the second half of the slow step, because one reading is noise and the
+ * plant follows a move of the water for minutes. Between slow steps: now. */
+static struct energy_sample settled_plant(struct brain *b, const struct ipc_step *step, bool follows)
+{
+        const int64_t slow_ms = b->a.site->slow_step_ms, half = slow_ms / 2 / b->a.site->fast_step_ms;
+        struct energy_sample mean = b->last, before;
+
+        if (++b->since_slow == (unsigned)half + 1)
+                plant_mean_init(&b->settled, b->a.site);
+        (void)plant_mean_add(&b->settled, 0, INT64_MAX, follows, &b->last, &before);
+        if (!step->slow_step)
+                return b->last;
+        b->settled.steps_min = 1;
+        (void)plant_mean_close(&b->settled, &mean);
+        b->since_slow = 0;
+        return mean;
+}
+
+/* Metered IT over what the server-fan penalty was sized for. */
+static double knee_scale(const struct brain *b)
+{
+        const double fans = b->last.power_w[ENERGY_FANS], it = b->last.heat_w - (fans > 0.0 ? fans : 0.0);
+        return it > 0.0 && b->it_design_w > 0.0 ? fmin(it / b->it_design_w, 2.0) : 1.0;
+}
+
 void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposal *ret)
 {
         const struct layout *l = b->a.layout;
@@ -155,14 +181,17 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
 
         if (o.follows)
                 learn_caution(b, step);
+        const struct energy_sample plant = settled_plant(b, step, o.follows);
+        model_inputs(l, b->n, b->wu, b->inputs);
         model_forecast(l, b->n, b->wd, b->plan_args.horizon, b->future);
         const struct plan_input in = {
             .model = b->model->arx,
             .energy = b->energy,
-            .window = {.n = b->n, .y = b->wy, .u = b->wu, .d = b->wd},
+            .window = {.n = b->n, .y = b->wy, .u = b->inputs, .d = b->wd},
             .u_now = step->u,
             .d_future = b->future,
-            .plant = b->last,
+            .plant = plant,
+            .knee_scale = knee_scale(b),
             .slow_step = step->slow_step != 0,
             .step = step->head.seq,
             .explore = step->explore != 0,
@@ -216,7 +245,9 @@ int brain_create(const struct brain_args *a, struct brain **ret)
         b->energy_countdown = ENERGY_EVERY;
         b->last_t_ms = -1;
         plant_mean_init(&b->mean, a->site);
+        plant_mean_init(&b->settled, a->site);
         b->next = calloc(l->ny + 1, sizeof *b->next);
+        b->inputs = calloc(MODEL_WINDOW * (l->nu + 1), sizeof(double));
         b->wy = calloc(MODEL_WINDOW * (l->ny + 1), sizeof(double));
         b->wu = calloc(MODEL_WINDOW * (l->nu + 1), sizeof(double));
         b->wd = calloc(MODEL_WINDOW * (l->nd + 1), sizeof(double));
@@ -225,7 +256,8 @@ int brain_create(const struct brain_args *a, struct brain **ret)
         b->asked = calloc(l->nu, sizeof *b->asked);
         for (size_t j = 0; b->asked && j < l->nu; j++)
                 b->asked[j] = (double)NAN;
-        r = b->next && b->wy && b->wu && b->wd && b->future && b->out && b->asked ? create_models(b) : -ENOMEM;
+        r = b->next && b->inputs && b->wy && b->wu && b->wd && b->future && b->out && b->asked ? create_models(b)
+                                                                                               : -ENOMEM;
         if (r == 0)
                 r = brain_setup_plan(b);
         if (r == 0 && a->store)
@@ -251,6 +283,7 @@ struct brain *brain_free(struct brain *b)
                 free(b->wd);
                 free(b->future);
                 free(b->next);
+                free(b->inputs);
                 free(b->out);
                 free(b->asked);
                 free(b);

@@ -10,7 +10,7 @@
 #include "models/energy/energy.h"
 #include "models/plan/plan.h"
 
-#define BRAIN_INLET_MARGIN_K 1.0 /* aim this far below the limit the safety layer certifies */
+#define BRAIN_INLET_MARGIN_K 1.0 /* aim this far below the recommended limit */
 
 /* What one control step saw, from the socket or from the store. */
 struct observation {
@@ -30,9 +30,11 @@ struct brain {
         struct plan_u *pu; /* [nu] */
         struct plan_y *py;
         size_t npy;
+        double it_design_w; /* IT power the server-fan penalty was sized for */
 
         size_t n;                      /* rows in the window */
         double *wy, *wu, *wd, *future; /* window [MODEL_WINDOW × …] */
+        double *inputs;                /* the window's u as the model takes it; no meaning between steps */
         double *next;                  /* [ny] what to learn from */
         struct plan_output *out;
 
@@ -43,6 +45,8 @@ struct brain {
         unsigned fit_countdown, energy_countdown;
         struct plant_mean mean;
         struct energy_sample last; /* plant now */
+        struct plant_mean settled; /* … and since the second half of the slow step: after its moves have come to rest */
+        unsigned since_slow;       /* steps */
         struct energy_sample ready;
 
         /* how far to stay from what the gate has been refusing lately */

@@ -13,12 +13,15 @@
 /* … and no dead_band. */
 #define DEAD_BAND_K 0.2
 #define DEAD_BAND_RATIO 0.02
-/* Soft limits cost shares of what is at stake, so that small and large sites trade alike. */
-#define INLET_WEIGHT_PER_K2 (1 / 15.0) /* one K over at every inlet, of the air handlers' capacity */
+/* Soft limits cost shares of what is at stake, so that small and large sites trade alike; each rack the same. */
+#define INLET_WEIGHT_PER_K2 (1 / 15.0) /* one K over at one sensor of every rack, of the air handlers' capacity */
 #define VALVE_TARGET 0.85
 #define VALVE_WEIGHT (5 / 3.0) /* (opening above)², of this air handler's capacity */
 #define IT_LOAD_RATIO 0.6      /* of the air handlers' capacity, to size the server-fan penalty */
-#define KNEE_RATIO_PER_K 0.008 /* server power gained per K above the knee: fans 5–6 % of it, three times 5 % speed */
+/* Server power gained per K above the knee, fans 5–6 % of it, three times 5 % speed: of a rack whose warmest sensor is
+ * above. And what servers leak per K at any inlet. */
+#define KNEE_RATIO_PER_K 0.010
+#define LEAK_RATIO_PER_K 0.001
 
 static double or_else(double v, double other)
 {
@@ -72,23 +75,43 @@ static void describe_u(const struct brain *b, const struct layout_var *v, struct
         *ret = u;
 }
 
+/* Inlet sensors of the same rack; one that belongs to none is a place of its own. */
+static size_t sensors_of(const struct layout *l, int equipment)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < l->ny; i++)
+                n += l->y[i].kind == Y_INLET && l->y[i].equipment == equipment;
+        return equipment >= 0 && n > 0 ? n : 1;
+}
+
+/* Racks with an inlet sensor. */
+static size_t racks_seen(const struct layout *l)
+{
+        double n = 0.0;
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].kind == Y_INLET)
+                        n += 1.0 / (double)sensors_of(l, l->y[i].equipment);
+        return (size_t)lround(fmax(n, 1.0));
+}
+
 static void describe_y(struct brain *b)
 {
         const struct layout *l = b->a.layout;
         const struct site_limits *lim = &b->a.site->limits;
         const double capacity = plant_coils_w(b->a.site);
-        size_t ninlet = 0;
+        const double nrack = (double)racks_seen(l);
 
-        for (size_t i = 0; i < l->ny; i++)
-                ninlet += l->y[i].kind == Y_INLET;
+        b->it_design_w = IT_LOAD_RATIO * capacity;
         for (size_t i = 0; i < l->ny; i++) {
                 struct plan_y y = {.row = i, .knee = (double)NAN};
                 if (l->y[i].kind == Y_INLET) {
                         y.kind = PLAN_Y_INLET;
                         y.target_max = lim->inlet_recommended_c - BRAIN_INLET_MARGIN_K;
-                        y.weight = INLET_WEIGHT_PER_K2 * capacity / (double)ninlet;
+                        y.weight = INLET_WEIGHT_PER_K2 * capacity / nrack;
                         y.knee = lim->it_fan_knee_c;
-                        y.knee_w_per_k = KNEE_RATIO_PER_K * IT_LOAD_RATIO * capacity / (double)ninlet;
+                        y.knee_w_per_k = KNEE_RATIO_PER_K * b->it_design_w / nrack;
+                        y.leak_w_per_k =
+                            LEAK_RATIO_PER_K * b->it_design_w / (nrack * (double)sensors_of(l, l->y[i].equipment));
                 } else if (l->y[i].kind == Y_VALVE) {
                         y.kind = PLAN_Y_VALVE;
                         y.target_max = fmin(VALVE_TARGET, lim->valve_max_ratio);

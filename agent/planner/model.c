@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "models/plan/plan.h"
+
 #define FORGET 0.9998 /* 5000 steps, some 40 h */
 #define LOAD_KEEPS                                                                                                     \
         0.9 /* of a load's distance from its mean, per step: a burst of work is mostly over in ten minutes             \
@@ -68,6 +70,15 @@ int model_create(const struct layout *l, unsigned lags, const struct arx_args *a
         else
                 *ret = m;
         return r;
+}
+
+void model_inputs(const struct layout *l, size_t n, const double *u, double *ret)
+{
+        for (size_t k = 0; k < n; k++)
+                for (size_t j = 0; j < l->nu; j++) {
+                        const double v = u[k * l->nu + j];
+                        ret[k * l->nu + j] = l->u[j].kind == U_FAN && isfinite(v) ? plan_fan_input(v) : v;
+                }
 }
 
 bool model_runs(const struct layout *l, const double *u, const double *d, size_t i)

@@ -32,6 +32,9 @@ void model_args_default(struct arx_args *ret);
 int model_create(const struct layout *l, unsigned lags, const struct arx_args *a, struct model **ret);
 struct model *model_free(struct model *m);
 
+/* Rows of u as the model takes them: fans as plan_fan_input. u, ret [n × nu]. */
+void model_inputs(const struct layout *l, size_t n, const double *u, double *ret);
+
 /* Output i's equipment runs, by its fan (command, else measurement) above 5 %; without one always. Supply air and
  * valves of a stopped air handler follow other laws. */
 bool model_runs(const struct layout *l, const double *u, const double *d, size_t i);

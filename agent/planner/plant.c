@@ -206,7 +206,9 @@ struct energy_sample plant_sample(const struct layout *l, const double *y, const
         s.chwst_c = mean_of(l->d, d, l->nd, D_CHW_TEMP);
         if (!isfinite(s.chwst_c))
                 s.chwst_c = mean_of(l->u, u, l->nu, U_CHWST);
-        s.cwst_c = mean_of(l->u, u, l->nu, U_CWST);
+        s.cwst_c = mean_of(l->d, d, l->nd, D_CW_TEMP);
+        if (!isfinite(s.cwst_c))
+                s.cwst_c = mean_of(l->u, u, l->nu, U_CWST);
         s.wetbulb_c = mean_of(l->d, d, l->nd, D_WETBULB);
         s.valve_mean_ratio = mean_of(l->y, y, l->ny, Y_VALVE);
         return s;

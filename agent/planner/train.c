@@ -19,22 +19,20 @@ void train_args_default(struct train_args *ret)
         model_args_default(&ret->arx);
 }
 
-static bool runs(const struct layout *l, const struct train_args *a, const struct dataset *ds, size_t row, size_t i)
+static bool runs(const struct train_args *a, const struct dataset *ds, size_t row, size_t i)
 {
-        if (a->running)
-                return a->running[row * ds->ny + i];
-        return model_runs(l, ds->u + row * ds->nu, ds->d + row * ds->nd, i);
+        return a->running[row * ds->ny + i];
 }
 
 /* First row that is judged: by share of the usable steps, so that idle time does not move the split. */
-static size_t split_row(const struct dataset *ds, const struct layout *l, const struct train_args *a)
+static size_t split_row(const struct dataset *ds, const struct train_args *a)
 {
         size_t total = 0, seen = 0;
         for (int pass = 0; pass < 2; pass++)
                 for (size_t k = 0; k < ds->n; k++) {
                         bool usable = false;
                         for (size_t i = 0; i < ds->ny && !usable; i++)
-                                usable = isfinite(ds->y[k * ds->ny + i]) && runs(l, a, ds, k, i);
+                                usable = isfinite(ds->y[k * ds->ny + i]) && runs(a, ds, k, i);
                         if (!pass)
                                 total += usable;
                         else if ((double)(seen += usable) >= a->split * (double)total)
@@ -54,8 +52,8 @@ static struct arx_window window_at(const struct dataset *ds, size_t k, size_t la
 }
 
 /* Pairs k → k+1 with k+1 in [from, to), whole window in one segment. */
-static size_t add_pairs(struct arx *m, const struct dataset *ds, const struct layout *l, const struct train_args *a,
-                        size_t from, size_t to, double *y_next)
+static size_t add_pairs(struct arx *m, const struct dataset *ds, const struct train_args *a, size_t from, size_t to,
+                        double *y_next)
 {
         size_t lags = arx_structure(m)->lag_max, run = 0, pairs = 0;
         for (size_t k = 0; k + 1 < to; k++) {
@@ -63,8 +61,8 @@ static size_t add_pairs(struct arx *m, const struct dataset *ds, const struct la
                 if (k + 1 < from || run < lags || ds->segment_start[k + 1])
                         continue;
                 for (size_t i = 0; i < ds->ny; i++)
-                        y_next[i] = runs(l, a, ds, k, i) && runs(l, a, ds, k + 1, i) ? ds->y[(k + 1) * ds->ny + i]
-                                                                                     : (double)NAN;
+                        y_next[i] =
+                            runs(a, ds, k, i) && runs(a, ds, k + 1, i) ? ds->y[(k + 1) * ds->ny + i] : (double)NAN;
                 struct arx_window w = window_at(ds, k, lags);
                 pairs += arx_add(m, &w, y_next) > 0;
                 if (a->progress && k % 256 == 0)
@@ -117,8 +115,8 @@ static void judge_origin(struct judge *j, size_t k, size_t rows, size_t steps)
                                 double now = ds->y[k * ds->ny + i], then = ds->y[(k + n) * ds->ny + i];
                                 double e = j->pred[(n - 1) * ds->ny + i] - then;
                                 size_t kind = (size_t)j->l->y[i].kind;
-                                if (!isfinite(now) || !isfinite(e) || !runs(j->l, j->a, ds, k, i) ||
-                                    !runs(j->l, j->a, ds, k + n, i))
+                                if (!isfinite(now) || !isfinite(e) || !runs(j->a, ds, k, i) ||
+                                    !runs(j->a, ds, k + n, i))
                                         continue;
                                 j->sq[kind][h][future] += e * e;
                                 if (future != HELD)
@@ -205,13 +203,10 @@ static void begin_report(const struct dataset *ds, const struct layout *l, size_
                 r->kind[l->y[i].kind].outputs++;
 }
 
-int train_arx(const struct dataset *ds, const struct layout *l, const struct train_args *a, struct model **ret_model,
-              struct train_report *ret_report)
+static int train_fed(const struct dataset *ds, const struct layout *l, const struct train_args *a,
+                     struct model **ret_model, struct train_report *ret_report)
 {
-        if (ds->ny != l->ny || ds->nu != l->nu || ds->nd != l->nd || !(a->split > 0.0 && a->split < 1.0) ||
-            !(l->step_s > 0.0))
-                return -EINVAL;
-        size_t cut = split_row(ds, l, a);
+        size_t cut = split_row(ds, a);
         begin_report(ds, l, cut, ret_report);
         if (!ds->n || !ds->ny)
                 return -ENODATA;
@@ -226,7 +221,7 @@ int train_arx(const struct dataset *ds, const struct layout *l, const struct tra
                 r = -ENOMEM;
                 goto out;
         }
-        ret_report->pairs = add_pairs(m->arx, ds, l, a, 0, cut, y_next);
+        ret_report->pairs = add_pairs(m->arx, ds, a, 0, cut, y_next);
         if (arx_fit(m->arx, a->min_samples) == 0) {
                 r = -ENODATA;
                 goto out;
@@ -238,7 +233,7 @@ int train_arx(const struct dataset *ds, const struct layout *l, const struct tra
         }
         r = judge_model(ds, l, a, m->arx, cut, ret_report);
         if (r == 0 && a->refit) {
-                (void)add_pairs(m->arx, ds, l, a, cut, ds->n, y_next);
+                (void)add_pairs(m->arx, ds, a, cut, ds->n, y_next);
                 (void)arx_fit(m->arx, a->min_samples);
                 ret_report->refitted = true;
         }
@@ -248,6 +243,34 @@ out:
                 model_free(m);
         else
                 *ret_model = m;
+        return r;
+}
+
+int train_arx(const struct dataset *ds, const struct layout *l, const struct train_args *a, struct model **ret_model,
+              struct train_report *ret_report)
+{
+        struct dataset fed = *ds; /* inputs as the model takes them */
+        struct train_args told = *a;
+        uint8_t *running = NULL;
+        int r = -ENOMEM;
+
+        if (ds->ny != l->ny || ds->nu != l->nu || ds->nd != l->nd || !(a->split > 0.0 && a->split < 1.0) ||
+            !(l->step_s > 0.0))
+                return -EINVAL;
+        fed.u = malloc((ds->n * ds->nu + 1) * sizeof *fed.u);
+        running = malloc(ds->n * ds->ny + 1);
+        if (!fed.u || !running)
+                goto out;
+        model_inputs(l, ds->n, ds->u, fed.u);
+        for (size_t k = 0; k < ds->n; k++)
+                for (size_t i = 0; i < ds->ny; i++)
+                        running[k * ds->ny + i] = model_runs(l, ds->u + k * ds->nu, ds->d + k * ds->nd, i);
+        if (!told.running)
+                told.running = running;
+        r = train_fed(&fed, l, &told, ret_model, ret_report);
+out:
+        free(fed.u);
+        free(running);
         return r;
 }
 

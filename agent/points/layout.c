@@ -121,6 +121,8 @@ static bool is_d(const struct site *s, size_t i, enum d_kind kind, bool header)
                 return p->role == ROLE_SAT_SP && !p->writable;
         case D_CHW_TEMP: /* the common header when there is one, else each chiller's */
                 return p->role == ROLE_CHWST && cls == (header ? EQ_PLANT : EQ_CHILLER);
+        case D_CW_TEMP: /* the same, where it leaves the towers; for the planner's energy model alone */
+                return p->role == ROLE_CWST && (header ? cls == EQ_PLANT || cls == EQ_TOWER : cls == EQ_CHILLER);
         case D_WETBULB:
                 return p->role == ROLE_WETBULB;
         case D_OAT:
@@ -131,16 +133,23 @@ static bool is_d(const struct site *s, size_t i, enum d_kind kind, bool header)
         return false;
 }
 
+/* This water is measured where it is common to the chillers. */
+static bool measured_once(const struct site *s, enum d_kind kind)
+{
+        bool any = false;
+        for (size_t i = 0; i < s->npoint; i++)
+                any = any || is_d(s, i, kind, true);
+        return any;
+}
+
 static void add_d(struct layout *l)
 {
-        static const enum d_kind order[] = {D_RACK_POWER, D_ZONE_POWER, D_RAT,    D_MAT,      D_DAMPER,  D_HEAT_VALVE,
-                                            D_FAN,        D_VALVE,      D_SAT_SP, D_CHW_TEMP, D_WETBULB, D_OAT};
+        static const enum d_kind order[] = {D_RACK_POWER, D_ZONE_POWER, D_RAT,   D_MAT,    D_DAMPER,
+                                            D_HEAT_VALVE, D_FAN,        D_VALVE, D_SAT_SP, D_CHW_TEMP,
+                                            D_CW_TEMP,    D_WETBULB,    D_OAT};
         const struct site *s = l->site;
-        bool header = false; /* a common chilled-water header is measured */
-        for (size_t i = 0; i < s->npoint; i++)
-                header |= s->point[i].role == ROLE_CHWST && s->point[i].equipment >= 0 &&
-                          s->equipment[s->point[i].equipment].cls == EQ_PLANT;
         for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+                const bool header = measured_once(s, order[k]);
                 if (order[k] == D_ZONE_POWER)
                         add_zone_powers(l);
                 for (size_t i = 0; i < s->npoint; i++)

@@ -7,10 +7,9 @@
  *
  * Order: u = for each air handler SAT setpoint then fan; then CHWST setpoints, CWST setpoints, chiller enables.
  *        y = inlets, then supply air temperatures, then valves.   d = rack powers, zone powers (computed: the sum of
- * the zone's rack powers; point = −1), return/mixed air and dampers, chilled water temperature, wet bulb, dry bulb.
- *        Within a kind: order of the point map (zones and air handlers: order of the site file).
- * Measured fan, valve and setpoint are disturbances where the air handler has no command of its own for them.
- * Immutable after create.
+ * the zone's rack powers; point = −1), return/mixed air and dampers, chilled and condenser water temperature, wet bulb,
+ * dry bulb. Within a kind: order of the point map (zones and air handlers: order of the site file). Measured fan, valve
+ * and setpoint are disturbances where the air handler has no command of its own for them. Immutable after create.
  */
 #ifndef COOLPLANE_POINTS_LAYOUT_H
 #define COOLPLANE_POINTS_LAYOUT_H
@@ -34,6 +33,7 @@ enum d_kind {
         /* another controller's doings at an air handler that we cannot command */
         D_VALVE,
         D_SAT_SP,
+        D_CW_TEMP,
 };
 
 struct layout_var {

@@ -12,10 +12,20 @@
 
 #define MEMBERS 8
 #define FEATURES 5
-#define FIT_MIN 12      /* samples of a part before data count at all */
-#define HOLD_OUT_MIN 40 /* samples before an error on the last 30 % means anything */
-#define BLOCK 12        /* samples of one bootstrap block: an hour of 5-min steps stays together */
-#define NOISE 0.003     /* expected residual, fraction of capacity: weighs data against physics */
+#define FIT_MIN 12         /* samples of a part before data count at all */
+#define HOLD_OUT_MIN 40    /* samples before an error on the last 30 % means anything */
+#define BLOCK 12           /* samples of one bootstrap block: an hour of 5-min steps stays together */
+#define GIVE 0.5           /* how far data pull a coefficient from physics, relative … */
+#define GIVE_PART_LOAD 1.0 /* machines differ most in it, and what it cannot say lands on the water */
+#define GIVE_SLOPE 0.3 /* … and a chiller's slope over a water temperature: 1 to 4 %/K of it about the mean are known \
+                        */
+#define LEVEL 0.154    /* chillers' power per load where it is not measured */
+#define SCALE_MIN 0.2
+#define SCALE_MAX 5.0
+#define NOISE 0.002 /* expected residual, fraction of capacity: weighs data against physics */
+#define OTHER_SET                                                                                                      \
+        0.03 /* machines: a sample of another set counts by 1/(1 + (difference/this)²), a thousandth for one */
+#define CHILLER_PART_LOAD 2 /* this feature; the ones behind it are slopes */
 #define SAMPLE_DOUBLES 11
 #define STATE_DIMS 7
 #define VERSION 1u
@@ -26,12 +36,13 @@ struct prior {
         double mean, lo, hi;
 };
 
-/* Sizes: COP about 5 at 10 °C chilled and 27 °C condenser water, fans 6 % of capacity at full speed, pumps and towers a
- * few percent. The slopes are 0.19 × 2.4 %/K and 0.19 × 2.2 %/K, per 10 K. */
+/* Sizes: COP about 6.5 at 10 °C chilled and 27 °C condenser water and half load, power as load there, fans 6 % of
+ * capacity at full speed, pumps and towers a few percent. What is measured scales them (prior_scale): only their
+ * proportions matter. The chillers' slopes, per 10 K, are shares of what they draw. */
 static const struct prior priors[ENERGY_PARTS][FEATURES] = {
     [ENERGY_FANS] = {{0.060, 0.001, 0.5}, {0.005, 0.0, 0.5}, {0.002, 0.0, 0.05}},
     [ENERGY_CHILLERS] =
-        {{0.010, 0.0, 0.1}, {0.150, 0.02, 1.0}, {0.030, 0.0, 1.0}, {-0.0456, -0.2, -0.004}, {0.0418, 0.004, 0.2}},
+        {{0.004, 0.0, 0.1}, {0.110, 0.02, 1.0}, {0.120, 0.0, 2.0}, {-0.24, -0.50, -0.08}, {0.22, 0.08, 0.45}},
     [ENERGY_PUMPS] = {{0.005, 0.0, 0.1}, {0.010, 0.0, 0.1}, {0.010, 0.0, 0.2}, {0.010, 0.0, 0.2}},
     [ENERGY_TOWERS] = {{0.001, 0.0, 0.1}, {0.002, 0.0, 0.1}, {0.010, 0.0, 0.2}, {0.005, 0.0, 0.2}},
 };
@@ -175,18 +186,65 @@ static double prior_mean(const struct energy *e, size_t member, size_t part, siz
         return fmin(fmax(v, p->lo), p->hi);
 }
 
-/* Fits one member's part to samples [from, to): minimise Σ weight (y − zᵀc)²/noise² + Σ ((c − prior)/(prior/2))². */
+/* How much a sample says of the plant as it runs now: another set of machines has another part load and other slopes.
+ */
+static double likeness(const struct energy_sample *s, const struct energy_sample *now)
+{
+        const double other = (or_zero(s->chillers_on) - or_zero(now->chillers_on)) / OTHER_SET;
+        return 1.0 / (1.0 + other * other);
+}
+
+/* Physics is right in proportion, not in size. A chiller's slopes are shares of what it draws per load where it runs;
+ * the other coefficients share one factor, what is measured over what they say. ret [nfeature]: what to multiply by. */
+static void prior_scale(const struct energy *e, size_t member, enum energy_part part, size_t from, size_t to,
+                        double *ret)
+{
+        const size_t n = nfeature[part], base = part == ENERGY_CHILLERS ? CHILLER_PART_LOAD + 1 : n;
+        double measured = 0.0, load = 0.0, sum[FEATURES] = {0}, z[FEATURES], said = 0.0, level = LEVEL;
+        for (size_t i = from; i < to; i++) {
+                const struct energy_sample *s = sample_at(e, i);
+                const double y = s->power_w[part] / e->capacity_w;
+                if (!isfinite(y) || !features(e, part, s, z))
+                        continue;
+                const double w = likeness(s, sample_at(e, to - 1));
+                measured += w * y;
+                load += w * or_zero(s->heat_w / e->capacity_w);
+                for (size_t k = 0; k < n; k++)
+                        sum[k] += w * z[k];
+        }
+        if (measured > 0.0 && load > 0.0)
+                level = fmin(fmax(measured / load, SCALE_MIN * LEVEL), SCALE_MAX * LEVEL);
+        for (size_t k = base; k < n; k++)
+                measured -= level * sum[k] * prior_mean(e, member, part, k);
+        for (size_t k = 0; k < base; k++)
+                said += sum[k] * prior_mean(e, member, part, k);
+        const double scale = measured > 0.0 && said > 0.0 ? fmin(fmax(measured / said, SCALE_MIN), SCALE_MAX) : 1.0;
+        for (size_t k = 0; k < n; k++)
+                ret[k] = k < base ? scale : level;
+}
+
+static double give(enum energy_part part, size_t k)
+{
+        return part != ENERGY_CHILLERS || k < CHILLER_PART_LOAD ? GIVE
+               : k == CHILLER_PART_LOAD                         ? GIVE_PART_LOAD
+                                                                : GIVE_SLOPE;
+}
+
+/* Fits one member's part to samples [from, to): minimise Σ weight (y − zᵀc)²/noise² + Σ ((c − prior)/(give·prior))²,
+ * the prior scaled to what is measured. */
 static void fit_part(const struct energy *e, size_t member, enum energy_part part, size_t from, size_t to, double *c)
 {
         size_t n = nfeature[part];
         double h[FEATURES * FEATURES] = {0}, g[FEATURES] = {0}, lo[FEATURES], hi[FEATURES], z[FEATURES];
+        double scale[FEATURES];
+        prior_scale(e, member, part, from, to, scale);
         for (size_t k = 0; k < n; k++) {
-                double mean = prior_mean(e, member, part, k), tau = 0.5 * fabs(mean) + 1e-3;
+                double mean = scale[k] * prior_mean(e, member, part, k), tau = give(part, k) * fabs(mean) + 1e-4;
                 double ridge = NOISE * NOISE / (tau * tau);
                 h[k * n + k] = ridge;
                 g[k] = ridge * mean;
-                lo[k] = priors[part][k].lo;
-                hi[k] = priors[part][k].hi;
+                lo[k] = scale[k] * priors[part][k].lo;
+                hi[k] = scale[k] * priors[part][k].hi;
                 c[k] = mean;
         }
         uint64_t first = e->added - e->count, block = UINT64_MAX;
@@ -200,10 +258,11 @@ static void fit_part(const struct energy *e, size_t member, enum energy_part par
                         block = (first + i) / BLOCK;
                         weight = draw_exponential(e, member, block);
                 }
+                const double w = weight * likeness(s, sample_at(e, to - 1));
                 for (size_t a = 0; a < n; a++) {
-                        g[a] += weight * z[a] * y;
+                        g[a] += w * z[a] * y;
                         for (size_t b = 0; b < n; b++)
-                                h[a * n + b] += weight * z[a] * z[b];
+                                h[a * n + b] += w * z[a] * z[b];
                 }
         }
         (void)num_box_qp(n, h, g, lo, hi, 1e-9, 20000, c);

@@ -10,34 +10,87 @@
 #include <math.h>
 #include <string.h>
 
-#define KNEE_BLEND_K 0.5       /* server fans do not jump at the knee: quadratic over this width, then linear */
-#define WIDEST_SHARP 40.0      /* of the soft maximum over valves: 0.05 apart counts as apart */
-#define SERVER_LEAK_SHARE 0.13 /* servers leak 0.1 % more per K at any inlet, against 0.75 % above the fans' knee */
-#define COIL_GAIN 1.1          /* openings per effectiveness, relative: a working coil */
-#define RETURN_PER_STEP 0.2    /* a room's air in some minutes */
+#define KNEE_BLEND_K 0.5  /* server fans do not jump at the knee: quadratic over this width, then linear */
+#define WIDEST_SHARP 40.0 /* of the soft maximum over valves: 0.05 apart counts as apart */
+#define COIL_DROP 0.5     /* exponents of a coil's valve opening, see plan_coil_opening */
+#define COIL_AIR 0.7
+#define COIL_APPROACH_MIN_K 0.5
+#define COIL_APPROACH_UNKNOWN_K 5.0 /* a valve that opens by a tenth per K of warmer water */
+#define RETURN_PER_STEP 0.2         /* a room's air in some minutes */
+#define SPREAD_FAN 60.0             /* W per ratio² of a fan's power; of a coil's capacity per K² */
+#define SPREAD_SAT 5e-3
+#define FAN_HALF 0.5
 #define ARMIJO 1e-4
 #define BACKTRACK_MAX 12
+
+double plan_fan_input(double ratio)
+{
+        return ratio > PLAN_FAN_MIN ? FAN_HALF * (2.0 - FAN_HALF / ratio) : FAN_HALF * (2.0 - FAN_HALF / PLAN_FAN_MIN);
+}
+
+double plan_fan_ratio(double input)
+{
+        return FAN_HALF / (2.0 - input / FAN_HALF);
+}
+
+/* d input / d ratio */
+static double fan_slope(double ratio)
+{
+        return ratio > PLAN_FAN_MIN ? FAN_HALF * FAN_HALF / (ratio * ratio) : 0.0;
+}
+
+void plan_put_u(struct plan *p, size_t r, size_t j, double v)
+{
+        *plan_u_at(p, r, j) = p->u[j].kind == PLAN_U_FAN ? plan_fan_input(v) : v;
+}
 
 double plan_clamp(double v, double lo, double hi)
 {
         return v < lo ? lo : v > hi ? hi : v;
 }
 
-/* A coil's valve follows the effectiveness asked of it: v = v_now (1 + GAIN (ε/ε_now − 1)), ε = (return − supply) /
- * (return − water). The identified row knows the loop's dynamics but not this balance: it sees return air as given. */
-static double coil_effectiveness(const struct plan *p, const struct plan_handler *h, size_t r)
+/* Opening of a coil's valve, up to a factor that what is measured now gives: v ~ (drop/approach)^0.5 · fan^0.7, where
+ * the air is cooled by drop = return − supply to approach = supply − water. A counterflow coil asks for water as (ε/(1
+ * − ε))^0.9 · air^1.2, within a fifth from ε = 0.3 to 0.8, and drop/approach is ε/(1 − ε); the usual equal-percentage
+ * valve opens as about the 0.57th power of its flow. More air through one coil gives it more to do: only what it takes
+ * off the others, through a cooler return, closes theirs. The identified row knows the loop's dynamics but not this
+ * balance: it sees return air as given. */
+static double coil_opening(double drop_k, double approach_k, double fan_ratio)
 {
-        const double back = *plan_d_at(p, r, h->d), water = *plan_d_at(p, r, p->args.d_chw);
-        return (back - *plan_u_at(p, r, h->sat)) / (back - water);
+        return pow(drop_k / approach_k, COIL_DROP) * pow(fan_ratio, COIL_AIR);
+}
+
+double plan_valve_factor(const struct plan *p, double warmer_k)
+{
+        const double approach = fmax(p->approach_k, COIL_APPROACH_MIN_K);
+        return pow(approach / fmax(approach - warmer_k, 0.2 * COIL_APPROACH_MIN_K), COIL_DROP);
+}
+
+double plan_valve_slope(const struct plan *p)
+{
+        return COIL_DROP / fmax(p->approach_k, COIL_APPROACH_MIN_K);
+}
+
+struct coil {
+        double drop_k, approach_k, fan;
+};
+
+static struct coil coil_at(const struct plan *p, const struct plan_handler *h, size_t r)
+{
+        const double supply = *plan_u_at(p, r, h->sat);
+        return (struct coil){fmax(*plan_d_at(p, r, h->d) - supply, COIL_APPROACH_MIN_K),
+                             fmax(supply - *plan_d_at(p, r, p->args.d_chw), COIL_APPROACH_MIN_K),
+                             plan_fan_ratio(*plan_u_at(p, r, h->fan))};
 }
 
 static void simulate_valves(struct plan *p)
 {
         for (size_t i = 0; i < p->nhandler; i++) {
                 const struct plan_handler *h = &p->handler[i];
-                for (size_t r = p->lag_max; h->effectiveness > 0.0 && r < p->lag_max + p->args.horizon; r++)
-                        *plan_y_at(p, r, h->valve) =
-                            h->v * (1.0 + COIL_GAIN * (coil_effectiveness(p, h, r - 1) / h->effectiveness - 1.0));
+                for (size_t r = p->lag_max; h->v > 0.0 && r < p->lag_max + p->args.horizon; r++) {
+                        const struct coil c = coil_at(p, h, r - 1);
+                        *plan_y_at(p, r, h->valve) = h->v * coil_opening(c.drop_k, c.approach_k, c.fan);
+                }
         }
 }
 
@@ -47,16 +100,43 @@ static void valves_gradient(struct plan *p)
 
         for (size_t i = 0; i < p->nhandler; i++) {
                 const struct plan_handler *h = &p->handler[i];
-                for (size_t r = p->lag_max; h->effectiveness > 0.0 && r < p->lag_max + p->args.horizon; r++) {
-                        const double back = *plan_d_at(p, r - 1, h->d), water = *plan_d_at(p, r - 1, p->args.d_chw);
-                        const double supply = *plan_u_at(p, r - 1, h->sat), span = back - water;
-                        const double w = p->g[r * p->width + h->valve] * h->v * COIL_GAIN / h->effectiveness;
+                for (size_t r = p->lag_max; h->v > 0.0 && r < p->lag_max + p->args.horizon; r++) {
+                        const struct coil c = coil_at(p, h, r - 1);
+                        const double w = p->g[r * p->width + h->valve] * *plan_y_at(p, r, h->valve);
+                        const double by_drop = c.drop_k > COIL_APPROACH_MIN_K ? w * COIL_DROP / c.drop_k : 0.0;
+                        const double by_approach =
+                            c.approach_k > COIL_APPROACH_MIN_K ? w * COIL_DROP / c.approach_k : 0.0;
                         double *g = &p->g[(r - 1) * p->width];
-                        g[p->ny + h->sat] -= w / span;
-                        g[d0 + h->d] += w * (supply - water) / (span * span);
+                        g[p->ny + h->sat] -= by_drop + by_approach;
+                        g[p->ny + h->fan] += w * COIL_AIR * c.fan / (FAN_HALF * FAN_HALF);
+                        g[d0 + h->d] += by_drop;
                         p->g[r * p->width + h->valve] = 0.0; /* its row is not what predicted it */
                 }
         }
+}
+
+/* The widest valve's supply air above its water; where its coil is not known, the coldest supply air's. */
+static double widest_approach(const struct plan *p)
+{
+        const size_t now = p->lag_max - 1;
+        double widest = 0.0, supply = (double)INFINITY, water = (double)NAN;
+
+        for (size_t j = 0; j < p->nu; j++) {
+                if (p->u[j].kind == PLAN_U_SAT)
+                        supply = fmin(supply, p->now[j]);
+                else if (p->u[j].kind == PLAN_U_CHWST && !(p->now[j] >= water))
+                        water = p->now[j];
+        }
+        if (p->args.nd_chw > 0 && isfinite(*plan_d_at(p, now, p->args.d_chw)))
+                water = *plan_d_at(p, now, p->args.d_chw);
+        for (size_t i = 0; i < p->nhandler; i++) {
+                const struct plan_handler *h = &p->handler[i];
+                if (h->v > 0.0 && *plan_y_at(p, now, h->valve) > widest) {
+                        widest = *plan_y_at(p, now, h->valve);
+                        supply = p->now[h->sat];
+                }
+        }
+        return isfinite(supply - water) ? supply - water : COIL_APPROACH_UNKNOWN_K;
 }
 
 void plan_anchor_valves(struct plan *p)
@@ -65,17 +145,19 @@ void plan_anchor_valves(struct plan *p)
 
         for (size_t i = 0; i < p->nhandler; i++) {
                 struct plan_handler *h = &p->handler[i];
-                h->effectiveness = 0.0;
+                double v = 0.0;
+                h->v = 0.0;
                 if (h->valve == SIZE_MAX || p->args.nd_chw == 0)
                         continue;
-                const double back = *plan_d_at(p, now, h->d), water = *plan_d_at(p, now, p->args.d_chw);
-                const double e = coil_effectiveness(p, h, now);
-                h->v = 0.0;
+                const double back = *plan_d_at(p, now, h->d), supply = *plan_u_at(p, now, h->sat);
+                const double water = *plan_d_at(p, now, p->args.d_chw);
+                const struct coil c = coil_at(p, h, now);
                 for (size_t r = 0; r < p->lag_max; r++)
-                        h->v += *plan_y_at(p, r, h->valve) / (double)p->lag_max;
-                if (back - water > 3.0 && e > 0.1 && e < 1.0 && h->v > 0.05 && h->v <= 1.05)
-                        h->effectiveness = e;
+                        v += *plan_y_at(p, r, h->valve) / (double)p->lag_max;
+                if (back - supply > 1.0 && supply - water > 1.0 && c.fan > 0.05 && v > 0.05 && v <= 1.05)
+                        h->v = v / coil_opening(c.drop_k, c.approach_k, c.fan);
         }
+        p->approach_k = widest_approach(p);
 }
 
 void plan_simulate(struct plan *p)
@@ -91,7 +173,7 @@ void plan_simulate(struct plan *p)
 }
 
 /* Return air follows the supply air and, heat being given, rises when less air carries it: ΔT_ret = mean over the
- * zone's handlers of (ΔSAT − (T_ret − SAT)/fan · Δfan), a few minutes later. Without it the model holds return air
+ * zone's handlers of (ΔSAT + (T_ret − SAT) Δ(1/fan) fan), a few minutes later. Without it the model holds return air
  * where it is and believes that more air opens the valves. */
 static size_t zone_end(const struct plan *p, size_t h)
 {
@@ -113,7 +195,7 @@ static void forecast_return_air(struct plan *p)
                         for (size_t i = h; i < end; i++) {
                                 const struct plan_handler *v = &p->handler[i];
                                 target += *plan_u_at(p, l - 1 + k, v->sat) - p->now[v->sat] -
-                                          v->k_per_ratio * (*plan_u_at(p, l - 1 + k, v->fan) - p->now[v->fan]);
+                                          v->k_per_input * (*plan_u_at(p, l - 1 + k, v->fan) - v->input);
                         }
                         shift += RETURN_PER_STEP * (target / (double)(end - h) - shift);
                         for (size_t i = h; i < end; i++)
@@ -139,7 +221,7 @@ static void return_air_gradient(struct plan *p)
                                 const struct plan_handler *v = &p->handler[i];
                                 const double w = RETURN_PER_STEP * lambda / (double)(end - h);
                                 g[p->ny + v->sat] += w;
-                                g[p->ny + v->fan] -= w * v->k_per_ratio;
+                                g[p->ny + v->fan] -= w * v->k_per_input;
                         }
                 }
         }
@@ -148,7 +230,7 @@ static void return_air_gradient(struct plan *p)
 /* The last step stands for what follows it. */
 static double step_weight(size_t k, size_t n)
 {
-        const double tail = (double)n / 2.0;
+        const double tail = 2.0 * (double)n;
         return (k + 1 == n ? 1.0 + tail : 1.0) / ((double)n + tail);
 }
 
@@ -167,26 +249,28 @@ static bool reached(const struct plan *p, size_t j, size_t k, double target)
 static double y_cost(const struct plan *p, const struct plan_y *y, double v, double *ret_slope)
 {
         const double e = v - y->target_max + (y->kind == PLAN_Y_INLET ? p->caution_k : 0.0), c = v - y->knee;
+        const double scale = p->knee_scale * p->fan_price, knee = scale * y->knee_w_per_k,
+                     leak = scale * y->leak_w_per_k;
         double cost = 0.0, slope = 0.0;
 
         if (y->kind == PLAN_Y_VALVE) {
                 cost += p->pump_price_w * v;
                 slope += p->pump_price_w;
         }
-        if (y->kind == PLAN_Y_INLET && y->knee_w_per_k > 0.0) {
-                cost += SERVER_LEAK_SHARE * y->knee_w_per_k * v;
-                slope += SERVER_LEAK_SHARE * y->knee_w_per_k;
+        if (y->kind == PLAN_Y_INLET) {
+                cost += leak * v;
+                slope += leak;
         }
         if (e > 0.0) {
                 cost += y->weight * e * e;
                 slope += 2.0 * y->weight * e;
         }
         if (c > 0.0 && c < KNEE_BLEND_K) { /* false for a NaN knee */
-                cost += y->knee_w_per_k * c * c / (2.0 * KNEE_BLEND_K);
-                slope += y->knee_w_per_k * c / KNEE_BLEND_K;
+                cost += knee * c * c / (2.0 * KNEE_BLEND_K);
+                slope += knee * c / KNEE_BLEND_K;
         } else if (c >= KNEE_BLEND_K) {
-                cost += y->knee_w_per_k * (c - KNEE_BLEND_K / 2.0);
-                slope += y->knee_w_per_k;
+                cost += knee * (c - KNEE_BLEND_K / 2.0);
+                slope += knee;
         }
         *ret_slope = slope;
         return cost;
@@ -227,11 +311,38 @@ static double move_weight(const struct plan *p, size_t j)
         return u->rate > 0.0 ? 0.1 * p->value[j] / u->rate : 0.0;
 }
 
+/* Air handlers of a zone do alike unless inlets pay: what the model says of the difference between neighbours is the
+ * least certain it says, fan power is convex, and the warm place between unequal ones costs server fans. */
+static double spread_cost(const struct plan *p, const double *target, double *grad)
+{
+        double cost = 0.0;
+
+        for (size_t h = 0, end; h < p->nhandler; h = end) {
+                double fan = 0.0, sat = 0.0;
+                end = zone_end(p, h);
+                for (size_t i = h; i < end; i++) {
+                        fan += target[p->handler[i].fan] / (double)(end - h);
+                        sat += target[p->handler[i].sat] / (double)(end - h);
+                }
+                for (size_t i = h; i < end; i++) {
+                        const struct plan_handler *v = &p->handler[i];
+                        const double qf = SPREAD_FAN * p->u[v->fan].rated_w, df = target[v->fan] - fan;
+                        const double qs = SPREAD_SAT * p->u[v->sat].rated_w, ds = target[v->sat] - sat;
+                        cost += 0.5 * (qf * df * df + qs * ds * ds);
+                        if (grad && p->free[v->fan])
+                                grad[v->fan] += qf * df;
+                        if (grad && p->free[v->sat])
+                                grad[v->sat] += qs * ds;
+                }
+        }
+        return cost;
+}
+
 /* Costs of the variables themselves; their slopes into grad unless NULL. */
 static double u_cost(const struct plan *p, const double *target, double *grad)
 {
         const size_t n = p->args.horizon;
-        double cost = 0.0;
+        double cost = spread_cost(p, target, grad);
 
         for (size_t j = 0; j < p->nu; j++) {
                 const struct plan_u *u = &p->u[j];
@@ -241,8 +352,8 @@ static double u_cost(const struct plan *p, const double *target, double *grad)
                         const double w = step_weight(k, n), v = reach(p, j, k, target[j]);
                         double slope;
                         if (u->kind == PLAN_U_FAN) {
-                                cost += w * u->rated_w * v * v * v;
-                                slope = w * u->rated_w * 3.0 * v * v;
+                                cost += w * p->fan_price * u->rated_w * v * v * v;
+                                slope = w * p->fan_price * u->rated_w * 3.0 * v * v;
                         } else {
                                 cost -= w * p->value[j] * v;
                                 slope = -w * p->value[j];
@@ -265,7 +376,7 @@ double plan_fast_cost(struct plan *p, const double *target, double *grad)
 
         for (size_t k = 0; k < n; k++)
                 for (size_t j = 0; j < p->nu; j++)
-                        *plan_u_at(p, l - 1 + k, j) = p->free[j] ? reach(p, j, k, target[j]) : p->now[j];
+                        plan_put_u(p, l - 1 + k, j, p->free[j] ? reach(p, j, k, target[j]) : p->now[j]);
         forecast_return_air(p);
         plan_simulate(p);
         for (size_t k = 0; k < n; k++) {
@@ -302,7 +413,8 @@ void plan_fast_gradient(struct plan *p, const double *target, double *grad)
         for (size_t j = 0; j < p->nu; j++)
                 for (size_t k = 0; k < n && p->free[j]; k++)
                         if (reached(p, j, k, target[j]))
-                                grad[j] += p->g[(l - 1 + k) * p->width + p->ny + j];
+                                grad[j] += p->g[(l - 1 + k) * p->width + p->ny + j] *
+                                           (p->u[j].kind == PLAN_U_FAN ? fan_slope(reach(p, j, k, target[j])) : 1.0);
 }
 
 static double span(const struct plan_u *u)

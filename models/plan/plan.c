@@ -11,14 +11,14 @@
 
 #define CHILLER_SLOPE_PER_K 0.024 /* chiller power saved per K of warmer chilled water (published curves: 1–4 %) */
 #define COP_UNKNOWN 5.0
-#define CHAIN_OPEN 0.8        /* part of a warmer supply that ends up as warmer water while the water may still rise */
-#define VALVE_OPENS_PER_K 0.1 /* of a working coil, per K of warmer water */
-#define CHAIN_CLOSED 0.15     /* … once it may not: less flow and less dehumidification remain */
-#define EXPLORE_BIAS 0.15     /* drift of the random walk, part of its amplitude */
-#define VALVE_RAISE_BELOW 0.75
-#define RELAX_NEAR 0.15 /* of the rate, toward less cooling, near the targets … */
-#define CALM_K 0.7      /* below its target by this much an inlet lets more cooling take its time */
-#define RELAX_FAR 0.35  /* … and with kelvins of room: a room warmed fast is a room warmed too far */
+#define CHAIN_OPEN 0.8    /* part of a warmer supply that ends up as warmer water while the water may still rise */
+#define CHAIN_CLOSED 0.15 /* … once it may not: less flow and less dehumidification remain */
+#define EXPLORE_BIAS 0.15 /* drift of the random walk, part of its amplitude */
+#define RELAX_NEAR 0.15   /* of the rate, toward less cooling, near the targets … */
+#define CALM_K 0.7        /* below its target by this much an inlet lets more cooling take its time */
+#define RELAX_FAR 0.2     /* … and with kelvins of room: a room warmed fast is a room warmed too far */
+#define RISE_FREE_K 0.3   /* an inlet's rise over the window (12 min) that leaves relaxing its pace … */
+#define RISE_STOP_K 1.0   /* … and that stops it */
 #define RMSE_UNTRUSTED_K 1.0
 #define JUMP_UNTRUSTED_K 8.0
 
@@ -68,6 +68,7 @@ static void lay_out(struct slicer *s, struct plan *p)
         p->y = slice(s, p->npy, sizeof *p->y);
         p->handler = slice(s, p->nu, sizeof *p->handler);
         p->rat = slice(s, p->nd * p->args.horizon, sizeof(double));
+        p->rise_k = slice(s, p->npy, sizeof(double));
         p->acts = slice(s, p->nu * p->npy, 1);
         p->row_ok = slice(s, p->ny, 1);
         p->free = slice(s, p->nu, 1);
@@ -123,7 +124,8 @@ static bool u_ok(const struct plan_u *u, size_t nd)
 static bool y_ok(const struct plan_y *y, size_t ny)
 {
         return y->row < ny && isfinite(y->target_max) && y->weight >= 0.0 && isfinite(y->weight) &&
-               (isnan(y->knee) || (y->knee_w_per_k >= 0.0 && isfinite(y->knee_w_per_k)));
+               (isnan(y->knee) || (y->knee_w_per_k >= 0.0 && isfinite(y->knee_w_per_k))) && y->leak_w_per_k >= 0.0 &&
+               isfinite(y->leak_w_per_k);
 }
 
 /* The valve whose row has this setpoint among its regressors. */
@@ -301,6 +303,21 @@ static void find_free(struct plan *p, const struct arx *m)
         }
 }
 
+/* Means of three readings now and at the window's start: noise is no rise. */
+static void find_rises(struct plan *p, const struct arx_window *w)
+{
+        for (size_t a = 0; a < p->npy; a++) {
+                double change = 0.0;
+                p->rise_k[a] = 0.0;
+                if (p->y[a].kind != PLAN_Y_INLET || w->n < 6)
+                        continue;
+                for (size_t r = 0; r < 3; r++)
+                        change += (w->y[(w->n - 1 - r) * p->ny + p->y[a].row] - w->y[r * p->ny + p->y[a].row]) / 3.0;
+                if (isfinite(change))
+                        p->rise_k[a] = change;
+        }
+}
+
 bool plan_load_window(struct plan *p, const struct plan_input *in)
 {
         const struct arx_structure *st = in->model ? arx_structure(in->model) : NULL;
@@ -315,7 +332,7 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
         for (size_t j = 0; j < p->nu; j++)
                 if (!fill(p, in->window.u, n, p->nu, j, p->ny + j))
                         for (size_t r = 0; r < l; r++)
-                                *plan_u_at(p, r, j) = p->now[j];
+                                plan_put_u(p, r, j, p->now[j]);
         for (size_t i = 0; i < p->nd; i++) {
                 const bool known = fill(p, in->window.d, n, p->nd, i, p->ny + p->nu + i);
                 double last = known ? *plan_d_at(p, l - 1, i) : (double)NAN;
@@ -329,14 +346,17 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
         for (size_t h = 0; h < p->nhandler; h++) {
                 struct plan_handler *v = &p->handler[h];
                 const double lift = *plan_d_at(p, l - 1, v->d) - p->now[v->sat], fan = p->now[v->fan];
-                v->k_per_ratio = lift > 0.0 && lift < 40.0 && fan > 0.1 ? lift / fan : 0.0;
+                v->input = plan_fan_input(fan);
+                v->k_per_input = lift > 0.0 && lift < 40.0 && fan > PLAN_FAN_MIN ? lift * fan / (0.5 * 0.5) : 0.0;
                 for (size_t k = 0; k < p->args.horizon; k++)
                         p->rat[v->d * p->args.horizon + k] = *plan_d_at(p, l - 1 + k, v->d);
         }
         for (size_t r = 0; r < l + p->args.horizon; r++)
                 p->z[r * p->width + p->width - 1] = 1.0;
         for (size_t k = 0; k < p->args.horizon; k++)
-                memcpy(plan_u_at(p, l - 1 + k, 0), p->now, p->nu * sizeof *p->now);
+                for (size_t j = 0; j < p->nu; j++)
+                        plan_put_u(p, l - 1 + k, j, p->now[j]);
+        find_rises(p, &in->window);
         plan_anchor_valves(p);
         find_usable_rows(p, in->model);
         find_offsets(p, in);
@@ -370,7 +390,17 @@ static double pump_slope(const struct plan *p, const struct plan_input *in)
                 nvalve += p->y[a].kind == PLAN_Y_VALVE;
         if (nvalve == 0 || !(pump > 0.0 && isfinite(pump)) || !(valve > 0.1 && valve <= 1.05))
                 return 0.0;
-        return pump * PLAN_PUMP_SHARE * 3.0 * valve * valve / (double)nvalve;
+        return pump * PLAN_PUMP_EXPONENT * pow(valve, PLAN_PUMP_EXPONENT - 1.0) / (double)nvalve;
+}
+
+static double valve_sum(const struct plan *p)
+{
+        double sum = 0.0;
+
+        for (size_t a = 0; a < p->npy; a++)
+                if (p->y[a].kind == PLAN_Y_VALVE)
+                        sum += *plan_y_at(p, p->lag_max - 1, p->y[a].row);
+        return sum;
 }
 
 /* Every valve that matters is modelled, and the chilled water could rise if the widest of them closed. */
@@ -418,11 +448,14 @@ static void value_warmth(struct plan *p, const struct plan_input *in)
         if (!(chiller > 0.0 && isfinite(chiller)))
                 chiller = heat / COP_UNKNOWN;
         slope = water_slope(in, chiller);
+        p->fan_price = 1.0 + plan_clamp(chiller / heat, 0.0, 0.5);
 
         p->pump_price_w = pump_slope(p, in);
         p->valve_price_w = 0.0;
-        if (valves_bind(p)) {
-                p->valve_price_w = CHAIN_OPEN * slope / VALVE_OPENS_PER_K;
+        if (valves_bind(p) && plan_valve_now(p) > 0.05) {
+                /* Either the water gets warmer or the pumps rest: what closing all valves saves there counts once. */
+                const double opens = plan_valve_slope(p), pumps = p->pump_price_w * opens * valve_sum(p);
+                p->valve_price_w = fmax(CHAIN_OPEN * slope - pumps, 0.0) / (plan_valve_now(p) * opens);
                 chain = CHAIN_CLOSED;
         }
         for (size_t j = 0; j < p->nu; j++) {
@@ -456,6 +489,18 @@ static double toward_less_cooling(const struct plan_u *u, double change)
         return u->kind == PLAN_U_FAN || u->kind == PLAN_U_CHILLER ? -change : change;
 }
 
+/* How much of its pace toward less cooling a variable keeps while inlets it acts on are getting warmer: servers are
+ * spared fast changes, and what is on its way has not arrived yet. */
+static double patience(const struct plan *p, size_t j)
+{
+        double rise = 0.0;
+
+        for (size_t a = 0; a < p->npy; a++)
+                if (p->acts[j * p->npy + a] && p->rise_k[a] > rise)
+                        rise = p->rise_k[a];
+        return plan_clamp((RISE_STOP_K - rise) / (RISE_STOP_K - RISE_FREE_K), 0.0, 1.0);
+}
+
 /* First action: toward more cooling at the variable's rate unless there is room; toward less cooling slowly where
  * inlets are near their targets, because the model is linear and the room is not. What is slower than the gate's
  * dead-band is saved up; a wish that turns round starts anew, so that a plan that cannot decide moves nothing. */
@@ -463,8 +508,9 @@ static double first_action(struct plan *p, size_t j)
 {
         const struct plan_u *u = &p->u[j];
         const double wish = p->best[j] - p->now[j], change = plan_clamp(wish, -u->rate, u->rate);
-        const double pace = plan_clamp(0.1 * plan_room_k(p, j), RELAX_NEAR, RELAX_FAR) * u->rate;
         const bool less = toward_less_cooling(u, change) > 0.0;
+        const double pace =
+            plan_clamp(0.1 * plan_room_k(p, j), RELAX_NEAR, RELAX_FAR) * u->rate * (less ? patience(p, j) : 1.0);
         const bool urgent = !less && !(plan_room_k(p, j) > CALM_K);
         double step;
 
@@ -512,7 +558,7 @@ static void explore(struct plan *p, const struct plan_input *in, bool window_kno
                         drift = window_known ? -EXPLORE_BIAS * room_of(p, j) : 0.0;
                         break;
                 case PLAN_U_CHWST:
-                        drift = valve < VALVE_RAISE_BELOW ? 0.5 : valve >= VALVE_RAISE_BELOW ? -0.5 : 0.0;
+                        drift = valve < PLAN_VALVE_RAISE_BELOW ? 0.5 : valve >= PLAN_VALVE_RAISE_BELOW ? -0.5 : 0.0;
                         break;
                 case PLAN_U_CWST:
                         break;
@@ -582,6 +628,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         }
         ret->in_distribution = known;
         p->caution_k = in->caution_k >= 0.0 && in->caution_k < 20.0 ? in->caution_k : 0.0;
+        p->knee_scale = in->knee_scale > 0.0 && isfinite(in->knee_scale) ? in->knee_scale : 1.0;
         p->move[0] = '\0';
         ret->move = p->move;
         p->slow_count += in->slow_step;
@@ -601,7 +648,8 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
                 explore(p, in, usable, ret->u);
                 if (usable) {
                         for (size_t k = 0; k < p->args.horizon; k++)
-                                memcpy(plan_u_at(p, p->lag_max - 1 + k, 0), ret->u, p->nu * sizeof *ret->u);
+                                for (size_t j = 0; j < p->nu; j++)
+                                        plan_put_u(p, p->lag_max - 1 + k, j, ret->u[j]);
                         plan_simulate(p);
                         ret->predicted_max_inlet_c = plan_hottest(p);
                 }

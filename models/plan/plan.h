@@ -30,6 +30,12 @@ struct plan_u {
         double dead_band; /* the gate makes no smaller change: none is asked for, small steps are saved up */
 };
 
+/* What the thermal model takes for the speed of a fan, and it back: heat being given, temperatures go with 1/air, so
+ * that a gain found at high speed holds at low. Rises with the speed, is 0.5 with slope 1 at half speed. */
+#define PLAN_FAN_MIN 0.1 /* below it a fan counts as this */
+double plan_fan_input(double ratio);
+double plan_fan_ratio(double input);
+
 enum plan_y_kind { PLAN_Y_INLET, PLAN_Y_VALVE, PLAN_Y_OTHER };
 
 struct plan_y {
@@ -38,7 +44,8 @@ struct plan_y {
         double target_max;   /* soft: stay below */
         double weight;       /* cost per K² above */
         double knee;         /* server-fan knee (inlets); NaN = none */
-        double knee_w_per_k; /* extra IT fan power per K above the knee */
+        double knee_w_per_k; /* extra IT fan power per K above the knee, at knee_scale 1 */
+        double leak_w_per_k; /* extra IT power per K anywhere, the same */
 };
 
 struct plan_args {
@@ -62,14 +69,15 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
 struct plan_input {
         const struct arx *model;     /* nominal model; unfitted: holds, or explores when asked */
         const struct energy *energy; /* may be NULL or unfitted */
-        struct arx_window window;    /* last row = now */
+        struct arx_window window;    /* last row = now; fans as plan_fan_input */
         const double *u_now;         /* [nu] confirmed */
         const double *d_future;      /* [horizon × nd] forecast */
         struct energy_sample plant;  /* plant averages now */
         bool slow_step;
-        uint64_t step;    /* counter; randomness is a function of (seed, step) */
-        bool explore;     /* identification phase: random walk u + U(−Δ, Δ) in range and rate */
-        double caution_k; /* stay this much further below every inlet target than asked for at create */
+        uint64_t step;     /* counter; randomness is a function of (seed, step) */
+        bool explore;      /* identification phase: random walk u + U(−Δ, Δ) in range and rate */
+        double knee_scale; /* of every knee_w_per_k and leak_w_per_k, > 0; anything else: 1 */
+        double caution_k;  /* stay this much further below every inlet target than asked for at create */
 };
 
 struct plan_output {

@@ -7,20 +7,21 @@
 #include "models/plan/plan.h"
 
 /* Chilled water stays this far below the coldest supply air asked for. */
-#define PLAN_SUPPLY_APPROACH_K 3.0
-/* Pumps: P = P_now (1 + SHARE (v³ − v_now³)), v the valves' mean opening: with all valves wide open two thirds of the
- * pump power follow the cube of the flow, the rest is constant flow through the chillers. */
-#define PLAN_PUMP_SHARE 0.65
+#define PLAN_SUPPLY_APPROACH_K 2.0
+/* Pumps: P = P_now (1 + v^5.3 − v_now^5.3), v the valves' mean opening: with all valves wide open half of the pump
+ * power follows the cube of the flow, the rest is constant flow through chillers and condensers; flow as v^1.75. */
+#define PLAN_PUMP_EXPONENT 5.3
+/* Where nothing tells what warmer chilled water saves: it rises while the widest valve is below this. */
+#define PLAN_VALVE_RAISE_BELOW 0.75
 
 /* An air handler whose return air is measured: its return air is forecast by energy balance, and its valve by what the
  * coil must do, both anchored at what is measured now. */
 struct plan_handler {
         size_t sat, fan, d; /* u, u, d */
         int zone;
-        double k_per_ratio; /* (return − supply)/fan now */
-        size_t valve;       /* output, SIZE_MAX = none */
-        double effectiveness,
-            v; /* (return − supply)/(return − water) and opening now; 0 = the valve's own row predicts */
+        double input, k_per_input; /* of the fan now; return air cools by this much per input */
+        size_t valve;              /* output, SIZE_MAX = none */
+        double v;                  /* opening now over what the coil formula gives; 0 = the valve's own row predicts */
 };
 
 /* Many short sums of products over the table of rows, four side by side so that none waits for another:
@@ -43,7 +44,8 @@ struct plan {
         struct plan_y *y;                       /* [npy] */
         struct plan_handler *handler;           /* [nu], by zone */
         size_t nhandler;
-        uint8_t *acts; /* [nu × npy] 1 = u can move that output (directly or through another output) */
+        double *rise_k; /* [npy] by how much an inlet has become warmer over the window */
+        uint8_t *acts;  /* [nu × npy] 1 = u can move that output (directly or through another output) */
 
         /* Work of one step, no meaning between steps (but saved). History and future share one table of rows [y | u | d
          * | 1], so that a regressor is one offset from its output's row. Row lag_max−1 = now. */
@@ -67,7 +69,10 @@ struct plan {
 
         double *saved; /* [nu] steps toward less cooling not yet asked for: too small by themselves */
 
-        double caution_k;     /* of this step */
+        double caution_k; /* of this step */
+        double knee_scale;
+        double approach_k;    /* supply air above chilled water at the coil of the widest valve */
+        double fan_price;     /* W per W of a fan: itself and the chillers' power for its heat */
         double pump_price_w;  /* W per opening of one valve: its water is pumped */
         double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
@@ -107,6 +112,9 @@ static inline double *plan_u_at(const struct plan *p, size_t row, size_t j)
         return &p->z[row * p->width + p->ny + j];
 }
 
+/* Puts a variable's value into the table. */
+void plan_put_u(struct plan *p, size_t r, size_t j, double v);
+
 static inline double *plan_d_at(const struct plan *p, size_t row, size_t k)
 {
         return &p->z[row * p->width + p->ny + p->nu + k];
@@ -114,6 +122,10 @@ static inline double *plan_d_at(const struct plan *p, size_t row, size_t k)
 
 /* Remembers what the coils do now, for plan_simulate. */
 void plan_anchor_valves(struct plan *p);
+/* What the widest valve opens, its supply air being kept, when the water gets warmer by warmer_k (ratio), and per K
+ * (relative): the same formula as the fast plan's. */
+double plan_valve_factor(const struct plan *p, double warmer_k);
+double plan_valve_slope(const struct plan *p);
 /* Least room of the inlets this variable acts on: target − caution − measured; INFINITY when none is known. */
 double plan_room_k(const struct plan *p, size_t j);
 double plan_clamp(double v, double lo, double hi);

@@ -10,17 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALVE_PER_K 0.15       /* a coil's valve opens by this part of itself per K of warmer water, pessimistic */
 #define VALVE_SHARE (1 / 12.0) /* of all valves' weights: what the widest alone, above its limit, costs here */
-#define TOWER_EXPONENT 4.0     /* of tower fan power over 1/approach: fan cubes, and a little more */
+#define TOWER_EXPONENT 3.0     /* of tower fan power over 1/approach: fan cubes */
 #define STAGING_GAP 6          /* slow steps between two staging moves */
 #define GAIN_MIN_RATIO 0.001   /* of plant power: below it a move is noise */
 #define STAGING_GAIN_RATIO 0.015
-#define VALVE_RAISE_BELOW 0.75 /* without an energy model */
 #define VALVE_LOWER_ABOVE 0.9
 
 static const double chw_step_k[] = {0.0, -1.0, -0.5, 0.5, 1.0};
-static const double cw_step_k[] = {0.0, -1.0, 1.0};
+static const double cw_step_k[] = {0.0, -1.0, -0.5, 0.5, 1.0};
 
 double plan_valve_now(const struct plan *p)
 {
@@ -46,27 +44,6 @@ static double valve_limit(const struct plan *p)
                 if (p->y[a].kind == PLAN_Y_VALVE && p->y[a].target_max < limit)
                         limit = p->y[a].target_max;
         return limit;
-}
-
-/* Widest valve at the end of the horizon with the chilled water dk warmer than the forecast. */
-static double valve_predicted(struct plan *p, double dk)
-{
-        const size_t l = p->lag_max, n = p->args.horizon;
-        double widest = (double)NAN;
-
-        for (size_t k = 0; k < n; k++)
-                for (size_t c = 0; c < p->args.nd_chw; c++)
-                        *plan_d_at(p, l - 1 + k, p->args.d_chw + c) += dk;
-        plan_simulate(p);
-        for (size_t a = 0; a < p->npy; a++) {
-                const double v = *plan_y_at(p, l + n - 1, p->y[a].row);
-                if (p->y[a].kind == PLAN_Y_VALVE && p->row_ok[p->y[a].row] && !(v <= widest))
-                        widest = v;
-        }
-        for (size_t k = 0; k < n; k++)
-                for (size_t c = 0; c < p->args.nd_chw; c++)
-                        *plan_d_at(p, l - 1 + k, p->args.d_chw + c) -= dk;
-        return widest;
 }
 
 struct energy_sample plan_sample_with(const struct plan *p, const struct energy_sample *plant, const double *u)
@@ -243,7 +220,7 @@ static double valve_penalty(const struct plan *p, double valve)
 static struct move prior_move(double valve)
 {
         struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
-        if (valve < VALVE_RAISE_BELOW)
+        if (valve < PLAN_VALVE_RAISE_BELOW)
                 m.chw_k = 0.5;
         else if (valve > VALVE_LOWER_ABOVE)
                 m.chw_k = -0.5;
@@ -265,7 +242,7 @@ static double local_correction(const struct plan_input *in, const struct energy_
                 add += local - (e->part_w[ENERGY_TOWERS] - hold->part_w[ENERGY_TOWERS]);
         }
         if (pump > 0.0 && valve > 0.0)
-                add += pump * PLAN_PUMP_SHARE * pow(valve, 3.0) * (pow(valve_factor, 3.0) - 1.0);
+                add += pump * pow(valve, PLAN_PUMP_EXPONENT) * (pow(valve_factor, PLAN_PUMP_EXPONENT) - 1.0);
         return isfinite(add) ? add : 0.0;
 }
 
@@ -322,13 +299,8 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
         struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
         struct energy_estimate hold;
 
-        const double predicted = valve_predicted(p, 0.0);
-        for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++) {
-                /* the measured opening plus the wider of prior and model: a model that is wrong must not open valves */
-                const double prior = valve * VALVE_PER_K * chw_step_k[c];
-                const double model = valve_predicted(p, chw_step_k[c]) - predicted;
-                valve_at[c] = valve + (model > prior ? model : prior);
-        }
+        for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++)
+                valve_at[c] = valve * plan_valve_factor(p, chw_step_k[c]);
 
         struct energy_sample s = plan_sample_with(p, &in->plant, u);
         if (in->energy && energy_predict(in->energy, &s, &hold))

@@ -120,9 +120,9 @@ void plant_start(struct plant *p)
 static void plant_next(struct plant *p)
 {
         for (int i = 0; i < RACKS; i++) {
-                const double supply = 0.5 * (p->sat[0] + p->sat[1]), fan = 0.5 * (p->fan[0] + p->fan[1]);
-                p->inlet[i] +=
-                    0.2 * (supply + 4e-4 * p->rack_w[i] - 8.0 * (fan - 0.6) - p->inlet[i]) + 0.01 * rng_normal(&p->rng);
+                const double supply = 0.5 * (p->sat[0] + p->sat[1]), air = 0.5 * (1.0 / p->fan[0] + 1.0 / p->fan[1]);
+                p->inlet[i] += 0.2 * (supply + 4e-4 * p->rack_w[i] + 2.9 * (air - 1.0 / 0.6) - p->inlet[i]) +
+                               0.01 * rng_normal(&p->rng);
         }
         for (int c = 0; c < CRAHS; c++) {
                 p->valve[c] += 0.3 * (0.5 - 0.03 * (p->sp[c] - 20.0) + 0.5 * (p->fan[c] - 0.6) +

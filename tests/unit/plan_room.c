@@ -13,6 +13,8 @@
 
 #include "tests/unit/plan_room.h"
 
+#define FAN_REF plan_fan_input(0.6)
+
 size_t chw_u(const struct room *r)
 {
         return 2 * r->ncrah;
@@ -71,15 +73,16 @@ static void room_next(const struct room *r, const double *y, const double *u, co
                 for (size_t k = 0; k < n; k++) {
                         const size_t c = (i + k) % r->ncrah;
                         supply += y[r->nrack + c] / (double)n;
-                        fan += u[2 * c + 1] / (double)n;
+                        fan += plan_fan_input(u[2 * c + 1]) / (double)n;
                 }
-                next[i] = 0.8 * y[i] + 0.2 * (supply + 5e-4 * d[i] - 8.0 * (fan - 0.6));
+                next[i] = 0.8 * y[i] + 0.2 * (supply + 5e-4 * d[i] - 8.0 * (fan - FAN_REF));
         }
         for (size_t c = 0; c < r->ncrah; c++) {
                 const double valve = y[r->nrack + r->ncrah + c], chw = d[r->nrack];
                 next[r->nrack + c] = 0.6 * y[r->nrack + c] + 0.4 * u[2 * c];
-                next[r->nrack + r->ncrah + c] = 0.7 * valve + 0.3 * (0.5 - 0.03 * (u[2 * c] - 20.0) +
-                                                                     0.5 * (u[2 * c + 1] - 0.6) + 0.04 * (chw - 10.0));
+                next[r->nrack + r->ncrah + c] =
+                    0.7 * valve + 0.3 * (0.5 - 0.03 * (u[2 * c] - 20.0) +
+                                         0.2 * (plan_fan_input(u[2 * c + 1]) - FAN_REF) + 0.04 * (chw - 10.0));
         }
 }
 
@@ -105,9 +108,18 @@ void room_step(struct room *r, const double *u)
                 r->wd[(WINDOW - 1) * r->nd + r->nrack + 1 + c] = return_air(u[2 * c], u[2 * c + 1]);
 }
 
-static struct arx_window window_of(const struct room *r)
+static void as_the_model_takes_it(const struct room *r, const double *u, double *ret)
 {
-        return (struct arx_window){.n = WINDOW, .y = r->wy, .u = r->wu, .d = r->wd};
+        memcpy(ret, u, WINDOW * r->nu * sizeof *u);
+        for (size_t t = 0; t < WINDOW; t++)
+                for (size_t c = 0; c < r->ncrah; c++)
+                        ret[t * r->nu + 2 * c + 1] = plan_fan_input(u[t * r->nu + 2 * c + 1]);
+}
+
+static struct arx_window window_of(struct room *r)
+{
+        as_the_model_takes_it(r, r->wu, r->wm);
+        return (struct arx_window){.n = WINDOW, .y = r->wy, .u = r->wm, .d = r->wd};
 }
 
 void start_state(struct room *r, double sat, double fan, double chw)
@@ -119,7 +131,7 @@ void start_state(struct room *r, double sat, double fan, double chw)
                         u[2 * c + 1] = fan;
                         y[r->nrack + c] = sat;
                         y[r->nrack + r->ncrah + c] =
-                            0.5 - 0.03 * (sat - 20.0) + 0.5 * (fan - 0.6) + 0.04 * (chw - 10.0);
+                            0.5 - 0.03 * (sat - 20.0) + 0.2 * (plan_fan_input(fan) - FAN_REF) + 0.04 * (chw - 10.0);
                 }
                 u[chw_u(r)] = chw;
                 u[chw_u(r) + 1] = 25.0;
@@ -127,7 +139,7 @@ void start_state(struct room *r, double sat, double fan, double chw)
                 u[chw_u(r) + 4] = 0.0;
                 for (size_t i = 0; i < r->nrack; i++) {
                         d[i] = 8e3 + 500.0 * sin(0.7 * (double)i);
-                        y[i] = sat + 5e-4 * d[i] - 8.0 * (fan - 0.6);
+                        y[i] = sat + 5e-4 * d[i] - 8.0 * (plan_fan_input(fan) - FAN_REF);
                 }
                 d[r->nrack] = chw;
                 for (size_t c = 0; c < r->ncrah; c++)
@@ -148,7 +160,7 @@ static void identify(struct room *r, size_t steps)
                         u[chw_u(r) + k] = r->wu[(WINDOW - 1) * r->nu + chw_u(r) + k];
                 memcpy(&r->wu[(WINDOW - 1) * r->nu], u, r->nu * sizeof *u);
                 memcpy(before_y, r->wy, WINDOW * r->ny * sizeof(double));
-                memcpy(before_u, r->wu, WINDOW * r->nu * sizeof(double));
+                as_the_model_takes_it(r, r->wu, before_u);
                 memcpy(before_d, r->wd, WINDOW * r->nd * sizeof(double));
                 room_step(r, u);
                 for (size_t i = 0; i < r->nrack; i++)
@@ -185,9 +197,9 @@ struct room *room_new(size_t ncrah, size_t nrack, size_t samples)
         for (size_t k = 2; k < 5; k++)
                 r->u[chw_u(r) + k] = (struct plan_u){PLAN_U_CHILLER, 0, 1, 1, 1, -1, -1, 400e3, 0};
         for (size_t i = 0; i < nrack; i++)
-                r->y[r->npy++] = (struct plan_y){PLAN_Y_INLET, i, 26.0, 2e3, 25.0, 60.0};
+                r->y[r->npy++] = (struct plan_y){PLAN_Y_INLET, i, 26.0, 2e3, 25.0, 60.0, 8.0};
         for (size_t c = 0; c < ncrah; c++)
-                r->y[r->npy++] = (struct plan_y){PLAN_Y_VALVE, nrack + ncrah + c, 0.85, 2e5, (double)NAN, 0.0};
+                r->y[r->npy++] = (struct plan_y){PLAN_Y_VALVE, nrack + ncrah + c, 0.85, 2e5, (double)NAN, 0.0, 0.0};
 
         plan_args_default(&r->args);
         r->args.d_chw = nrack;

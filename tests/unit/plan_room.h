@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * The plan against a linear room made here: air handlers with supply air (y), a valve each (y), racks with inlets (y).
- * The model is identified by arx itself from a seeded excitation of that room.
+ * The plan against a room made here, linear in what the model takes: air handlers with supply air (y), a valve each
+ * (y), racks with inlets (y). The model is identified by arx itself from a seeded excitation of that room.
  */
 #ifndef COOLPLANE_TESTS_UNIT_PLAN_ROOM_H
 #define COOLPLANE_TESTS_UNIT_PLAN_ROOM_H
@@ -35,6 +35,7 @@ struct room {
         struct rng rng;
         /* state: window, newest last */
         double wy[WINDOW * Y_MAX], wu[WINDOW * U_MAX], wd[WINDOW * D_MAX];
+        double wm[WINDOW * U_MAX]; /* wu as the model takes it */
         double future[32 * D_MAX];
 };
 size_t chw_u(const struct room *r);

@@ -106,6 +106,63 @@ static void test_learns_a_foreign_plant(void **state)
         free(e);
 }
 
+/* A plant far from the priors: COP 9 where it runs, power rising faster than load, and in the first three hours, at
+ * night with warm condenser water, a third machine that is worse than the others. From then on two, load and wet bulb
+ * rising and falling together, water temperatures in small steps. */
+static double efficient_w(const struct energy_sample *s)
+{
+        const double q = s->heat_w, third = s->chillers_on > 2.5 ? 1.0 / 3.0 : 0.0, n = s->chillers_on;
+        const double part = pow(q / n / 250e3, 1.2) * 250e3 * n;
+        const double slopes = exp(-0.028 * (s->chwst_c - 11.0) + 0.021 * (s->cwst_c - 20.5));
+        return part / 9.0 * slopes * (1.0 + 0.9 * third) + 1500.0 * n;
+}
+
+static void efficient_at(struct rng *r, size_t t, struct energy_sample *s)
+{
+        const double day = 6.2831853 * ((double)t - 36.0) / DAY, late = t < 36 ? 0.0 : sin(day - 1.2);
+        *s = (struct energy_sample){
+            .fan_ratio_cubed = t < 36 ? rng_range(r, 0.2, 0.6) : 0.1,
+            .heat_w = t < 36 ? rng_range(r, 540e3, 580e3) : 545e3 + 45e3 * late + rng_range(r, -4e3, 4e3),
+            .chwst_c = t < 36 ? rng_range(r, 6.0, 8.5) : 11.7 - 0.9 * late + rng_range(r, -0.3, 0.3),
+            .wetbulb_c = 16.6 + 2.0 * sin(day - 0.8) + rng_range(r, -0.2, 0.2),
+            .chillers_on = t < 36 ? 3.0 : 2.0,
+            .valve_mean_ratio = 0.7,
+        };
+        s->cwst_c = t < 36 ? rng_range(r, 22.8, 25.0) : s->wetbulb_c + 4.2 + 0.5 * sin(day * 5.0);
+        s->power_w[ENERGY_CHILLERS] = efficient_w(s) * (1.0 + 0.004 * rng_normal(r));
+        s->power_w[ENERGY_FANS] = s->power_w[ENERGY_PUMPS] = s->power_w[ENERGY_TOWERS] = (double)NAN;
+}
+
+static void test_slopes_of_a_plant_unlike_the_priors(void **state)
+{
+        (void)state;
+        struct rng r;
+        struct energy *e = make(9);
+
+        rng_seed(&r, seed, 9);
+        for (size_t t = 0; t < 36 + DAY; t++) {
+                struct energy_sample s, warm;
+                struct energy_estimate a, b;
+
+                efficient_at(&r, t, &s);
+                energy_add(e, &s);
+                if (t < 48 || t % 24 != 0)
+                        continue;
+                assert_int_equal(energy_fit(e), 1);
+                for (int water = 0; water < 2; water++) {
+                        warm = s;
+                        *(water ? &warm.cwst_c : &warm.chwst_c) += 1.0;
+                        assert_true(energy_predict(e, &s, &a) && energy_predict(e, &warm, &b));
+                        const double got = b.part_w[ENERGY_CHILLERS] - a.part_w[ENERGY_CHILLERS];
+                        const double want = efficient_w(&warm) - efficient_w(&s);
+                        if (!(fabs(got / want - 1.0) < 0.3))
+                                fail_msg("hour %.1f: %s water %+.0f W/K, the plant %+.0f", (double)t / 12.0 - 3.0,
+                                         water ? "condenser" : "chilled", got, want);
+                }
+        }
+        free(e);
+}
+
 /* No excitation of the water temperatures: the slopes must still be physics. */
 static void test_little_data_degrades_to_physics(void **state)
 {
@@ -308,10 +365,15 @@ int main(void)
         seed = s ? strtoull(s, NULL, 10) : 20260701u;
         printf("seed %llu\n", (unsigned long long)seed);
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_learns_a_foreign_plant),     cmocka_unit_test(test_little_data_degrades_to_physics),
-            cmocka_unit_test(test_nothing_before_enough_data), cmocka_unit_test(test_distance_and_spread_grow_outside),
-            cmocka_unit_test(test_missing_and_absurd_values),  cmocka_unit_test(test_no_chiller_no_chiller_power),
-            cmocka_unit_test(test_ring_keeps_the_newest),      cmocka_unit_test(test_save_and_load),
+            cmocka_unit_test(test_learns_a_foreign_plant),
+            cmocka_unit_test(test_slopes_of_a_plant_unlike_the_priors),
+            cmocka_unit_test(test_little_data_degrades_to_physics),
+            cmocka_unit_test(test_nothing_before_enough_data),
+            cmocka_unit_test(test_distance_and_spread_grow_outside),
+            cmocka_unit_test(test_missing_and_absurd_values),
+            cmocka_unit_test(test_no_chiller_no_chiller_power),
+            cmocka_unit_test(test_ring_keeps_the_newest),
+            cmocka_unit_test(test_save_and_load),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,8 @@ static const char hall_csv[] =
     "h/r2/ah3/sp,d,holding,31,uint16,degC,0.1,RW,18,27,-,Supply_Air_Temperature_Setpoint\n"
     "h/plant/plant/chwst,d,input,40,int16,degC,0.1,,,,,Leaving_Chilled_Water_Temperature_Sensor\n"
     "h/plant/ch1/chwst,d,input,41,int16,degC,0.1,,,,,Leaving_Chilled_Water_Temperature_Sensor\n"
+    "h/plant/plant/cwst,d,input,45,int16,degC,0.1,,,,,Entering_Condenser_Water_Temperature_Sensor\n"
+    "h/plant/ch1/cwst,d,input,46,int16,degC,0.1,,,,,Entering_Condenser_Water_Temperature_Sensor\n"
     "h/plant/ch1/on,d,holding,42,uint16,,1,RW,0,1,+,On_Off_Command\n"
     "h/plant/plant/cwsp,d,holding,43,uint16,degC,0.1,RW,15,30,-,Entering_Condenser_Water_Temperature_Setpoint\n"
     "h/plant/plant/chwsp,d,holding,44,uint16,degC,0.1,RW,7,16,-,Leaving_Chilled_Water_Temperature_Setpoint\n"
@@ -112,12 +114,13 @@ static void test_order(void **state)
         assert_int_equal(l->ny, 6);
         for (size_t i = 0; i < 6; i++)
                 assert_string_equal(point_name(s, &l->y[i]), y[i]);
-        const char *d[] = {"h/r1/rk1/w",          "h/r2/rk3/w",    "h/r1/rk2/w",    "", "", "h/r1/ah1/rat",
-                           "h/plant/plant/chwst", "h/plant/wx/wb", "h/plant/wx/oat"};
+        const char *d[] = {
+            "h/r1/rk1/w",         "h/r2/rk3/w",    "h/r1/rk2/w",    "", "", "h/r1/ah1/rat", "h/plant/plant/chwst",
+            "h/plant/plant/cwst", "h/plant/wx/wb", "h/plant/wx/oat"};
         const int dk[] = {D_RACK_POWER, D_RACK_POWER, D_RACK_POWER, D_ZONE_POWER, D_ZONE_POWER,
-                          D_RAT,        D_CHW_TEMP,   D_WETBULB,    D_OAT};
-        assert_int_equal(l->nd, 9);
-        for (size_t i = 0; i < 9; i++) {
+                          D_RAT,        D_CHW_TEMP,   D_CW_TEMP,    D_WETBULB,    D_OAT};
+        assert_int_equal(l->nd, 10);
+        for (size_t i = 0; i < 10; i++) {
                 assert_string_equal(point_name(s, &l->d[i]), d[i]);
                 assert_int_equal(l->d[i].kind, dk[i]);
         }
@@ -154,7 +157,7 @@ static void test_regressors(void **state)
         struct arx_structure *st = NULL;
         assert_int_equal(layout_create(s, &l), 0);
         assert_int_equal(layout_arx_structure(l, 2, 1, &st), 0);
-        assert_true(st->ny == 6 && st->nu == 8 && st->nd == 9 && st->lag_max == 2);
+        assert_true(st->ny == 6 && st->nu == 8 && st->nd == 10 && st->lag_max == 2);
         assert_int_equal(st->row_start[st->ny], st->nterm);
         /* rack 1: both air handlers of its room, its own and its room's power; nothing of the other room */
         const struct expected inlet[] = {{Y, 0, 1, 1, 1, 1},    {Y, 0, 2, 1, 1, 1},     {Y, 3, 1, 1, 1, 1},

@@ -54,30 +54,84 @@ static void gradient_is_exact(void **state)
         room_free(r);
 }
 
-/* Heat being given, more air comes back cooler and asks less of the coil; warmer water and colder supply ask more. */
+/* A counterflow coil, solved: two film coefficients, water through an equal-percentage valve in a branch. What the plan
+ * uses is a formula; this is what the formula stands for. Per W/K of full air flow. */
+static double coil_effectiveness(double fan, double valve)
+{
+        const double phi = pow(40.0, valve - 1.0), flow = 1.0 / sqrt(0.4 + 0.6 / (phi * phi));
+        const double air = fan, water = 2.0 * flow, ua = 1.0 / (0.5 / pow(fan, 0.6) + 0.35 / pow(flow, 0.8));
+        const double least = fmin(air, water), ratio = least / fmax(air, water), ntu = ua / least;
+        const double e = exp(-ntu * (1.0 - ratio));
+        return (ratio > 0.999 ? ntu / (1.0 + ntu) : (1.0 - e) / (1.0 - ratio * e)) * least / air;
+}
+
+static double coil_valve(double fan, double back, double supply, double water)
+{
+        double lo = 0.0, hi = 2.0;
+
+        for (int k = 0; k < 60; k++) {
+                const double mid = 0.5 * (lo + hi);
+                if (coil_effectiveness(fan, mid) < (back - supply) / (back - water))
+                        lo = mid;
+                else
+                        hi = mid;
+        }
+        return 0.5 * (lo + hi);
+}
+
+struct coil_case {
+        const char *what;
+        double fan[3], sat[3];
+};
+
+/* Heat being given, more air comes back cooler, but through one coil it also brings that coil more heat. */
 static void valves_answer_as_coils_do(void **state)
 {
         (void)state;
         struct room *r = room_new(3, 6, 400);
-        start_state(r, 20.0, 0.6, 10);
-        struct plan_input in = input_of(r, 0);
         struct plan_output out;
         double target[U_MAX];
         const size_t end = LAGS + r->args.horizon - 1, valve = r->nrack + r->ncrah;
+        const struct {
+                double sat, fan, chw;
+        } from[] = {{20.0, 0.5, 12.0}, {17.0, 0.45, 11.5}, {22.0, 0.7, 9.0}, {18.0, 0.4, 12.0}};
+        const struct coil_case c[] = {{"all fans faster", {0.05, 0.05, 0.05}, {0}},
+                                      {"one fan faster", {0.05, 0, 0}, {0}},
+                                      {"one fan slower", {-0.05, 0, 0}, {0}},
+                                      {"one supply colder", {0}, {-1, 0, 0}},
+                                      {"all supplies warmer", {0}, {1, 1, 1}}};
 
-        plan_step(r->plan, &in, &out);
-        memcpy(target, r->plan->now, r->nu * sizeof *target);
-        (void)plan_fast_cost(r->plan, target, NULL);
-        const double held = *plan_y_at(r->plan, end, valve);
-        near(held, 0.5, 1e-6); /* anchored at what is measured */
-        for (size_t c = 0; c < 3; c++)
-                target[2 * c + 1] = 0.7;
-        (void)plan_fast_cost(r->plan, target, NULL);
-        assert_true(*plan_y_at(r->plan, end, valve) < held - 0.02);
-        memcpy(target, r->plan->now, r->nu * sizeof *target);
-        target[0] = 19.0;
-        (void)plan_fast_cost(r->plan, target, NULL);
-        assert_true(*plan_y_at(r->plan, end, valve) > held + 0.02);
+        for (size_t f = 0; f < sizeof from / sizeof *from; f++) {
+                const double sat = from[f].sat, fan = from[f].fan, chw = from[f].chw, lift = 6.0 / fan;
+                const double now = coil_valve(fan, sat + lift, sat, chw);
+                start_state(r, sat, fan, chw);
+                for (size_t t = 0; t < WINDOW; t++)
+                        for (size_t i = 0; i < 3; i++)
+                                r->wy[t * r->ny + valve + i] = now;
+                struct plan_input in = input_of(r, 0);
+                plan_step(r->plan, &in, &out);
+                assert_true(now > 0.4 && now < 0.95);
+                for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+                        double back = sat;
+                        memcpy(target, r->plan->now, r->nu * sizeof *target);
+                        for (size_t i = 0; i < 3; i++) {
+                                target[2 * i] += c[k].sat[i];
+                                target[2 * i + 1] += c[k].fan[i];
+                                back += (c[k].sat[i] + lift * fan / target[2 * i + 1]) / 3.0;
+                        }
+                        (void)plan_fast_cost(r->plan, target, NULL);
+                        for (size_t i = 0; i < 3; i++) {
+                                const double want = coil_valve(target[2 * i + 1], back, target[2 * i], chw) - now;
+                                const double got = *plan_y_at(r->plan, end, valve + i) - now;
+                                if (!(fabs(got - want) <= 0.006 + 0.35 * fabs(want)))
+                                        fail_msg("%s at %.0f/%.2f/%.0f: valve %zu by %+.4f, the coil by %+.4f",
+                                                 c[k].what, sat, fan, chw, i, got, want);
+                        }
+                }
+                (void)plan_fast_cost(r->plan, r->plan->now, NULL);
+                near(*plan_y_at(r->plan, end, valve), now, 1e-6); /* anchored at what is measured */
+                near(plan_valve_factor(r->plan, 0.5), coil_valve(fan, sat + lift, sat, chw + 0.5) / now, 0.02);
+        }
         room_free(r);
 }
 
@@ -115,13 +169,14 @@ static void less_cooling_comes_slowly_and_more_at_once(void **state)
         (void)state;
         struct room *r = room_new(3, 6, 400);
         struct plan_output out, careful;
+        double wish[U_MAX];
 
         start_state(r, 18.0, 0.8, 8); /* inlets near 20.6: kelvins of room */
         struct plan_input in = input_of(r, 0);
         plan_step(r->plan, &in, &out);
         for (size_t c = 0; c < 3; c++) {
-                near(out.u[2 * c + 1], 0.8 - 0.35 * 0.05, 1e-9);
-                assert_true(out.u[2 * c] <= 18.0 + 0.35 * 0.5 + 1e-9);
+                near(out.u[2 * c + 1], 0.8 - 0.2 * 0.05, 1e-9);
+                assert_true(out.u[2 * c] <= 18.0 + 0.2 * 0.5 + 1e-9);
         }
         start_state(r, 24.0, 0.4, 8); /* inlets near 30 */
         in = input_of(r, 1);
@@ -132,14 +187,15 @@ static void less_cooling_comes_slowly_and_more_at_once(void **state)
                 near(out.u[2 * c + 1], 0.45, 1e-9);
                 near(out.u[2 * c], 23.5, 1e-9);
         }
-        start_state(r, 20.4, 0.5, 8); /* inlets near 25.5, half a kelvin below the target */
+        start_state(r, 20.7, 0.5, 8); /* inlets near 25.5, half a kelvin below the target */
         in = input_of(r, 2);
         plan_step(r->plan, &in, &out);
+        memcpy(wish, r->plan->best, r->nu * sizeof *wish);
         in.caution_k = 1.0;
         plan_step(r->plan, &in, &careful);
         for (size_t c = 0; c < 3; c++) {
                 assert_true(careful.u[2 * c + 1] >= out.u[2 * c + 1] && careful.u[2 * c] <= out.u[2 * c]);
-                assert_true(careful.u[2 * c + 1] > out.u[2 * c + 1] || careful.u[2 * c] < out.u[2 * c]);
+                assert_true(r->plan->best[2 * c + 1] > wish[2 * c + 1] || r->plan->best[2 * c] < wish[2 * c]);
         }
         room_free(r);
 }

@@ -120,7 +120,7 @@ static void slow_plan_trusts_the_energy_model_inside_its_data(void **state)
                 double valve, chwst, cwst, wetbulb, chwst_step, cwst_step;
         } c[] = {
             {0.50, 9.0, 25.0, 15.0, 1.0, -1.0},  /* room everywhere: the pair at once */
-            {0.80, 9.0, 25.0, 15.0, 0.0, -1.0},  /* 0.80 + 0.15 × 0.80 × 0.5 > 0.85 */
+            {0.84, 9.0, 25.0, 15.0, 0.0, -1.0},  /* 0.84 (9 K/8.5 K)^0.5 > 0.85 */
             {0.95, 9.0, 25.0, 15.0, -0.5, -1.0}, /* valves first */
             {0.50, 9.0, 25.0, 21.2, 1.0, -0.8},  /* no lower than wet bulb + 3 K */
             {0.50, 9.0, 25.0, 22.0, 1.0, 0.0},
