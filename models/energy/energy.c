@@ -18,11 +18,11 @@
 #define GIVE 0.5           /* how far data pull a coefficient from physics, relative … */
 #define GIVE_PART_LOAD 1.0 /* machines differ most in it, and what it cannot say lands on the water */
 /* and a chiller's slope over a water temperature: 1 to 4 %/K of it about the mean are known */
-#define GIVE_SLOPE 0.3
+#define GIVE_SLOPE 0.25
 #define LEVEL 0.154 /* chillers' power per load where it is not measured */
 #define SCALE_MIN 0.2
 #define SCALE_MAX 5.0
-#define NOISE 0.002 /* expected residual, fraction of capacity: weighs data against physics */
+#define NOISE 0.004 /* expected residual, fraction of capacity: weighs data against physics */
 #define OTHER_SET                                                                                                      \
         0.03 /* machines: a sample of another set counts by 1/(1 + (difference/this)²), a thousandth for one */
 #define CHILLER_PART_LOAD 2 /* this feature; the ones behind it are slopes */
