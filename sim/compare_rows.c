@@ -175,7 +175,8 @@ void compare_judge(struct compare_row *row, size_t nrow, const struct yard_resul
                 for (size_t k = 0; k < nrow; k++)
                         r->rank += row[k].total_kwh < r->total_kwh;
                 if (b2 != NULL)
-                        r->saving_cooling = 100.0 * (1.0 - r->cooling_kwh / b2->cooling_kwh);
+                        r->saving_cooling =
+                            b2->cooling_kwh > 0 ? 100.0 * (1.0 - r->cooling_kwh / b2->cooling_kwh) : (double)NAN;
                 if (b2 != NULL && work != NULL)
                         save_against(seed, nseed, i, (size_t)(b2 - row), work, &r->saving_total, &r->ci95_low,
                                      &r->ci95_high);
