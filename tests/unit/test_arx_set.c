@@ -126,12 +126,14 @@ static void check(bool cooperative, bool still, uint64_t stream)
         double closest = (double)INFINITY;
         for (int rep = 0; rep < 60; rep++) {
                 const struct arx *m = learn(&r, mem, &w, still);
-                double u[STEPS * 2], d[STEPS], up[STEPS * NY], down[STEPS * NY], work[3 * (STEPS + 1) * NY];
+                double u[STEPS * 2], d[STEPS], up[STEPS * NY], down[STEPS * NY],
+                    work[3 * (STEPS + 1) * NY + 2 * NT + 2 * NY];
                 for (size_t t = 0; t < STEPS; t++) {
                         u[2 * t] = rng_range(&r, 14, 26);
                         u[2 * t + 1] = rng_range(&r, 0.2, 1.2);
                         d[t] = rng_range(&r, 0, 10);
                 }
+                assert_true(arx_predict_work(m, STEPS) <= sizeof work / sizeof work[0]);
                 double start[NY] = {rng_range(&r, 15, 30), rng_range(&r, 15, 30)};
                 struct arx_window win = {1, start, u, d};
                 const uint8_t active[NY] = {1, 1};
