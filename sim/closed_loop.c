@@ -241,6 +241,7 @@ static void on_inventory(void *ctx)
                 to->mem_gib = h.mem_gib;
                 to->idle_w = h.idle_w;
                 to->max_w = h.max_w;
+                to->sleep_w = h.sleep_w;
                 to->reserved = h.reserved;
                 to->asleep = h.asleep;
         }

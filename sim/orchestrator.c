@@ -177,6 +177,7 @@ static int publish_inventory(struct orchestrator *o)
                 put_number(f, "mem_gib", h.mem_gib);
                 put_number(f, "idle_w", h.idle_w);
                 put_number(f, "max_w", h.max_w);
+                put_number(f, "sleep_w", h.sleep_w);
                 fprintf(f, ",\"reserved\":%s,\"asleep\":%s}", h.reserved ? "true" : "false",
                         h.asleep ? "true" : "false");
         }

@@ -132,7 +132,7 @@ double plant_dewpoint_c(const struct plant *p, size_t room);
 struct plant_host {
         uint32_t id;
         size_t rack;
-        double cores, mem_gib, idle_w, max_w;
+        double cores, mem_gib, idle_w, max_w, sleep_w;
         bool asleep, reserved;
 };
 struct plant_vm {

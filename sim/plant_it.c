@@ -107,6 +107,7 @@ static void build_hosts(struct plant *p)
                 h->pub.mem_gib = HOST_MEM_GIB;
                 h->pub.max_w = max_w;
                 h->pub.idle_w = idle_ratio * max_w;
+                h->pub.sleep_w = SLEEP_W;
                 h->pub.reserved = rng_uniform(&p->rng) < 0.03;
                 p->nidle += !h->pub.reserved;
         }
@@ -174,7 +175,7 @@ static void draw(struct plant *p, const double *ratio, double *rack_w)
                         const struct host *h = &p->host[k];
 
                         rack_w[i] += h->pub.asleep
-                                         ? SLEEP_W
+                                         ? h->pub.sleep_w
                                          : h->pub.idle_w + (h->pub.max_w - h->pub.idle_w) *
                                                                lut_at(&p->host_curve, h->cpu_cores / HOST_CORES);
                 }

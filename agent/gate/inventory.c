@@ -66,6 +66,8 @@ static const char *read_hosts(const struct site *site, const json_t *hosts, stru
                     !number(o, "idle_w", 0, 1e5, &h->idle_w) || !number(o, "max_w", 0, 1e5, &h->max_w) ||
                     h->max_w < h->idle_w)
                         return "a host's cores, mem_gib, idle_w or max_w";
+                if (json_object_get(o, "sleep_w") && !number(o, "sleep_w", 0, h->idle_w, &h->sleep_w))
+                        return "a host's sleep_w: not between 0 and idle_w";
                 h->reserved = json_is_true(json_object_get(o, "reserved"));
                 h->asleep = json_is_true(json_object_get(o, "asleep"));
                 h->rack = -1;

@@ -20,6 +20,7 @@ struct inventory_host {
         char name[INVENTORY_NAME_MAX];
         int rack; /* site.equipment index; −1 = a rack the site does not know */
         double cores, mem_gib, idle_w, max_w;
+        double sleep_w; /* drawn while asleep; 0 when the message does not say */
         bool reserved, asleep;
 };
 

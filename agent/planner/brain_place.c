@@ -123,6 +123,7 @@ static void fill_machines(const struct inventory *inv, struct tables *t)
                                                  .mem_gib = from->mem_gib,
                                                  .idle_w = from->idle_w,
                                                  .max_w = from->max_w,
+                                                 .sleep_w = from->sleep_w,
                                                  .reserved = from->reserved || rack < 0, /* no rack: hands off */
                                                  .can_sleep = true};
         }

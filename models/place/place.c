@@ -63,7 +63,7 @@ static double dynamic_w(const struct place_host *h, double cpu_cores)
 static double host_w(const struct place_host *h, size_t nvm, double cpu_cores)
 {
         if (nvm == 0 && h->can_sleep)
-                return 0.0;
+                return h->sleep_w;
         return h->idle_w + dynamic_w(h, cpu_cores);
 }
 

@@ -4,8 +4,9 @@
  * Thermal-aware VM placement: which few VMs to move so that facility power falls and no rack is pushed over its inlet
  * limit. Cost of a rack's load = its heat's effect on the hottest inlet (influence from the identified model) and on
  * the idle power of the hosts that must be awake. Greedy best move under a migration budget, capacity, reserved hosts
- * and inlet limits; never proposes a move whose gain is below its migration cost. First version of models-and-planning
- * "VM allocation"; the learned policy comes later. Pure: caller's memory, deterministic.
+ * and inlet limits; never proposes a move whose gain is below its migration cost. Hosts count as what they come to: how
+ * long one stays awake after it has emptied is not in it. A first version, without learning. Pure: caller's memory,
+ * deterministic.
  */
 #ifndef COOLPLANE_PLACE_PLACE_H
 #define COOLPLANE_PLACE_PLACE_H
@@ -18,8 +19,9 @@ struct place_host {
         uint32_t id;
         int rack;              /* index 0 … nrack−1 */
         double cores, mem_gib; /* capacity */
-        double idle_w, max_w;  /* idle_w is saved when the host empties and may sleep */
-        bool reserved;         /* takes no VM, gives none */
+        double idle_w, max_w;
+        double sleep_w; /* what it draws when it is empty and may sleep: idle_w − sleep_w is saved, some time later */
+        bool reserved;  /* takes no VM, gives none */
         bool can_sleep;
 };
 

@@ -14,7 +14,8 @@ static const struct site site = {.equipment = racks, .nequipment = 2};
 
 static const char good[] =
     "{\"timestamp\":1000,\"hosts\":[{\"name\":\"h2\",\"rack\":\"rack-2\",\"cores\":32,\"mem_gib\":256,\"idle_w\":100,"
-    "\"max_w\":300},{\"name\":\"h1\",\"rack\":\"elsewhere\",\"cores\":16,\"mem_gib\":64,\"idle_w\":50,\"max_w\":150,"
+    "\"max_w\":300,\"sleep_w\":9},{\"name\":\"h1\",\"rack\":\"elsewhere\",\"cores\":16,\"mem_gib\":64,\"idle_w\":50,"
+    "\"max_w\":150,"
     "\"reserved\":true}],\"vms\":[{\"name\":\"v9\",\"host\":\"h2\",\"cores\":4,\"mem_gib\":8,\"cpu_cores\":1.6,"
     "\"movable\":true,\"group\":3}]}";
 
@@ -30,6 +31,7 @@ static void test_parse(void **state)
         assert_int_equal(inv->host[0].rack, -1);
         assert_true(inv->host[0].reserved);
         assert_int_equal(inv->host[1].rack, 1);
+        assert_true(inv->host[0].sleep_w == 0.0 && inv->host[1].sleep_w == 9.0);
         assert_int_equal(inventory_find_host(inv, "h2"), 1);
         assert_int_equal(inventory_find_vm(inv, "v9"), 0);
         assert_int_equal(inventory_find_vm(inv, "none"), -1);
@@ -66,6 +68,8 @@ static void test_refused(void **state)
             "w\":2}],\"vms\":[]}",
             "{\"timestamp\":1,\"hosts\":[{\"name\":\"a\",\"rack\":\"r\",\"cores\":1,\"mem_gib\":1,\"idle_w\":3,\"max_"
             "w\":2}],\"vms\":[]}",
+            "{\"timestamp\":1,\"hosts\":[{\"name\":\"a\",\"rack\":\"r\",\"cores\":1,\"mem_gib\":1,\"idle_w\":1,\"max_"
+            "w\":2,\"sleep_w\":1.5}],\"vms\":[]}",
             "{\"timestamp\":1,\"hosts\":[{\"name\":\"a\",\"rack\":\"r\",\"cores\":1,\"mem_gib\":1,\"idle_w\":1,\"max_"
             "w\":2},"
             "{\"name\":\"a\",\"rack\":\"r\",\"cores\":1,\"mem_gib\":1,\"idle_w\":1,\"max_w\":2}],\"vms\":[]}",
