@@ -148,8 +148,8 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
                 assert_true(errors < 40);
                 assert_int_equal(stats(d).quarantined, 0);
                 assert_int_equal(stats(d).state, DEVICE_UP);
-                if (variant == 1) /* 125 → 63 → 32 → 16, and no further */
-                        assert_int_equal(peer[0].last_count, 12);
+                if (variant == 1) /* 125 → 63 → 32 → 16, and no further: 16, 16, 16 and 12, wherever the scan is now */
+                        assert_true(peer[0].last_count == 16 || peer[0].last_count == 12);
                 env_stop_driver(&e);
                 peer_stop(&peer[0]);
                 env_free(&e);
