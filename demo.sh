@@ -9,7 +9,7 @@ cd "$(dirname "$0")" || exit 1
 root=$PWD
 . deploy/packages.sh
 
-weather='' workload='' hours=24 keep=0 site=hall scale=360 shadow_h=2 explore_h=3 settle_h=1 out=$root
+weather='' workload='' hours=24 keep=0 site=hall scale=360 shadow_h=2 explore_h=3 settle_h=2 out=$root
 while [ $# -gt 0 ]; do
   case $1 in
     --weather) weather=$(realpath -e "$2") || exit 2; shift 2 ;;

@@ -71,7 +71,7 @@ static const char *check_onoff(const struct safety_u *u)
         return NULL;
 }
 
-static const char *check_u(const struct safety_u *u)
+const char *safety_u_check(const struct safety_u *u)
 {
         const char *what;
         if (u->kind != SAFETY_U_CONTINUOUS && u->kind != SAFETY_U_ONOFF)
@@ -136,7 +136,7 @@ int safety_envelope_validate(const struct safety_envelope *e, const char **reter
         const char *what = check_scalars(e);
         size_t index = 0;
         for (size_t j = 0; !what && j < e->nu; j++) {
-                what = check_u(&e->u[j]);
+                what = safety_u_check(&e->u[j]);
                 if (!what && e->u[j].drives_d != SAFETY_NO_D &&
                     (e->u[j].drives_d > e->nd || e->u[j].kind != SAFETY_U_CONTINUOUS || e->u[j].safe_dir != -1))
                         what = "u.drives_d";

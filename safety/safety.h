@@ -90,6 +90,8 @@ struct safety_envelope {
         double delta; /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
 };
 
+/* Static text naming the bad field ("u.lo"), or NULL: fit to be an element of u. What ties it to d is not looked at. */
+const char *safety_u_check(const struct safety_u *u);
 /* -EINVAL and *reterr_what = static text naming the bad field, *reterr_index its index. */
 int safety_envelope_validate(const struct safety_envelope *e, const char **reterr_what, size_t *reterr_index);
 

@@ -18,7 +18,7 @@
 /* period in plant time and least distance in wall time, ms */
 static const struct {
         int64_t plant_ms, wall_ms;
-} every[] = {{10000, 50}, {60000, 100}, {60000, 1000}};
+} every[] = {{10000, 50}, {60000, 100}, {60000, 200}};
 enum topic { TOPIC_POWER, TOPIC_WEATHER, TOPIC_INVENTORY, TOPIC_COUNT };
 
 struct request {
@@ -77,7 +77,8 @@ static int send(struct orchestrator *o, const char *sub, FILE *f, char **text, s
         return err;
 }
 
-/* ,"key":value into values; a key without a number is reported in `errors`, as the sources of conventions.md do. */
+/* ,"key":value into values; a key without a number is reported in `errors`, as the readers of an MQTT sample message
+ * expect. */
 static void put_value(FILE *f, const char *key, double v, bool *first)
 {
         if (!isfinite(v))

@@ -74,6 +74,7 @@ int db_exit(int r)
                 return EXIT_UNAVAILABLE;
         case -EUCLEAN:
         case -EPROTO:
+        case -ESTALE:
                 return EXIT_DATA;
         default:
                 return EXIT_IO;

@@ -59,15 +59,10 @@ int verb_check_config(int argc, char **argv)
         const char *path = argv[optind];
         struct site *s = NULL;
         struct site_errors *e = NULL;
-        int rc = site_load(path, &s, &e);
+        int rc = site_load_checked(path, gate_check_site, &s, &e);
         if (e == NULL) {
                 (void)fprintf(stderr, "coolplane: out of memory\n");
                 return EXIT_GENERIC;
-        }
-        if (rc == 0) {
-                rc = gate_check_site(s, e);
-                if (rc < 0)
-                        s = site_free(s);
         }
         if (json) {
                 print_json(path, s, e);

@@ -332,9 +332,7 @@ int verb_replay(int argc, char **argv)
         }
         if (!o.config || !o.log || !o.out || optind < argc)
                 return usage("--config, --log and --out are needed");
-        c = site_load(o.config, &site, &errors);
-        if (c == 0)
-                c = gate_check_site(site, errors);
+        c = site_load_checked(o.config, gate_check_site, &site, &errors);
         site_errors_print(errors, stderr);
         site_errors_free(errors);
         if (c < 0) {

@@ -274,7 +274,6 @@ static int init(struct modbus_driver *drv)
                 d->index = (int)i;
                 d->driver = drv;
                 d->stats.state = DEVICE_DOWN;
-                d->stats.last_good_t_ms = -1;
                 if (!is_modbus(&site->device[i]))
                         continue;
                 if (!d->conn) { /* the first of its connection opens it for all */

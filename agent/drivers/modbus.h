@@ -46,7 +46,6 @@ struct device_stats {
         uint64_t resets;         /* of its connection, by the peer: it may have been restarted */
         uint64_t exceptions[12]; /* by Modbus exception code; [0]: codes Modbus does not know */
         size_t quarantined;
-        int64_t last_good_t_ms;
         double scan_period_s, scan_jitter_s; /* plant time: mean period, max deviation since start */
         char last_error[128];                /* device, unit id, address range, cause */
 };

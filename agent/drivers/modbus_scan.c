@@ -318,7 +318,6 @@ static void deliver(struct mb_device *d, struct mb_piece piece, const struct mbr
                 }
         }
         d->stats.reads++;
-        d->stats.last_good_t_ms = t_ms;
         drv->a.samples.samples(drv->a.samples.ctx, drv->scratch, piece.n);
 }
 

@@ -23,7 +23,7 @@
 #define BACKOFF_JITTER 0.2
 #define EVENTS_PER_TURN 256 /* then other descriptors have their turn */
 
-static const char *const vm_topics[] = {"inventory", "event", "move/result"};
+static const char *const vm_topics[] = {"inventory", "move/result"};
 #define VM_TOPICS (sizeof(vm_topics) / sizeof(vm_topics[0]))
 
 enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_UP };
@@ -182,7 +182,6 @@ static void on_message(struct mqtt_driver *d, const struct mqttc_event *e)
         if (strcmp(e->topic, d->echo_topic) == 0)
                 return;
         d->stats.messages++;
-        d->stats.last_message_t_ms = clk_t_ms(d->a.clk);
         if (site->vm.enabled && strncmp(e->topic, site->vm.topic, vm_len) == 0 && e->topic[vm_len] == '/') {
                 vm_message(d, e->topic + vm_len + 1, e);
                 return;
@@ -363,7 +362,6 @@ int mqtt_driver_create(const struct mqtt_args *a, struct mqtt_driver **ret)
                 return -ENOMEM;
         d->a = *a;
         d->backoff_ms = BACKOFF_MIN_MS;
-        d->stats.last_message_t_ms = -1;
         int r = init(d);
         if (r < 0) {
                 mqtt_driver_free(d);

@@ -48,7 +48,6 @@ int mqtt_driver_publish_vm(struct mqtt_driver *d, const char *subtopic, const ch
 struct mqtt_stats {
         bool connected;
         uint64_t messages, samples, rejected, reconnects, dropped;
-        int64_t last_message_t_ms;
         char last_error[128];
 };
 void mqtt_driver_stats(const struct mqtt_driver *d, struct mqtt_stats *ret);

@@ -8,7 +8,7 @@
 #include "agent/gate/envelope.h"
 #include "agent/gate/ipc.h"
 
-/* What safety_envelope_validate found, in the words of a point map. */
+/* What safety_u_check found, in the words of a point map. */
 static const char *envelope_words(const char *what)
 {
         static const struct {
@@ -29,14 +29,28 @@ static const char *envelope_words(const char *what)
         return what;
 }
 
-static bool check_size(const struct layout *l, struct site_errors *e, const char *what, size_t n, size_t most)
+static void check_size(const struct layout *l, struct site_errors *e, const char *what, size_t n, size_t most)
 {
         if (n > most)
                 site_errors_add(e, l->site, 0, 0, "%zu %s: more than the %zu the gate can carry", n, what, most);
-        return n <= most;
 }
 
-static int check_envelope(const struct layout *l, struct site_errors *e)
+/* What a site lacks as a whole: only where no row was left out. */
+static int check_whole(const struct layout *l, struct site_errors *e)
+{
+        struct arx_structure *st = NULL;
+        int r = 0;
+
+        if (l->ny == 0)
+                site_errors_add(e, l->site, 0, 0,
+                                "no rack inlet and no supply air temperature: there is nothing to predict or to keep");
+        else if ((r = layout_arx_structure(l, 1, 1, &st)) < 0 && r != -ENOMEM)
+                site_errors_add(e, l->site, 0, 0, "no model can be laid out for this site: %s", strerror(-r));
+        free(st);
+        return r == -ENOMEM ? r : 0;
+}
+
+static int check_envelope(const struct layout *l, bool whole, struct site_errors *e)
 {
         struct gate_envelope env;
         const char *what;
@@ -45,51 +59,36 @@ static int check_envelope(const struct layout *l, struct site_errors *e)
 
         if (r < 0)
                 return r;
-        if (env.safety.nu == 0 || env.safety.ncert == 0)
-                goto out;                    /* the gate only watches */
-        for (size_t j = 0; j < l->nu; j++) { /* one by one, so that all are told */
-                struct safety_envelope one = env.safety;
+        const bool watches = whole && (l->nu == 0 || env.safety.ncert == 0); /* and commands nothing */
+        for (size_t j = 0; j < l->nu && !watches; j++) {
                 const struct point *p = &l->site->point[l->u[j].point];
 
-                one.nu = 1;
-                one.u = &env.u[j];
-                if (safety_envelope_validate(&one, &what, &index) == 0 || strncmp(what, "u.", 2) != 0)
-                        continue;
-                site_errors_add(e, l->site, p->file, p->line, "'%s' cannot be commanded: %s", p->name,
-                                envelope_words(what));
-                r = -EINVAL;
+                what = safety_u_check(&env.u[j]);
+                if (what)
+                        site_errors_add(e, l->site, p->file, p->line, "'%s' cannot be commanded: %s", p->name,
+                                        envelope_words(what));
         }
-        if (r == 0 && safety_envelope_validate(&env.safety, &what, &index) < 0) {
+        if (!watches && site_errors_count(e) == 0 && safety_envelope_validate(&env.safety, &what, &index) < 0)
                 site_errors_add(e, l->site, 0, 0, "safety envelope: %s of entry %zu", what, index);
-                r = -EINVAL;
-        }
-out:
         gate_envelope_free(&env);
-        return r;
+        return 0;
 }
 
 int gate_check_site(const struct site *site, struct site_errors *e)
 {
+        const bool whole = site_errors_count(e) == 0;
         struct layout *l = NULL;
-        struct arx_structure *st = NULL;
-        int r = layout_create(site, &l), r2;
+        int r = layout_create(site, &l);
 
         if (r < 0)
                 return r;
-        if (!check_size(l, e, "command points", l->nu, IPC_U_MAX) ||
-            !check_size(l, e, "controlled readings", l->ny, IPC_Y_MAX) ||
-            !check_size(l, e, "measured disturbances", l->nd, IPC_D_MAX))
-                r = -EINVAL;
-        if (l->ny == 0) {
-                site_errors_add(e, site, 0, 0,
-                                "no rack inlet and no supply air temperature: there is nothing to predict or to keep");
-                r = -EINVAL;
-        } else if ((r2 = layout_arx_structure(l, 1, 1, &st)) < 0) {
-                site_errors_add(e, site, 0, 0, "no model can be laid out for this site: %s", strerror(-r2));
-                r = r2;
-        }
-        free(st);
-        r2 = check_envelope(l, e);
+        check_size(l, e, "command points", l->nu, IPC_U_MAX);
+        check_size(l, e, "controlled readings", l->ny, IPC_Y_MAX);
+        check_size(l, e, "measured disturbances", l->nd, IPC_D_MAX);
+        if (whole)
+                r = check_whole(l, e);
+        if (r == 0)
+                r = check_envelope(l, whole, e);
         layout_free(l);
-        return r < 0 ? r : r2;
+        return r;
 }

@@ -37,7 +37,8 @@ struct gate_envelope {
 int gate_envelope_build(const struct layout *l, struct gate_envelope *ret);
 void gate_envelope_free(struct gate_envelope *e);
 
-/* Would the gate take this site? Every reason against it is added to `e` with its place. 0, -EINVAL, -ENOMEM. */
+/* Would the gate take this site? A check for site_load_checked: every reason against it is added to `e` with its place.
+ * 0, -ENOMEM. */
 int gate_check_site(const struct site *site, struct site_errors *e);
 
 #endif

@@ -146,9 +146,7 @@ int main(int argc, char **argv)
 
         if (r >= 0)
                 return r;
-        r = site_load(o.config, &site, &errors);
-        if (r >= 0)
-                r = gate_check_site(site, errors);
+        r = site_load_checked(o.config, gate_check_site, &site, &errors);
         site_errors_print(errors, stderr);
         site_errors_free(errors);
         if (r < 0) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +31,8 @@ struct release {
         struct outcome {
                 bool written;
                 enum write_result result;
-        } * enable; /* [npoint] the last write of a remote enable */
+        } * enable;         /* [npoint] the last write of a remote enable */
+        char (*error)[128]; /* [ndevice] the last one of a device, "" = none */
         bool clearing, failed;
         int64_t phase_ms, tried_ms;
 };
@@ -79,6 +81,16 @@ static bool all_read(const struct release *r)
         return true;
 }
 
+/* The report comes after the driver is gone. */
+static void keep_errors(struct release *r)
+{
+        for (size_t d = 0; d < r->site->ndevice && r->modbus; d++) {
+                struct device_stats st;
+                modbus_driver_stats(r->modbus, (int)d, &st);
+                (void)snprintf(r->error[d], sizeof r->error[d], "%s", st.last_error);
+        }
+}
+
 static void report(struct release *r)
 {
         for (size_t i = 0; i < r->site->npoint; i++) {
@@ -88,9 +100,11 @@ static void report(struct release *r)
                         log_info("release", "%s: local already", device_name(r, i));
                         continue;
                 }
-                log_warning("release", "%s: remote enable not cleared (%s); its own watchdog takes over",
+                const char *last = r->error[r->site->point[i].device];
+                log_warning("release", "%s: remote enable not cleared (%s%s%s); its own watchdog takes over",
                             device_name(r, i),
-                            r->enable[i].written ? write_result_str(r->enable[i].result) : "not reached in time");
+                            r->enable[i].written ? write_result_str(r->enable[i].result) : "not reached in time",
+                            last[0] != '\0' ? "; last error: " : "", last);
                 r->failed = true;
         }
 }
@@ -121,7 +135,8 @@ static int set_up(struct release *r)
 
         r->read = calloc(r->site->npoint + 1, sizeof *r->read);
         r->enable = calloc(r->site->npoint + 1, sizeof *r->enable);
-        if (!r->read || !r->enable)
+        r->error = calloc(r->site->ndevice + 1, sizeof *r->error);
+        if (!r->read || !r->enable || !r->error)
                 return -ENOMEM;
         if (rc >= 0)
                 rc = ptable_create(r->site->point, r->site->npoint, &r->points);
@@ -167,6 +182,7 @@ int release_run(const struct site *site, const struct clk *clk)
         }
         if (rc < 0)
                 log_error("release", "%s", strerror(-rc));
+        keep_errors(&r);
         modbus_driver_free(r.modbus); /* writes still under way end here */
         if (rc >= 0) {
                 report(&r);
@@ -179,6 +195,7 @@ int release_run(const struct site *site, const struct clk *clk)
         layout_free(r.layout);
         free(r.read);
         free(r.enable);
+        free(r.error);
         if (lock >= 0)
                 (void)close(lock);
         return code;

@@ -65,7 +65,7 @@ static void fail(struct planner *p, int code)
         loop_stop(p->loop);
 }
 
-/* The gate creates the database; until it has, there is nothing to read and nobody to talk to. */
+/* The gate creates and upgrades the database; until it has, there is nothing to read and nobody to talk to. */
 static void open_store(void *ctx)
 {
         struct planner *p = ctx;

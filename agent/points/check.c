@@ -366,6 +366,14 @@ static void check_heartbeats(struct builder *b)
         }
 }
 
+static bool left_out(const struct builder *b, const char *name)
+{
+        bool found = b->left_out_unnamed;
+        for (size_t i = 0; i < b->nleft_out && !found; i++)
+                found = strcmp(b->left_out[i], name) == 0;
+        return found;
+}
+
 static void check_one(struct builder *b, size_t i)
 {
         struct site *s = b->s;
@@ -377,7 +385,7 @@ static void check_one(struct builder *b, size_t i)
                 bad(b, b->point_at[i], "unit: %s is not a unit of %s (%s)", unit_str((enum unit)p->unit),
                     role_str(p->role), want);
         /* Nothing stays good for ever: five scans, at least half a minute; ten minutes in a log. */
-        if (p->interlock[0] && site_find_point(s, p->interlock) < 0)
+        if (p->interlock[0] && site_find_point(s, p->interlock) < 0 && !left_out(b, p->interlock))
                 bad(b, b->point_at[i], "interlock: no point is named '%s'", p->interlock);
         if (p->stale_after_ms == 0 && p->device >= 0) {
                 int64_t least = s->device[p->device].protocol == DEVICE_MQTT ? 60 * 1000 : 30 * 1000;

@@ -84,6 +84,15 @@ static void add_point(struct builder *b, const struct map_row *row, const struct
                 p->tol = point_resolution(p) > 0 ? 0.5 * point_resolution(p) : 1e-4;
 }
 
+/* A wrong row is told once: who refers to its point is not told that there is none. name: "" = cannot be known. */
+static void leave_out(struct builder *b, const char *name)
+{
+        if (name[0] == '\0')
+                b->left_out_unnamed = true;
+        else if (grow(b, (void **)&b->left_out, b->nleft_out, &b->left_out_cap, sizeof(b->left_out[0])))
+                (void)snprintf(b->left_out[b->nleft_out++], sizeof(b->left_out[0]), "%s", name);
+}
+
 /* Named equipment and zone of a row; "-" = none. False after an error. */
 static bool set_place(struct builder *b, const struct map_row *row, const char *equipment, struct point *p)
 {
@@ -112,8 +121,10 @@ void points_from_profile(struct builder *b, size_t device, const struct profile 
                 const struct map_row *row = &prof->map.row[i];
                 struct point p = row->p;
                 p.device = (int)device;
-                if (!set_place(b, row, row->equipment[0] != '\0' ? row->equipment : more->equipment, &p) || !row->ok)
+                if (!set_place(b, row, row->equipment[0] != '\0' ? row->equipment : more->equipment, &p)) {
+                        leave_out(b, "");
                         continue;
+                }
                 int zone = p.zone >= 0 ? p.zone : p.equipment >= 0 ? s->equipment[p.equipment].zone : -1;
                 int n =
                     snprintf(p.name, sizeof(p.name), "%s/%s/%s/%s", s->name, zone >= 0 ? s->zone[zone].name : "plant",
@@ -121,6 +132,8 @@ void points_from_profile(struct builder *b, size_t device, const struct profile 
                 if (n < 0 || (size_t)n >= sizeof(p.name))
                         bad(b, more->at, "device '%s': the point name %s… is longer than %d characters",
                             s->device[device].name, p.name, POINT_NAME_MAX - 1);
+                else if (!row->ok)
+                        leave_out(b, p.name);
                 else
                         add_point(b, row, &p);
         }
@@ -138,6 +151,7 @@ void points_from_map(struct builder *b, const struct map *m)
                         if (p.device < 0) {
                                 bad(b, row->at, "device: '%s' is not in the site file%s", row->device,
                                     suggest(row->device, device_name, b->s, hint));
+                                leave_out(b, row->name);
                                 continue;
                         }
                 }
@@ -151,5 +165,7 @@ void points_from_map(struct builder *b, const struct map *m)
                 }
                 if (set_place(b, row, row->equipment[0] != '\0' ? row->equipment : third, &p) && row->ok)
                         add_point(b, row, &p);
+                else
+                        leave_out(b, row->name);
         }
 }

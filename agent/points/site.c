@@ -285,10 +285,16 @@ static void release(struct builder *b)
         free(b->equipment_more);
         free(b->zone_at);
         free(b->point_at);
+        free(b->left_out);
         hash_free(&b->hash);
 }
 
 int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors)
+{
+        return site_load_checked(path, NULL, ret_site, ret_errors);
+}
+
+int site_load_checked(const char *path, site_check_fn *check, struct site **ret_site, struct site_errors **ret_errors)
 {
         struct builder b = {.path = path,
                             .site_at.file = -1,
@@ -315,6 +321,8 @@ int site_load(const char *path, struct site **ret_site, struct site_errors **ret
         defaults(b.s);
         build(&b);
         hash_digest(&b.hash, b.s->hash);
+        if (b.rc == 0 && check != NULL)
+                b.rc = check(b.s, b.errors);
         if (b.rc == 0 && site_errors_count(b.errors) > 0)
                 b.rc = -EINVAL;
         errors_sort(b.errors);

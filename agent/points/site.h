@@ -153,6 +153,11 @@ void site_errors_add(struct site_errors *e, const struct site *s, int file, int 
  * *ret_errors). *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site
  * file's folder. */
 int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors);
+/* The same with another room's checks, so that what they find is told together with the rest. check sees what could be
+ * read: where site_errors_count(e) > 0, rows that were wrong are missing, and what is missing says nothing. 0 or -Exxx.
+ */
+typedef int site_check_fn(const struct site *s, struct site_errors *e);
+int site_load_checked(const char *path, site_check_fn *check, struct site **ret_site, struct site_errors **ret_errors);
 struct site *site_free(struct site *s);
 
 /* Columns of a point map and what each means; NULL past the end. */

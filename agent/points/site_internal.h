@@ -77,11 +77,14 @@ struct builder {
         struct hash hash;
         char dir[SITE_PATH_MAX]; /* of the site file, with the final slash; "" = current folder */
         size_t device_cap, device_more_cap, equipment_cap, equipment_more_cap, zone_cap, zone_at_cap, point_cap,
-            point_at_cap, file_cap, profile_cap, points_file_cap;
+            point_at_cap, left_out_cap, file_cap, profile_cap, points_file_cap;
         struct device_more *device_more;
         struct equipment_more *equipment_more;
         struct pos *zone_at;
         struct pos *point_at;
+        char (*left_out)[POINT_NAME_MAX]; /* [nleft_out] points whose row is wrong: not in s->point, but named */
+        size_t nleft_out;
+        bool left_out_unnamed; /* … and one of which not even the name is known */
         struct profile *profile;
         size_t nprofile;
         struct points_file *points_file;

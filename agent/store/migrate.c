@@ -92,7 +92,7 @@ int store_check_version(sqlite3 *db, const struct store_migration *list, char *e
                 snprintf(err, STORE_ERR_MAX,
                          "schema version %d is older than this program's %d: start coolplaned once to upgrade it",
                          version, last_version(list));
-                return -EPROTO;
+                return -ESTALE;
         }
         return 0;
 }

@@ -20,7 +20,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 /* path NULL (with STORE_WRITE): an empty database of this handle alone, gone with it, in memory as long as it is small
  * and never synced: for a run whose log nobody keeps.
  * 0; -ENOENT (read, no file), -EBUSY (another writer holds the lock), -EUCLEAN (dirty or failed quick_check; *reterr
- * says what), -EPROTO (newer schema), -EIO. reterr: ≥ 256 bytes, a sentence naming the file. */
+ * says what), -EPROTO (newer schema), -ESTALE (read: older, the gate has yet to upgrade it), -EIO.
+ * reterr: ≥ 256 bytes, a sentence naming the file. */
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
 /* Commits no longer wait for the disk: for what can be made again, as a replay's decisions. */
 int store_unsynced(struct store *s);

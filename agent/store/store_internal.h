@@ -69,7 +69,7 @@ extern const struct store_migration store_migrations[]; /* ascending; ends with 
 /* Brings db up to the last of `list`, one transaction a migration. 0, -EUCLEAN (dirty, or not a coolplane database),
  * -EPROTO (newer), -errno of SQLite. err: ≥ STORE_ERR_MAX. */
 int store_migrate(sqlite3 *db, const struct store_migration *list, char *err);
-/* The same checks without writing; -ENOENT when the database is still empty, -EPROTO when it is older or newer. */
+/* The same checks without writing; -ENOENT when the database is still empty, -ESTALE when it is older. */
 int store_check_version(sqlite3 *db, const struct store_migration *list, char *err);
 
 int store_errno(int sqlite_rc);

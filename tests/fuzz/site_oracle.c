@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "agent/gate/envelope.h"
 #include "agent/points/codec.h"
 #include "agent/points/units.h"
 #include "tests/fuzz/fuzz.h"
@@ -113,7 +114,7 @@ struct site *site_checked_load(const char *path)
 {
         struct site sentinel, *s = &sentinel;
         struct site_errors *e = NULL;
-        int r = site_load(path, &s, &e);
+        int r = site_load_checked(path, gate_check_site, &s, &e);
         MUST(e && (r == 0) == (site_errors_count(e) == 0));
         print(e);
         site_errors_free(e);

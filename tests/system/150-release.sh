@@ -74,5 +74,6 @@ SECONDS=0
 release
 [ $? = 69 ] || fail "silent devices: $(cat "$work/release.log")"
 at_most "seconds with silent devices" $SECONDS 10
+[ "$(grep -c 'not cleared (.*last error: .*time' "$work/release.log")" = "$all" ] || fail "no cause a device: $(cat "$work/release.log")"
 kill -CONT "$plant"
 pass "$all devices local $took_ms ms after the kill"

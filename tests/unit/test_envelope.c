@@ -67,9 +67,7 @@ static struct site *check(void)
 
         assert_non_null(f);
         (void)snprintf(path, sizeof path, "%s/site.yaml", dir);
-        r = site_load(path, &s, &e);
-        if (r == 0)
-                r = gate_check_site(s, e);
+        r = site_load_checked(path, gate_check_site, &s, &e);
         assert_true((r == 0) == (site_errors_count(e) == 0));
         site_errors_print(e, f);
         (void)fputc('\0', f);
@@ -191,6 +189,19 @@ static void test_refuses_what_the_gate_would(void **state)
         put("points.csv", HEAD INLET "s/w,d,c1,holding,0,uint16,2,0,degC,RW,6,16,,-,"
                                      "Leaving_Chilled_Water_Temperature_Setpoint\n");
         refused("points.csv:3: 's/w' cannot be commanded: one count of the register is more than");
+
+        /* together with what the loader finds; a point whose row is wrong is neither missing nor unknown */
+        put("points.csv",
+            "name,device,equipment,table,address,type,scale,unit,access,min,max,safe_dir,interlock,brick\n"
+            "s/inlet,d,r1,holding,900,uint17,0.1,degC,R,,,,,Intake_Air_Temperature_Sensor\n"
+            "s/w,d,c1,holding,0,uint16,2,degC,RW,6,16,-,s/inlet,"
+            "Leaving_Chilled_Water_Temperature_Setpoint\n"
+            "s/sat,d,a1,holding,1,int16,1,degC,RW,14,27,-,s/inlett,Supply_Air_Temperature_Setpoint\n");
+        refused("points.csv:2: type: unknown 'uint17'");
+        refused("points.csv:3: 's/w' cannot be commanded: one count of the register is more than");
+        refused("points.csv:4: interlock: no point is named 's/inlett'");
+        assert_null(strstr(found, "no point is named 's/inlet'"));
+        assert_null(strstr(found, "no rack inlet"));
 
         put("points.csv", HEAD "s/p,d,r1,holding,0,uint16,1,0,W,R,,,,,Electric_Power_Sensor\n");
         refused("site.yaml: no rack inlet and no supply air temperature");

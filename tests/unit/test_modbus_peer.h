@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* A Modbus TCP server for tests, on the loop under test, that can misbehave in each of the ways of faults.md. */
+/* A Modbus TCP server for tests, on the loop under test, that can misbehave in each of the ways real devices do. */
 #ifndef COOLPLANE_TESTS_MODBUS_PEER_H
 #define COOLPLANE_TESTS_MODBUS_PEER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* The real air handler's log: trained on its first 70 %, supply air 15 min ahead on the rest must beat persistence
- * (1.60 °F, data.md 5.1). Exit 77 (skipped) without the data. */
+ * (1.60 °F, the published figure of that data set). Exit 77 (skipped) without the data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
