@@ -17,9 +17,6 @@
 #define RHO_CP 1206.0      /* J/(m³ K) */
 #define DESIGN_RISE_K 12.0 /* through a rack */
 #define OWN_EXHAUST 0.3
-#define FAN_RATIO_PER_K                                                                                                \
-        0.25 /* and fan power: the hottest rack sets the air's speed, some 8 % a kelvin, and its cube                  \
-              */
 #define INLET_RISE_K 0.1
 #define VALUE_RATIO_PER_K 0.02 /* chiller power that one K of hottest-inlet room is worth (0.024 × 0.8) */
 
@@ -175,7 +172,6 @@ static void place(struct brain *b, const struct inventory *inv)
         struct tables t = {0};
         size_t work_size, n;
         double chiller = step->power_w[ENERGY_CHILLERS];
-        const double fans = isfinite(step->power_w[ENERGY_FANS]) ? step->power_w[ENERGY_FANS] : 0.0;
 
         if (!allocate(site, inv, &t, &work_size))
                 goto out;
@@ -194,9 +190,10 @@ static void place(struct brain *b, const struct inventory *inv)
             .cooling_w_per_w = t.cooling,
             .inlet_max_c = site->limits.inlet_recommended_c - BRAIN_INLET_MARGIN_K, /* where the setpoints steer */
             .inlet_rise_k = INLET_RISE_K,
-            .k_per_w_value = VALUE_RATIO_PER_K * chiller + FAN_RATIO_PER_K * fans,
+            .k_per_w_value = VALUE_RATIO_PER_K * chiller,
             .move_cost_w = MOVE_COST_W,
             .budget = moves_due(site),
+            .evacuate_max = (size_t)site->vm.max_moves_per_hour,
         };
         n = place_plan(&p, t.work, work_size, t.move);
         for (size_t i = 0; i < n; i++) {

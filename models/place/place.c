@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define EVACUATE_MAX 32 /* VMs of a host that is considered for emptying */
+#define TIE_PER_W 1e-3  /* of a host's cores */
 
 struct host_state {
         double cores, mem_gib, cpu_cores; /* in use */
@@ -230,6 +231,8 @@ static void try_single(struct work *w, size_t vm, struct candidate *best)
                 return;
         for (size_t to = 0; to < p->nhost; to++) {
                 double from_w, to_w, gain;
+                if (w->host[from].nvm == 1 && w->host[to].nvm > 0)
+                        continue; /* an evacuation */
                 gain = power_gain(w, vm, to, &from_w, &to_w);
                 if (!(gain + thermal > best->gain_per_move_w) || !fits(w, vm, to))
                         continue;
@@ -246,7 +249,8 @@ static void try_single(struct work *w, size_t vm, struct candidate *best)
         }
 }
 
-/* Awake host where the VM fits tightest and costs least. */
+/* Awake host where the VM fits tightest: what is left together empties the next host. Power only decides between
+ * equals: an old machine's core may cost less than a new one's, and its idling more. */
 static size_t refuge(const struct work *w, size_t vm)
 {
         const struct place_problem *p = w->p;
@@ -258,7 +262,7 @@ static size_t refuge(const struct work *w, size_t vm)
                 if (w->host[to].nvm == 0)
                         continue;
                 const double left = (p->host[to].cores - w->host[to].cores) / p->host[to].cores;
-                const double score = power_gain(w, vm, to, &from_w, &to_w) - left;
+                const double score = TIE_PER_W * power_gain(w, vm, to, &from_w, &to_w) - left;
                 if (score > best_score && fits(w, vm, to)) {
                         best_score = score;
                         best = to;
@@ -267,7 +271,18 @@ static size_t refuge(const struct work *w, size_t vm)
         return best;
 }
 
-static void try_evacuation(struct work *w, size_t host, size_t budget, struct candidate *best)
+/* The largest VM of a host: it finds room hardest. */
+static size_t largest(const struct work *w, size_t host)
+{
+        size_t best = w->first[host];
+
+        for (size_t v = best; v != SIZE_MAX; v = w->next[v])
+                if (w->p->vm[v].cores > w->p->vm[best].cores)
+                        best = v;
+        return best;
+}
+
+static void try_evacuation(struct work *w, size_t host, struct candidate *best)
 {
         const struct place_problem *p = w->p;
         const struct host_state *s = &w->host[host];
@@ -275,14 +290,14 @@ static void try_evacuation(struct work *w, size_t host, size_t budget, struct ca
         double gain = 0.0;
         bool whole = true;
 
-        if (s->nvm < 2 || s->nvm > budget || s->nvm > EVACUATE_MAX || s->nfixed > 0 || p->host[host].reserved ||
-            !p->host[host].can_sleep)
+        if (s->nvm == 0 || s->nvm > p->evacuate_max || s->nvm > EVACUATE_MAX || s->nfixed > 0 ||
+            p->host[host].reserved || !p->host[host].can_sleep)
                 return;
         if (!(gain_bound(w, host, host_w(&p->host[host], s->nvm, s->cpu_cores), s->cpu_cores) >
               best->gain_per_move_w * (double)s->nvm))
                 return;
         for (size_t left = s->nvm; left-- > 0 && whole;) {
-                const size_t vm = w->first[host];
+                const size_t vm = largest(w, host);
                 const size_t to = refuge(w, vm);
                 double from_w, to_w;
                 if (to == SIZE_MAX) {
@@ -308,9 +323,12 @@ static void try_evacuation(struct work *w, size_t host, size_t budget, struct ca
         }
 }
 
-static size_t take(struct work *w, const struct candidate *c, struct place_move *ret)
+/* Of an evacuation that is larger than what is left of the budget only the first moves are for now; the whole counts in
+ * what follows, as the next plan will see it through. Returns the moves for now. */
+static size_t take(struct work *w, const struct candidate *c, size_t budget, struct place_move *ret)
 {
         const struct place_problem *p = w->p;
+        const size_t now = c->n < budget ? c->n : budget;
         double saved_w = 0.0;
 
         for (size_t i = 0; i < c->n; i++) {
@@ -320,20 +338,21 @@ static size_t take(struct work *w, const struct candidate *c, struct place_move 
                 saved_w += power_gain(w, vm, to, &from_w, &to_w);
                 touch(w, p->host[from].rack, from_w);
                 touch(w, p->host[to].rack, to_w);
-                ret[i] = (struct place_move){.vm = (uint32_t)vm,
-                                             .from = (uint32_t)from,
-                                             .to = (uint32_t)to,
-                                             .power_w = to_w,
-                                             .gain_w = c->gain_per_move_w};
+                if (i < now)
+                        ret[i] = (struct place_move){.vm = (uint32_t)vm,
+                                                     .from = (uint32_t)from,
+                                                     .to = (uint32_t)to,
+                                                     .power_w = to_w,
+                                                     .gain_w = c->gain_per_move_w};
                 shift(w, vm, to);
                 w->moved[vm] = 1;
                 w->host[to].nfixed++;
         }
-        for (size_t i = 0; i < c->n; i++)
+        for (size_t i = 0; i < now; i++)
                 ret[i].saved_w = saved_w / (double)c->n;
         commit_thermal(w);
         w->ntouched = 0;
-        return c->n;
+        return now;
 }
 
 static void set_up(struct work *w, const struct place_problem *p, void *mem)
@@ -395,13 +414,13 @@ size_t place_plan(const struct place_problem *p, void *work, size_t work_size, s
         while (n < p->budget) {
                 struct candidate best = {.gain_per_move_w = p->move_cost_w > 0.0 ? p->move_cost_w : 0.0};
                 for (size_t h = 0; h < p->nhost; h++)
-                        try_evacuation(&w, h, p->budget - n, &best);
+                        try_evacuation(&w, h, &best);
                 for (size_t v = 0; v < p->nvm; v++)
                         if (may_move(&w, v))
                                 try_single(&w, v, &best);
                 if (best.n == 0)
                         break;
-                n += take(&w, &best, &ret_moves[n]);
+                n += take(&w, &best, p->budget - n, &ret_moves[n]);
         }
         return n;
 }

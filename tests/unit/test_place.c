@@ -58,6 +58,7 @@ static void small(struct room *r)
             .k_per_w_value = 1000.0,
             .move_cost_w = 10.0,
             .budget = 8,
+            .evacuate_max = 8,
         };
         for (int h = 0; h < 4; h++)
                 r->host[h] = (struct place_host){.id = (uint32_t)h,
@@ -111,13 +112,46 @@ static void whole_host_is_emptied_by_several_moves(void **state)
                 near(r.move[i].gain_w, 125.0 / 3.0, 1e-9);
                 near(r.move[i].saved_w, 125.0 / 3.0, 1e-9);
         }
-        r.p.budget = 2; /* not enough to empty it: nothing is worth doing */
+        r.p.evacuate_max = 2; /* nothing is worth doing */
         assert_int_equal(solve(&r), 0);
+        r.p.evacuate_max = 3;
+        r.p.budget = 2; /* two now, and the next plan goes on */
+        assert_int_equal(solve(&r), 2);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(r.move[i].from, 0);
+                near(r.move[i].saved_w, 125.0 / 3.0, 1e-9);
+        }
+        struct room next = r;
+        next.p.host = next.host, next.p.vm = next.vm, next.p.inlet_c = next.inlet_c, next.p.influence = next.influence,
+        next.p.cooling_w_per_w = next.cooling;
+        for (int i = 0; i < 2; i++)
+                next.vm[r.move[i].vm].host = (int)r.move[i].to;
+        assert_int_equal(solve(&next), 1);
+        assert_int_equal(next.move[0].from, 0);
+        near(next.move[0].saved_w, 125.0, 1e-9);
         r.p.budget = 8;
         r.p.move_cost_w = 125.0 / 3.0 + 0.1;
         assert_int_equal(solve(&r), 0);
         r.p.move_cost_w = 125.0 / 3.0 - 0.1;
         assert_int_equal(solve(&r), 3);
+}
+
+/* A core of the host that idles high may be the cheaper one: what counts is that the rest stays together. */
+static void a_vm_goes_where_it_fits_tightest(void **state)
+{
+        (void)state;
+        struct room r;
+        small(&r);
+        add_vm(&r, 0, 2, 1);
+        for (int i = 0; i < 2; i++)
+                add_vm(&r, 1, 2, 2);
+        for (int i = 0; i < 5; i++)
+                add_vm(&r, 2, 2, 2);
+        r.host[1].max_w = r.host[1].idle_w + 1.0; /* its cores cost next to nothing */
+        r.p.budget = 1;
+        assert_int_equal(solve(&r), 1);
+        assert_int_equal(r.move[0].from, 0);
+        assert_int_equal(r.move[0].to, 2);
 }
 
 static void nothing_to_gain_when_hosts_stay_awake_and_heat_does_not_spread(void **state)
@@ -211,6 +245,7 @@ static void random_room(struct room *r, struct rng *g)
             .k_per_w_value = rng_range(g, 0, 3000),
             .move_cost_w = rng_range(g, 0, 30),
             .budget = rng_below(g, 17),
+            .evacuate_max = rng_below(g, 17),
         };
         double cores[HOSTS] = {0}, mem[HOSTS] = {0};
         for (size_t h = 0; h < r->p.nhost; h++)
@@ -430,6 +465,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(emptied_host_saves_its_idle_power_and_cooling),
             cmocka_unit_test(whole_host_is_emptied_by_several_moves),
+            cmocka_unit_test(a_vm_goes_where_it_fits_tightest),
             cmocka_unit_test(nothing_to_gain_when_hosts_stay_awake_and_heat_does_not_spread),
             cmocka_unit_test(heat_leaves_the_rack_that_warms_the_hottest_inlet),
             cmocka_unit_test(constraints_hold_one_by_one),
