@@ -22,6 +22,8 @@
 #define FAN_HALF 0.5
 #define ARMIJO 1e-4
 #define BACKTRACK_MAX 12
+#define STALL_W 1.0 /* gained by a step: less, so often in a row, and the rest is not worth the time */
+#define STALL_MAX 3
 
 double plan_fan_input(double ratio)
 {
@@ -467,9 +469,11 @@ static double spectral_step(struct plan *p, const double *before, const double *
 void plan_fast(struct plan *p)
 {
         double cost, steepest = 0.0, alpha;
+        unsigned stalled = 0;
 
         for (size_t j = 0; j < p->nu; j++)
-                p->target[j] = p->free[j] ? box(p, j, p->now[j]) : p->now[j];
+                p->target[j] = p->free[j] ? box(p, j, p->planned ? p->target[j] : p->now[j]) : p->now[j];
+        p->planned = true;
         cost = plan_fast_cost(p, p->target, p->grad);
         for (size_t j = 0; j < p->nu; j++)
                 if (p->free[j] && fabs(p->grad[j]) * span(&p->u[j]) > steepest)
@@ -494,6 +498,9 @@ void plan_fast(struct plan *p)
                 memcpy(p->grad_prev, p->grad, p->nu * sizeof *p->grad);
                 memcpy(p->trial, p->target, p->nu * sizeof *p->trial);
                 memcpy(p->target, p->best, p->nu * sizeof *p->target);
+                stalled = cost - next < STALL_W ? stalled + 1 : 0;
+                if (stalled == STALL_MAX)
+                        break;
                 cost = next; /* the future simulated last is this one's */
                 plan_fast_gradient(p, p->target, p->grad);
                 alpha = spectral_step(p, p->trial, p->grad_prev, alpha);

@@ -634,6 +634,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         p->slow_count += in->slow_step;
 
         usable = plan_load_window(p, in);
+        p->planned = p->planned && usable && !in->explore;
         if (usable && !in->explore) {
                 value_warmth(p, in);
                 plan_fast(p);

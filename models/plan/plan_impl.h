@@ -69,6 +69,7 @@ struct plan {
 
         double *saved; /* [nu] steps toward less cooling not yet asked for: too small by themselves */
 
+        bool planned;     /* target holds the last step's: where to begin */
         double caution_k; /* of this step */
         double knee_scale;
         double approach_k;    /* supply air above chilled water at the coil of the widest valve */
