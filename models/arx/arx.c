@@ -194,7 +194,7 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
                 struct arx_row *r = &m->row[i];
                 if (r->ref < r->n)
                         m->theta[r->t0 + r->ref] = clamp(1.0, m->lo[r->t0 + r->ref], m->hi[r->t0 + r->ref]);
-                r->w_bar = r->w_step = args->w_min;
+                r->w_bar = r->w_step = fmax(args->w_unfitted, args->w_min);
                 arx_row_check_sum1(m, i);
         }
         *ret = m;

@@ -75,6 +75,7 @@ struct arx_args {
         double delta;      /* 1 − confidence of the parameter set, e.g. 0.05 */
         double w_quantile; /* residual quantile for w̄, e.g. 0.995 */
         double w_min;      /* floor of w̄ (sensor noise and quantisation), unit of y, > 0 */
+        double w_unfitted; /* w̄ of a row before its first fit; below w_min: w_min */
         enum arx_set set;
         /* 0: the worst case lets every |w| ≤ w̄ in every step, all in one direction. H ≥ 2 (at most ARX_HORIZON_MAX):
          * the noise is bounded by w̄ in one step and by the w_quantile of the H-step free-run residual in sum; after the

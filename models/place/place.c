@@ -224,6 +224,7 @@ static void try_single(struct work *w, size_t vm, struct candidate *best)
         const struct place_problem *p = w->p;
         const size_t from = (size_t)w->at[vm];
         const int ra = p->host[from].rack;
+        const bool last = w->host[from].nvm == 1 && p->host[from].can_sleep && p->evacuate_max > 0;
         const double relief_w = -shed_w(w, vm);
         const double thermal = relief_w * p->k_per_w_value * w->strongest[ra];
 
@@ -231,7 +232,7 @@ static void try_single(struct work *w, size_t vm, struct candidate *best)
                 return;
         for (size_t to = 0; to < p->nhost; to++) {
                 double from_w, to_w, gain;
-                if (w->host[from].nvm == 1 && w->host[to].nvm > 0)
+                if (last && w->host[to].nvm > 0)
                         continue; /* an evacuation */
                 gain = power_gain(w, vm, to, &from_w, &to_w);
                 if (!(gain + thermal > best->gain_per_move_w) || !fits(w, vm, to))

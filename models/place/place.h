@@ -55,7 +55,8 @@ struct place_problem {
         double k_per_w_value; /* W of facility power that 1 K of hottest-inlet headroom is worth */
         double move_cost_w;   /* least gain that justifies a migration */
         size_t budget;        /* most moves */
-        size_t evacuate_max;  /* largest host to empty, in VMs: more than the budget takes several plans */
+        size_t evacuate_max;  /* largest host to empty, in VMs: more than the budget takes several plans, and gains come
+                               * with  the last; 0 = only single moves */
 };
 
 size_t place_work_size(size_t nhost, size_t nvm, size_t nrack); /* bytes */

@@ -42,6 +42,35 @@ static void test_half_the_racks_silent_is_an_unknown_load(void **state)
         rig_free(r);
 }
 
+/* Before the first fit nothing toward less cooling is certified, however cool it is; more cooling is. */
+static void test_unfitted_certifies_nothing_warmer(void **state)
+{
+        struct rig *r = rig_site();
+        struct ipc_proposal p;
+        int sat, fan;
+
+        (void)state;
+        r->cold = true;
+        rig_start(r, true, 0);
+        sat = point(r, "crac-east/discharge_air_sp");
+        fan = point(r, "crac-east/fan_speed_sp");
+        for (int i = 0; i < 40; i++) {
+                advance(r, ROLE_NONE);
+                proposal(r, &p);
+                for (size_t j = 0; j < r->gate->layout->nu; j++)
+                        p.u[j] += r->gate->layout->u[j].kind == U_SAT   ? 0.5
+                                  : r->gate->layout->u[j].kind == U_FAN ? -0.05
+                                                                        : 0;
+                gate_step_end(r->gate, &p, false);
+                finish_writes(r, WRITE_ACCEPTED);
+        }
+        assert_int_equal(status(r).model_rows_fitted, 0);
+        assert_int_equal(status(r).reason, DR_NOT_CERTIFIABLE);
+        assert_true(last_write(r, 0, sat) < 0);
+        assert_true(last_write(r, 0, fan) < 0);
+        rig_free(r);
+}
+
 /* Racks without a meter count by their rating; without a rating they are silent ones. */
 static void test_unmetered_racks_count_by_rating(void **state)
 {
@@ -375,6 +404,7 @@ int main(void)
             cmocka_unit_test(test_water_waits_for_every_valve),
             cmocka_unit_test(test_half_the_racks_silent_is_an_unknown_load),
             cmocka_unit_test(test_unmetered_racks_count_by_rating),
+            cmocka_unit_test(test_unfitted_certifies_nothing_warmer),
             cmocka_unit_test(test_interlock_demands_full_cooling),
             cmocka_unit_test(test_holdout_errors_are_of_the_running_model),
             cmocka_unit_test(test_bounds_start_wide_and_end_at_a_rating),

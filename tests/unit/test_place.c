@@ -338,7 +338,7 @@ static void random_rooms_keep_every_constraint(void **state)
         (void)state;
         const char *env = getenv("COOLPLANE_SEED");
         const uint64_t seed = env ? strtoull(env, NULL, 10) : 11;
-        size_t total = 0;
+        size_t total = 0, whole = 0;
         struct rng g;
 
         printf("seed %" PRIu64 "\n", seed);
@@ -363,11 +363,14 @@ static void random_rooms_keep_every_constraint(void **state)
                         gain += m->gain_w;
                 }
                 check_hosts(&r);
-                /* the gains promised are the gains there are */
-                near(before - objective(&r, start_w), gain, 1e-6 * (1.0 + before));
+                /* the gains promised are the gains there are; an evacuation may go on in the next plan */
+                if (n < r.p.budget) {
+                        near(before - objective(&r, start_w), gain, 1e-6 * (1.0 + before));
+                        whole += n;
+                }
                 total += n;
         }
-        assert_true(total > 300);
+        assert_true(total > 300 && whole > 100);
 }
 
 /* True when the capacity, the group and the peak (the target loaded, the source not yet relieved) allow one move. */
@@ -416,6 +419,7 @@ static void one_move_is_the_best_of_all(void **state)
                 double start_w[RACKS], best = 0.0;
                 random_room(&r, &g);
                 r.p.budget = 1;
+                r.p.evacuate_max = 0;
                 rack_power(&r, start_w);
                 const double before = objective(&r, start_w);
                 for (size_t v = 0; v < r.p.nvm; v++) {

@@ -291,7 +291,7 @@ static void box_and_rate_hold_whatever_comes_in(void **state)
         rng_seed(&g, seed, 0);
         for (uint64_t t = 0; t < 150; t++) {
                 struct plan_output out, again;
-                double u[U_MAX];
+                double u[U_MAX], target[U_MAX];
                 start_state(r, rng_range(&g, 10, 40), rng_range(&g, -1, 2), rng_range(&g, 0, 30));
                 for (int k = 0; k < 10; k++)
                         r->wy[rng_below(&g, (uint32_t)(WINDOW * r->ny))] =
@@ -305,6 +305,8 @@ static void box_and_rate_hold_whatever_comes_in(void **state)
                 in.slow_step = rng_below(&g, 2);
                 in.explore = rng_below(&g, 2);
                 in.window.n = rng_below(&g, 4) ? WINDOW : rng_below(&g, WINDOW);
+                const bool planned = r->plan->planned;
+                memcpy(target, r->plan->target, r->nu * sizeof *target);
                 plan_step(r->plan, &in, &out);
                 for (size_t j = 0; j < r->nu; j++) {
                         assert_true(out.u[j] >= r->u[j].lo && out.u[j] <= r->u[j].hi);
@@ -316,6 +318,8 @@ static void box_and_rate_hold_whatever_comes_in(void **state)
                 const uint64_t slow = r->plan->slow_count, staged = r->plan->staged_step;
                 r->plan->slow_count -= in.slow_step;
                 r->plan->staged_step = 0;
+                r->plan->planned = planned;
+                memcpy(r->plan->target, target, r->nu * sizeof *target);
                 (void)staged;
                 plan_step(r->plan, &in, &again);
                 assert_int_equal(r->plan->slow_count, slow);
