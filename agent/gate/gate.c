@@ -79,6 +79,7 @@ static int create_arrays(struct gate *g)
         g->window_y = calloc(g->window_cap * (l->ny + 1), sizeof(double));
         g->window_seen = calloc(g->window_cap * (l->ny + 1), sizeof(double));
         g->window_u = calloc(g->window_cap * (l->nu + 1), sizeof(double));
+        g->window_u_seen = calloc(g->window_cap * (l->nu + 1), sizeof(double));
         g->window_d = calloc(g->window_cap * (l->nd + 1), sizeof(double));
         g->age = calloc(l->ny + 1, sizeof *g->age);
         g->u_confirmed = calloc(l->nu + 1, sizeof(double));
@@ -87,6 +88,7 @@ static int create_arrays(struct gate *g)
         g->d_change2 = calloc(l->nd + 1, sizeof(double));
         g->d_steps = calloc(l->nd + 1, sizeof(double));
         g->y_seen = calloc(l->ny + 1, sizeof(double));
+        g->u_seen = calloc(l->nu + 1, sizeof(double));
         g->y_ok = calloc(l->ny + 1, 1);
         g->onoff = calloc(l->nu + 1, 1);
         g->u_fixed = calloc(l->nu + 1, 1);
@@ -94,7 +96,7 @@ static int create_arrays(struct gate *g)
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
             !g->d_change2 || !g->d_steps || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff || !g->u_fixed ||
-            !g->fixed || !g->queue)
+            !g->fixed || !g->queue || !g->window_u_seen || !g->u_seen)
                 return -ENOMEM;
         return 0;
 }
@@ -280,6 +282,8 @@ struct gate *gate_free(struct gate *g)
         free(g->d_steps);
         free(g->y_seen);
         free(g->window_seen);
+        free(g->u_seen);
+        free(g->window_u_seen);
         gate_holdout_free(g);
         free(g->y_ok);
         free(g->onoff);

@@ -79,7 +79,8 @@ struct gate {
         struct gate_holdout holdout[GATE_HOLDOUTS];
         size_t holdout_row;
         double *ahead_u, *ahead_d, *ahead_y, *ahead_work;
-        double *window_seen, *y_seen; /* window_y and its newest row, NaN where the value was carried */
+        double *window_seen, *y_seen;   /* window_y and its newest row, NaN where the value was carried */
+        double *window_u_seen, *u_seen; /* window_u and its newest row, NaN where a device's command cannot be read */
         int64_t last_row_t_ms;
         uint32_t *age; /* [ny] steps since the output's last good sample */
 

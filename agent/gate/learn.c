@@ -95,7 +95,7 @@ out:
  * says that nothing moved. */
 void gate_model_step(struct gate *g)
 {
-        struct arx_window w = {.n = g->window_n, .y = g->window_seen, .u = g->window_u, .d = g->window_d};
+        struct arx_window w = {.n = g->window_n, .y = g->window_seen, .u = g->window_u_seen, .d = g->window_d};
 
         (void)arx_add(g->model, &w, g->y_seen);
         g->learned_t_ms = g->last_row_t_ms;

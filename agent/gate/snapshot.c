@@ -81,6 +81,7 @@ static void window_push(struct gate *g, const double *y, const double *u, const 
         push_row(g->window_y, g->window_n, g->window_cap, l->ny, y);
         push_row(g->window_seen, g->window_n, g->window_cap, l->ny, g->y_seen);
         push_row(g->window_u, g->window_n, g->window_cap, l->nu, u);
+        push_row(g->window_u_seen, g->window_n, g->window_cap, l->nu, g->u_seen);
         push_row(g->window_d, g->window_n, g->window_cap, l->nd, d);
         if (g->window_n < g->window_cap)
                 g->window_n++;
@@ -203,6 +204,16 @@ static double sat_over_k(const struct gate *g, int equipment, int64_t t_ms)
         return sat < 0 || sp < 0 ? (double)NAN : reading(g, (size_t)sat, t_ms) - reading(g, (size_t)sp, t_ms);
 }
 
+/* Where there is no valve to look at, supply air that cannot be judged counts as hot. */
+static bool hot_supply(const struct gate *g, int equipment, int64_t t_ms)
+{
+        const double over_k = sat_over_k(g, equipment, t_ms);
+        const bool blind = isnan(over_k) && site_point_of(g->a.site, equipment, ROLE_VALVE) < 0 &&
+                           site_point_of(g->a.site, equipment, ROLE_SAT_SP) >= 0;
+
+        return over_k > SAT_OVER_K || blind;
+}
+
 /* Water may not get warmer while a coil has no headroom left: valve nearly open, or supply air above its setpoint.
  * A valve that cannot be read counts as open unless its supply air can be judged. */
 static bool no_headroom(struct gate *g, int64_t t_ms)
@@ -214,7 +225,7 @@ static bool no_headroom(struct gate *g, int64_t t_ms)
                 const struct point *p = &site->point[i];
 
                 if (p->role == ROLE_SAT)
-                        open = sat_over_k(g, p->equipment, t_ms) > SAT_OVER_K;
+                        open = hot_supply(g, p->equipment, t_ms);
                 else if (p->role == ROLE_VALVE && ptable_get(g->points, i, t_ms).quality == QUALITY_BAD)
                         open = isnan(sat_over_k(g, p->equipment, t_ms));
                 else if (p->role == ROLE_VALVE)
@@ -224,15 +235,31 @@ static bool no_headroom(struct gate *g, int64_t t_ms)
         return g->valve_open_steps >= 2;
 }
 
+/* A device that is away may run by itself: what it had last teaches nothing of what it does now. A log tells of a
+ * command when it changes, and it stands until then. */
+static void see_commands(struct gate *g, int64_t t_ms, const double *u)
+{
+        const struct layout *l = g->layout;
+
+        for (size_t j = 0; j < l->nu; j++) {
+                const size_t i = (size_t)l->u[j].point;
+                const bool away =
+                    l->site->point[i].device >= 0 && ptable_get(g->points, i, t_ms).quality == QUALITY_BAD;
+
+                g->u_seen[j] = away ? (double)NAN : u[j];
+        }
+}
+
 /* Appends what was measured since the last row; a step less than half an interval after it (a hand-back comes when it
- * comes) is taken from that row, so that the window stays one of whole intervals. */
+ * comes, and after a late step the next is on time) is taken from that row, so that the window stays one of whole
+ * intervals. */
 static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double *d)
 {
         const struct layout *l = g->layout;
         int64_t since_ms = t_ms - g->last_row_t_ms, step_ms = g->a.site->fast_step_ms;
         size_t last = g->window_n - 1;
 
-        if (g->handback && g->window_n > 0 && since_ms <= step_ms / 2) {
+        if (g->window_n > 0 && since_ms >= 0 && since_ms <= step_ms / 2) {
                 memcpy(y, g->window_y + last * l->ny, l->ny * sizeof(double));
                 memcpy(u, g->window_u + last * l->nu, l->nu * sizeof(double));
                 memcpy(d, g->window_d + last * l->nd, l->nd * sizeof(double));
@@ -241,6 +268,7 @@ static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double 
         resampler_row(g->resampler, t_ms, y, u, d, g->age);
         for (size_t i = 0; i < l->ny; i++)
                 g->y_seen[i] = g->age[i] == 0 ? y[i] : (double)NAN;
+        see_commands(g, t_ms, u);
         if (!(g->last_row_t_ms >= 0 && since_ms < 2 * step_ms && since_ms > step_ms / 2)) {
                 g->window_n = 0; /* a gap: nothing before it may explain what comes after */
                 gate_holdout_clear(g);
@@ -249,6 +277,7 @@ static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double 
         if (g->window_n > 0) {
                 /* what was in force since the last step is known only now */
                 memcpy(g->window_u + last * l->nu, u, l->nu * sizeof(double));
+                memcpy(g->window_u_seen + last * l->nu, g->u_seen, l->nu * sizeof(double));
                 memcpy(g->window_d + last * l->nd, d, l->nd * sizeof(double));
                 gate_model_step(g);
         }

@@ -190,6 +190,46 @@ static void test_carried_readings_teach_nothing(void **state)
         rig_free(r);
 }
 
+/* A device that is away may run anything: its last command explains nothing of what the others' sensors see. */
+static void test_unreadable_commands_teach_nothing(void **state)
+{
+        struct rig *r = rig_new(true);
+        const struct layout *l = r->gate->layout;
+        struct arx_row_info info;
+
+        (void)state;
+        for (int i = 0; i < 120; i++)
+                step_with_silence(r, ROLE_FAN_CMD, i < 20 ? 1000 : 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_int_equal(l->y[0].kind, Y_INLET);
+        assert_in_range(info.samples, 15, 20);
+        for (int i = 0; i < 30; i++)
+                step_with_silence(r, ROLE_NONE, 0);
+        arx_row_info(r->gate->model, 0, &info);
+        assert_in_range(info.samples, 40, 50);
+        rig_free(r);
+}
+
+/* A step that comes late, and the next on time: the window goes on. */
+static void test_a_late_step_is_no_gap(void **state)
+{
+        struct rig *r = rig_new(true);
+
+        (void)state;
+        for (int i = 0; i < 20; i++)
+                step_with_silence(r, ROLE_NONE, 0);
+        const size_t n = r->gate->window_n;
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS * 7 / 10);
+        step_with_silence(r, ROLE_NONE, 0); /* 1.7 steps after the last one */
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS * 3 / 10);
+        gate_step_begin(r->gate, &r->step);
+        gate_step_end(r->gate, NULL, false);
+        step_with_silence(r, ROLE_NONE, 0);
+        assert_true(n > 3);
+        assert_int_equal(r->gate->window_n, n + 2);
+        rig_free(r);
+}
+
 static void restart(struct rig *r, const char *db, int64_t explore_ms)
 {
         char why[256];
@@ -395,6 +435,18 @@ static void test_water_waits_for_every_valve(void **state)
                 if (r->gate->snap.no_warmer_water != at[k].waits)
                         fail_msg("case %zu", k);
         }
+        r->value[valve] = 0.1;
+        for (int pass = 0; pass < 2; pass++) { /* without any valve the supply air must be known */
+                for (size_t i = 0; i < s->npoint; i++)
+                        if (r->site->point[i].role == ROLE_VALVE)
+                                r->site->point[i].role = ROLE_NONE;
+                r->value[sat] = pass ? (double)NAN : 18;
+                for (int i = 0; i < 8; i++) {
+                        advance(r, ROLE_NONE);
+                        gate_step_end(r->gate, NULL, false);
+                }
+                assert_int_equal(r->gate->snap.no_warmer_water, pass);
+        }
         rig_free(r);
 }
 
@@ -410,6 +462,8 @@ int main(void)
             cmocka_unit_test(test_bounds_start_wide_and_end_at_a_rating),
             cmocka_unit_test(test_unrated_rack_rises),
             cmocka_unit_test(test_carried_readings_teach_nothing),
+            cmocka_unit_test(test_unreadable_commands_teach_nothing),
+            cmocka_unit_test(test_a_late_step_is_no_gap),
             cmocka_unit_test(test_restart_keeps_what_was_learned),
             cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
