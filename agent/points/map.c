@@ -420,9 +420,6 @@ static void write_cells(struct reading *r, struct map_row *row)
 
 static void body(struct reading *r)
 {
-        if (r->ncell > r->ncolumn)
-                bad(r->b, r->at, "%zu cell%s, the header has %zu column%s", r->ncell, PLURAL_S(r->ncell), r->ncolumn,
-                    PLURAL_S(r->ncolumn));
         struct map *m = r->map;
         if (!grow(r->b, (void **)&m->row, m->n, &m->cap, sizeof(m->row[0])))
                 return;
@@ -435,6 +432,14 @@ static void body(struct reading *r)
         p->line = r->at.line;
         p->file = r->at.file;
 
+        if (r->ncell > r->ncolumn) { /* a decimal comma: which cell belongs to which column is not known */
+                bad(r->b, r->at, "%zu cell%s, the header has %zu column%s", r->ncell, PLURAL_S(r->ncell), r->ncolumn,
+                    PLURAL_S(r->ncolumn));
+                row->miscounted = true;
+                if (r->column[0] == C_NAME)
+                        (void)parse_copy(row->name, sizeof(row->name), r->cell[0]);
+                return;
+        }
         text_cell(r, C_NAME, row->name, sizeof(row->name));
         if (row->name[0] == '\0')
                 bad(r->b, r->at, "name: missing");
