@@ -254,7 +254,8 @@ static void test_shadow_takes_nothing_over(void **state)
                 assert_true(role == ROLE_SAT_SP || role == ROLE_FAN_CMD);
         }
         assert_int_equal(status(r).mode, GATE_SHADOW);
-        gate_heartbeat(r->gate);
+        r->value[point(r, "crac-spare/fan_speed_sp")] = 0.5; /* a hand-back would put it to 0.9 */
+        advance(r, ROLE_NONE);
         gate_handback_begin(r->gate, "test");
         gate_release(r->gate);
         assert_int_equal(r->nwrite, decided);
