@@ -79,7 +79,7 @@ static const char *const column_help[C_COUNT_] = {
     [C_SCALE] = "value = raw x scale + offset; default 1",
     [C_OFFSET] = "default 0",
     [C_UNIT] = "degC degF kelvin deltaK W kW ton Pa psi m3/s gpm cfm % ratio ...; a difference is not a temperature",
-    [C_ACCESS] = "R (default), W or RW; only holding registers are written",
+    [C_ACCESS] = "R (default), W or RW; only holding registers are written; a setpoint must be RW",
     [C_INVALID] = "values that mean no reading: 0x8000 (raw), -999 or nan, separated by ; or blanks",
     [C_VALID_MIN] = "readings below are bad; default when access has W and neither is given: min - 10 (max - min)",
     [C_VALID_MAX] = "readings above are bad; default when access has W and neither is given: max + 10 (max - min)",
