@@ -10,19 +10,23 @@ root=$PWD
 . deploy/packages.sh
 
 weather='' workload='' hours=24 keep=0 site=hall scale=360 shadow_h=2 explore_h=3 settle_h=2 out=$root
+usage() { echo "demo.sh: $* (see ./demo.sh --help)" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   case $1 in
-    --weather) weather=$(realpath -e "$2") || exit 2; shift 2 ;;
-    --workload) workload=$(realpath -e "$2") || exit 2; shift 2 ;;
+    --weather|--workload|--hours|--site|--out) [ $# -ge 2 ] || usage "$1 needs a value" ;;&
+    --weather|--workload) [ -f "$2" ] && [ -r "$2" ] || usage "$1: '$2' is not a file that can be read" ;;&
+    --weather) weather=$(realpath "$2"); shift 2 ;;
+    --workload) workload=$(realpath "$2"); shift 2 ;;
     --hours) hours=$2; shift 2 ;;
     --site) site=$2; shift 2 ;;
-    --out) out=$(realpath -e "$2") || exit 2; shift 2 ;;
+    --out) [ -d "$2" ] || usage "--out: '$2' is not a folder"; out=$(realpath "$2"); shift 2 ;;
     --keep) keep=1; shift ;;
-    -h|--help) sed -n '3,7p' "$0" | cut -c3-; exit 0 ;;
-    *) echo "demo.sh: unknown option $1 (see ./demo.sh --help)" >&2; exit 2 ;;
+    -h|--help) sed -n '3,6p' "$0" | cut -c3-; exit 0 ;;
+    *) usage "unknown option $1" ;;
   esac
 done
-[[ $hours =~ ^[0-9]+$ && $hours -ge 1 ]] || { echo "demo.sh: --hours takes a whole number from 1" >&2; exit 2; }
+[[ $hours =~ ^[1-9][0-9]*$ ]] || usage "--hours takes a whole number from 1, not '$hours'"
+[[ $site =~ ^(tiny|hall)$ ]] || usage "--site is tiny or hall, not '$site'"
 
 install_packages $packages_build $packages_run python3 curl || { echo "demo.sh: packages could not be installed" >&2; exit 69; }
 bin=${COOLPLANE_BIN:-}

@@ -192,7 +192,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
         if (im->json)
                 printf("{\"files\":[");
         for (int i = 0; r == 0 && i < nfile; i++) {
-                struct import_report rep;
+                struct import_report rep = {0};
                 char err[256];
                 im->told = 0;
                 im->percent = -1;

@@ -33,7 +33,8 @@ static const char help[] =
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log\n"
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
     "  --json          one JSON document\n"
-    "exit: 0 replayed, 2 usage, 65 a log of another site, 74 I/O, 78 site wrong\n";
+    "exit: 0 replayed, 1 set-up failed, 2 usage, 4 a log without samples, 65 a log of another site, 74 I/O,\n"
+    "78 site wrong\n";
 
 struct replay {
         const struct site *site;

@@ -32,7 +32,7 @@ static const char help[] =
 static const struct {
         const char *reason, *text;
 } reasons[] = {
-    {"accepted", "the proposal kept every limit and was certified as it stood"},
+    {"accepted", "the proposal kept every limit and was certified"},
     {"limit", "a variable was proposed outside its own range, or lies beyond it on its own and stays there"},
     {"rate", "a variable was proposed to move toward less cooling faster than allowed"},
     {"equipment", "minimum on or off time, starts per hour or running capacity stood against it"},
@@ -144,6 +144,9 @@ static int json_document(const struct db_args *a, const struct member *m, size_t
         "(abs(" d ") >= 1e-6 AND abs(" d ") >= coalesce((SELECT value FROM json_each(?2) WHERE key = v.point), 0))"
 #define CHANGED "v.action IS NOT NULL AND (v.confirmed IS NULL OR " DIFFERS("v.change") ")"
 
+/* Proposed elsewhere, but not moved. */
+#define KEPT " FROM v_setpoints v WHERE decision_id = ?1 AND NOT (" CHANGED ") AND " DIFFERS("proposal - action")
+
 static int head_row(void *ctx, size_t n, const char *const *name, const char *const *text)
 {
         (void)ctx;
@@ -152,7 +155,7 @@ static int head_row(void *ctx, size_t n, const char *const *name, const char *co
         printf("%s\n%s\n", text[0], text[1]);
         const char *words = explain(text[2]);
         if (words[0])
-                printf("  %s\n", words);
+                printf("  %s%s\n", words, text[3]);
         return 0;
 }
 
@@ -162,9 +165,12 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                                            "SELECT format('step %d of run %d (%s), %s, mode %s', step, run,"
                                            " (SELECT mode FROM run WHERE id = d.run), time, mode),"
                                            " format('decision: %s, %s%s%s', decision, reason,"
-                                           " iif(binding = '', '', ' at '), binding), reason"
+                                           " iif(binding = '', '', ' at '), binding), reason,"
+                                           " iif(reason <> 'accepted', '', (SELECT iif(count(*) = 0, ' as it stood',"
+                                           " format(', but for %d command%s not ours to move or within the dead band',"
+                                           " count(*), iif(count(*) = 1, '', 's')))" KEPT "))"
                                            " FROM v_decisions d WHERE id = ?1",
-                                           p, 1, head_row, NULL));
+                                           p, 2, head_row, NULL));
         if (r == 0)
                 r = section(
                     a, "what changed", "nothing",
@@ -176,10 +182,9 @@ static int step_text(const struct db_args *a, const struct store_param *p)
                                              " ORDER BY var",
                     p, 2);
         if (r == 0)
-                r = section(a, "cut from the proposal without a change", NULL,
+                r = section(a, "kept where it is, though proposed elsewhere", NULL,
                             "SELECT format('%-40s stays at %s %s, proposed %s', point, round(action, 4), unit,"
-                            " round(proposal, 4)) FROM v_setpoints v WHERE decision_id = ?1 AND NOT (" CHANGED ")"
-                            " AND " DIFFERS("proposal - action") " ORDER BY var",
+                            " round(proposal, 4))" KEPT " ORDER BY var",
                             p, 2);
         if (r == 0)
                 r = section(a, "not ours to move", NULL, FIXED, p, 1);
@@ -254,9 +259,14 @@ static int step_json(const struct db_args *a, const struct store_param *p)
 #define POINT_BOUND                                                                                                    \
         " FROM v_decisions WHERE binding = (SELECT name FROM point WHERE id = ?1) AND reason <> 'accepted'"            \
         " ORDER BY id DESC LIMIT 10"
+/* The event's text holds this name as a whole: crah-1 is not in "crah-10", and a full stop may end it. Names are
+ * letters, digits and _ . - (points: /), none of them special to GLOB. */
+#define NAMES(name, more)                                                                                              \
+        "(' ' || e.text || ' ' GLOB '*[^A-Za-z0-9_." more "-]' || " name " || '[^A-Za-z0-9_." more "-]*'"              \
+        " OR ' ' || e.text || ' ' GLOB '*[^A-Za-z0-9_." more "-]' || " name " || '.[^A-Za-z0-9_." more "-]*')"
 #define POINT_EVENTS                                                                                                   \
-        " FROM v_events e, point p WHERE p.id = ?1 AND (instr(e.text, p.name) > 0"                                     \
-        " OR (p.device <> '' AND instr(e.text, p.device) > 0)) ORDER BY e.id DESC LIMIT 10"
+        " FROM v_events e, point p WHERE p.id = ?1 AND (" NAMES("p.name", "/") " OR (p.device <> '' AND " NAMES(       \
+            "p.device", "") ")) ORDER BY e.id DESC LIMIT 10"
 #define POINT_WRITES " FROM v_actions WHERE point_id = ?1 ORDER BY t_ms DESC LIMIT 10"
 
 static int point_text(const struct db_args *a, const struct store_param *p)

@@ -29,6 +29,17 @@ static bool number(const json_t *obj, const char *key, double lo, double hi, dou
         return true;
 }
 
+/* obj[key] when it is there; false when it is neither true nor false. */
+static bool flag(const json_t *obj, const char *key, bool *ret)
+{
+        const json_t *v = json_object_get(obj, key);
+
+        if (v && !json_is_boolean(v))
+                return false;
+        *ret = json_is_true(v);
+        return true;
+}
+
 /* A plain name of at most cap − 1 bytes: printable, no quotes or backslashes, so that it can be quoted anywhere. */
 static bool text(const json_t *obj, const char *key, char *ret, size_t cap)
 {
@@ -62,14 +73,20 @@ static const char *read_hosts(const struct site *site, const json_t *hosts, stru
 
                 if (!name(o, "name", h->name) || !name(o, "rack", rack))
                         return "a host without name or rack";
-                if (!number(o, "cores", 0, 1e5, &h->cores) || !number(o, "mem_gib", 0, 1e6, &h->mem_gib) ||
-                    !number(o, "idle_w", 0, 1e5, &h->idle_w) || !number(o, "max_w", 0, 1e5, &h->max_w) ||
-                    h->max_w < h->idle_w)
-                        return "a host's cores, mem_gib, idle_w or max_w";
+                if (!number(o, "cores", 0, 1e5, &h->cores))
+                        return "a host's cores: not a number from 0 to 1e5";
+                if (!number(o, "mem_gib", 0, 1e6, &h->mem_gib))
+                        return "a host's mem_gib: not a number from 0 to 1e6";
+                if (!number(o, "idle_w", 0, 1e5, &h->idle_w))
+                        return "a host's idle_w: not a number from 0 to 1e5";
+                if (!number(o, "max_w", h->idle_w, 1e5, &h->max_w))
+                        return "a host's max_w: not a number from idle_w to 1e5";
                 if (json_object_get(o, "sleep_w") && !number(o, "sleep_w", 0, h->idle_w, &h->sleep_w))
                         return "a host's sleep_w: not between 0 and idle_w";
-                h->reserved = json_is_true(json_object_get(o, "reserved"));
-                h->asleep = json_is_true(json_object_get(o, "asleep"));
+                if (!flag(o, "reserved", &h->reserved))
+                        return "a host's reserved: neither true nor false";
+                if (!flag(o, "asleep", &h->asleep))
+                        return "a host's asleep: neither true nor false";
                 h->rack = -1;
                 for (size_t k = 0; k < site->nequipment; k++)
                         if (site->equipment[k].cls == EQ_RACK && strcmp(site->equipment[k].name, rack) == 0)
@@ -96,12 +113,18 @@ static const char *read_vms(const json_t *vms, struct inventory *inv)
                 if (h < 0)
                         return "a VM on an unknown host";
                 v->host = (size_t)h;
-                if (!number(o, "cores", 0, 1e5, &v->cores) || !number(o, "mem_gib", 0, 1e6, &v->mem_gib) ||
-                    !number(o, "cpu_cores", 0, 1e5, &v->cpu_cores))
-                        return "a VM's cores, mem_gib or cpu_cores";
-                v->movable = json_is_true(json_object_get(o, "movable"));
-                if (json_is_integer(group) && json_integer_value(group) > 0 && json_integer_value(group) <= UINT32_MAX)
-                        v->group = (uint32_t)json_integer_value(group);
+                if (!number(o, "cores", 0, 1e5, &v->cores))
+                        return "a VM's cores: not a number from 0 to 1e5";
+                if (!number(o, "mem_gib", 0, 1e6, &v->mem_gib))
+                        return "a VM's mem_gib: not a number from 0 to 1e6";
+                if (!number(o, "cpu_cores", 0, 1e5, &v->cpu_cores))
+                        return "a VM's cpu_cores: not a number from 0 to 1e5";
+                if (!flag(o, "movable", &v->movable))
+                        return "a VM's movable: neither true nor false";
+                if (group && !(json_is_integer(group) && json_integer_value(group) >= 0 &&
+                               json_integer_value(group) <= UINT32_MAX))
+                        return "a VM's group: not a whole number from 0 to 4294967295";
+                v->group = (uint32_t)json_integer_value(group);
         }
         qsort(inv->vm, inv->nvm, sizeof *inv->vm, by_name);
         for (size_t i = 1; i < inv->nvm; i++)

@@ -2,8 +2,10 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * The orchestrator's inventory message as data: hosts and VMs by name, racks as equipment of the site. Outside bytes:
- * the parser checks every member, refuses the whole message on the first wrong one and keeps nothing of it. Used by the
- * gate (what load a move shifts) and by the planner (what to move).
+ * the parser checks every member, refuses the whole message on the first wrong one and keeps nothing of it. Members
+ * that may be missing (reserved, asleep, movable: false; group: 0 = none; sleep_w: 0) are refused too when they are of
+ * another type, null included. Members it does not know are skipped. Used by the gate (what load a move shifts) and by
+ * the planner (what to move).
  */
 #ifndef COOLPLANE_GATE_INVENTORY_H
 #define COOLPLANE_GATE_INVENTORY_H
@@ -29,7 +31,7 @@ struct inventory_vm {
         size_t host; /* index */
         double cores, mem_gib, cpu_cores;
         bool movable;
-        uint32_t group;
+        uint32_t group; /* VMs of one group stay on different hosts; 0 = none */
 };
 
 struct inventory {

@@ -38,8 +38,9 @@ static const char help[] =
     "  --debug               more log lines\n"
     "  --version, --help\n"
     "\n"
-    "Exit codes: 0 ok, 2 usage, 69 a device driver or broker cannot be opened, 74 database, 75 another gate runs,\n"
-    "78 configuration.\n";
+    "Exit codes: 0 ok, 1 out of memory or an internal failure, 2 usage, 69 a device driver or broker cannot be "
+    "opened,\n"
+    "74 database, 75 another gate runs, 78 configuration.\n";
 
 struct options {
         const char *config;

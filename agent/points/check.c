@@ -274,10 +274,16 @@ static int role_safe_dir(enum role r)
         return r == ROLE_FAN_CMD ? 1 : 0;
 }
 
-static bool is_command(enum role r)
+/* What decisions move; its confirmed value is its read-back. */
+static bool is_setpoint(enum role r)
 {
         return r == ROLE_SAT_SP || r == ROLE_FAN_CMD || r == ROLE_CHWST_SP || r == ROLE_CWST_SP ||
-               r == ROLE_CHILLER_ENABLE || r == ROLE_HEARTBEAT_CMD || r == ROLE_REMOTE_ENABLE;
+               r == ROLE_CHILLER_ENABLE;
+}
+
+static bool is_command(enum role r)
+{
+        return is_setpoint(r) || r == ROLE_HEARTBEAT_CMD || r == ROLE_REMOTE_ENABLE;
 }
 
 static void check_written(struct builder *b, size_t i)
@@ -287,6 +293,9 @@ static void check_written(struct builder *b, size_t i)
         int dir = role_safe_dir(p->role);
         if (!p->writable)
                 return;
+        if (is_setpoint(p->role) && !p->readable)
+                bad(b, at, "access: a writable %s must be RW: what cannot be read back is never moved",
+                    role_str(p->role));
         if (dir != 0 && p->safe_dir == 0)
                 bad(b, at, "safe_dir: a writable %s needs it (%c)", role_str(p->role), dir > 0 ? '+' : '-');
         else if (dir != 0 && p->safe_dir != dir)
@@ -310,7 +319,8 @@ static void check_written(struct builder *b, size_t i)
                 bad(b, at, "a writable %s must belong to a piece of equipment", role_str(p->role));
 }
 
-/* Command points by (equipment, role): each at most once, else nobody knows which one acts. */
+/* Command points by (equipment, role): each at most once, else nobody knows which one acts. One that only shows a
+ * setpoint may stand beside it. */
 static void check_command_twice(struct builder *b)
 {
         struct site *s = b->s;
@@ -330,6 +340,17 @@ static void check_command_twice(struct builder *b)
                         bad(b, b->point_at[i], "equipment '%s' has two writable %s: '%s' and '%s'",
                             s->equipment[p->equipment].name, role_str(p->role), s->point[*o].name, p->name);
                 *o = (int)i;
+        }
+        for (size_t i = 0; i < s->npoint; i++) {
+                const struct point *p = &s->point[i];
+                if (p->writable || !is_setpoint(p->role) || p->equipment < 0)
+                        continue;
+                int o = owner[(size_t)p->equipment * ROLE_COUNT_ + (size_t)p->role];
+                if (o >= 0)
+                        warn(b, b->point_at[i],
+                             "equipment '%s' has two %s: '%s' is commanded and read back, '%s' (not writable) is only "
+                             "stored and shown",
+                             s->equipment[p->equipment].name, role_str(p->role), s->point[o].name, p->name);
         }
         free(owner);
 }

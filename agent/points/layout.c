@@ -118,7 +118,7 @@ static bool is_d(const struct site *s, size_t i, enum d_kind kind, bool header)
         case D_VALVE:
                 return p->role == ROLE_VALVE && !commanded(s, p->equipment, ROLE_SAT_SP);
         case D_SAT_SP:
-                return p->role == ROLE_SAT_SP && !p->writable;
+                return p->role == ROLE_SAT_SP && !commanded(s, p->equipment, ROLE_SAT_SP);
         case D_CHW_TEMP: /* the common header when there is one, else each chiller's */
                 return p->role == ROLE_CHWST && cls == (header ? EQ_PLANT : EQ_CHILLER);
         case D_CW_TEMP: /* the same, where it leaves the towers; for the planner's energy model alone */

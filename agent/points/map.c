@@ -79,7 +79,7 @@ static const char *const column_help[C_COUNT_] = {
     [C_SCALE] = "value = raw x scale + offset; default 1",
     [C_OFFSET] = "default 0",
     [C_UNIT] = "degC degF kelvin deltaK W kW ton Pa psi m3/s gpm cfm % ratio ...; a difference is not a temperature",
-    [C_ACCESS] = "R (default), W or RW; only holding registers are written",
+    [C_ACCESS] = "R (default), W or RW; only holding registers are written; a setpoint must be RW",
     [C_INVALID] = "values that mean no reading: 0x8000 (raw), -999 or nan, separated by ; or blanks",
     [C_VALID_MIN] = "readings below are bad; default when access has W and neither is given: min - 10 (max - min)",
     [C_VALID_MAX] = "readings above are bad; default when access has W and neither is given: max + 10 (max - min)",
@@ -420,9 +420,6 @@ static void write_cells(struct reading *r, struct map_row *row)
 
 static void body(struct reading *r)
 {
-        if (r->ncell > r->ncolumn)
-                bad(r->b, r->at, "%zu cell%s, the header has %zu column%s", r->ncell, PLURAL_S(r->ncell), r->ncolumn,
-                    PLURAL_S(r->ncolumn));
         struct map *m = r->map;
         if (!grow(r->b, (void **)&m->row, m->n, &m->cap, sizeof(m->row[0])))
                 return;
@@ -435,6 +432,14 @@ static void body(struct reading *r)
         p->line = r->at.line;
         p->file = r->at.file;
 
+        if (r->ncell > r->ncolumn) { /* a decimal comma: which cell belongs to which column is not known */
+                bad(r->b, r->at, "%zu cell%s, the header has %zu column%s", r->ncell, PLURAL_S(r->ncell), r->ncolumn,
+                    PLURAL_S(r->ncolumn));
+                row->miscounted = true;
+                if (r->column[0] == C_NAME)
+                        (void)parse_copy(row->name, sizeof(row->name), r->cell[0]);
+                return;
+        }
         text_cell(r, C_NAME, row->name, sizeof(row->name));
         if (row->name[0] == '\0')
                 bad(r->b, r->at, "name: missing");

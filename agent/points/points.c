@@ -121,7 +121,8 @@ void points_from_profile(struct builder *b, size_t device, const struct profile 
                 const struct map_row *row = &prof->map.row[i];
                 struct point p = row->p;
                 p.device = (int)device;
-                if (!set_place(b, row, row->equipment[0] != '\0' ? row->equipment : more->equipment, &p)) {
+                if (row->miscounted ||
+                    !set_place(b, row, row->equipment[0] != '\0' ? row->equipment : more->equipment, &p)) {
                         leave_out(b, "");
                         continue;
                 }
@@ -145,6 +146,10 @@ void points_from_map(struct builder *b, const struct map *m)
         for (size_t i = 0; i < m->n && b->rc == 0; i++) {
                 const struct map_row *row = &m->row[i];
                 struct point p = row->p;
+                if (row->miscounted) {
+                        leave_out(b, row->name);
+                        continue;
+                }
                 memcpy(p.name, row->name, sizeof(p.name));
                 if (row->device[0] != '\0') {
                         p.device = find_name(row->device, device_name, b->s);

@@ -375,8 +375,14 @@ int site_find_device(const struct site *s, const char *name)
 
 int site_point_of(const struct site *s, int equipment, enum role role)
 {
-        for (size_t i = 0; i < s->npoint; i++)
-                if (s->point[i].equipment == equipment && s->point[i].role == role)
+        int first = -1;
+        for (size_t i = 0; i < s->npoint; i++) {
+                if (s->point[i].equipment != equipment || s->point[i].role != role)
+                        continue;
+                if (s->point[i].writable)
                         return (int)i;
-        return -1;
+                if (first < 0)
+                        first = (int)i;
+        }
+        return first;
 }

@@ -166,7 +166,8 @@ const char *point_column(size_t i, const char **ret_help);
 /* Index by name, −1 if none. */
 int site_find_point(const struct site *s, const char *name);
 int site_find_device(const struct site *s, const char *name);
-/* The single point of this role on this equipment, −1 if none. */
+/* The point of this role on this equipment, −1 if none. Of several the writable one (check-config lets only one be),
+ * else the first of the map: a controller that shows its setpoint in a second register does not hide the first. */
 int site_point_of(const struct site *s, int equipment, enum role role);
 
 #endif

@@ -38,6 +38,7 @@ struct map_row {
         char address[24]; /* as written; converted when the device's address style is known */
         enum address_style style;
         bool has_unit_id, has_tol, ok;
+        bool miscounted; /* more cells than the header: nothing of it is known but, where it comes first, the name */
         struct pos at;
 };
 

@@ -389,7 +389,6 @@ int import_file(const struct import_args *a, const char *path, struct import_rep
         int fd = -1, r = -ENOMEM;
         struct work *w = calloc(1, sizeof *w);
         reterr[0] = '\0';
-        *ret = (struct import_report){0};
         if (!w)
                 return -ENOMEM;
         w->a = a;

@@ -54,7 +54,8 @@ struct import_args {
 };
 
 /* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header), or an error of the store; *reterr (≥ 256 bytes) says what.
- * The report is filled also on failure. */
+ * A failure before the first byte (-ENOENT, -ENOMEM) leaves *ret alone; a later one fills it: what was stored until
+ * then stays, and the report accounts for it. */
 int import_file(const struct import_args *a, const char *path, struct import_report *ret, char *reterr);
 
 #endif

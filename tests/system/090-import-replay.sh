@@ -3,10 +3,28 @@
 # A real log (LBNL, 15 days of an air handler): every row accounted for, replay twice gives the same decisions, and the
 # model trained on the first 70 % beats persistence on the rest.
 . "$(dirname "$0")/lib.sh"
+example=$SRC/deploy/examples/ahu-mzvav
+# each way of ending that needs no data has the code that the help names
+replay_ends() { # CODE 'WORDS IN THE HELP' LOG
+  "$BIN/coolplane" replay --config "$example/site.yaml" --log "$3" --out "$work/no.db" >"$work/replay.log" 2>&1
+  local rc=$?
+  [ $rc = "$1" ] || fail "replay of ${3##*/}: exit $rc, not $1: $(cat "$work/replay.log")"
+  "$BIN/coolplane" replay --help | grep -q "$1 $2" || fail "replay --help does not know exit $1"
+}
+python3 - "$example/points.csv" "$work/head.csv" <<'PY' # a log with a header and no row
+import csv, sys
+rows = [r for r in csv.reader(l for l in open(sys.argv[1]) if not l.startswith("#"))]
+key = rows[0].index("key")
+csv.writer(open(sys.argv[2], "w")).writerow(["Datetime"] + [r[key] for r in rows[1:]])
+PY
+"$BIN/coolplane" import "$work/head.csv" --map "$example/import.yaml" --db "$work/empty.db" >"$work/import.log" 2>&1 || fail "import of a header: $(cat "$work/import.log")"
+replay_ends 4 'a log without samples' "$work/empty.db"
+replay_ends 74 I/O "$work/none.db"
+"$BIN/coolplane" replay --help | tr '\n' ' ' | grep -q '0 replayed, 1 set-up failed, 2 usage,.* 65 .* 78 site wrong' || fail "replay --help lacks an exit code"
+"$BIN/coolplaned" --help | tr '\n' ' ' | grep -q 'Exit codes: 0 ok, 1 .* 2 usage, 69 .* 74 .* 75 .* 78 ' || fail "coolplaned --help lacks an exit code"
 data=${COOLPLANE_DATA:-$SRC/../shared/data}
 log=$data/telemetry/lbnl_fdd_MZVAV-2-1.csv
 [ -f "$log" ] || skip "COOLPLANE_DATA has no telemetry/lbnl_fdd_MZVAV-2-1.csv"
-example=$SRC/deploy/examples/ahu-mzvav
 "$BIN/coolplane" import "$log" --map "$example/import.yaml" --db "$work/ahu.db" --json >"$work/import.json" 2>"$work/import.log" ||
   fail "import: $(tail -n 3 "$work/import.log")"
 # accounted IMPORT_JSON 'EXPRESSION OVER THE REPORT d': the expression holds, and nothing is lost between file and database

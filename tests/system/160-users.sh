@@ -9,11 +9,12 @@ need setpriv
 need curl
 umask 0022
 gate_uid=61001 planner_uid=61002 web_uid=61003
-as() { # as UID COMMAND…: members of the gate's group, like the units
+exec_as() { # exec_as UID COMMAND…: members of the gate's group, like the units. In a subshell: $! of it is COMMAND itself
   local uid=$1
   shift
-  setpriv --reuid "$uid" --regid "$uid" --groups "$gate_uid" --no-new-privs "$@"
+  exec setpriv --reuid "$uid" --regid "$uid" --groups "$gate_uid" --no-new-privs "$@"
 }
+as() { (exec_as "$@"); }
 may() { as "$@" >/dev/null 2>&1; }
 chmod 755 "$work"
 mkdir "$work/bin"
@@ -33,13 +34,18 @@ run_gate() {
   pids+=("$gate")
 }
 run_gate
-as $planner_uid "$work/bin/coolplane-planner" --config "$config" "${time_args[@]}" >"$work/planner.log" 2>&1 &
+(exec_as $planner_uid "$work/bin/coolplane-planner" --config "$config" "${time_args[@]}") >"$work/planner.log" 2>&1 &
 planner=$!
 pids+=("$planner")
-as $web_uid "$work/bin/coolplane-web" --config "$config" --port 0 "${time_args[@]}" >"$work/web.log" 2>&1 &
-pids+=($!)
+(exec_as $web_uid "$work/bin/coolplane-web" --config "$config" --port 0 "${time_args[@]}") >"$work/web.log" 2>&1 &
+console=$!
+pids+=("$console")
 ask() { as $web_uid "$work/bin/coolplane" status --config "$config" --json 2>>"$work/status.log"; }
 wait_for 60 '[ "$(ask | field planner)" = True ] && [ "$(ask | field decisions.accept)" -ge 1 ]' || fail "no accepted proposal of another user"
+
+# what this test ends by pid are the programs, not shells that leave them behind
+[ "$(ps -o uid= -p "$planner" | tr -d ' ')" = $planner_uid ] && [ "$(ps -o uid= -p "$console" | tr -d ' ')" = $web_uid ] ||
+  fail "not the programs' pids: $(ps -o pid,uid,cmd -p "$planner,$console")"
 
 # the console, and then nobody, at the planner's door
 knock() {

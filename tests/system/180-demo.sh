@@ -2,6 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # The README's first command, at its smallest: an hour of tiny. It ends what it started and says what it found.
 . "$(dirname "$0")/lib.sh"
+# refused WHAT ARGUMENTS…: exit 2 and one line that says WHAT
+refused() {
+  local what=$1 rc
+  shift
+  "$SRC/demo.sh" "$@" >"$work/usage.txt" 2>&1
+  rc=$?
+  [ $rc = 2 ] && [ "$(wc -l <"$work/usage.txt")" = 1 ] && grep -qF -- "demo.sh: $what (see ./demo.sh --help)" "$work/usage.txt" ||
+    fail "demo.sh $*: exit $rc, $(cat "$work/usage.txt")"
+}
+refused 'unknown option --nonsense' --nonsense
+for option in --weather --workload --hours --site --out; do refused "$option needs a value" $option; done
+refused "--weather: '/nofile' is not a file that can be read" --weather /nofile
+refused "--workload: '/nofile' is not a file that can be read" --workload /nofile
+refused "--out: '/nofolder' is not a folder" --out /nofolder
+refused "--hours takes a whole number from 1, not '08'" --hours 08
+refused "--site is tiny or hall, not 'barn'" --site barn
+"$SRC/demo.sh" --help >"$work/usage.txt" || fail "demo.sh --help"
+[ "$(tail -n 1 "$work/usage.txt" | cut -c1-5)" = --out ] || fail "demo.sh --help ends with: $(tail -n 1 "$work/usage.txt")"
 need mosquitto
 [ -f /usr/share/javascript/dygraphs/dygraph.min.js ] || skip "dygraphs is not installed"
 mkdir "$work/out"
@@ -19,6 +37,4 @@ assert all(r["hours"] > 0.9 for r in [rows["c"]]) and rows["c"]["cooling_kwh"] <
 assert sum(d["decisions"].values()) >= 110, d["decisions"]
 PY
 grep -q '<div' "$work/out/demo-report.html" || fail "no page"
-"$SRC/demo.sh" --nonsense >/dev/null 2>&1
-[ $? = 2 ] || fail "an unknown option is no usage error"
 pass "$(grep '^coolplane  ' "$work/out.txt")"

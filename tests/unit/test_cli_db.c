@@ -241,6 +241,74 @@ static void test_why_step(void **state)
         assert_null(strstr(c->err, "no gate has run"));
 }
 
+/* Accepted, and yet one command stays: the reason says so. */
+static void test_why_accepted(void **state)
+{
+        struct ctx *c = *state;
+        struct store *s = NULL;
+        int64_t run = 0, id = 0;
+        struct safety_certificate cert = {.binding_u = -1, .verified = true};
+        double proposal[2] = {22, 0.5}, action[2] = {22, 0.7}, confirmed[2] = {21, 0.7};
+        struct store_decision d = {.t_ms = T0 + 7200000,
+                                   .step = 7,
+                                   .mode = "ACTIVE",
+                                   .kind = DECISION_ACCEPT,
+                                   .reason = DR_ACCEPTED,
+                                   .binding = "",
+                                   .cert = &cert,
+                                   .proposal = proposal,
+                                   .action = action,
+                                   .confirmed = confirmed,
+                                   .nu = 2,
+                                   .move = ""};
+        assert_int_equal(store_open(c->f->db, STORE_WRITE, &s, c->f->err), 0);
+        assert_int_equal(store_bind_site(s, &c->f->site), 0);
+        struct store_run r = {.mode = "live", .t_ms = d.t_ms, .version = "0.1.0", .config_hash = c->f->site.hash};
+        assert_int_equal(store_begin_run(s, &r, &run), 0);
+        assert_int_equal(store_put_decision(s, run, &d, &id), 0);
+        proposal[1] = 0.7;
+        d.step = 8;
+        d.t_ms += 30000;
+        assert_int_equal(store_put_decision(s, run, &d, &id), 0);
+        store_close(s);
+        assert_int_equal(verb(c, verb_why, "why", "7", "--db", c->f->db, NULL), EXIT_OK);
+        assert_has(c->out, "was certified, but for 1 command not ours to move or within the dead band\n");
+        assert_null(strstr(c->out, "as it stood"));
+        assert_has(c->out, "kept where it is, though proposed elsewhere\n  t/room/crah-1/fan ");
+        assert_int_equal(verb(c, verb_why, "why", "8", "--db", c->f->db, NULL), EXIT_OK);
+        assert_has(c->out, "was certified as it stood\n");
+        assert_null(strstr(c->out, "kept where it is"));
+}
+
+/* Events of plc-2, plc2 and …/supply-sp are not those of plc and …/supply. */
+static void test_why_events_of_a_whole_name(void **state)
+{
+        static const char *const others[] = {
+            "plc-2: a", "plc2: b", "my.plc: c", "t/room/crah-1/supply-sp: d", "x/t/room/crah-1/supply: e", "plc.b: f"};
+        static const char *const ours[] = {
+            "plc: 1", "lost plc.", "lost plc", "h/plc/x: 2", "t/room/crah-1/supply: 3", "plc-2 and plc: 4", "'plc' 5"};
+        struct ctx *c = *state;
+        struct store *s = NULL;
+        int64_t run = 0;
+        assert_int_equal(store_open(c->f->db, STORE_WRITE, &s, c->f->err), 0);
+        assert_int_equal(store_bind_site(s, &c->f->site), 0);
+        struct store_run r = {.mode = "live", .t_ms = T0, .version = "0.1.0", .config_hash = c->f->site.hash};
+        assert_int_equal(store_begin_run(s, &r, &run), 0);
+        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+                assert_int_equal(store_put_event(s, run, T0 + 7200000, 6, "yes", ours[i]), 0);
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+                assert_int_equal(store_put_event(s, run, T0 + 7200000, 6, "no", others[i]), 0);
+        store_close(s);
+        assert_int_equal(verb(c, verb_why, "why", "crah-1/supply", "--db", c->f->db, NULL), EXIT_OK);
+        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+                char want[64];
+                snprintf(want, sizeof want, "yes: %s\n", ours[i]);
+                assert_has(c->out, want);
+        }
+        if (strstr(c->out, "no: "))
+                fail_msg("%s", c->out);
+}
+
 static void test_why_point(void **state)
 {
         struct ctx *c = *state;
@@ -399,6 +467,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_why_step, setup, teardown),
             cmocka_unit_test_setup_teardown(test_why_point, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_why_accepted, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_why_events_of_a_whole_name, setup, teardown),
             cmocka_unit_test_setup_teardown(test_status_from_database, setup, teardown),
             cmocka_unit_test_setup_teardown(test_status_from_daemon, setup, teardown),
             cmocka_unit_test_setup_teardown(test_db, setup, teardown),

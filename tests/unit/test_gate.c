@@ -218,23 +218,48 @@ static void test_same_inputs_same_decisions(void **state)
         assert_string_not_equal(a, c);
 }
 
-static void test_shadow_has_nothing_to_write_with(void **state)
+/* In shadow the writer is the null driver, which records what live would have written (test_null: nothing leaves).
+ * Given one that does write, the gate asks it for decided setpoints alone: never a heartbeat, a hand-back or a release.
+ */
+static void test_shadow_takes_nothing_over(void **state)
 {
-        struct rig *r = rig_new(false);
+        struct rig *r = rig_site();
         struct ipc_proposal p;
+        size_t decided;
 
         (void)state;
+        r->obey = false;
+        assert_int_equal(gate_create(&(struct gate_args){.site = r->site,
+                                                         .clk = &r->clk,
+                                                         .actuator = {record, r},
+                                                         .run_mode = "sim",
+                                                         .publish_move = record_move,
+                                                         .publish_ctx = r,
+                                                         .log = rig_log,
+                                                         .log_ctx = r},
+                                     &r->gate),
+                         0);
         for (int i = 0; i < 20; i++) {
                 advance(r, ROLE_NONE), proposal(r, &p);
                 for (uint32_t j = 0; j < p.nu; j++)
-                        p.u[j] += 0.05;
+                        p.u[j] -= 0.5; /* some of them toward more cooling */
                 gate_step_end(r->gate, &p, false);
-                gate_heartbeat(r->gate);
+                finish_writes(r, WRITE_NOT_SENT);
         }
+        decided = r->nwrite;
+        assert_true(decided > 0);
+        for (size_t i = 0; i < decided; i++) {
+                enum role role = r->site->point[r->write[i].point].role;
+
+                assert_true(role == ROLE_SAT_SP || role == ROLE_FAN_CMD);
+        }
+        assert_int_equal(status(r).mode, GATE_SHADOW);
+        r->value[point(r, "crac-spare/fan_speed_sp")] = 0.5; /* a hand-back would put it to 0.9 */
+        advance(r, ROLE_NONE);
         gate_handback_begin(r->gate, "test");
         gate_release(r->gate);
-        assert_int_equal(r->nwrite, 0);
-        assert_int_equal(status(r).mode, GATE_SHADOW);
+        assert_int_equal(r->nwrite, decided);
+        assert_int_equal(r->nmove, 0);
         rig_free(r);
 }
 
@@ -277,7 +302,7 @@ int main(void)
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
             cmocka_unit_test(test_same_inputs_same_decisions),
-            cmocka_unit_test(test_shadow_has_nothing_to_write_with),
+            cmocka_unit_test(test_shadow_takes_nothing_over),
             cmocka_unit_test(test_handback_writes_local_setpoints_then_lets_go),
         };
 

@@ -284,7 +284,10 @@ static void test_unusable_files(void **state)
         assert_non_null(strstr(c->f->err, "UTF-16"));
         assert_int_equal(run(c, "ti\"me,inlet\n", 12, &r), -EBADMSG);
         struct import_args a = {.store = c->s, .site = &c->f->site, .map = c->map, .zone = c->map->zone};
+        memset(&r, 0x5a, sizeof r);
+        struct import_report before = r;
         assert_int_equal(import_file(&a, "/nonexistent/log.csv", &r, c->f->err), -ENOENT);
+        assert_memory_equal(&r, &before, sizeof r);
         struct import_report h = ok(c, "time,inlet\n"); /* a header alone is an empty log, not an error */
         assert_int_equal(h.rows, 0);
         assert_int_equal(h.median_interval_ms, 0);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/gate/inventory.h"
@@ -84,6 +85,64 @@ static void test_refused(void **state)
         }
 }
 
+/* Every member of the good message, wrong: refused by its name. What is left out is false, or no group. */
+static void test_every_member_is_judged(void **state)
+{
+        static const struct {
+                const char *find, *replace, *why; /* NULL = accepted */
+        } v[] = {
+            {"\"reserved\":true", "\"reserved\":1", "a host's reserved"},
+            {"\"reserved\":true", "\"reserved\":\"true\"", "a host's reserved"},
+            {"\"reserved\":true", "\"reserved\":null", "a host's reserved"},
+            {"\"reserved\":true", "\"asleep\":0", "a host's asleep"},
+            {"\"reserved\":true", "\"asleep\":\"no\"", "a host's asleep"},
+            {"\"reserved\":true", "\"sleep_w\":\"9\"", "a host's sleep_w"},
+            {"\"reserved\":true", "\"sleep_w\":null", "a host's sleep_w"},
+            {"\"cores\":32", "\"cores\":\"32\"", "a host's cores"},
+            {"\"mem_gib\":256", "\"mem_gib\":true", "a host's mem_gib"},
+            {"\"mem_gib\":256", "\"mem\":256", "a host's mem_gib"},
+            {"\"idle_w\":100", "\"idle_w\":null", "a host's idle_w"},
+            {"\"max_w\":300", "\"max_w\":[300]", "a host's max_w"},
+            {"\"max_w\":300", "\"max_w\":99", "a host's max_w"},
+            {"\"movable\":true", "\"movable\":1", "a VM's movable"},
+            {"\"movable\":true", "\"movable\":\"false\"", "a VM's movable"},
+            {"\"group\":3", "\"group\":\"db\"", "a VM's group"},
+            {"\"group\":3", "\"group\":3.5", "a VM's group"},
+            {"\"group\":3", "\"group\":-1", "a VM's group"},
+            {"\"group\":3", "\"group\":4294967296", "a VM's group"},
+            {"\"group\":3", "\"group\":null", "a VM's group"},
+            {"\"cores\":4", "\"cores\":\"4\"", "a VM's cores"},
+            {"\"mem_gib\":8", "\"mem_gib\":{}", "a VM's mem_gib"},
+            {"\"cpu_cores\":1.6", "\"cpu_cores\":\"1.6\"", "a VM's cpu_cores"},
+            {"\"cpu_cores\":1.6", "\"cpu_cores\":-0.1", "a VM's cpu_cores"},
+            {",\"group\":3", "", NULL},
+            {"\"group\":3", "\"group\":0", NULL},
+            {"\"movable\":true,", "", NULL},
+            {"\"reserved\":true", "\"reserved\":false", NULL},
+            {"\"reserved\":true", "\"asleep\":true,\"colour\":\"red\"", NULL},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+                struct inventory *const none = (struct inventory *)0x1, *inv = none;
+                const char *at = strstr(good, v[i].find), *why = "";
+                char text[1024];
+                int r, n;
+
+                assert_non_null(at);
+                n = snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, v[i].replace,
+                             at + strlen(v[i].find));
+                assert_in_range(n, 1, sizeof text - 1);
+                r = inventory_parse(&site, text, (size_t)n, &inv, &why);
+                if (v[i].why && (r != -EINVAL || inv != none || !strstr(why, v[i].why)))
+                        fail_msg("%s: %d, %s", v[i].replace, r, why ? why : "accepted");
+                if (!v[i].why)
+                        assert_int_equal(r, 0);
+                if (!v[i].why)
+                        inventory_free(inv);
+        }
+}
+
 static void test_result(void **state)
 {
         static const char ok[] = "{\"id\":\"1-2-3\",\"vm\":\"v1\",\"state\":\"done\"}";
@@ -98,8 +157,9 @@ static void test_result(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_truncated),
-                                           cmocka_unit_test(test_refused), cmocka_unit_test(test_result)};
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_parse), cmocka_unit_test(test_truncated), cmocka_unit_test(test_refused),
+            cmocka_unit_test(test_every_member_is_judged), cmocka_unit_test(test_result)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

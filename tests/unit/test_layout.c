@@ -360,6 +360,38 @@ static void test_logged_air_handler(void **state)
         site_free(s);
 }
 
+/* A register that shows a setpoint, mapped before or after the one that takes it: the layout commands the latter. */
+static void test_feedback_beside_a_setpoint(void **state)
+{
+        static const char head[] = "name,device,table,address,type,unit,scale,access,min,max,safe_dir,brick\n"
+                                   "h/r/ah/sat,d,input,1,int16,degC,0.1,,,,,Supply_Air_Temperature_Sensor\n"
+                                   "h/r/ah/valve,d,input,2,uint16,%,0.1,,,,,Chilled_Water_Valve_Position_Sensor\n";
+        static const char shown[] = "h/r/ah/sp_fb,d,input,3,uint16,degC,0.1,,,,,Supply_Air_Temperature_Setpoint\n"
+                                    "h/r/ah/fan_fb,d,input,4,uint16,%,0.1,,,,,Fan_Speed_Command\n";
+        static const char taken[] = "h/r/ah/sp,d,holding,1,uint16,degC,0.1,RW,18,27,-,Supply_Air_Temperature_Setpoint\n"
+                                    "h/r/ah/fan,d,holding,2,uint16,%,0.1,RW,20,100,+,Fan_Speed_Command\n";
+        (void)state;
+        for (int first = 0; first < 2; first++) {
+                char csv[2048];
+                struct layout *l = NULL;
+                (void)snprintf(csv, sizeof(csv), "%s%s%s", head, first ? shown : taken, first ? taken : shown);
+                struct site *s = load("site: { name: h }\nzones: [ { name: r } ]\n"
+                                      "equipment: [ { name: ah, brick: Computer_Room_Air_Handler, zone: r } ]\n"
+                                      "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
+                                      "points: [ points.csv ]\n",
+                                      csv);
+                assert_int_equal(layout_create(s, &l), 0);
+                assert_int_equal(l->nu, 2);
+                assert_string_equal(point_name(s, &l->u[0]), "h/r/ah/sp");
+                assert_string_equal(point_name(s, &l->u[1]), "h/r/ah/fan");
+                assert_int_equal(l->ny, 2); /* with its valve */
+                assert_int_equal(l->nd, 0); /* what only shows our setpoint is nobody else's doing */
+                assert_string_equal(s->point[site_point_of(s, 0, ROLE_SAT_SP)].name, "h/r/ah/sp");
+                layout_free(l);
+                site_free(s);
+        }
+}
+
 static int setup(void **state)
 {
         (void)state;
@@ -383,6 +415,7 @@ int main(void)
             cmocka_unit_test(test_many_air_handlers),
             cmocka_unit_test(test_foreign_site),
             cmocka_unit_test(test_logged_air_handler),
+            cmocka_unit_test(test_feedback_beside_a_setpoint),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

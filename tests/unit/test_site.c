@@ -355,6 +355,10 @@ static void r24_corpus(void **state)
             {"profile.csv", "RW,18,27", "RW,nan,27", "profile.csv:4: min: 'nan' is not a finite number"},
             {"profile.csv", "RW,18,27", "RW,18,9999", "profile.csv:4: min..max does not fit uint16"},
             {"profile.csv", "RW,18,27", "RW,18.01,18.09", "profile.csv:4: no value of the register"},
+            {"profile.csv", "degC,RW,18", "degC,W,18",
+             "profile.csv:4: access: a writable sat_sp must be RW: what cannot be read back is never moved"},
+            {"profile.csv", "%,RW,20", "%,W,20", "profile.csv:5: access: a writable fan_cmd must be RW"},
+            {"profile.csv", "hb,holding,9,uint16,,,RW", "hb,holding,9,uint16,,,W", NULL},
             {"profile.csv", "18,27,-", "18,27,", "profile.csv:4: safe_dir: a writable sat_sp needs it (-)"},
             {"profile.csv", "18,27,-", "18,27,+", "profile.csv:4: safe_dir: for a sat_sp the direction"},
             {"profile.csv", "0.1,degC,RW", "0.1,,RW", "profile.csv:4: unit: missing; a sat_sp needs one"},
@@ -441,6 +445,60 @@ static void test_all_errors_at_once(void **state)
         assert_non_null(
             strstr(out, "\"line\":2,\"column\":1,\"severity\":\"error\",\"message\":\"unknown key 'zonen'"));
         site_errors_free(e);
+}
+
+/* Which of two points of a command's role is used for what. */
+static void test_shown_setpoint_is_told(void **state)
+{
+        (void)state;
+        char buf[8192];
+        size_t n = 0;
+        put_good();
+        replace_in(profile_csv, "sat_sp,holding",
+                   "sat_sp_fb,input,9,uint16,0.1,degC,,,,,Supply_Air_Temperature_Setpoint,\nsat_sp,holding", buf,
+                   sizeof(buf));
+        put("profile.csv", buf);
+        assert_int_equal(load(NULL, &n), 0);
+        assert_int_equal(n, 0);
+        assert_non_null(strstr(out, "profile.csv:4: warning: equipment 'crah-1' has two sat_sp: "
+                                    "'hall/room-1/crah-1/sat_sp' is commanded and read back, "
+                                    "'hall/room-1/crah-1/sat_sp_fb' (not writable) is only stored and shown"));
+        put_good(); /* one that only shows, alone: another controller's, and nothing to tell */
+        replace_in(profile_csv, "RW,18,27,-", ",,,", buf, sizeof(buf));
+        put("profile.csv", buf);
+        assert_int_equal(load(NULL, NULL), 0);
+        assert_null(strstr(out, "has two"));
+}
+
+/* A decimal comma shifts every cell behind it: one error, and who refers to the point is not told that there is none.
+ */
+static void test_too_many_cells(void **state)
+{
+        (void)state;
+        size_t n = 0;
+        put("site.yaml", "site: { name: a }\npoints: [ points.csv ]\n"
+                         "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n");
+        put("points.csv", "name,device,table,address,type,scale,unit,access,brick,interlock\n"
+                          "a/run,d,input,1,uint16,0,1,degC,R,Outside_Air_Temperature_Sensor,\n"
+                          "a/oat,d,input,2,uint16,0.1,degC,R,Outside_Air_Temperature_Sensor,a/run\n");
+        assert_int_equal(load(NULL, &n), -EINVAL);
+        assert_non_null(strstr(out, "points.csv:2: 11 cells, the header has 10 columns"));
+        assert_int_equal(n, 1);
+        /* the name stands behind the comma: unknown, so nothing is said of references */
+        put("points.csv", "scale,name,device,table,address,type,unit,access,brick,interlock\n"
+                          "0,1,a/run,d,input,1,uint16,degC,R,Outside_Air_Temperature_Sensor,\n"
+                          "0.1,a/oat,d,input,2,uint16,degC,R,Outside_Air_Temperature_Sensor,a/run\n");
+        assert_int_equal(load(NULL, &n), -EINVAL);
+        assert_int_equal(n, 1);
+        /* the same in a profile */
+        put_good();
+        char buf[8192];
+        replace_in(profile_csv, "sat,input,0,int16,0.1,", "sat,input,0,int16,0,1,", buf, sizeof(buf));
+        replace_in(buf, ",Supply_Air_Temperature_Sensor,", ",Supply_Air_Temperature_Sensor,,", out, sizeof(out));
+        put("profile.csv", out);
+        assert_int_equal(load(NULL, &n), -EINVAL);
+        assert_non_null(strstr(out, "profile.csv:3: 14 cells, the header has 12 columns"));
+        assert_int_equal(n, 1);
 }
 
 static void test_files(void **state)
@@ -596,6 +654,8 @@ int main(void)
             cmocka_unit_test(r1_address_styles),
             cmocka_unit_test(r24_corpus),
             cmocka_unit_test(test_all_errors_at_once),
+            cmocka_unit_test(test_shown_setpoint_is_told),
+            cmocka_unit_test(test_too_many_cells),
             cmocka_unit_test(test_files),
             cmocka_unit_test(test_environment_and_overlay),
             cmocka_unit_test(test_service_folders),
