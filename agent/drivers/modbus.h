@@ -39,7 +39,8 @@ void modbus_driver_scan_now(struct modbus_driver *d);
 
 enum device_state { DEVICE_UP, DEVICE_DEGRADED, DEVICE_DOWN };
 struct device_stats {
-        enum device_state state;
+        enum device_state state; /* DEVICE_DOWN until its first scan has ended well */
+        bool known;              /* its first scan has ended, well or not */
         uint64_t reads, read_errors, writes, write_errors;
         /* requests that failed, by how: */
         uint64_t timeouts, no_connections, lost, bad_replies; /* bad: wrong CRC, length, unit id, function */

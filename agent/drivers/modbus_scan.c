@@ -140,6 +140,7 @@ static void scan_end(struct mb_device *d, bool failed)
         d->scanning = false;
         d->nstack = 0;
         d->bisecting = false;
+        st->known = true;
         if (!failed) {
                 d->fails = 0;
                 st->state = d->some_failed ? DEVICE_DEGRADED : DEVICE_UP;

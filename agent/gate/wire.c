@@ -188,7 +188,7 @@ static void watch_devices(struct wire *w)
                 if (d->protocol == DEVICE_MQTT)
                         continue;
                 modbus_driver_stats(w->modbus, (int)i, &st);
-                if (st.state == w->device_state[i])
+                if (!st.known || st.state == w->device_state[i])
                         continue;
                 (void)snprintf(text, sizeof text, "%s is %s%s%s", d->name, name[st.state],
                                st.state == DEVICE_UP ? "" : ": ", st.state == DEVICE_UP ? "" : st.last_error);

@@ -100,6 +100,7 @@ static void r5_bisect_and_quarantine(void **state)
         peer[0].illegal[37] = peer[0].illegal[90] = true;
         env_start(&e, false);
         env_run(&e, quarantined_two, 2000);
+        assert_true(e.first.state == DEVICE_DOWN && !e.first.known); /* amid its first scan: nothing is told yet */
         for (size_t i = 0; i < 100; i++) {
                 bool bad = i == 37 || i == 90;
                 assert_int_equal(e.last[i].quality, bad ? QUALITY_BAD : QUALITY_GOOD);
@@ -275,9 +276,12 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         int refused = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer_free_port(), 1);
         (void)env_point(&e, refused, POINT_TABLE_HOLDING, 5, POINT_UINT16);
         env_start(&e, false);
+        for (int d = 0; d < (int)e.site.ndevice; d++) /* nothing is told of it yet */
+                assert_true(stats(d).state == DEVICE_DOWN && !stats(d).known);
         env_run(&e, good_device_scanned_40_times, 3000);
 
         assert_int_equal(e.bad[0], 0);
+        assert_true(stats(good).known);
         assert_int_equal(stats(good).state, DEVICE_UP);
         assert_true(e.max_gap_ms < 500); /* nobody held the loop; an idle machine shows 2–3 */
         (void)printf("scan period %.1f ms, largest deviation %.1f ms, longest gap of the loop %d ms\n",
@@ -290,6 +294,7 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         }
         for (int d = 1; d < (int)e.site.ndevice; d++) {
                 assert_int_equal(stats(d).state, DEVICE_DOWN);
+                assert_true(stats(d).known && stats(d).last_error[0] != '\0');
                 assert_true(stats(d).read_errors <= 2); /* about 0.8 s: one attempt, not one a scan */
         }
         for (int i = 0; i < N; i++)

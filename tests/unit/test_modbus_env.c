@@ -15,6 +15,9 @@
 static void on_samples(void *ctx, const struct sample *s, size_t n)
 {
         struct env *e = ctx;
+        if (n > 0 && !e->sampled)
+                modbus_driver_stats(e->driver, e->point[s[0].point].device, &e->first);
+        e->sampled = true;
         for (size_t i = 0; i < n; i++) {
                 assert_true(s[i].point < e->site.npoint);
                 e->last[s[i].point] = s[i];

@@ -19,6 +19,8 @@ struct env {
         struct modbus_driver *driver;
         struct actuator act;
 
+        bool sampled;
+        struct device_stats first; /* when the first sample came, of its device */
         struct sample last[ENV_POINTS];
         uint64_t good[ENV_POINTS], bad[ENV_POINTS];
         struct write_outcome outcome[ENV_OUTCOMES];
