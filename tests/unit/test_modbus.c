@@ -76,6 +76,15 @@ static bool hundred_scans(struct env *x)
         return x->good[0] >= 100;
 }
 
+/* Events that contain `text`. */
+static int told(const struct env *x, const char *text)
+{
+        int n = 0;
+        for (const char *p = strstr(x->events, text); p; p = strstr(p + 1, text))
+                n++;
+        return n;
+}
+
 static bool quarantined_two(struct env *x)
 {
         return stats(0).quarantined == 2 && x->good[0] >= 3;
@@ -113,8 +122,12 @@ static void r5_bisect_and_quarantine(void **state)
         assert_int_equal(stats(d).state, DEVICE_UP);
         assert_non_null(strstr(stats(d).last_error, "device-0 unit 1 holding"));
 
+        assert_int_equal(told(&e, "4 modbus: site/zone/device-0/point-37: refused with exception 02"), 1);
+        assert_int_equal(told(&e, "refused with exception"), 2);
+
         peer[0].illegal[37] = peer[0].illegal[90] = false;
         env_run(&e, all_back, 2000);
+        assert_int_equal(told(&e, ": readable again"), 2);
         env_run(&e, two_good_scans, 2000);
         env_stop_driver(&e);
         peer_stop(&peer[0]);
@@ -146,6 +159,8 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
                 env_run(&e, NULL, 50);
                 assert_int_equal(stats(d).read_errors, errors); /* learned: refused no more */
                 assert_true(errors < 40);
+                assert_int_equal(told(&e, "modbus: "), told(&e, "5 modbus: "));
+                assert_true(told(&e, "refuses merged reads: now at most") >= 1);
                 assert_int_equal(stats(d).quarantined, 0);
                 assert_int_equal(stats(d).state, DEVICE_UP);
                 if (variant == 1) /* 125 → 63 → 32 → 16, and no further: 16, 16, 16 and 12, wherever the scan is now */

@@ -25,6 +25,7 @@ struct env {
         uint64_t good[ENV_POINTS], bad[ENV_POINTS];
         struct write_outcome outcome[ENV_OUTCOMES];
         size_t noutcome;
+        char events[8192]; /* one a line */
 
         bool (*until)(struct env *e);
         bool reached;
