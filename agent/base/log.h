@@ -4,8 +4,8 @@
  * Log lines on stderr: component token first; journald severity prefixes ("<3>") when stderr is the journal
  * ($JOURNAL_STREAM), plain otherwise. Repeats of one (component, format) are capped at 20 a minute with a count of what
  * was suppressed; of the format "%s", texts that differ by more than their digits are counted apart, 200 a minute in
- * all (a line about one device must not be lost in the flood of another's). Libraries never log; programs and drivers
- * do, once, at the place that decides.
+ * all (a line about one device must not be lost in the flood of another's). Libraries never log; programs do,
+ * once, at the place that decides.
  */
 #ifndef COOLPLANE_BASE_LOG_H
 #define COOLPLANE_BASE_LOG_H

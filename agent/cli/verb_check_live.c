@@ -83,6 +83,12 @@ static void on_vm(void *ctx, const char *subtopic, const char *json, size_t len)
         (void)ctx, (void)subtopic, (void)json, (void)len;
 }
 
+static void on_event(void *ctx, int severity, const char *component, const char *text)
+{
+        (void)ctx;
+        log_msg((enum log_level)severity, component, "%s", text);
+}
+
 static int read_all(struct check *c, int64_t wait_ms)
 {
         struct actuator none = {0};
@@ -98,6 +104,7 @@ static int read_all(struct check *c, int64_t wait_ms)
                                                                .clk = &c->clk,
                                                                .samples = {on_samples, c},
                                                                .writable = false,
+                                                               .events = {on_event, NULL},
                                                                .seed = 1},
                                          &c->modbus, &none);
         if (r >= 0 && c->site->mqtt.enabled) {
@@ -109,6 +116,7 @@ static int read_all(struct check *c, int64_t wait_ms)
                                                            .clk = &c->clk,
                                                            .samples = {on_samples, c},
                                                            .vm = {on_vm, c},
+                                                           .events = {on_event, NULL},
                                                            .may_publish_moves = false},
                                        &c->mqtt);
         }

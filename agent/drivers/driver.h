@@ -8,6 +8,7 @@
 #ifndef COOLPLANE_DRIVERS_DRIVER_H
 #define COOLPLANE_DRIVERS_DRIVER_H
 
+#include "agent/drivers/event.h"
 #include "agent/points/site.h"
 
 /* Where samples go. Samples are decoded (codec.h) but not yet judged by history (the gate does that). */

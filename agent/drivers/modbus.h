@@ -9,8 +9,8 @@
  * silent device costs one time-out per back-off (1 s doubling to 60 s, ±20 % jitter, real time), a host that cannot be
  * connected to costs one attempt for all units behind it; the others keep their scan. Where there are heartbeats no
  * back-off is longer than a third of the watchdog (never below 1 s). A newer write of a point takes over from an older
- * one that is not confirmed yet. Host names are resolved at each connect. What becomes of a device is in its stats; the
- * program tells it.
+ * one that is not confirmed yet. Host names are resolved at each connect. Whether a device is up is in its stats;
+ * points and merged reads that it refuses are events.
  */
 #ifndef COOLPLANE_DRIVERS_MODBUS_H
 #define COOLPLANE_DRIVERS_MODBUS_H
@@ -27,6 +27,7 @@ struct modbus_args {
         struct sample_sink samples;
         bool writable; /* false: no write path is opened at all (ret_act->write stays NULL) */
         struct write_sink writes;
+        struct event_sink events;
         uint64_t seed; /* jitter */
 };
 
@@ -39,7 +40,8 @@ void modbus_driver_scan_now(struct modbus_driver *d);
 
 enum device_state { DEVICE_UP, DEVICE_DEGRADED, DEVICE_DOWN };
 struct device_stats {
-        enum device_state state;
+        enum device_state state; /* DEVICE_DOWN until its first scan has ended well */
+        bool known;              /* its first scan has ended, well or not */
         uint64_t reads, read_errors, writes, write_errors;
         /* requests that failed, by how: */
         uint64_t timeouts, no_connections, lost, bad_replies; /* bad: wrong CRC, length, unit id, function */

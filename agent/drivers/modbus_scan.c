@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/drivers/modbus_private.h"
 #include "agent/points/codec.h"
@@ -83,9 +82,9 @@ static void caps_lower(struct mb_device *d)
                 d->caps.max_bits = (d->caps.max_bits + 1) / 2;
         }
         d->replan = d->lowered = true;
-        log_notice("modbus", "%s refuses merged reads: now at most %zu register%s, holes of %zu",
-                   d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
-                   d->caps.max_gap);
+        event_tell(
+            &d->driver->a.events, 5, "modbus", "%s refuses merged reads: now at most %zu register%s, holes of %zu",
+            d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words), d->caps.max_gap);
 }
 
 /* It may have refused only while it started. Before a scan. */
@@ -124,7 +123,8 @@ static void caps_tried(struct mb_device *d, bool failed)
                 d->caps = d->learned;
                 d->replan = true;
         } else {
-                log_notice("modbus", "%s takes merged reads again: at most %zu register%s, holes of %zu",
+                event_tell(&d->driver->a.events, 5, "modbus",
+                           "%s takes merged reads again: at most %zu register%s, holes of %zu",
                            d->driver->a.site->device[d->index].name, d->caps.max_words, PLURAL_S(d->caps.max_words),
                            d->caps.max_gap);
         }
@@ -140,6 +140,7 @@ static void scan_end(struct mb_device *d, bool failed)
         d->scanning = false;
         d->nstack = 0;
         d->bisecting = false;
+        st->known = true;
         if (!failed) {
                 d->fails = 0;
                 st->state = d->some_failed ? DEVICE_DEGRADED : DEVICE_UP;
@@ -148,7 +149,8 @@ static void scan_end(struct mb_device *d, bool failed)
         if (d->replan) {
                 d->replan = false;
                 if (build_plan(d) < 0)
-                        log_warning("modbus", "%s: no memory for a new read plan, keeping the old one", dev->name);
+                        event_tell(&d->driver->a.events, 4, "modbus",
+                                   "%s: no memory for a new read plan, keeping the old one", dev->name);
         }
         if (dev->quirks.close_connection_after_gather && !mblink_busy(d->conn->link))
                 mblink_disconnect(d->conn->link);
@@ -314,7 +316,7 @@ static void deliver(struct mb_device *d, struct mb_piece piece, const struct mbr
                 if (drv->quarantined[index]) {
                         drv->quarantined[index] = 0;
                         d->replan = true;
-                        log_notice("modbus", "%s: readable again", p->name);
+                        event_tell(&d->driver->a.events, 5, "modbus", "%s: readable again", p->name);
                 }
         }
         d->stats.reads++;
@@ -330,8 +332,9 @@ static void quarantine(struct mb_device *d, struct mb_piece piece, unsigned exce
                 uint32_t index = d->plan->point[piece.first + i];
                 if (!drv->quarantined[index]) {
                         d->replan = true;
-                        log_warning("modbus", "%s: refused with exception %02u, reading it each 10 min only (%s)",
-                                    drv->a.site->point[index].name, exception, d->stats.last_error);
+                        event_tell(&d->driver->a.events, 4, "modbus",
+                                   "%s: refused with exception %02u, reading it each 10 min only (%s)",
+                                   drv->a.site->point[index].name, exception, d->stats.last_error);
                 }
                 drv->quarantined[index] = 1;
                 drv->retry_at_ms[index] = clk_mono_ms(drv->a.clk) + MB_QUARANTINE_RETRY_MS;

@@ -12,7 +12,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/drivers/mqtt_client.h"
 #include "agent/drivers/mqtt_parse.h"
@@ -21,7 +20,9 @@
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define BACKOFF_JITTER 0.2
-#define EVENTS_PER_TURN 256 /* then other descriptors have their turn */
+#define LOSSES_PER_MINUTE 4
+#define REJECTS_PER_MINUTE 1 /* of a device */
+#define EVENTS_PER_TURN 256  /* then other descriptors have their turn */
 
 static const char *const vm_topics[] = {"inventory", "move/result"};
 #define VM_TOPICS (sizeof(vm_topics) / sizeof(vm_topics[0]))
@@ -42,7 +43,8 @@ struct mqtt_driver {
         int64_t heard_ms;   /* real, monotonic: the last message or the start of this connection */
         int64_t backoff_ms; /* next wait */
         uint64_t echo;
-        struct mqttc_counts told; /* what the log knows of */
+        struct mqttc_counts told;             /* what was told of */
+        struct event_ration losses, *rejects; /* [ndevice + 1], the last one is the orchestrator's */
         struct mqtt_stats stats;
 };
 
@@ -81,7 +83,7 @@ static void give_up(struct mqtt_driver *d, const char *why)
         (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s:%d: %s", d->a.site->mqtt.host,
                        d->a.site->mqtt.port, why);
         if (was_up || d->backoff_ms == BACKOFF_MIN_MS) /* once an outage */
-                log_warning("mqtt", "%s", d->stats.last_error);
+                event_tell(&d->a.events, 4, "mqtt", "%s", d->stats.last_error);
         d->state = LINK_WAITING;
         d->stats.connected = false;
         mqttc_disconnect(d->client);
@@ -104,14 +106,16 @@ static void tell_losses(struct mqtt_driver *d)
 {
         struct mqttc_counts n = mqttc_counts_get(d->client);
         uint64_t dropped = n.dropped - d->told.dropped, oversized = n.oversized - d->told.oversized;
+        unsigned over; /* counted in d->told */
 
-        if (dropped == 0 && oversized == 0)
+        if ((dropped == 0 && oversized == 0) ||
+            !event_ration_take(&d->losses, LOSSES_PER_MINUTE, clk_real_mono_ms(), &over))
                 return;
         d->told = n;
         (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error),
                        "%llu message%s dropped unread, %llu refused: larger than %d KiB", (unsigned long long)dropped,
                        PLURAL_S(dropped), (unsigned long long)oversized, MQTTC_MESSAGE_MAX / 1024);
-        log_warning("mqtt", "%s", d->stats.last_error);
+        event_tell(&d->a.events, 4, "mqtt", "%s", d->stats.last_error);
 }
 
 static void on_tick(void *ctx)
@@ -135,18 +139,26 @@ static void on_up(struct mqtt_driver *d)
         d->heard_ms = clk_real_mono_ms();
         d->stats.connected = true;
         d->stats.reconnects++;
-        log_notice("mqtt", "%s:%d: connected, %zu subscription%s", d->a.site->mqtt.host, d->a.site->mqtt.port,
-                   d->ntopic, PLURAL_S(d->ntopic));
+        event_tell(&d->a.events, 5, "mqtt", "%s:%d: connected, %zu subscription%s", d->a.site->mqtt.host,
+                   d->a.site->mqtt.port, d->ntopic, PLURAL_S(d->ntopic));
         send_echo(d); /* up is believed when it comes back */
 }
 
 /* ---- messages ---- */
 
-static void rejected(struct mqtt_driver *d, const char *topic, const char *why)
+/* source: the device, or ndevice for the orchestrator. */
+static void rejected(struct mqtt_driver *d, size_t source, const char *topic, const char *why)
 {
+        unsigned more;
+
         d->stats.rejected++;
         (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%.60s: %s", topic, why);
-        log_warning("mqtt", "message on %s rejected: %s", topic, why);
+        if (!event_ration_take(&d->rejects[source], REJECTS_PER_MINUTE, clk_real_mono_ms(), &more))
+                return;
+        if (more > 0)
+                event_tell(&d->a.events, 4, "mqtt", "message on %.100s rejected: %s (and %u before)", topic, why, more);
+        else
+                event_tell(&d->a.events, 4, "mqtt", "message on %.100s rejected: %s", topic, why);
 }
 
 static void vm_message(struct mqtt_driver *d, const char *subtopic, const struct mqttc_event *e)
@@ -154,9 +166,9 @@ static void vm_message(struct mqtt_driver *d, const char *subtopic, const struct
         if (!d->a.vm.message)
                 return;
         if (e->retained && strcmp(subtopic, "inventory") != 0)
-                rejected(d, e->topic, "retained: only the inventory is state");
+                rejected(d, d->a.site->ndevice, e->topic, "retained: only the inventory is state");
         else if (memchr(e->payload, '\0', e->len))
-                rejected(d, e->topic, "NUL byte in JSON text");
+                rejected(d, d->a.site->ndevice, e->topic, "NUL byte in JSON text");
         else
                 d->a.vm.message(d->a.vm.ctx, subtopic, e->payload, e->len);
 }
@@ -167,7 +179,7 @@ static void device_message(struct mqtt_driver *d, int device, const struct mqttc
         int n = mqtt_parse_message(d->a.site, device, e->payload, e->len, clk_t_ms(d->a.clk), clk_ahead_ms(d->a.clk),
                                    e->retained, d->a.samples, &why);
         if (n < 0)
-                rejected(d, e->topic, why);
+                rejected(d, (size_t)device, e->topic, why);
         else
                 d->stats.samples += (uint64_t)n;
 }
@@ -362,7 +374,8 @@ int mqtt_driver_create(const struct mqtt_args *a, struct mqtt_driver **ret)
                 return -ENOMEM;
         d->a = *a;
         d->backoff_ms = BACKOFF_MIN_MS;
-        int r = init(d);
+        d->rejects = calloc(a->site->ndevice + 1, sizeof(*d->rejects));
+        int r = d->rejects ? init(d) : -ENOMEM;
         if (r < 0) {
                 mqtt_driver_free(d);
                 return r;
@@ -385,6 +398,7 @@ struct mqtt_driver *mqtt_driver_free(struct mqtt_driver *d)
         for (size_t i = 0; i < d->ntopic; i++)
                 free(d->topic[i]);
         free(d->topic);
+        free(d->rejects);
         free(d);
         return NULL;
 }

@@ -36,6 +36,7 @@ struct mqtt_args {
         const struct clk *clk;
         struct sample_sink samples;
         struct vm_sink vm;
+        struct event_sink events;
         bool may_publish_moves; /* false: no publisher exists */
 };
 

@@ -17,7 +17,7 @@ enum {
         FOREIGN_READINGS = 3,             /* good readings in a row that are not ours */
         REFUSED_MAX = 2,                  /* refusals in a row before a point is let be */
         REFUSED_LESS_MS = 15 * 60 * 1000, /* … for moves toward less cooling */
-        REFUSED_MORE_MS = 5 * 60 * 1000,  /* … altogether: then more cooling may be tried again */
+        REFUSED_MS = 5 * 60 * 1000,       /* … for refreshes; for more cooling, and then altogether */
         ORDER_STANDS_MS = 2 * 60 * 1000,  /* without a reading since; wall time labels readings and may be set back */
 };
 
@@ -110,10 +110,37 @@ void actuate_bind_run(struct actuate *a, int64_t run_id)
         a->run_id = run_id;
 }
 
-/* Refused or read back otherwise, whichever way: less cooling is not tried for REFUSED_LESS_MS. */
-static bool refuses_less(const struct entry *e, int64_t mono_ms)
+static int64_t refused_ms(int dir)
 {
-        return e->refused >= REFUSED_MAX && mono_ms - e->refused_mono_ms < REFUSED_LESS_MS;
+        return dir < 0 ? REFUSED_LESS_MS : REFUSED_MS;
+}
+
+/* Writes of this direction are not tried for now. */
+static bool refuses(const struct entry *e, int dir, int64_t mono_ms)
+{
+        const struct refusals *r = &e->refused[1 + dir];
+
+        return r->n >= REFUSED_MAX && mono_ms - r->mono_ms < refused_ms(dir);
+}
+
+/* The write of e was refused. One that nobody repeated when it could be is over: the next is the first again. */
+static void note_refusal(struct entry *e, int64_t mono_ms)
+{
+        struct refusals *r = &e->refused[1 + e->dir];
+
+        if (mono_ms - r->mono_ms > 2 * refused_ms(e->dir))
+                r->n = 0;
+        r->n++;
+        r->mono_ms = mono_ms;
+}
+
+/* The write of e was accepted. A refresh says nothing of moves. */
+static void forget_refusals(struct entry *e)
+{
+        if (e->dir == 0)
+                e->refused[1] = (struct refusals){0};
+        else
+                memset(e->refused, 0, sizeof e->refused);
 }
 
 enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
@@ -125,9 +152,7 @@ enum actuate_fixed actuate_fixed_itself(const struct actuate *a, size_t j, int64
         if (e->foreign)
                 return ACTUATE_FOREIGN;
         /* one that only refuses less cooling can still be asked for more */
-        return e->refused >= REFUSED_MAX && e->refused_more && mono_ms - e->refused_more_mono_ms < REFUSED_MORE_MS
-                   ? ACTUATE_REFUSED
-                   : ACTUATE_FREE;
+        return refuses(e, +1, mono_ms) ? ACTUATE_REFUSED : ACTUATE_FREE;
 }
 
 enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms)
@@ -140,7 +165,7 @@ enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms
         return device != ACTUATE_FREE ? device : itself;
 }
 
-int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags, uint64_t *ret_id)
+int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags, uint64_t *id)
 {
         struct write_request r = {.id = a->next_id,
                                   .point = point,
@@ -151,7 +176,7 @@ int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags
 
         if (!a->a.actuator.write)
                 return -EPERM;
-        *ret_id = r.id;
+        *id = r.id;
         a->next_id++;
         a->pending++;
         rc = a->a.actuator.write(a->a.actuator.self, &r);
@@ -160,17 +185,23 @@ int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags
         return rc;
 }
 
-/* +1: v is more cooling than from, −1: less, 0: neither. */
-static int cooling_dir(const struct point *p, double from, double v)
-{
-        double d = (v - from) * p->safe_dir;
-
-        return d > 0 ? 1 : d < 0 ? -1 : 0;
-}
-
 static bool differs(const struct point *p, double a, double b)
 {
         return !(fabs(a - b) < fmax(point_resolution(p) * 0.5, 1e-6));
+}
+
+/* +1: v is more cooling than from, −1: less, 0: the same. */
+static int cooling_dir(const struct point *p, double from, double v)
+{
+        if (!differs(p, from, v))
+                return 0;
+        return (v - from) * p->safe_dir > 0 ? 1 : -1;
+}
+
+/* Its register can hold just this value, but for a float's last bits. */
+static bool holds(const struct point *p, double value)
+{
+        return fabs(codec_quantise(p, value) - value) <= FLOAT_ROUNDING * fmax(1, fabs(value));
 }
 
 /* What the point has, or is about to have. */
@@ -179,27 +210,31 @@ static double base_of(const struct entry *e, double now)
         return e->pending ? e->value : now;
 }
 
-/* known: what the decision was made from is what the point shows now. step_ms: until the next decision. */
-static bool wants_write(const struct entry *e, const struct point *p, double now, double v, bool known, bool handback,
-                        int64_t mono_ms, int64_t step_ms)
+/* Toward less cooling, and not before something else is over. */
+static bool must_wait(const struct entry *e, const struct point *p, int64_t mono_ms)
 {
-        double base = base_of(e, now);
-        bool changed = differs(p, v, base);
-        /* at the next decision half of the lease would have passed */
-        bool refresh = p->lease_ms > 0 && mono_ms - e->written_mono_ms + step_ms > p->lease_ms / 2;
+        return e->pending || refuses(e, -1, mono_ms) ||
+               (p->min_interval_ms > 0 && e->moved_mono_ms > 0 && mono_ms - e->moved_mono_ms < p->min_interval_ms);
+}
 
-        if (!changed && (e->pending || !refresh))
-                return false;
-        if (cooling_dir(p, base, v) > 0)
-                return true;
+/* Of the decided v: v itself; what the point has, so that its lease goes on while v must wait; or NaN, nothing. known:
+ * what the decision was made from is what the point shows now. step_ms: until the next decision. */
+static double value_to_write(const struct entry *e, const struct point *p, double now, double v, bool known,
+                             bool handback, int64_t mono_ms, int64_t step_ms)
+{
+        int dir = cooling_dir(p, base_of(e, now), v);
+        /* at the next decision half of the lease would have passed */
+        bool refresh = p->lease_ms > 0 && mono_ms - e->leased_mono_ms + step_ms > p->lease_ms / 2;
+
+        if (dir > 0)
+                return v;
         if (!known)
-                return false; /* the ramp would start from a value the plant does not have */
-        if (handback)
-                return true;
-        if (e->pending || refuses_less(e, mono_ms))
-                return false;
-        return !changed || p->min_interval_ms <= 0 || e->written_mono_ms <= 0 ||
-               mono_ms - e->written_mono_ms >= p->min_interval_ms;
+                return (double)NAN; /* the ramp would start from a value the plant does not have */
+        if (dir < 0 && (handback || !must_wait(e, p, mono_ms)))
+                return v;
+        if (!refresh || e->pending || e->differing > 0 || refuses(e, 0, mono_ms))
+                return (double)NAN;
+        return dir == 0 ? v : holds(p, now) ? now : (double)NAN;
 }
 
 void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct write_outcome *o)
@@ -222,6 +257,8 @@ void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct writ
 static void end_write(struct actuate *a, struct entry *e, const struct write_outcome *o)
 {
         e->pending = false;
+        if (o->result == WRITE_ACCEPTED || !a->a.acting) /* what only records has no other outcome */
+                e->leased_mono_ms = e->sent_mono_ms;
         if (o->result == WRITE_ACCEPTED || o->result == WRITE_TIMED_OUT || o->result == WRITE_PENDING)
                 e->sent_until_t_ms = o->t_ms;
         actuate_put_outcome(a, e->action_id, o);
@@ -245,14 +282,15 @@ static bool write_one(struct actuate *a, struct entry *e, double value, int64_t 
                 o = no_reading(e->point, WRITE_PENDING, t_ms);
                 end_write(a, e, &o);
         }
-        e->less = cooling_dir(p, ptable_get(a->a.points, e->point, t_ms).value, value) < 0;
+        e->dir = cooling_dir(p, ptable_get(a->a.points, e->point, t_ms).value, value);
         e->pending = true;
         e->action_id = action_id;
         e->value = value;
-        e->written_mono_ms = mono_ms;
+        e->sent_mono_ms = mono_ms;
+        if (e->dir != 0)
+                e->moved_mono_ms = mono_ms;
         e->confirmed = false;
-        /* What is verified is what is written: the decision's grid is the register's, but for a float's last bits. */
-        if (!(fabs(codec_quantise(p, value) - value) <= FLOAT_ROUNDING * fmax(1, fabs(value))))
+        if (!holds(p, value)) /* what is verified is what is written: the decision's grid is the register's */
                 actuate_report(a, 3, "%s: its register cannot hold the %g that was verified; not written", p->name,
                                value);
         else if (actuate_send(a, e->point, value, SEND_READ_BACK, &e->request) == 0)
@@ -262,16 +300,18 @@ static bool write_one(struct actuate *a, struct entry *e, double value, int64_t 
         return false;
 }
 
-static bool skipped(const struct actuate *a, const struct safety_snapshot *snap, size_t j, double v, double now,
-                    bool handback, int64_t mono_ms)
+/* What becomes of the decided v of variable j; NaN: nothing is written. */
+static double due(const struct actuate *a, const struct safety_snapshot *snap, size_t j, double v, double now,
+                  bool handback, int64_t mono_ms)
 {
         const struct entry *e = &a->u[j];
         const struct point *p = &a->a.layout->site->point[e->point];
         bool known = fabs(snap->u_confirmed[j] - now) <= fmax(p->tol, point_resolution(p));
 
-        return !isfinite(v) || (snap->u_fixed && snap->u_fixed[j]) ||
-               actuate_fixed(a, j, snap->t_ms, mono_ms) != ACTUATE_FREE ||
-               !wants_write(e, p, now, v, known, handback, mono_ms, a->a.layout->site->fast_step_ms);
+        if (!isfinite(v) || (snap->u_fixed && snap->u_fixed[j]) ||
+            actuate_fixed(a, j, snap->t_ms, mono_ms) != ACTUATE_FREE)
+                return (double)NAN;
+        return value_to_write(e, p, now, v, known, handback, mono_ms, a->a.layout->site->fast_step_ms);
 }
 
 static const char *why_of(const struct actuate *a, size_t j, double v, double now, bool handback)
@@ -300,14 +340,15 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
 
                 for (; j < nu && n < BATCH; j++) {
                         double now = ptable_get(a->a.points, a->u[j].point, snap->t_ms).value;
+                        double v = decision_in_box(d, j) ? due(a, snap, j, u[j], now, handback, mono_ms) : (double)NAN;
 
-                        if (!decision_in_box(d, j) || skipped(a, snap, j, u[j], now, handback, mono_ms))
+                        if (isnan(v))
                                 continue;
                         rows[n] = (struct store_action){.decision_id = decision_id,
                                                         .t_ms = snap->t_ms,
                                                         .point = a->u[j].point,
-                                                        .value = u[j],
-                                                        .why = why_of(a, j, u[j], now, handback)};
+                                                        .value = v,
+                                                        .why = why_of(a, j, v, now, handback)};
                         ids[n] = -1;
                         index[n++] = j;
                 }
@@ -331,7 +372,7 @@ bool actuate_unstored(const struct actuate *a)
 bool actuate_ordered(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms, double *ret_value)
 {
         const struct entry *e = &a->u[j];
-        bool recent = e->written_mono_ms > 0 && mono_ms - e->written_mono_ms < ORDER_STANDS_MS;
+        bool recent = e->sent_mono_ms > 0 && mono_ms - e->sent_mono_ms < ORDER_STANDS_MS;
 
         if (!e->pending && !(recent && t_ms <= e->sent_until_t_ms))
                 return false;
@@ -387,16 +428,10 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
                 e->value = o->written;
                 e->settled_mono_ms = mono_ms + p->settle_ms;
                 e->differing = 0;
-                e->refused = 0;
-                e->refused_more = false;
+                forget_refusals(e);
         } else if (o->result == WRITE_MISMATCH || o->result == WRITE_REJECTED_INVALID_SETTING ||
                    o->result == WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE) {
-                e->refused++;
-                e->refused_mono_ms = mono_ms;
-                if (!e->less) {
-                        e->refused_more = true;
-                        e->refused_more_mono_ms = mono_ms;
-                }
+                note_refusal(e, mono_ms);
         }
         if (o->result != e->last && o->result == WRITE_MISMATCH)
                 actuate_report(a, 4, "%s: read back %g after writing %g", p->name, o->read_back, o->written);

@@ -12,9 +12,10 @@
  * No setpoint is written before the device was seen to go local when heartbeats stop (probe.h).
  *
  * Keeps the ownership ledger: after a confirmed write, a later good reading that differs without our doing is a foreign
- * write. Write on change of at least half a register step, plus lease refresh; moves toward less cooling wait for
- * min_interval and for the write under way, moves toward more cooling do not. A value that the device refuses or does
- * not take is not fought over. Allocates at create only.
+ * write. Write on change of at least half a register step, plus lease refresh, which counts from the last accepted
+ * write and goes on with what the point has while a move waits. Moves toward less cooling wait for min_interval and for
+ * the write under way, moves toward more cooling do not. A value that the device refuses or does not take is not fought
+ * over; only refusals of more cooling keep it from being asked for more. Allocates at create only.
  */
 #ifndef COOLPLANE_GATE_ACTUATE_H
 #define COOLPLANE_GATE_ACTUATE_H

@@ -9,25 +9,30 @@
 
 enum { ACTUATE_OUTCOMES = 512 };
 
+/* Writes of one direction that were rejected or read back otherwise: in a row, and the last of them. */
+struct refusals {
+        unsigned n;
+        int64_t mono_ms;
+};
+
 /* Ledger of one writable point. */
 struct entry {
         uint32_t point;
-        bool pending;      /* a write is under way */
-        uint64_t request;  /* its id */
-        int64_t action_id; /* its row, −1 = not stored */
-        bool confirmed;    /* we wrote it and read it back */
-        double value;      /* what we wrote last, SI */
-        int64_t written_mono_ms;
+        bool pending;            /* a write is under way */
+        uint64_t request;        /* its id */
+        int64_t action_id;       /* its row, −1 = not stored */
+        bool confirmed;          /* we wrote it and read it back */
+        double value;            /* what we wrote last, SI */
+        int64_t sent_mono_ms;    /* last write, whatever became of it */
+        int64_t moved_mono_ms;   /* … that was no refresh */
+        int64_t leased_mono_ms;  /* … that was accepted: since then the lease runs */
         int64_t settled_mono_ms; /* readings before this do not count against us */
         unsigned differing;      /* good readings in a row that are not ours */
         bool foreign;
-        bool less;        /* the write under way is toward less cooling */
-        unsigned refused; /* writes in a row that were rejected, or read back otherwise */
-        int64_t refused_mono_ms;
-        bool refused_more; /* one of them was toward more cooling … */
-        int64_t refused_more_mono_ms;
-        enum write_result last;  /* told once per change */
-        int64_t sent_until_t_ms; /* readings up to here may not show what was sent; 0 = nothing was */
+        int dir; /* of the write under way, from what the point showed: −1 less cooling, +1 more, 0 a refresh */
+        struct refusals refused[3]; /* [1 + dir] */
+        enum write_result last;     /* told once per change */
+        int64_t sent_until_t_ms;    /* readings up to here may not show what was sent; 0 = nothing was */
 };
 
 /* How far the proof of a device's watchdog has come (probe.c). Heartbeats go out in all of them but two. */
@@ -56,7 +61,7 @@ struct device_sup {
         int64_t enabled_mono_ms, retry_mono_ms;
         enum probe_state probe;
         int64_t probe_t_ms, probe_mono_ms;            /* when that began */
-        unsigned overdue;                             /* times that it stayed remote */
+        unsigned overdue;                             /* times in a row that it stayed remote */
         int64_t went_ms;                              /* from the last heartbeat until it was seen local */
         struct probe_result probed;                   /* what is remembered */
         int64_t hindered_mono_ms;                     /* since when we can move nothing of it; −1 = we can */
@@ -84,9 +89,10 @@ struct actuate {
 };
 
 void actuate_report(struct actuate *a, int severity, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* A write that was accepted by the driver has its outcome later, or already when this returns. */
+/* A write that was accepted by the driver has its outcome later, or already when this returns: so *id is set before the
+ * driver is called, also when that fails. */
 enum { SEND_READ_BACK = 1, SEND_INSIST = 2 }; /* as in write_request */
-int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags, uint64_t *ret_id);
+int actuate_send(struct actuate *a, uint32_t point, double value, unsigned flags, uint64_t *id);
 void actuate_put_outcome(struct actuate *a, int64_t action_id, const struct write_outcome *o);
 
 /* What keeps the variable itself from being moved, whoever commands its device: free, unreadable, foreign, refused. */

@@ -116,7 +116,7 @@ static void withheld(struct actuate *a, size_t i, int64_t t_ms, int64_t mono_ms)
                 d->enabled = d->was_remote = false; /* whatever it made of remote enable, it is looked at anew */
                 d->retry_mono_ms = mono_ms + supervise_scan_ms(a, i);
                 d->lapse_mono_ms = mono_ms;
-                d->silent = 0;
+                d->silent = d->overdue = 0;
                 enter(d, PROBE_RETURNING, t_ms, mono_ms);
         } else if (mono_ms - last_ms <= limit_ms || status.t_ms - d->probe_t_ms <= limit_ms) {
                 return;

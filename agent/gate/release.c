@@ -73,6 +73,12 @@ static void on_done(void *ctx, const struct write_outcome *o)
                 actuate_done(r->actuate, o, clk_mono_ms(r->clk));
 }
 
+static void on_event(void *ctx, int severity, const char *component, const char *text)
+{
+        (void)ctx;
+        log_msg((enum log_level)severity, component, "%s", text);
+}
+
 static bool all_read(const struct release *r)
 {
         for (size_t i = 0; i < r->site->npoint; i++)
@@ -151,6 +157,7 @@ static int set_up(struct release *r)
                                                                 .samples = {on_samples, r},
                                                                 .writable = true,
                                                                 .writes = {on_done, r},
+                                                                .events = {on_event, NULL},
                                                                 .seed = r->site->seed},
                                           &r->modbus, &act);
         if (rc >= 0)

@@ -13,8 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/base/log.h"
-
 struct server {
         struct server_args a;
         int planner_listen, status_listen, planner;
@@ -94,8 +92,9 @@ static bool is_planner(struct server *s, int fd)
         if (peer.uid == s->a.planner_uid)
                 return true;
         if (peer.uid != s->refused)
-                log_warning("gate", "planner.sock: process %d of user %u is refused, the planner is user %u",
-                            (int)peer.pid, (unsigned)peer.uid, (unsigned)s->a.planner_uid);
+                event_tell(&s->a.events, 4, "gate",
+                           "planner.sock: process %d of user %u is refused, the planner is user %u", (int)peer.pid,
+                           (unsigned)peer.uid, (unsigned)s->a.planner_uid);
         s->refused = peer.uid;
         return false;
 }

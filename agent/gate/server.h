@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "agent/base/loop.h"
+#include "agent/drivers/event.h"
 #include "agent/gate/ipc.h"
 #include "agent/points/site.h"
 
@@ -26,6 +27,7 @@ struct server_args {
         /* Fills buf with the status document (NUL-terminated); returns its length. */
         size_t (*status)(void *ctx, char *buf, size_t cap);
         size_t status_cap;
+        struct event_sink events;
         void *ctx;
 };
 

@@ -24,7 +24,15 @@
 enum { NOTICES_PER_STEP = 4 };
 enum { FLUSH_MS = 500, FLUSH_MORE_MS = 20, HANDBACK_MAX_MS = 8000, DEADLINE_MAX_MS = 5000 };
 
+enum { SOURCE_EVENTS_PER_MINUTE = 60 }; /* of each; a device that flaps must not flood the database */
+
 enum leaving { STAYING, HANDING_BACK, RELEASING };
+
+struct wire;
+struct event_source {
+        struct wire *w;
+        struct event_ration ration;
+};
 
 struct wire {
         const struct wire_args *a;
@@ -36,6 +44,7 @@ struct wire {
         struct null_actuator *null;
         struct gate *gate;
         struct server *server;
+        struct event_source modbus_events, mqtt_events, server_events;
         struct loop_timer *step, *deadline, *flush, *heartbeat, *leave;
         struct ipc_step msg;
         bool waiting; /* a step has begun, the planner's answer is awaited */
@@ -88,6 +97,25 @@ static void on_event(void *ctx, int severity, const char *component, const char 
         (void)ctx;
         if (severity <= LOG_LEVEL_NOTICE)
                 log_msg((enum log_level)severity, component, "%s", text);
+}
+
+/* Of a driver or the server: stored and logged; what is too much is in the journal alone, which has its own limits. */
+static void on_source_event(void *ctx, int severity, const char *component, const char *text)
+{
+        struct event_source *s = ctx;
+        char more[64];
+        unsigned over;
+
+        if (!s->w->gate || !event_ration_take(&s->ration, SOURCE_EVENTS_PER_MINUTE, clk_real_mono_ms(), &over)) {
+                on_event(s->w, severity, component, text);
+                return;
+        }
+        if (over > 0) {
+                (void)snprintf(more, sizeof more, "%u event%s before this are in the journal alone", over,
+                               PLURAL_S(over));
+                gate_event(s->w->gate, 4, component, more);
+        }
+        gate_event(s->w->gate, severity, component, text);
 }
 
 /* ---- the cycle ---- */
@@ -188,7 +216,7 @@ static void watch_devices(struct wire *w)
                 if (d->protocol == DEVICE_MQTT)
                         continue;
                 modbus_driver_stats(w->modbus, (int)i, &st);
-                if (st.state == w->device_state[i])
+                if (!st.known || st.state == w->device_state[i])
                         continue;
                 (void)snprintf(text, sizeof text, "%s is %s%s%s", d->name, name[st.state],
                                st.state == DEVICE_UP ? "" : ": ", st.state == DEVICE_UP ? "" : st.last_error);
@@ -333,6 +361,7 @@ static int open_drivers(struct wire *w, struct actuator *ret_act)
                                                        .samples = {on_samples, w},
                                                        .writable = w->a->live,
                                                        .writes = {on_write_done, w},
+                                                       .events = {on_source_event, &w->modbus_events},
                                                        .seed = site->seed},
                                  &w->modbus, ret_act);
         if (r < 0) {
@@ -351,6 +380,7 @@ static int open_drivers(struct wire *w, struct actuator *ret_act)
                                                    .clk = &w->clk,
                                                    .samples = {on_samples, w},
                                                    .vm = {on_vm, w},
+                                                   .events = {on_source_event, &w->mqtt_events},
                                                    .may_publish_moves = w->a->live},
                                &w->mqtt);
         if (r < 0)
@@ -385,6 +415,7 @@ int wire_run(const struct wire_args *a)
                 return EXIT_GENERIC;
         w->a = a;
         w->clk = a->clk;
+        w->modbus_events.w = w->mqtt_events.w = w->server_events.w = w;
         w->exit_code = EXIT_UNAVAILABLE;
         w->device_state = calloc(a->site->ndevice + 1, sizeof *w->device_state);
         w->device_resets = calloc(a->site->ndevice + 1, sizeof *w->device_resets);
@@ -432,6 +463,7 @@ int wire_run(const struct wire_args *a)
                                                 .planner = on_planner,
                                                 .status = on_status,
                                                 .status_cap = status_cap(a->site),
+                                                .events = {on_source_event, &w->server_events},
                                                 .ctx = w},
                           &w->server);
         if (r < 0) {

@@ -487,7 +487,7 @@ static void read_device(struct yreader *r, const struct ynode *n)
             FIELD("period", F_MS, struct device, period_ms, 100, 3600000),
             FIELD("timeout", F_INT_MS, struct device, timeout_ms, 10, 60000),
             FIELD("topic", F_TEXT, struct device, topic, 0, 0),
-            FIELD("watchdog", F_MS, struct device, watchdog_ms, 0, 86400000),
+            FIELD("watchdog", F_MS, struct device, watchdog_ms, 1, 86400000),
             FIELD("watchdog_probe", F_BOOL, struct device, watchdog_probe, 0, 0),
         };
         static const struct field refs[] = {

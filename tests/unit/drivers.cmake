@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 coolplane_unit_test(test_readplan LINK coolplane_drivers)
 coolplane_unit_test(test_null LINK coolplane_drivers)
+coolplane_unit_test(test_event LINK coolplane_drivers)
 coolplane_unit_test(test_modbus_link SOURCES test_modbus_peer.c LINK coolplane_drivers)
 coolplane_unit_test(test_modbus SOURCES test_modbus_env.c test_modbus_peer.c LINK coolplane_drivers)
 coolplane_unit_test(test_modbus_write SOURCES test_modbus_env.c test_modbus_peer.c LINK coolplane_drivers)

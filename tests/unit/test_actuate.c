@@ -374,47 +374,156 @@ static void test_no_warmer_write_from_a_value_the_decision_did_not_know(void **s
         rig_free(r);
 }
 
+/* A step in which one point does not take a move away from what it shows; all else is accepted. Was it written? */
+static bool refusing_step(struct rig *r, double fan, int pt, double shown, enum write_result refusal)
+{
+        struct ipc_proposal p;
+        size_t before;
+
+        advance(r, ROLE_NONE), proposal(r, &p);
+        for (uint32_t j = 0; j < p.nu && isfinite(fan); j++)
+                if (p.u[j] <= 1)
+                        p.u[j] = fan;
+        before = r->nwrite;
+        gate_step_end(r->gate, &p, false);
+        for (; r->done < r->nwrite; r->done++) {
+                const struct write_request *w = &r->write[r->done];
+                bool refuse = w->point == (uint32_t)pt && fabs(w->value - shown) > 1e-9;
+
+                if (refuse)
+                        r->value[pt] = shown;
+                gate_write_done(r->gate, &(struct write_outcome){.id = w->id,
+                                                                 .point = w->point,
+                                                                 .result = refuse ? refusal : WRITE_ACCEPTED,
+                                                                 .written = w->value,
+                                                                 .read_back = shown,
+                                                                 .t_ms = clk_t_ms(&r->clk)});
+        }
+        return last_write(r, before, pt) >= 0;
+}
+
+static void inlets(struct rig *r, double c)
+{
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_INLET_TEMP)
+                        r->value[i] = c;
+}
+
 static void test_refusals_do_not_storm(void **state)
 {
         struct rig *r = rig_new(true);
         int fan = point(r, "crac-west/fan_speed_sp");
         unsigned less = 0, more = 0;
-        int first_more = -1;
 
         (void)state;
         steps(r, 40, (double)NAN);
-        for (int k = 0; k < 2; k++)
-                for (int i = 0; i < 180; i++) { /* half an hour each way */
-                        struct ipc_proposal p;
-                        size_t before;
-
-                        advance(r, ROLE_NONE), proposal(r, &p);
-                        for (uint32_t j = 0; j < p.nu; j++)
-                                if (p.u[j] <= 1)
-                                        p.u[j] = k ? 1.0 : 0.86;
-                        before = r->nwrite;
-                        gate_step_end(r->gate, &p, false);
-                        *(k ? &more : &less) += last_write(r, before, fan) >= 0;
-                        if (k && first_more < 0 && last_write(r, before, fan) >= 0)
-                                first_more = i;
-                        for (; r->done < r->nwrite; r->done++) {
-                                bool refuse = r->write[r->done].point == (uint32_t)fan; /* the others are moved */
-
-                                if (refuse)
-                                        r->value[fan] = 0.9;
-                                gate_write_done(r->gate,
-                                                &(struct write_outcome){
-                                                    .id = r->write[r->done].id,
-                                                    .point = r->write[r->done].point,
-                                                    .result = refuse ? WRITE_REJECTED_INVALID_SETTING : WRITE_ACCEPTED,
-                                                    .written = r->write[r->done].value,
-                                                    .t_ms = clk_t_ms(&r->clk)});
-                        }
-                }
+        for (int i = 0; i < 180; i++) /* half an hour each way */
+                less += refusing_step(r, 0.86, fan, 0.9, WRITE_REJECTED_INVALID_SETTING);
         assert_in_range(less, 2, 4);
+        for (int i = 0; i < 180; i++) {
+                more += refusing_step(r, 1.0, fan, 0.9, WRITE_REJECTED_INVALID_SETTING);
+                assert_true(i > 1 || more == (unsigned)i + 1); /* one that refuses less is still asked for more */
+        }
         assert_in_range(more, 4, 8);
-        assert_int_equal(first_more, 0); /* one that refuses less cooling is still asked for more */
         rig_free(r);
+}
+
+/* What was refused toward less cooling, or long ago, does not delay more cooling. */
+static void test_old_refusals_do_not_delay_more_cooling(void **state)
+{
+        (void)state;
+        for (int how = 0; how < 2; how++) {
+                struct rig *r = rig_new(true);
+                int fan = point(r, "crac-west/fan_speed_sp");
+                unsigned n = 0;
+
+                steps(r, 40, (double)NAN);
+                for (int i = 0; i < 3 && how == 0; i++)
+                        n += refusing_step(r, 0.86, fan, 0.9, WRITE_REJECTED_INVALID_SETTING);
+                for (int i = 0; i < 1 && how == 1; i++)
+                        n += refusing_step(r, 1.0, fan, 0.9, WRITE_MISMATCH);
+                assert_int_equal(n, how == 0 ? 2 : 1);
+                for (int i = 0; i < 70; i++)
+                        assert_false(refusing_step(r, 0.9, fan, 0.9, WRITE_MISMATCH));
+                inlets(r, 35); /* above the trip */
+                for (int i = 0; i < 2; i++)
+                        assert_true(refusing_step(r, (double)NAN, fan, 0.9, WRITE_MISMATCH));
+                assert_false(refusing_step(r, (double)NAN, fan, 0.9, WRITE_MISMATCH));
+                assert_string_equal(why_fixed(r, "crac-west/fan_speed_sp"), "device does not take what is written");
+                rig_free(r);
+        }
+}
+
+/* A move toward less cooling that is refused, or waits for its interval, leaves the setpoint's lease alone. */
+static void test_the_lease_goes_on_while_less_cooling_waits(void **state)
+{
+        (void)state;
+        for (int how = 0; how < 3; how++) {
+                struct rig *r = rig_new(true);
+                int fan = point(r, "crac-west/fan_speed_sp"), since = 0;
+                double shown = 0.9, fans = 0.86;
+
+                steps(r, 40, (double)NAN);
+                r->site->point[fan].lease_ms = 60000;
+                if (how == 2) { /* accepted, and then each step a little less is wanted */
+                        r->site->point[fan].min_interval_ms = 600000;
+                        steps(r, 1, 0.88);
+                        shown = r->value[fan];
+                        assert_true(shown < 0.9);
+                }
+                for (int i = 0; i < 100; i++, since++) {
+                        size_t before = r->nwrite;
+                        ptrdiff_t w;
+
+                        if (how == 1 && i > 5)
+                                fans = 0.9;
+                        (void)refusing_step(r, fans, fan, shown, WRITE_REJECTED_INVALID_SETTING);
+                        w = last_write(r, before, fan);
+                        if (w >= 0 && fabs(r->write[w].value - shown) < 1e-9)
+                                since = 0;
+                        assert_true(since < 6);
+                        assert_true(how != 2 || i > 55 || w < 0 || since == 0); /* refreshes are no moves */
+                        if (how == 2 && w >= 0 && since > 0)
+                                break;
+                        assert_true(how != 2 || i < 70); /* … and do not put them off */
+                }
+                rig_free(r);
+        }
+}
+
+/* The lease runs from what the device accepted. One that refuses refreshes is let be a while, but for more cooling. */
+static void test_a_refresh_that_failed_is_tried_at_the_next_step(void **state)
+{
+        static const struct {
+                enum write_result result;
+                int bad; /* steps in which it ends like this */
+                const char *writes;
+        } v[] = {{WRITE_ACCEPTED, 0, "....1....1....1."},
+                 {WRITE_TIMED_OUT, 7, "....1111....1..."},
+                 {WRITE_REJECTED_INVALID_SETTING, 16, "....11.........."}};
+
+        (void)state;
+        for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) {
+                struct rig *r = rig_new(true);
+                int fan = point(r, "crac-west/fan_speed_sp");
+                char writes[17] = "";
+                size_t before;
+
+                steps(r, 40, (double)NAN);
+                r->site->point[fan].lease_ms = 100000;
+                steps(r, 1, (double)NAN);
+                for (int i = 0; i < 16; i++) {
+                        before = r->nwrite;
+                        step(r, (double)NAN, i < v[k].bad ? v[k].result : WRITE_ACCEPTED);
+                        writes[i] = last_write(r, before, fan) >= 0 ? '1' : '.';
+                }
+                assert_string_equal(writes, v[k].writes);
+                before = r->nwrite;
+                inlets(r, 35);
+                steps(r, 1, (double)NAN);
+                assert_true(last_write(r, before, fan) >= 0);
+                rig_free(r);
+        }
 }
 
 /* A hand-back comes between two steps: it keeps the window, and the device gets remote enable 0 whatever it shows. */
@@ -593,6 +702,25 @@ static int say_not_sent(void *self, const struct write_request *req)
                                                          .written = req->value,
                                                          .read_back = (double)NAN});
         return 0;
+}
+
+/* What is only recorded has no other outcome: it is no refresh that failed. */
+static void test_shadow_refreshes_at_half_the_lease(void **state)
+{
+        struct rig *r = rig_site();
+
+        (void)state;
+        for (size_t i = 0; i < r->site->npoint; i++)
+                r->site->point[i].lease_ms = r->site->point[i].role == ROLE_FAN_CMD ? 120000 : 0;
+        assert_int_equal(gate_create(
+                             &(struct gate_args){
+                                 .site = r->site, .clk = &r->clk, .actuator = {say_not_sent, r}, .run_mode = "shadow"},
+                             &r->gate),
+                         0);
+        for (int i = 0; i < 60; i++)
+                step(r, (double)NAN, WRITE_NOT_SENT);
+        assert_in_range(r->nwrite, 3 * 9, 3 * 11);
+        rig_free(r);
 }
 
 /* The null driver has no clock: what shadow would have written is dated by the gate. */
@@ -1036,6 +1164,10 @@ int main(void)
             cmocka_unit_test(test_more_cooling_overtakes_a_write_under_way),
             cmocka_unit_test(test_no_warmer_write_from_a_value_the_decision_did_not_know),
             cmocka_unit_test(test_refusals_do_not_storm),
+            cmocka_unit_test(test_old_refusals_do_not_delay_more_cooling),
+            cmocka_unit_test(test_the_lease_goes_on_while_less_cooling_waits),
+            cmocka_unit_test(test_a_refresh_that_failed_is_tried_at_the_next_step),
+            cmocka_unit_test(test_shadow_refreshes_at_half_the_lease),
             cmocka_unit_test(test_handback_keeps_the_window_and_always_lets_go),
             cmocka_unit_test(test_letting_go_is_tried_until_it_is_accepted),
             cmocka_unit_test(test_every_write_of_remote_enable_has_its_outcome),

@@ -76,6 +76,15 @@ static bool hundred_scans(struct env *x)
         return x->good[0] >= 100;
 }
 
+/* Events that contain `text`. */
+static int told(const struct env *x, const char *text)
+{
+        int n = 0;
+        for (const char *p = strstr(x->events, text); p; p = strstr(p + 1, text))
+                n++;
+        return n;
+}
+
 static bool quarantined_two(struct env *x)
 {
         return stats(0).quarantined == 2 && x->good[0] >= 3;
@@ -100,6 +109,7 @@ static void r5_bisect_and_quarantine(void **state)
         peer[0].illegal[37] = peer[0].illegal[90] = true;
         env_start(&e, false);
         env_run(&e, quarantined_two, 2000);
+        assert_true(e.first.state == DEVICE_DOWN && !e.first.known); /* amid its first scan: nothing is told yet */
         for (size_t i = 0; i < 100; i++) {
                 bool bad = i == 37 || i == 90;
                 assert_int_equal(e.last[i].quality, bad ? QUALITY_BAD : QUALITY_GOOD);
@@ -112,8 +122,12 @@ static void r5_bisect_and_quarantine(void **state)
         assert_int_equal(stats(d).state, DEVICE_UP);
         assert_non_null(strstr(stats(d).last_error, "device-0 unit 1 holding"));
 
+        assert_int_equal(told(&e, "4 modbus: site/zone/device-0/point-37: refused with exception 02"), 1);
+        assert_int_equal(told(&e, "refused with exception"), 2);
+
         peer[0].illegal[37] = peer[0].illegal[90] = false;
         env_run(&e, all_back, 2000);
+        assert_int_equal(told(&e, ": readable again"), 2);
         env_run(&e, two_good_scans, 2000);
         env_stop_driver(&e);
         peer_stop(&peer[0]);
@@ -145,6 +159,8 @@ static void r5_refused_holes_and_lengths_shrink_the_plan(void **state)
                 env_run(&e, NULL, 50);
                 assert_int_equal(stats(d).read_errors, errors); /* learned: refused no more */
                 assert_true(errors < 40);
+                assert_int_equal(told(&e, "modbus: "), told(&e, "5 modbus: "));
+                assert_true(told(&e, "refuses merged reads: now at most") >= 1);
                 assert_int_equal(stats(d).quarantined, 0);
                 assert_int_equal(stats(d).state, DEVICE_UP);
                 if (variant == 1) /* 125 → 63 → 32 → 16, and no further: 16, 16, 16 and 12, wherever the scan is now */
@@ -275,9 +291,12 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         int refused = env_device(&e, DEVICE_MODBUS_TCP, "127.0.0.1", peer_free_port(), 1);
         (void)env_point(&e, refused, POINT_TABLE_HOLDING, 5, POINT_UINT16);
         env_start(&e, false);
+        for (int d = 0; d < (int)e.site.ndevice; d++) /* nothing is told of it yet */
+                assert_true(stats(d).state == DEVICE_DOWN && !stats(d).known);
         env_run(&e, good_device_scanned_40_times, 3000);
 
         assert_int_equal(e.bad[0], 0);
+        assert_true(stats(good).known);
         assert_int_equal(stats(good).state, DEVICE_UP);
         assert_true(e.max_gap_ms < 500); /* nobody held the loop; an idle machine shows 2–3 */
         (void)printf("scan period %.1f ms, largest deviation %.1f ms, longest gap of the loop %d ms\n",
@@ -290,6 +309,7 @@ static void r6_bad_devices_do_not_disturb_the_good_one(void **state)
         }
         for (int d = 1; d < (int)e.site.ndevice; d++) {
                 assert_int_equal(stats(d).state, DEVICE_DOWN);
+                assert_true(stats(d).known && stats(d).last_error[0] != '\0');
                 assert_true(stats(d).read_errors <= 2); /* about 0.8 s: one attempt, not one a scan */
         }
         for (int i = 0; i < N; i++)

@@ -15,6 +15,9 @@
 static void on_samples(void *ctx, const struct sample *s, size_t n)
 {
         struct env *e = ctx;
+        if (n > 0 && !e->sampled)
+                modbus_driver_stats(e->driver, e->point[s[0].point].device, &e->first);
+        e->sampled = true;
         for (size_t i = 0; i < n; i++) {
                 assert_true(s[i].point < e->site.npoint);
                 e->last[s[i].point] = s[i];
@@ -114,6 +117,14 @@ int env_writable(struct env *e, int device, uint16_t address, enum point_type ty
         return i;
 }
 
+static void on_event(void *ctx, int severity, const char *component, const char *text)
+{
+        struct env *e = ctx;
+        size_t n = strlen(e->events);
+
+        (void)snprintf(e->events + n, sizeof(e->events) - n, "%d %s: %s\n", severity, component, text);
+}
+
 void env_start(struct env *e, bool writable)
 {
         struct modbus_args a = {.site = &e->site,
@@ -122,6 +133,7 @@ void env_start(struct env *e, bool writable)
                                 .samples = {.samples = on_samples, .ctx = e},
                                 .writable = writable,
                                 .writes = {.done = on_outcome, .ctx = e},
+                                .events = {.event = on_event, .ctx = e},
                                 .seed = 1};
         assert_int_equal(modbus_driver_create(&a, &e->driver, &e->act), 0);
 }

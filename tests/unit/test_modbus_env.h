@@ -19,10 +19,13 @@ struct env {
         struct modbus_driver *driver;
         struct actuator act;
 
+        bool sampled;
+        struct device_stats first; /* when the first sample came, of its device */
         struct sample last[ENV_POINTS];
         uint64_t good[ENV_POINTS], bad[ENV_POINTS];
         struct write_outcome outcome[ENV_OUTCOMES];
         size_t noutcome;
+        char events[8192]; /* one a line */
 
         bool (*until)(struct env *e);
         bool reached;

@@ -40,7 +40,7 @@ static struct device devices[1];
 static struct site site;
 static struct mqtt_driver *driver;
 static struct sample last[2];
-static int good, bad, vm_messages;
+static int good, bad, vm_messages, rejects_told, connects_told;
 static char vm_subtopic[64], vm_json[256];
 static bool (*until)(void);
 static bool reached;
@@ -256,6 +256,13 @@ static bool has_messages(void)
         return stats().messages >= 1;
 }
 
+static void on_event(void *ctx, int severity, const char *component, const char *text)
+{
+        (void)ctx, (void)severity, (void)component;
+        rejects_told += strstr(text, "message on hall/it/power rejected: ") != NULL;
+        connects_told += strstr(text, ": connected, ") != NULL;
+}
+
 static void open_driver(bool may_publish)
 {
         struct mqtt_args a = {.site = &site,
@@ -263,8 +270,9 @@ static void open_driver(bool may_publish)
                               .clk = &clk,
                               .samples = {.samples = on_samples},
                               .vm = {.message = on_vm},
+                              .events = {.event = on_event},
                               .may_publish_moves = may_publish};
-        good = bad = vm_messages = 0;
+        good = bad = vm_messages = rejects_told = connects_told = 0;
         assert_int_equal(mqtt_driver_create(&a, &driver), 0);
 }
 
@@ -375,6 +383,8 @@ static void q6_malformed_messages_are_counted(void **state)
         publish_sample(1.0, 0, false); /* and the next good one is taken */
         run(has_good, 3000);
         assert_int_equal(stats().rejected, 5);
+        assert_int_equal(rejects_told, 1); /* one a minute */
+        assert_int_equal(connects_told, 1);
         assert_int_equal(bad, 0);
         assert_true(is_up());
 }

@@ -227,6 +227,30 @@ static void test_one_look_is_no_verdict(void **state)
         rig_free(r);
 }
 
+/* "Twice" is in a row: a fall in between, whoever caused it, starts the count again. */
+static void test_late_looks_with_a_fall_between_are_no_verdict(void **state)
+{
+        struct rig *r = annex();
+        int d = r->site->point[point(r, "bms/remote")].device;
+
+        (void)state;
+        plant.inert[d] = true;
+        for (int i = 0; i < 30 && logged(r, "asked once more") == 0; i++)
+                steps(r, 1);
+        (void)until(r, PROBE_WITHHELD, 10);
+        plant.by_hand[d] = true;
+        (void)until(r, PROBE_RETURNING, 3);
+        (void)until(r, PROBE_NONE, 12);
+        plant.by_hand[d] = false;
+        for (int i = 0; i < 30 && logged(r, "asked once more") == 1; i++)
+                steps(r, 1);
+        assert_int_equal(logged(r, "asked once more"), 2);
+        assert_int_equal(probe(r), PROBE_NONE);
+        plant.inert[d] = false;
+        (void)until(r, PROBE_PROVED, 14);
+        rig_free(r);
+}
+
 /* One of the hall's devices is inert: it alone is left out. */
 static void test_the_others_are_taken(void **state)
 {
@@ -414,6 +438,7 @@ int main(void)
             cmocka_unit_test(test_a_watchdog_that_clears_remote_enable),
             cmocka_unit_test(test_an_inert_watchdog_is_left_alone),
             cmocka_unit_test(test_one_look_is_no_verdict),
+            cmocka_unit_test(test_late_looks_with_a_fall_between_are_no_verdict),
             cmocka_unit_test(test_the_others_are_taken),
             cmocka_unit_test(test_a_hand_is_no_watchdog),
             cmocka_unit_test(test_an_outage_is_no_proof),

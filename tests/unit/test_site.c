@@ -325,6 +325,7 @@ static void r24_corpus(void **state)
             {"site.yaml", "period: 2s", "period: 99ms", "period: '99ms' is not from 100 ms"},
             {"site.yaml", "address_style: wire", "address_style: plc", "address_style: 'plc' is not wire"},
             {"site.yaml", "parity: E", "parity: even", "parity: 'even' is not N, E or O"},
+            {"site.yaml", "watchdog: 90s", "watchdog: 0s", "watchdog: '0s' is not from 1 ms"},
             {"site.yaml", "watchdog: 90s", "watchdog_probe: never",
              "watchdog_probe: 'never' is neither true nor false"},
             {"site.yaml", "host: /dev/ttyS9, ", "", "device 'bms': 'host' is missing"},
