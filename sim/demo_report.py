@@ -96,7 +96,8 @@ def main():
              "identified model on the hold-out (last 30 %, chronological):"]
     for kind, e in model.get("holdout", {}).items():
         lines.append("  {:7s} one step {:.3f}, 5 min {:.3f} (persistence {:.3f}), 15 min {:.3f} (persistence {:.3f}) {}".format(
-            kind, e["rmse_1"], e["rmse_5min"], e["persistence_5min"], e["rmse_15min"], e["persistence_15min"], e["unit"]))
+            kind, e["rmse_1"], e["rmse_5min"], e["persistence_5min"], e["rmse_15min"], e["persistence_15min"], e["unit"]) +
+            (": worse than persistence" if e["rmse_15min"] > e["persistence_15min"] else ""))
     text = "\n".join(lines)
     print(text)
 

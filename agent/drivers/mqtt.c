@@ -83,7 +83,8 @@ static void give_up(struct mqtt_driver *d, const char *why)
         (void)snprintf(d->stats.last_error, sizeof(d->stats.last_error), "%s:%d: %s", d->a.site->mqtt.host,
                        d->a.site->mqtt.port, why);
         if (was_up || d->backoff_ms == BACKOFF_MIN_MS) /* once an outage */
-                event_tell(&d->a.events, 4, "mqtt", "%s", d->stats.last_error);
+                event_tell(&d->a.events, 4, "mqtt", "broker %s: %s", was_up ? "lost" : "not reached",
+                           d->stats.last_error);
         d->state = LINK_WAITING;
         d->stats.connected = false;
         mqttc_disconnect(d->client);
@@ -139,7 +140,7 @@ static void on_up(struct mqtt_driver *d)
         d->heard_ms = clk_real_mono_ms();
         d->stats.connected = true;
         d->stats.reconnects++;
-        event_tell(&d->a.events, 5, "mqtt", "%s:%d: connected, %zu subscription%s", d->a.site->mqtt.host,
+        event_tell(&d->a.events, 5, "mqtt", "broker connected: %s:%d, %zu subscription%s", d->a.site->mqtt.host,
                    d->a.site->mqtt.port, d->ntopic, PLURAL_S(d->ntopic));
         send_echo(d); /* up is believed when it comes back */
 }

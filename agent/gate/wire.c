@@ -52,8 +52,6 @@ struct wire {
         int64_t next_step_mono_ms;
         enum device_state *device_state;
         uint64_t *device_resets;
-        bool broker_connected;
-        uint64_t broker_reconnects;
         unsigned planner_notices; /* of the present step: a planner that floods must not flood the log */
         enum leaving leaving;
         int64_t leave_started_ms, release_tried_ms;
@@ -206,7 +204,6 @@ static void on_step(void *ctx)
 static void watch_devices(struct wire *w)
 {
         static const char *const name[] = {"up", "degraded", "down"};
-        struct mqtt_stats ms;
 
         for (size_t i = 0; i < w->a->site->ndevice; i++) {
                 const struct device *d = &w->a->site->device[i];
@@ -222,17 +219,6 @@ static void watch_devices(struct wire *w)
                                st.state == DEVICE_UP ? "" : ": ", st.state == DEVICE_UP ? "" : st.last_error);
                 gate_event(w->gate, st.state == DEVICE_UP ? 5 : 4, "modbus", text);
                 w->device_state[i] = st.state;
-        }
-        if (!w->mqtt)
-                return;
-        mqtt_driver_stats(w->mqtt, &ms);
-        if (ms.connected && ms.reconnects != w->broker_reconnects && w->broker_connected) {
-                gate_event(w->gate, 4, "mqtt", "broker lost for a moment");
-        }
-        w->broker_reconnects = ms.reconnects;
-        if (ms.connected != w->broker_connected) {
-                gate_event(w->gate, ms.connected ? 5 : 4, "mqtt", ms.connected ? "broker connected" : "broker lost");
-                w->broker_connected = ms.connected;
         }
 }
 

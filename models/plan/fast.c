@@ -472,7 +472,8 @@ void plan_fast(struct plan *p)
         unsigned stalled = 0;
 
         for (size_t j = 0; j < p->nu; j++)
-                p->target[j] = p->free[j] ? box(p, j, p->planned && isfinite(p->target[j]) ? p->target[j] : p->now[j]) : p->now[j];
+                p->target[j] =
+                    p->free[j] ? box(p, j, p->planned && isfinite(p->target[j]) ? p->target[j] : p->now[j]) : p->now[j];
         p->planned = true;
         cost = plan_fast_cost(p, p->target, p->grad);
         for (size_t j = 0; j < p->nu; j++)

@@ -260,7 +260,7 @@ static void on_event(void *ctx, int severity, const char *component, const char 
 {
         (void)ctx, (void)severity, (void)component;
         rejects_told += strstr(text, "message on hall/it/power rejected: ") != NULL;
-        connects_told += strstr(text, ": connected, ") != NULL;
+        connects_told += strstr(text, "broker connected: ") != NULL;
 }
 
 static void open_driver(bool may_publish)
