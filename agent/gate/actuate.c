@@ -15,6 +15,8 @@
 
 enum {
         FOREIGN_READINGS = 3,             /* good readings in a row that are not ours */
+        FOREIGN_REPLACED = 3,             /* values of ours found replaced within … */
+        FOREIGN_MS = 10 * 60 * 1000,      /* … this time, each written again in between */
         REFUSED_MAX = 2,                  /* refusals in a row before a point is let be */
         REFUSED_LESS_MS = 15 * 60 * 1000, /* … for moves toward less cooling */
         REFUSED_MS = 5 * 60 * 1000,       /* … for refreshes; for more cooling, and then altogether */
@@ -401,7 +403,14 @@ void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
                 e->differing = 0;
                 return;
         }
-        if (++e->differing >= FOREIGN_READINGS && !e->foreign) {
+        if (e->differing++ == 0) {
+                if (e->replaced == 0 || mono_ms - e->replaced_mono_ms > FOREIGN_MS) {
+                        e->replaced = 0;
+                        e->replaced_mono_ms = mono_ms;
+                }
+                e->replaced++;
+        }
+        if ((e->differing >= FOREIGN_READINGS || e->replaced >= FOREIGN_REPLACED) && !e->foreign) {
                 e->foreign = a->latches_unsaved = true;
                 actuate_report(a, 4, "%s: foreign write found, value %g instead of ours %g; the point is left alone",
                                p->name, s->value, e->value);

@@ -27,9 +27,7 @@ for name in ("sensors-1", "sensors-2", "sensors-3", "crah-4", "crah-8", "crah-10
 expect(dev["crah-5"]["state"] == "up" and dev["crah-5"]["poll_errors"]["timeout"] >= 2, f"half-open crah-5: {dev['crah-5']}")
 expect("exception 06" in dev["chiller-1"]["last_error"], f"chiller-1: {dev['chiller-1']}")
 expect("flood" in dev["chiller-2"]["last_error"], f"chiller-2: {dev['chiller-2']}")
-sp = {n: fixed.get(f"hall/room-{r}/crah-{n}/supply_air_temp_sp") for r, n in ((1, 3), (1, 4), (2, 5), (2, 6), (2, 7), (3, 12))}
-# a second master that writes more often than we read back cannot be told from a device that takes nothing
-expect(sp[3] in ("written by someone else, until coolplane rearm", "device does not take what is written"), f"crah-3: {sp[3]}")
+sp = {n: fixed.get(f"hall/room-{r}/crah-{n}/supply_air_temp_sp") for r, n in ((1, 4), (2, 5), (2, 6), (2, 7), (3, 12))}
 expect(sp[6] == "let go, because nothing of the device could be moved", f"crah-6: {sp[6]}")
 expect(sp[7] == "unreadable" and fixed.get("hall/room-2/crah-7/fan_cmd") == "unreadable", f"crah-7: {sp[7]}")
 for n in (4, 5, 12):
@@ -45,11 +43,16 @@ event '%crah-10: local after an outage; it is taken again%'
 # M6: never fought over. Half an hour has three windows of two tries toward less cooling and one more each 5 min.
 rewrites() { awk -F, -v d="$1" -v from=$((start_ms + 2250000)) '$2 > from && $3 == d && $6 == 0' "$writes" | wc -l; }
 at_most "writes to a setpoint that is ignored" "$(rewrites crah-2)" 12
-# M7: once the second master is found, not one write more
+# M7: a second master is found and not one write follows; one that is always quicker than our read-back cannot be told
+# from a device that takes nothing, and is not fought over either
 found=$(sql "SELECT t_ms FROM v_events WHERE text LIKE '%crah-3/supply_air_temp_sp: foreign write found%'")
-[ -n "$found" ] || fail "the second master was not found"
-late=$(awk -F, -v from=$((found + 35000)) '$2 > from && $3 == "crah-3" && $6 == 0' "$writes" | wc -l)
-[ "$late" = 0 ] || fail "$late writes beside a second master"
+if [ -n "$found" ]; then
+  late=$(awk -F, -v from=$((found + 35000)) '$2 > from && $3 == "crah-3" && $6 == 0' "$writes" | wc -l)
+  [ "$late" = 0 ] || fail "$late writes beside a second master"
+else
+  event '%crah-3/supply_air_temp_sp: device does not take what is written'
+fi
+at_most "writes to a setpoint with a second master" "$(rewrites crah-3)" 12
 # the others are read and held all the while: a scan and a heartbeat each 10 s
 at_least "scans of rack-1 in 20 min" "$(sql "SELECT count(*) FROM v_samples WHERE point = 'hall/room-1/rack-1/inlet_temp_top' AND quality = 'GOOD' AND t_ms > $((start_ms + 2300000)) AND t_ms <= $((start_ms + 3500000))")" 115
 at_least "heartbeats to crah-4 in 20 min" "$(awk -F, -v from=$((start_ms + 2300000)) -v to=$((start_ms + 3500000)) '$2 > from && $2 <= to && $3 == "crah-4" && $6 == 10' "$writes" | wc -l)" 110

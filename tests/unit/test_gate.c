@@ -131,6 +131,34 @@ static void test_foreign_write_is_left_alone(void **state)
         rig_free(r);
 }
 
+/* Each step asks for more cooling than the other master allows, so each step writes again and no three readings in a
+ * row are the other's. */
+static void test_foreign_write_is_found_while_we_write_too(void **state)
+{
+        struct rig *r = rig_new(true);
+        int fan = point(r, "crac-east/fan_speed_sp");
+        struct ipc_proposal p;
+        unsigned writes = 0;
+
+        (void)state;
+        r->value[fan] = 0.5;
+        for (int i = 0; i < 80; i++) {
+                size_t before = r->nwrite;
+
+                advance(r, ROLE_NONE), proposal(r, &p);
+                for (uint32_t j = 0; j < p.nu && i >= 40; j++)
+                        if (fabs(p.u[j] - r->value[fan]) < 0.01)
+                                p.u[j] = 0.8;
+                gate_step_end(r->gate, &p, false), finish_writes(r, WRITE_ACCEPTED);
+                if (i < 40)
+                        continue;
+                writes += last_write(r, before, fan) >= 0;
+                r->value[fan] = 0.65;
+        }
+        assert_in_range(writes, 1, 4);
+        rig_free(r);
+}
+
 static void test_local_device_is_not_written(void **state)
 {
         struct rig *r = rig_new(true);
@@ -299,6 +327,7 @@ int main(void)
             cmocka_unit_test(test_nan_proposal_is_ordinary),
             cmocka_unit_test(test_more_cooling_at_once_less_by_steps),
             cmocka_unit_test(test_foreign_write_is_left_alone),
+            cmocka_unit_test(test_foreign_write_is_found_while_we_write_too),
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
             cmocka_unit_test(test_same_inputs_same_decisions),
