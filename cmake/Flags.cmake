@@ -8,7 +8,9 @@ target_compile_options(coolplane_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wmissing-prototypes -Wstrict-prototypes
   -Wformat=2 -Wundef -Wvla -Wcast-qual -Wimplicit-fallthrough -fno-common
   # replay identity: no contraction, no reassociation
-  -ffp-contract=off -fno-fast-math)
+  -ffp-contract=off -fno-fast-math
+  # the same source makes the same executable in whatever folder: compare --resume knows a build by its bytes
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}/=)
 if(COOLPLANE_WERROR)
   target_compile_options(coolplane_flags INTERFACE -Werror)
 endif()
