@@ -203,7 +203,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         r = ptable_create(args->site->point, args->site->npoint, &g->points);
         if (r < 0)
                 goto fail;
-        r = resampler_create(g->layout, GATE_HOLD_STEPS, &g->resampler);
+        r = resampler_create(g->layout, GATE_HOLD_STEPS, SIZE_MAX, &g->resampler);
         if (r < 0)
                 goto fail;
         r = gate_model_create(g);

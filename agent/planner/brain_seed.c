@@ -74,7 +74,7 @@ int brain_seed(struct brain *b)
         s.y = calloc(l->ny + 1, sizeof *s.y);
         s.u = calloc(l->nu + 1, sizeof *s.u);
         s.d = calloc(l->nd + 1, sizeof *s.d);
-        r = s.y && s.u && s.d ? resampler_create(l, HOLD_STEPS, &s.r) : -ENOMEM;
+        r = s.y && s.u && s.d ? resampler_create(l, HOLD_STEPS, HOLD_STEPS, &s.r) : -ENOMEM;
         if (r < 0)
                 goto out;
         b->a.learn = true;

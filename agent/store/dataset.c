@@ -16,13 +16,15 @@ struct slot {
         uint32_t n;
         bool any;
         int64_t last_t_ms; /* source time of the newest good sample */
-        bool last_wins;    /* commands: the last of the step, carried for ever */
-        uint32_t next;     /* next slot of the same point, UINT32_MAX = none */
+        bool last_wins;    /* commands: the last of the step, carried for ever, but … */
+        int64_t
+            lost_t_ms; /* … lost_hold steps only once its reading failed: when it first did since, INT64_MAX = not */
+        uint32_t next; /* next slot of the same point, UINT32_MAX = none */
 };
 
 struct resampler {
         const struct layout *l;
-        size_t hold, nslot; /* slots: u, then y, then d */
+        size_t hold, lost_hold, nslot; /* slots: u, then y, then d */
         int64_t step_ms;
         struct slot *slot;
         uint32_t *first; /* [npoint] first slot of a point */
@@ -32,6 +34,7 @@ struct resampler {
 static void attach(struct resampler *r, size_t at, const struct layout_var *v, bool last_wins)
 {
         r->slot[at].last_wins = last_wins;
+        r->slot[at].lost_t_ms = INT64_MAX;
         r->slot[at].next = UINT32_MAX;
         if (v->point < 0 || (size_t)v->point >= r->npoint)
                 return;
@@ -39,13 +42,14 @@ static void attach(struct resampler *r, size_t at, const struct layout_var *v, b
         r->first[v->point] = (uint32_t)at;
 }
 
-int resampler_create(const struct layout *l, size_t hold, struct resampler **ret)
+int resampler_create(const struct layout *l, size_t hold, size_t lost_hold, struct resampler **ret)
 {
         struct resampler *r = calloc(1, sizeof *r);
         if (!r)
                 return -ENOMEM;
         r->l = l;
         r->hold = hold;
+        r->lost_hold = lost_hold;
         r->step_ms = llround(l->step_s * 1000);
         r->nslot = l->nu + l->ny + l->nd;
         r->npoint = l->site->npoint;
@@ -78,18 +82,22 @@ struct resampler *resampler_free(struct resampler *r)
         return NULL;
 }
 
-static bool usable(const struct resampler *r, const struct sample *s)
+static bool good(const struct sample *s)
 {
-        return s->quality == QUALITY_GOOD && isfinite(s->value) && s->point < r->npoint &&
-               r->first[s->point] != UINT32_MAX;
+        return s->quality == QUALITY_GOOD && isfinite(s->value);
 }
 
 void resampler_push(struct resampler *r, const struct sample *s)
 {
-        if (!usable(r, s))
+        if (s->point >= r->npoint)
                 return;
         for (uint32_t k = r->first[s->point]; k != UINT32_MAX; k = r->slot[k].next) {
                 struct slot *w = &r->slot[k];
+                if (s->quality == QUALITY_BAD && s->t_ms < w->lost_t_ms)
+                        w->lost_t_ms = s->t_ms;
+                if (!good(s))
+                        continue;
+                w->lost_t_ms = INT64_MAX;
                 if (w->last_wins && w->any && s->t_ms < w->last_t_ms)
                         continue; /* arrived late: a newer command is known */
                 w->sum = w->last_wins ? s->value : w->sum + s->value;
@@ -120,7 +128,8 @@ static double close_slot(const struct resampler *r, struct slot *w, int64_t t_ms
         uint32_t age = age_of(r, w, t_ms);
         if (ret_age) /* a sample at the very edge was of the step before */
                 *ret_age = !sampled && age == 0 ? 1 : age;
-        return w->any && (w->last_wins || age <= r->hold) ? w->value : (double)NAN;
+        size_t hold = !w->last_wins ? r->hold : w->lost_t_ms < t_ms ? r->lost_hold : SIZE_MAX;
+        return w->any && age <= hold ? w->value : (double)NAN;
 }
 
 static double zone_power(const struct layout *l, int zone, const double *d)
@@ -151,6 +160,7 @@ static void forget(struct resampler *r)
 {
         for (size_t i = 0; i < r->nslot; i++) {
                 r->slot[i].any = false;
+                r->slot[i].lost_t_ms = INT64_MAX;
                 r->slot[i].sum = 0;
                 r->slot[i].n = 0;
         }
@@ -213,8 +223,10 @@ static int load_batch(void *ctx, const struct sample *v, size_t n)
 {
         struct loading *w = ctx;
         for (size_t i = 0; i < n; i++) {
-                if (!usable(w->r, &v[i]))
+                if (!good(&v[i]) || v[i].point >= w->r->npoint || w->r->first[v[i].point] == UINT32_MAX) {
+                        resampler_push(w->r, &v[i]); /* makes no row by itself */
                         continue;
+                }
                 int64_t step = v[i].t_ms / w->r->step_ms - (v[i].t_ms % w->r->step_ms < 0);
                 if (w->started && step > w->step) {
                         bool gap = step - w->step - 1 > GAP_STEPS;
@@ -239,7 +251,7 @@ int dataset_load(struct store *s, const struct layout *l, int64_t from_ms, int64
                  struct dataset **ret)
 {
         struct loading w = {.new_segment = true, .d = calloc(1, sizeof *w.d)};
-        int r = w.d ? resampler_create(l, hold, &w.r) : -ENOMEM;
+        int r = w.d ? resampler_create(l, hold, hold, &w.r) : -ENOMEM;
         if (r == 0) {
                 w.d->nu = l->nu;
                 w.d->ny = l->ny;

@@ -5,7 +5,8 @@
  * the good samples of that step (setpoints and on/off: the last). A step without a sample is NaN for outputs, which a
  * model learns from and is judged by; disturbances are held for at most `hold` steps.
  * Gaps between separate days stay gaps (NaN rows are not created for gaps longer than 10 steps: a new segment starts).
- * Steps begin at multiples of the step since the epoch. Setpoints are carried without limit inside a segment.
+ * Steps begin at multiples of the step since the epoch. Setpoints are carried without limit inside a segment, but once
+ * their reading failed (quality BAD) like disturbances: nobody knows what a silent device does.
  *
  * For an ARX pair the last row is "now" at the end of its step, so the inputs in force from row r to r + 1 (arx_window
  * wants them in row r) are u and d of row r + 1 here.
@@ -27,9 +28,11 @@ int dataset_load(struct store *s, const struct layout *l, int64_t from_ms, int64
                  struct dataset **ret);
 struct dataset *dataset_free(struct dataset *d);
 
-/* Streaming form used by the gate and replay: push samples, take a row at each control step. */
+/* Streaming form used by the gate, the planner's first training and replay: push samples, take a row at each control
+ * step. lost_hold: steps for which a setpoint is carried that could not be read; the gate, which knows its devices and
+ * must have a value for each, passes SIZE_MAX. */
 struct resampler;
-int resampler_create(const struct layout *l, size_t hold, struct resampler **ret);
+int resampler_create(const struct layout *l, size_t hold, size_t lost_hold, struct resampler **ret);
 struct resampler *resampler_free(struct resampler *r);
 void resampler_push(struct resampler *r, const struct sample *s);
 /* Closes the step that ends at t_ms: y [ny], u [nu], d [nd]; NaN where nothing valid. ret_age [ny] (or NULL): steps

@@ -13,7 +13,9 @@ stop_pid "$broker"
 wait_for 60 '[ "$(status | field mqtt.connected)" = False ]' || fail "the loss is not noticed"
 why() { "$BIN/coolplane" why "$1" --config "$config" >"$work/why.txt" || fail "why $1"; }
 says() { why "$1"; grep -q -e "$2" "$work/why.txt"; }
-wait_for 20 'says latest "mqtt: broker lost"' || fail "why does not show the loss: $(cat "$work/why.txt")"
+lost() { sql "SELECT d.step FROM v_events e JOIN v_decisions d ON d.t_ms >= e.t_ms WHERE e.component = 'mqtt' AND e.text LIKE 'broker lost%' ORDER BY d.t_ms LIMIT 1"; }
+wait_for 20 '[ -n "$(lost)" ]' || fail "no step since the loss: $(sql "SELECT * FROM v_events WHERE component = 'mqtt'")"
+says "$(lost)" "mqtt: broker lost" || fail "why does not show the loss: $(cat "$work/why.txt")"
 # Some minutes of plant time later the readings that come by MQTT are missed.
 wait_for 20 'says latest "a reading that the decision needs is stale or bad"' || fail "why does not name the reason: $(cat "$work/why.txt")"
 p=$(sql "SELECT point FROM v_latest WHERE reason = 'comm-fail' ORDER BY point LIMIT 1")

@@ -110,6 +110,28 @@ static void test_hold(void **state)
         }
 }
 
+/* Commands are carried for ever, but only `hold` steps once their reading failed. */
+static void test_lost_command(void **state)
+{
+        static const enum quality of_step[8] = {QUALITY_GOOD,      QUALITY_UNCERTAIN, QUALITY_UNCERTAIN, QUALITY_BAD,
+                                                QUALITY_UNCERTAIN, QUALITY_BAD,       QUALITY_BAD,       QUALITY_GOOD};
+        struct ctx *c = *state;
+        for (int k = 0; k < 8; k++) {
+                struct sample s = fixture_sample(3, T0 + k * STEP, 18 + k);
+                s.quality = of_step[k];
+                assert_int_equal(store_append_samples(c->s, &s, 1, NULL), 0);
+                add(c, 0, T0 + k * STEP, 20);
+        }
+        struct dataset *d = load(c, 4);
+        assert_int_equal(d->n, 8);
+        for (size_t k = 0; k < 8; k++) {
+                assert_int_equal(isnan(d->u[2 * k]), k == 5 || k == 6);
+                if (!isnan(d->u[2 * k]))
+                        assert_number(d->u[2 * k], k < 7 ? 18 : 25);
+        }
+        dataset_free(d);
+}
+
 static void test_zone_power(void **state)
 {
         struct ctx *c = *state;
@@ -138,7 +160,7 @@ static void test_zone_power_scales(void **state)
         struct layout l = {&site, 0, 0, 11, NULL, NULL, d, 30};
         for (uint32_t missing = 0; missing < 3; missing++) {
                 struct resampler *r = NULL;
-                assert_int_equal(resampler_create(&l, 0, &r), 0);
+                assert_int_equal(resampler_create(&l, 0, 0, &r), 0);
                 for (uint32_t i = missing; i < 10; i++) {
                         struct sample s = fixture_sample(i, T0, 100);
                         resampler_push(r, &s);
@@ -195,7 +217,7 @@ static void test_age(void **state)
         struct resampler *r = NULL;
         double y[2], u[2], d[4];
         uint32_t age[2];
-        assert_int_equal(resampler_create(&c->l, 2, &r), 0);
+        assert_int_equal(resampler_create(&c->l, 2, 2, &r), 0);
         resampler_row(r, T0, y, u, d, age);
         assert_int_equal(age[0], UINT32_MAX);
         assert_true(isnan(y[0]) && isnan(u[0]) && isnan(d[2]));
@@ -229,7 +251,7 @@ static void test_stream_equals_load(void **state)
         uint64_t seed = env ? strtoull(env, NULL, 10) : 20231114;
         print_message("COOLPLANE_SEED=%llu\n", (unsigned long long)seed);
         struct resampler *r = NULL;
-        assert_int_equal(resampler_create(&c->l, 3, &r), 0);
+        assert_int_equal(resampler_create(&c->l, 3, 3, &r), 0);
         struct sample all[400];
         size_t n = 0;
         int64_t t = T0;
@@ -270,6 +292,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_means_and_last, setup, teardown),
             cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_lost_command, setup, teardown),
             cmocka_unit_test_setup_teardown(test_zone_power, setup, teardown),
             cmocka_unit_test_setup_teardown(test_zone_power_scales, setup, teardown),
             cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
