@@ -10,23 +10,23 @@
 #include "agent/base/text.h"
 #include "sim/yardstick.h"
 
-/* One controller in one cell (weather × season). Energies, starts and migrations are means over the seeds, temperatures
- * degree-minutes and
- * minutes those of the worst seed, violations sums. */
+/* One controller in one cell (weather × season). Energies, starts, travel and migrations are means over the seeds,
+ * temperatures, degree-minutes and minutes those of the worst seed, violations and trips sums. */
 struct compare_row {
         const struct yard_controller *controller;
         size_t nseed;
         double chiller_kwh, pump_kwh, tower_kwh, crah_fan_kwh, cooling_kwh, it_kwh, it_fan_kwh, total_kwh;
         double pue, cooling_per_it_kwh; /* of the means; IT with its fans */
-        double max_inlet_c, degmin27, degmin32, max_rise_15min_k;
+        double max_inlet_c, degmin27, degmin32, max_rise_15min_k, max_swing_15min_k;
         double max_dewpoint_c, cold_surface_min, wet_coil_min; /* plant.h says which surfaces */
         double latent_kwh;                                     /* mean */
         uint64_t hard_violations, since_takeover, flow_trips, decisions[4];
         double chiller_starts, migrations;
+        double sat_travel_k_h, fan_travel_h, valve_travel_h, chwst_travel_k_h; /* plant.h, an hour; means */
         double stored_kwh; /* heat left in the plant, mean: energy borrowed when positive */
         double residual, cpu_s;
         double saving_total, saving_cooling;  /* % against b2; NaN without b2 */
-        double ci95_low, ci95_high;           /* of saving_total, bootstrap over the seeds; NaN for one seed */
+        double ci95_low, ci95_high;           /* of saving_total, bootstrap over the seeds; NaN for few seeds */
         double saving_b2v, b2v_low, b2v_high; /* of total energy against b2v, and its interval; NaN without b2v */
         unsigned rank;                        /* 1 = least total energy of its cell */
         struct yard_command best;             /* b2s: constants of the first seed; b4: those it starts from */
@@ -65,7 +65,11 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                        struct compare_row *ret);
 /* One seed over several seasons: energies and counts add up, temperatures are the worst. */
 void compare_sum(const struct yard_result *season, size_t n, struct yard_result *ret);
-/* Saving in % of Σ value against Σ base, and its 95 % interval over resampled pairs (NaN for fewer than two). */
+/* Saving in % of Σ value against Σ base, and its 95 % interval over resampled pairs: the expanded percentile bootstrap
+ * of Hesterberg (What Teachers Should Know About the Bootstrap, 2015), which widens the percentiles as Student's t
+ * does, because plain ones hold the truth in 83 % of cases at 5 pairs and 89 % at 10. NaN for fewer than
+ * COMPARE_CI_SEEDS. */
+#define COMPARE_CI_SEEDS 5
 void compare_saving(const double *base, const double *value, size_t n, uint64_t seed, double *ret_saving,
                     double *ret_low, double *ret_high);
 /* seed: [nrow × nseed] results, row by row. Fills savings, intervals and ranks of aggregated rows. */

@@ -42,20 +42,23 @@ struct plot {
         size_t nseries;
 };
 
-static const struct series inlets[] = {SERIES("hottest inlet", RED, inlet_max_c, 1),
+static const struct series inlets[] = {SERIES("hottest inlet (at any time)", RED, inlet_max_c, 1),
                                        SERIES("mean inlet", BLUE, inlet_mean_c, 1)};
 static const struct series powers[] = {
     SERIES("chillers", BLUE, chiller_kw, 1), SERIES("pumps", SKY, pump_kw, 1), SERIES("towers", GREEN, tower_kw, 1),
     SERIES("CRAH fans", ORANGE, crah_fan_kw, 1), SERIES("server fans", PINK, it_fan_kw, 1)};
-static const struct series setpoints[] = {
-    SERIES("supply air °C", RED, sat_sp_c, 1), SERIES("chilled water °C", BLUE, chwst_sp_c, 1),
-    SERIES("condenser water °C", GREEN, cwst_sp_c, 1), SERIES("fans, % / 4", ORANGE, fan_ratio, 25),
-    SERIES("chillers running", GREY, chillers, 1)};
+static const struct series setpoints[] = {SERIES("supply air", RED, sat_sp_c, 1),
+                                          SERIES("chilled water", BLUE, chwst_sp_c, 1),
+                                          SERIES("condenser water", GREEN, cwst_sp_c, 1)};
+static const struct series fans[] = {SERIES("mean speed", ORANGE, fan_ratio, 100)};
+static const struct series chillers[] = {SERIES("running", GREY, chillers, 1)};
 static const struct series outdoors[] = {SERIES("dry bulb", ORANGE, oat_c, 1), SERIES("wet bulb", SKY, wetbulb_c, 1)};
 static const struct plot plots[] = {
-    {"Rack inlets", "°C", 130, false, 18, 28, {27, 32}, inlets, 2},
+    {"Rack inlets", "°C", 130, false, 18, 33, {27, 32}, inlets, 2},
     {"Power beside IT", "kW", 170, true, 0, 10, {(double)NAN, (double)NAN}, powers, 5},
-    {"Setpoints in force", "", 150, false, 0, 28, {(double)NAN, (double)NAN}, setpoints, 5},
+    {"Setpoints in force", "°C", 130, false, 5, 28, {(double)NAN, (double)NAN}, setpoints, 3},
+    {"CRAH fans", "%", 80, false, 0, 100, {(double)NAN, (double)NAN}, fans, 1},
+    {"Chillers", "", 65, false, 0, 2, {(double)NAN, (double)NAN}, chillers, 1},
     {"Outdoors", "°C", 100, false, (double)NAN, (double)NAN, {(double)NAN, (double)NAN}, outdoors, 2},
 };
 #define NPLOT (sizeof(plots) / sizeof(plots[0]))
@@ -171,6 +174,7 @@ static void axes(const struct frame *f, int64_t start_ms, struct text *t)
                             px(f, h), px(f, h), bottom, bottom + 3, px(f, h), bottom + 14, 5,
                             f->hours > 96 ? at + 5 : at + 11);
         }
+        text_printf(t, "<text x='%g' y='%.1f' text-anchor='end' fill='#777'>UTC</text>", LEFT - 12, bottom + 14);
         text_printf(t, "<text x='%g' y='11' font-weight='bold'>%s</text>", x, f->p->title);
         x += 8.0 + 7.0 * (double)strlen(f->p->title);
         if (f->p->unit[0])
@@ -259,8 +263,10 @@ static void table(const struct compare_cell *c, struct text *t)
                "<th>95 %</th><th>saving over b2v "
                "%</th><th>cooling</th><th>chillers</th><th>pumps</th><th>towers</th><th>CRAH fans</th>"
                "<th>server fans</th><th>IT</th><th>PUE</th><th>cooling per IT kWh</th><th>hottest °C</th>"
-               "<th>deg-min &gt; 27</th><th>deg-min &gt; 32</th><th>rise K/15 min</th><th>hard violations</th>"
-               "<th>chiller starts</th><th>VM moves</th><th>stored kWh</th>"
+               "<th>deg-min &gt; 27</th><th>deg-min &gt; 32</th><th>rise K/15 min</th><th>swing K/15 min</th><th>hard "
+               "violations</th>"
+               "<th>chiller starts</th><th>trips by low flow</th><th>supply-air setpoint K/h</th><th>valves "
+               "strokes/h</th><th>chilled-water setpoint K/h</th><th>VM moves</th><th>stored kWh</th>"
                "<th>highest dew point °C</th><th>cold surface min</th><th>wet coil min</th><th>latent kWh</th></tr>\n");
         for (size_t i = 0; i < c->nrow; i++) {
                 const struct compare_row *r = &c->row[i];
@@ -280,9 +286,12 @@ static void table(const struct compare_cell *c, struct text *t)
                       7, 1);
                 cells(t, (const double[]){r->pue, r->cooling_per_it_kwh}, 2, 3);
                 cells(t, (const double[]){r->max_inlet_c}, 1, 2);
-                cells(t, (const double[]){r->degmin27, r->degmin32, r->max_rise_15min_k}, 3, 1);
+                cells(t, (const double[]){r->degmin27, r->degmin32, r->max_rise_15min_k, r->max_swing_15min_k}, 4, 1);
                 text_printf(t, "<td>%" PRIu64 "</td>", r->hard_violations);
-                cells(t, (const double[]){r->chiller_starts, r->migrations, r->stored_kwh, r->max_dewpoint_c}, 4, 1);
+                cells(t, (const double[]){r->chiller_starts}, 1, 1);
+                text_printf(t, "<td>%" PRIu64 "</td>", r->flow_trips);
+                cells(t, (const double[]){r->sat_travel_k_h, r->valve_travel_h, r->chwst_travel_k_h}, 3, 2);
+                cells(t, (const double[]){r->migrations, r->stored_kwh, r->max_dewpoint_c}, 3, 1);
                 cells(t, (const double[]){r->cold_surface_min, r->wet_coil_min}, 2, 0);
                 cells(t, (const double[]){r->latent_kwh}, 1, 1);
                 text_put(t, "</tr>\n");
@@ -357,7 +366,8 @@ void compare_html(const struct compare_report *r, const char *command, struct te
             t, "</code></p><p>Ranked by total energy: chillers, pumps, towers and CRAH fans (cooling), server fans and "
                "IT. kWh are means over the seeds, temperatures and degree-minutes those of the worst seed, hard "
                "violations their sum. Saving: total energy against b2, with the 95 % bootstrap interval over the "
-               "seeds. Over b2v: beyond what a plain consolidation of VMs saves. Stored: heat left in water, air and "
+               "seeds (from five on), for this very weather. Over b2v: beyond what a plain consolidation of VMs saves. "
+               "Stored: heat left in water, air and "
                "masses at the end.</p>\n");
         for (size_t i = 0; i < r->ncell; i++) {
                 const struct compare_cell *c = &r->cell[i];

@@ -31,9 +31,11 @@ static const char help_text[] =
     "counts identification too. cooling_per_it is cooling energy per kWh of IT and server fans: moving VMs changes "
     "IT,\n"
     "so compare this as well. saving_% is total energy against b2, ci95_% its interval by bootstrap over the seeds\n"
-    "(paired; two seeds at least). stored is the heat left in water, air and masses at the end, thermal kWh: a\n"
+    "(paired; from five seeds on), for this very weather. sat_, chwst_k_per_h and valve_per_h: how far the setpoints\n"
+    "and the coils' valves were moved in an hour. stored is the heat left in water, air and masses at the end, thermal "
+    "kWh: a\n"
     "controller that ends warmer than it began has borrowed it. Compare whole days.\n\n"
-    "  --site NAME              tiny, hall (default) or campus\n"
+    "  --site NAME              tiny, hall (default), campus or a site file\n"
     "  --hours N, --days N      length of the evaluation (default 24 hours)\n"
     "  --warmup-hours H         before it, not counted (default 8): the plant's own controls; for half of it, at most "
     "3 h,\n"
@@ -310,8 +312,12 @@ int compare_parse(int argc, char **argv, struct compare_options *o)
         }
         if (o->nweather == 0)
                 o->weather[o->nweather++] = NULL;
-        if (!o->season[0] && !o->season[1] && !o->season[2] && !o->season[3])
+        if (!o->season[0] && !o->season[1] && !o->season[2] && !o->season[3]) {
                 (void)parse_season(o, "summer");
+        } else if (o->start_ms != INT64_MIN) {
+                fputs("coolplane-sim compare: --season and --start exclude each other\n", stderr);
+                return EXIT_USAGE_;
+        }
         if (o->resume != NULL && o->log != NULL) {
                 fputs("coolplane-sim compare: --resume and --log: an interrupted run leaves half a database\n", stderr);
                 return EXIT_USAGE_;

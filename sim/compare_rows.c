@@ -46,11 +46,16 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.latent_kwh += a->latent_kwh * share;
                 r.chiller_starts += (double)a->chiller_starts * share;
                 r.migrations += (double)a->migrations * share;
+                r.sat_travel_k_h += a->sat_travel_k / a->hours * share;
+                r.fan_travel_h += a->fan_travel_ratio / a->hours * share;
+                r.valve_travel_h += a->valve_travel_ratio / a->hours * share;
+                r.chwst_travel_k_h += a->chwst_travel_k / a->hours * share;
                 r.cpu_s += seed[k].cpu_s * share;
                 r.max_inlet_c = fmax(r.max_inlet_c, a->max_inlet_c);
                 r.degmin27 = fmax(r.degmin27, a->degmin27);
                 r.degmin32 = fmax(r.degmin32, a->degmin32);
                 r.max_rise_15min_k = fmax(r.max_rise_15min_k, a->max_rise_15min_k);
+                r.max_swing_15min_k = fmax(r.max_swing_15min_k, a->max_swing_15min_k);
                 r.max_dewpoint_c = fmax(r.max_dewpoint_c, a->max_dewpoint_c);
                 r.cold_surface_min = fmax(r.cold_surface_min, a->cold_surface_min);
                 r.wet_coil_min = fmax(r.wet_coil_min, a->wet_coil_min);
@@ -84,11 +89,16 @@ void compare_sum(const struct yard_result *season, size_t n, struct yard_result 
                 a->total_kwh += b->total_kwh;
                 a->stored_kwh += b->stored_kwh;
                 a->latent_kwh += b->latent_kwh;
+                a->sat_travel_k += b->sat_travel_k;
+                a->fan_travel_ratio += b->fan_travel_ratio;
+                a->valve_travel_ratio += b->valve_travel_ratio;
+                a->chwst_travel_k += b->chwst_travel_k;
                 a->hours += b->hours;
                 a->max_inlet_c = fmax(a->max_inlet_c, b->max_inlet_c);
                 a->degmin27 = fmax(a->degmin27, b->degmin27);
                 a->degmin32 = fmax(a->degmin32, b->degmin32);
                 a->max_rise_15min_k = fmax(a->max_rise_15min_k, b->max_rise_15min_k);
+                a->max_swing_15min_k = fmax(a->max_swing_15min_k, b->max_swing_15min_k);
                 a->max_dewpoint_c = fmax(a->max_dewpoint_c, b->max_dewpoint_c);
                 a->cold_surface_min = fmax(a->cold_surface_min, b->cold_surface_min);
                 a->wet_coil_min = fmax(a->wet_coil_min, b->wet_coil_min);
@@ -112,11 +122,24 @@ static int ascending(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
+/* Share of the resamples beyond either end of the interval: Φ(−√(n/(n−1)) t), t the 97.5 % quantile of Student's
+ * distribution with n − 1 degrees of freedom, by its expansion in 1/ν (Abramowitz and Stegun 26.7.5; 2.77 for 2.776 at
+ * ν = 4). */
+static double expanded_tail(size_t n)
+{
+        const double z = 1.959964, v = (double)n - 1.0, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
+        const double t = z + (z3 + z) / (4.0 * v) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * v * v) +
+                         (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * v * v * v);
+
+        return 0.5 * erfc(t * sqrt((double)n / v) / sqrt(2.0));
+}
+
 void compare_saving(const double *base, const double *value, size_t n, uint64_t seed, double *ret_saving,
                     double *ret_low, double *ret_high)
 {
         double resampled[RESAMPLES], b = 0.0, v = 0.0;
         struct rng rng;
+        size_t tail;
 
         for (size_t k = 0; k < n; k++) {
                 b += base[k];
@@ -124,7 +147,7 @@ void compare_saving(const double *base, const double *value, size_t n, uint64_t 
         }
         *ret_saving = 100.0 * (1.0 - v / b);
         *ret_low = *ret_high = (double)NAN;
-        if (n < 2)
+        if (n < COMPARE_CI_SEEDS)
                 return;
         rng_seed(&rng, seed, 0x626f6f74u);
         for (size_t i = 0; i < RESAMPLES; i++) {
@@ -138,8 +161,9 @@ void compare_saving(const double *base, const double *value, size_t n, uint64_t 
                 resampled[i] = 100.0 * (1.0 - v / b);
         }
         qsort(resampled, RESAMPLES, sizeof(*resampled), ascending);
-        *ret_low = resampled[(size_t)(0.025 * RESAMPLES)];
-        *ret_high = resampled[(size_t)(0.975 * RESAMPLES) - 1];
+        tail = (size_t)(expanded_tail(n) * RESAMPLES);
+        *ret_low = resampled[tail];
+        *ret_high = resampled[RESAMPLES - 1 - tail];
 }
 
 static const struct compare_row *find(const struct compare_row *row, size_t n, const char *name)

@@ -21,13 +21,15 @@ static void interval(struct text *t, const struct compare_row *r)
 
 static void table_cell(const struct compare_cell *c, struct text *t)
 {
-        text_printf(t,
-                    "%-10s %4s %10s %9s %8s %8s %9s %10s %10s %10s %6s %14s %8s %14s %11s %8s %8s %16s %15s %14s %14s "
-                    "%10s %10s %14s %16s %12s %8s %12s\n",
-                    "controller", "rank", "chillers", "pumps", "towers", "crah_fan", "cooling", "it", "it_fan", "total",
-                    "pue", "cooling_per_it", "saving_%", "ci95_%", "max_inlet_c", "degmin27", "degmin32",
-                    "max_rise_15min_k", "hard_violations", "since_takeover", "chiller_starts", "migrations", "stored",
-                    "max_dewpoint_c", "cold_surface_min", "wet_coil_min", "latent", "saving_b2v_%");
+        text_printf(
+            t,
+            "%-10s %4s %10s %9s %8s %8s %9s %10s %10s %10s %6s %14s %8s %14s %11s %8s %8s %16s %17s %15s %14s %14s "
+            "%10s %10s %11s %12s %14s %10s %14s %16s %12s %8s %12s\n",
+            "controller", "rank", "chillers", "pumps", "towers", "crah_fan", "cooling", "it", "it_fan", "total", "pue",
+            "cooling_per_it", "saving_%", "ci95_%", "max_inlet_c", "degmin27", "degmin32", "max_rise_15min_k",
+            "max_swing_15min_k", "hard_violations", "since_takeover", "chiller_starts", "migrations", "stored",
+            "sat_k_per_h", "valve_per_h", "chwst_k_per_h", "flow_trips", "max_dewpoint_c", "cold_surface_min",
+            "wet_coil_min", "latent", "saving_b2v_%");
         for (size_t i = 0; i < c->nrow; i++) {
                 const struct compare_row *r = &c->row[i];
                 char since[24] = "-", b2v[16] = "-";
@@ -41,11 +43,13 @@ static void table_cell(const struct compare_cell *c, struct text *t)
                 if (isfinite(r->saving_b2v))
                         (void)snprintf(b2v, sizeof(b2v), "%.2f", r->saving_b2v);
                 text_printf(t,
-                            " %11.2f %8.1f %8.1f %16.2f %15" PRIu64
-                            " %14s %14.1f %10.1f %10.1f %14.1f %16.0f %12.0f %8.1f %12s\n",
-                            r->max_inlet_c, r->degmin27, r->degmin32, r->max_rise_15min_k, r->hard_violations, since,
-                            r->chiller_starts, r->migrations, r->stored_kwh, r->max_dewpoint_c, r->cold_surface_min,
-                            r->wet_coil_min, r->latent_kwh, b2v);
+                            " %11.2f %8.1f %8.1f %16.2f %17.2f %15" PRIu64
+                            " %14s %14.1f %10.1f %10.1f %11.2f %12.2f %14.2f %10" PRIu64
+                            " %14.1f %16.0f %12.0f %8.1f %12s\n",
+                            r->max_inlet_c, r->degmin27, r->degmin32, r->max_rise_15min_k, r->max_swing_15min_k,
+                            r->hard_violations, since, r->chiller_starts, r->migrations, r->stored_kwh,
+                            r->sat_travel_k_h, r->valve_travel_h, r->chwst_travel_k_h, r->flow_trips, r->max_dewpoint_c,
+                            r->cold_surface_min, r->wet_coil_min, r->latent_kwh, b2v);
         }
         for (size_t i = 0; i < c->nrow; i++)
                 if (c->row[i].controller->kind == YARD_CONSTANT)
@@ -91,10 +95,15 @@ static void json_row(const struct compare_cell *c, const struct compare_row *r, 
                                       {"degmin27", r->degmin27},
                                       {"degmin32", r->degmin32},
                                       {"max_rise_15min_k", r->max_rise_15min_k},
+                                      {"max_swing_15min_k", r->max_swing_15min_k},
                                       {"hard_violations", (double)r->hard_violations},
                                       {"hard_violations_since_takeover", (double)r->since_takeover},
                                       {"chiller_starts", r->chiller_starts},
                                       {"migrations", r->migrations},
+                                      {"sat_travel_k_per_h", r->sat_travel_k_h},
+                                      {"fan_travel_per_h", r->fan_travel_h},
+                                      {"valve_travel_per_h", r->valve_travel_h},
+                                      {"chwst_travel_k_per_h", r->chwst_travel_k_h},
                                       {"flow_trips", (double)r->flow_trips},
                                       {"saving_total_pct", r->saving_total},
                                       {"saving_cooling_pct", r->saving_cooling},

@@ -19,6 +19,7 @@
 #define ANSWER_MAX (ADU_MAX + MODBUSD_HOSTILE_EXTRA)
 #define CONN_MAX 256
 #define OUT_MAX (8 * ANSWER_MAX)
+#define MAGIC_SLOW 200   /* units */
 #define SLOW_UNIT_MS 5.0 /* an answer of a device 1 time slow */
 #define BEAT_MS 2        /* real time between two looks at slow and flooding devices */
 #define FLOOD_FRAMES 32  /* in one beat */
@@ -51,7 +52,8 @@ struct modbusd {
                 enum modbusd_mode mode;
                 double arg;
         } * mode;                /* by device */
-        struct loop_timer *beat; /* armed while a device is slow or floods */
+        struct loop_timer *beat; /* armed while an answer is slow or a device floods */
+        bool beating;            /* it is armed */
         uint64_t rng;
         struct modbusd_stats stats;
 };
@@ -80,6 +82,17 @@ static uint8_t random_byte(struct modbusd *m)
 
 /* ---- requests ---- */
 
+/* Of a read that begins at a magic register: its mode; of everything else NORMAL. */
+static enum modbusd_mode magic_mode(const uint8_t *pdu, size_t n)
+{
+        const unsigned at = n == 5 && (pdu[0] == 3 || pdu[0] == 4) ? get16(pdu + 1) : 0,
+                       mode = (at - MODBUSD_MAGIC) / 16;
+
+        if (at < MODBUSD_MAGIC || at % 16 != 0 || mode >= MODBUSD_FLOOD || mode == MODBUSD_REFUSE)
+                return MODBUSD_NORMAL;
+        return (enum modbusd_mode)mode;
+}
+
 static size_t answer_read(struct modbusd *m, size_t device, const uint8_t *pdu, size_t n, uint8_t *ret_pdu,
                           int *ret_exception)
 {
@@ -89,7 +102,9 @@ static size_t answer_read(struct modbusd *m, size_t device, const uint8_t *pdu, 
                 return 0;
         }
         unsigned count = get16(pdu + 3);
-        *ret_exception = registers_read(m->a.regs, device, pdu[0] == 3, get16(pdu + 1), count, regs);
+        memset(regs, 0, sizeof(regs));
+        if (!(magic_mode(pdu, n) != MODBUSD_NORMAL && count >= 1 && count <= 125))
+                *ret_exception = registers_read(m->a.regs, device, pdu[0] == 3, get16(pdu + 1), count, regs);
         if (*ret_exception)
                 return 0;
         ret_pdu[0] = pdu[0];
@@ -125,8 +140,10 @@ static size_t answer_write(struct modbusd *m, size_t device, int refuse, const u
 }
 
 /* Answers one PDU into ret_pdu (≤ 253 bytes); 0 = stay silent. */
-static size_t answer(struct modbusd *m, uint16_t port, uint8_t unit, const uint8_t *pdu, size_t n, uint8_t *ret_pdu)
+static size_t answer(struct modbusd *m, const struct mode *mode, uint16_t port, const uint8_t *q, size_t n,
+                     uint8_t *ret_pdu)
 {
+        const uint8_t unit = q[6], *pdu = q + 7;
         int device = registers_lookup(m->a.regs, port, unit);
         int exception = 0;
         size_t len = 0;
@@ -135,7 +152,6 @@ static size_t answer(struct modbusd *m, uint16_t port, uint8_t unit, const uint8
         if (device < 0) {
                 exception = 0x0b; /* gateway target failed to respond */
         } else {
-                const struct mode *mode = &m->mode[device];
                 const int refuse = mode->mode == MODBUSD_EXCEPTION ? (int)mode->arg : 0;
                 if (mode->mode == MODBUSD_BLACKHOLE)
                         return 0;
@@ -170,10 +186,17 @@ static void conn_close(struct conn *c)
         c->fd = -1;
 }
 
-static struct mode mode_of(const struct modbusd *m, uint16_t port, uint8_t unit)
+/* How the request q of n bytes after the header's length is answered. */
+static struct mode mode_of(const struct modbusd *m, uint16_t port, const uint8_t *q, size_t n)
 {
-        int device = registers_lookup(m->a.regs, port, unit);
-        return device >= 0 ? m->mode[device] : (struct mode){MODBUSD_NORMAL, 0};
+        const int device = registers_lookup(m->a.regs, port, q[6]);
+        const enum modbusd_mode magic = magic_mode(q + 7, n - 1);
+
+        if (device < 0)
+                return (struct mode){MODBUSD_NORMAL, 0};
+        if (magic == MODBUSD_NORMAL || m->mode[device].mode != MODBUSD_NORMAL)
+                return m->mode[device];
+        return (struct mode){magic, magic == MODBUSD_EXCEPTION ? 4 : MAGIC_SLOW};
 }
 
 /* One request's answer, made wrong if it must be, into out (ANSWER_MAX bytes). Returns its length. */
@@ -187,13 +210,20 @@ static size_t conn_answer(struct conn *c, const struct mode *mode, const uint8_t
                         out[k] = random_byte(m);
                 return n;
         }
-        size_t n = answer(m, c->port, q[6], q + 7, len - 1, out + 7);
+        size_t n = answer(m, mode, c->port, q, len - 1, out + 7);
         if (n == 0)
                 return 0;
         memcpy(out, q, 4);
         put16(out + 4, (unsigned)(n + 1));
         out[6] = q[6];
         return modbusd_hostile(mode->mode, random_byte(m), out, 7 + n);
+}
+
+static void beat_arm(struct modbusd *m, int64_t after_ms)
+{
+        if (!m->beating)
+                loop_timer_arm(m->beat, after_ms);
+        m->beating = true;
 }
 
 /* Late: it is kept until the next request; what was kept goes out first. */
@@ -214,6 +244,7 @@ static void conn_send(struct conn *c, const struct mode *mode, const uint8_t *fr
                 c->bytes_per_ms = (double)n / (SLOW_UNIT_MS * mode->arg);
                 c->slow_since_ms = clk_real_mono_ms();
                 c->slow_sent = 0;
+                beat_arm(c->m, BEAT_MS);
         }
         memcpy(c->out + c->nout, frame, n);
         c->nout += n;
@@ -236,7 +267,7 @@ static int conn_serve(struct conn *c)
                 }
                 if (c->nin - at < 6 + len)
                         break;
-                const struct mode mode = mode_of(c->m, c->port, q[6]);
+                const struct mode mode = mode_of(c->m, c->port, q, len);
                 conn_send(c, &mode, frame, conn_answer(c, &mode, q, len, frame));
                 at += 6 + len;
         }
@@ -334,6 +365,7 @@ static void on_beat(void *ctx)
         struct modbusd *m = ctx;
         bool needed = false;
 
+        m->beating = false;
         for (size_t k = 0; k < CONN_MAX; k++) {
                 struct conn *c = &m->conn[k];
                 if (c->fd < 0 || c->half_open)
@@ -352,7 +384,7 @@ static void on_beat(void *ctx)
         for (size_t k = 0; k < m->a.regs->ndevice; k++)
                 needed |= m->mode[k].mode == MODBUSD_SLOW || m->mode[k].mode == MODBUSD_FLOOD;
         if (needed)
-                loop_timer_arm(m->beat, BEAT_MS);
+                beat_arm(m, BEAT_MS);
 }
 
 static int set_nonblocking(int fd)
@@ -493,7 +525,7 @@ int modbusd_set_mode(struct modbusd *m, size_t device, enum modbusd_mode mode, d
 
         m->mode[device] = (struct mode){mode, arg};
         if (mode == MODBUSD_SLOW || mode == MODBUSD_FLOOD)
-                loop_timer_arm(m->beat, 0);
+                beat_arm(m, 0);
         for (size_t k = 0; k < m->a.regs->ndevice; k++)
                 refused |= m->a.regs->device[k].port == port && m->mode[k].mode == MODBUSD_REFUSE;
         if (refused)

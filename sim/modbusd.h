@@ -30,6 +30,11 @@ enum modbusd_mode {
         MODBUSD_FLOOD,        /* … drowns in frames nobody asked for, which its port sends without end */
 };
 
+/* Magic registers: a read that begins at MODBUSD_MAGIC + 16 × mode, holding or input, of any device, is answered with
+ * zeros in that mode, once: a hostile peer among registers that behave. Exception is code 04 then, slow takes 1 s;
+ * REFUSE and FLOOD, which are of a whole port, have none. */
+#define MODBUSD_MAGIC 0xff00u
+
 struct modbusd_write {
         const struct reg_device *device;
         uint8_t function;

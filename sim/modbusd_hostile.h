@@ -12,7 +12,7 @@
 /* A frame of n bytes becomes what `mode` makes of it, in place; chance decides where the mode leaves it open. Returns
  * the bytes to send: at most MODBUSD_HOSTILE_EXTRA more. */
 size_t modbusd_hostile(enum modbusd_mode mode, uint8_t chance, uint8_t *frame, size_t n);
-/* A well-formed answer to nobody's request (9 bytes). */
+/* A well-formed answer to nobody's request (11 bytes). */
 size_t modbusd_unsolicited(uint8_t *ret_frame);
 
 #endif

@@ -3,7 +3,8 @@
 /*
  * The reference plant: racks with server fans and VMs, CRAHs, chilled and condenser water, chillers, towers, weather,
  * instruments, and the PLC that runs it all when nobody else does. Test equipment: never linked into the agent, shares
- * no equations with the models that learn it. Virtual time; deterministic by seed; no allocation in a step; no I/O.
+ * no equations with the models that learn it. Virtual time; deterministic by seed; no allocation in a step; no I/O
+ * but in the readers of files (plant_file.c, weather_file.c, …).
  *
  * Physics and sources: ARCHITECTURE.md, "The reference plant".
  */
@@ -170,7 +171,8 @@ struct plant_account {
         double crah_fan_kwh, chiller_kwh, pump_kwh, tower_kwh;
         double cooling_kwh, total_kwh;          /* cooling = the four above; total = it + it_fan + cooling */
         double max_inlet_c, degmin27, degmin32; /* degree-minutes summed over the racks */
-        double max_rise_15min_k;                /* of any rack */
+        double max_rise_15min_k;                /* of any rack, above its least of the last 15 min */
+        double max_swing_15min_k;               /* of any rack, greatest less least of 15 min */
         /* Dew point, looked at once a minute. A cold surface is one that must stay dry and has the temperature of the
          * coldest supply air that comes into its room: floor tiles, doors, cabinets, IT. It must stay PLANT_DRY_K above
          * the room's dew point; minutes summed over the rooms. Chilled-water pipes are insulated. The coils stand over
@@ -182,6 +184,9 @@ struct plant_account {
          * from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
+        /* How far things were moved, as looked at once a minute: setpoints in force and valve positions, each way, mean
+         * of the CRAHs; and the chilled-water setpoint. What wears actuators and unsettles rooms. */
+        double sat_travel_k, fan_travel_ratio, valve_travel_ratio, chwst_travel_k;
         uint64_t flow_trips; /* of running machines, by too little water through the evaporator */
         double econ_hours;   /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
@@ -192,6 +197,8 @@ struct plant_account {
 void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);
+/* The hottest inlet at any internal step since the last call (or since the reset), °C. */
+double plant_take_peak_inlet_c(struct plant *p);
 
 /* Which rules were broken since a supervisor first held a device, the first of them: one entry a rule and rack or
  * chiller, in order of the first time. */

@@ -104,6 +104,7 @@ void plant_account_step(struct plant *p, double dt_s)
         m->pump += (p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
         m->tower += p->water.tower_w * dt_s;
         m->max_inlet_c = fmax(m->max_inlet_c, hottest);
+        m->peak_inlet_c = fmax(m->peak_inlet_c, hottest);
         m->latent += latent * dt_s;
         m->heat_in += (it + fan + crah + latent + chiller + p->water.chw_pump_w + p->water.cw_pump_w) * dt_s;
         for (size_t i = 0; i < p->spec.nroom; i++)
@@ -132,28 +133,64 @@ static void dewpoint_tick(struct plant *p)
         }
 }
 
+/* Adds what moved since the look before; `first`: there was none. */
+static void travel_tick(struct plant *p, bool first)
+{
+        struct meters *m = &p->meter;
+        const double share = first ? 0.0 : 1.0 / (double)p->spec.ncrah;
+
+        for (size_t i = 0; i < p->spec.ncrah; i++) {
+                struct crah *c = &p->crah[i];
+
+                m->sat_travel_k += share * fabs(c->sat_sp_c - c->seen_sat_c);
+                m->fan_travel_ratio += share * fabs(c->fan_sp_ratio - c->seen_fan_ratio);
+                m->valve_travel_ratio += share * fabs(c->valve_ratio - c->seen_valve_ratio);
+                c->seen_sat_c = c->sat_sp_c;
+                c->seen_fan_ratio = c->fan_sp_ratio;
+                c->seen_valve_ratio = c->valve_ratio;
+        }
+        m->chwst_travel_k += first ? 0.0 : fabs(p->water.chwst_sp_c - p->water.seen_chwst_c);
+        p->water.seen_chwst_c = p->water.chwst_sp_c;
+}
+
+double plant_take_peak_inlet_c(struct plant *p)
+{
+        const double peak_c = p->meter.peak_inlet_c;
+
+        p->meter.peak_inlet_c = -100.0;
+        return peak_c;
+}
+
 void plant_account_tick(struct plant *p)
 {
         struct meters *m = &p->meter;
         const size_t n = p->spec.nrack;
-        double *restrict least_c = p->air.local_c;
+        double *restrict least_c = p->air.local_c, *restrict most_c = p->air.to_hot; /* both made anew in each step */
 
         memcpy(p->air.minute_c + p->minute % RISE_SLOTS * n, p->air.inlet_c, n * sizeof(double));
         memcpy(least_c, p->air.inlet_c, n * sizeof(double));
+        memcpy(most_c, p->air.inlet_c, n * sizeof(double));
         for (size_t k = 0; k < RISE_SLOTS; k++) {
                 const double *restrict then = p->air.minute_c + k * n;
 
-                for (size_t i = 0; i < n; i++)
+                for (size_t i = 0; i < n; i++) {
                         least_c[i] = then[i] < least_c[i] ? then[i] : least_c[i];
+                        most_c[i] = then[i] > most_c[i] ? then[i] : most_c[i];
+                }
         }
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
                 m->max_rise_k = fmax(m->max_rise_k, p->air.inlet_c[i] - least_c[i]);
+                m->max_swing_k = fmax(m->max_swing_k, most_c[i] - least_c[i]);
+        }
         dewpoint_tick(p);
+        travel_tick(p, false);
 }
 
 void plant_account_reset(struct plant *p)
 {
-        p->meter = (struct meters){.stored_at_reset = stored_j(p), .max_inlet_c = -100.0, .max_dewpoint_c = -100.0};
+        p->meter = (struct meters){
+            .stored_at_reset = stored_j(p), .max_inlet_c = -100.0, .peak_inlet_c = -100.0, .max_dewpoint_c = -100.0};
+        travel_tick(p, true);
         for (size_t i = 0; i < p->spec.nroom; i++)
                 p->meter.max_dewpoint_c = fmax(p->meter.max_dewpoint_c, p->room[i].dewpoint_c);
         for (size_t i = 0; i < p->spec.nrack; i++) {
@@ -195,6 +232,11 @@ void plant_account(const struct plant *p, struct plant_account *ret)
             .migrations = m->migrations,
             .flow_trips = m->flow_trips,
             .stored_kwh = (stored_j(p) - m->stored_at_reset) / J_PER_KWH,
+            .max_swing_15min_k = m->max_swing_k,
+            .sat_travel_k = m->sat_travel_k,
+            .fan_travel_ratio = m->fan_travel_ratio,
+            .valve_travel_ratio = m->valve_travel_ratio,
+            .chwst_travel_k = m->chwst_travel_k,
             .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,
         };
 }

@@ -110,7 +110,8 @@ struct crah {
         double arrive_c;  /* what comes out of it */
         double sat_c, rat_c, sat_sensor_c;
         double valve_ratio, integral, fan_ratio;
-        double sat_sp_c, fan_sp_ratio; /* in force */
+        double sat_sp_c, fan_sp_ratio;                       /* in force */
+        double seen_sat_c, seen_fan_ratio, seen_valve_ratio; /* a minute ago, by the account */
         double airflow_m3s, water_m3s, fan_w, coil_w, chw_out_c;
         double latent_w, drying; /* of condensing vapour, beside coil_w; air changes of a minute, scratch */
         size_t room;
@@ -161,6 +162,7 @@ struct water {
         double coil_return_wc; /* Σ flow·temperature leaving the coils, m³/s·°C */
         double chw_pump_w, cw_pump_w, tower_w, tower_fan_ratio, tower_integral;
         double chwst_sp_c, cwst_sp_c; /* in force; chwst_sp_c moves at the chillers' own ramp */
+        double seen_chwst_c;          /* a minute ago, by the account */
         double chwst_target_c;
         bool econ_on;
         double econ_s, econ_w, precooled_c; /* since it switched; heat moved; return water behind it */
@@ -214,8 +216,10 @@ struct move {
 
 struct meters { /* joules */
         double time_s, econ_s, econ_alone_s, it, it_fan, crah, chiller, pump, tower, heat_in, heat_out;
-        double stored_at_reset, max_inlet_c, degmin27, degmin32, max_rise_k;
+        double stored_at_reset, max_inlet_c, degmin27, degmin32, max_rise_k, max_swing_k;
         double max_dewpoint_c, cold_surface_min, wet_coil_min, latent;
+        double peak_inlet_c; /* since the last look */
+        double sat_travel_k, fan_travel_ratio, valve_travel_ratio, chwst_travel_k;
         uint64_t violations, starts, migrations, flow_trips;
 };
 

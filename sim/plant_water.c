@@ -218,9 +218,12 @@ static double chillers_step(struct plant *p, double dt_s, double *ret_leaving_mc
         return rejected;
 }
 
-/* Enthalpy of saturated air, kJ/kg, cubic fit between 0 and 40 °C. */
+/* Enthalpy of saturated air, kJ/kg: a cubic fit between 0 and 40 °C, below a parabola within 0.6 kJ/kg down to −25 °C.
+ */
 static double saturated_kj_kg(double t_c)
 {
+        if (t_c < 0.0)
+                return 9.3625 + t_c * (1.7861 + t_c * 0.01866);
         return 9.3625 + t_c * (1.7861 + t_c * (0.01135 + t_c * 0.00098855));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Readers of EPW and open-meteo JSON. The only file that includes jansson in sim/. */
+/* Readers of EPW and open-meteo JSON. */
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>

@@ -39,6 +39,7 @@ struct driver {
         struct yard_oracle *oracle;
         struct yard_consolidator *consolidator;
         struct yard_command command;
+        int64_t moves_due_ms;
         bool settled; /* what is not for the beginning of a warm-up may begin */
 };
 
@@ -51,8 +52,10 @@ static void drive_step(struct driver *d, double hours)
 {
         switch (d->c->kind) {
         case YARD_LOCAL:
-                if (d->consolidator != NULL && d->settled && plant_t_ms(d->plant) % MOVES_MS == 0)
+                if (d->consolidator != NULL && d->settled && plant_t_ms(d->plant) >= d->moves_due_ms) {
                         yard_consolidator_step(d->consolidator, d->plant);
+                        d->moves_due_ms = plant_t_ms(d->plant) + MOVES_MS;
+                }
                 yard_advance(d->plant, hours);
                 break;
         case YARD_PID:
@@ -91,7 +94,7 @@ static void drive(struct driver *d, double hours)
         }
 }
 
-static void sample(const struct plant *p, const struct plant_account *before, double t_h, struct yard_sample *ret)
+static void sample(struct plant *p, const struct plant_account *before, double t_h, struct yard_sample *ret)
 {
         const struct plant_spec *s = plant_spec(p);
         struct plant_account a;
@@ -104,7 +107,7 @@ static void sample(const struct plant *p, const struct plant_account *before, do
         plant_weather_meas(p, &o);
         h = a.hours - before->hours;
         *ret = (struct yard_sample){.t_h = t_h,
-                                    .inlet_max_c = -100.0,
+                                    .inlet_max_c = plant_take_peak_inlet_c(p),
                                     .chwst_sp_c = w.chwst_sp_c,
                                     .cwst_sp_c = w.cwst_sp_c,
                                     .oat_c = o.oat_c,
@@ -115,10 +118,8 @@ static void sample(const struct plant *p, const struct plant_account *before, do
                                     .crah_fan_kw = (a.crah_fan_kwh - before->crah_fan_kwh) / h,
                                     .it_fan_kw = (a.it_fan_kwh - before->it_fan_kwh) / h,
                                     .it_kw = (a.it_kwh - before->it_kwh) / h};
-        for (size_t i = 0; i < s->nrack; i++) {
-                ret->inlet_max_c = fmax(ret->inlet_max_c, plant_true_inlet_c(p, i));
+        for (size_t i = 0; i < s->nrack; i++)
                 ret->inlet_mean_c += plant_true_inlet_c(p, i) / (double)s->nrack;
-        }
         for (size_t i = 0; i < s->ncrah; i++) {
                 struct plant_crah_meas m;
 
@@ -294,6 +295,14 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
         if (code == EXIT_OK) {
                 count_decisions(&d, before, r.decisions);
                 plant_account(d.plant, &r.account);
+                if (!(r.account.energy_residual_ratio < YARD_RESIDUAL_MAX)) {
+                        fprintf(stderr,
+                                "coolplane-sim: %s, seed %" PRIu64 ": the plant lost %.2g of its heat: a defect\n",
+                                c->name, s->seed, r.account.energy_residual_ratio);
+                        code = EXIT_GENERIC;
+                }
+        }
+        if (code == EXIT_OK) {
                 if (d.oracle != NULL)
                         r.evaluations += yard_oracle_evaluations(d.oracle);
                 r.best = d.command;

@@ -20,7 +20,7 @@ for r in a:
     assert abs(r["chiller_kwh"] + r["pump_kwh"] + r["tower_kwh"] + r["crah_fan_kwh"] - r["cooling_kwh"]) < 1e-6, r
     assert abs(r["cooling_kwh"] + r["it_kwh"] + r["it_fan_kwh"] - r["total_kwh"]) < 1e-6, r
     assert r["energy_residual_ratio"] < 0.005 and r["hard_violations"] == 0, r
-    assert r["ci95_low"] <= r["saving_total_pct"] <= r["ci95_high"], r
+    assert r["ci95_low"] is None and r["ci95_high"] is None, r  # two seeds tell no interval
 assert list(cells) == ["winter", "summer", "all"]
 for c in cells.values():
     assert sorted(r["rank"] for r in c.values()) == [1, 2, 3, 4]
@@ -29,7 +29,7 @@ for c in cells.values():
 for name, r in cells["all"].items():
     assert abs(r["total_kwh"] - cells["winter"][name]["total_kwh"] - cells["summer"][name]["total_kwh"]) < 1e-6
 PY
-[ "$(grep -o '<svg' "$work/r.html" | wc -l)" = 32 ] || fail "the page has not four plots for each controller and season"
+[ "$(grep -o '<svg' "$work/r.html" | wc -l)" = 48 ] || fail "the page has not six plots for each controller and season"
 grep -q 'http' "$work/r.html" && fail "the page refers to something outside"
 "$sim" compare --site tiny --hours 0.5 --warmup-hours 1 --controllers b2,b3,b4 >"$work/table.txt" || fail "compare b3,b4"
 grep -q '^b3 ' "$work/table.txt" && grep -q '^b4 ' "$work/table.txt" || fail "no b3 or b4: $(cat "$work/table.txt")"

@@ -510,6 +510,60 @@ static void test_raw_streams(void **state)
         close(fd);
 }
 
+/* What a magic register does to the bytes of one answer (two registers: 13 bytes), and that the next, ordinary request
+ * on a connection that is still open is answered. Slow and blackhole are told by the clock. */
+static void test_magic_registers(void **state)
+{
+        static const struct {
+                enum modbusd_mode mode;
+                size_t bytes; /* before the next answer */
+                bool closes;
+        } magic[] = {{MODBUSD_BLACKHOLE, 0, false},   {MODBUSD_EXCEPTION, 9, false},  {MODBUSD_RESET, 6, true},
+                     {MODBUSD_TRUNCATED, 6, false},   {MODBUSD_SHORT, 11, false},     {MODBUSD_OVERLONG, 17, false},
+                     {MODBUSD_WRONG_UNIT, 13, false}, {MODBUSD_WRONG_TID, 13, false}, {MODBUSD_LATE, 0, false},
+                     {MODBUSD_SLOW, 13, false}};
+        struct rig *g = *state;
+
+        for (size_t i = 0; i < sizeof(magic) / sizeof(magic[0]); i++) {
+                const unsigned at = MODBUSD_MAGIC + 16 * (unsigned)magic[i].mode;
+                const uint8_t ask[12] = {7, 7, 0, 0, 0, 6, 1, 4, (uint8_t)(at >> 8), (uint8_t)at, 0, 2};
+                const uint8_t plain[12] = {9, 9, 0, 0, 0, 6, 1, 4, 0, 0, 0, 2};
+                uint8_t buf[64] = {0};
+                int fd = raw_connect(g, "crah-1");
+                const size_t late = magic[i].mode == MODBUSD_LATE ? 13 : 0;
+
+                assert_int_equal(write(fd, ask, sizeof(ask)), sizeof(ask));
+                if (magic[i].mode == MODBUSD_SLOW) {
+                        assert_true(raw_read(fd, buf, 13) >= 1); /* the rest comes within a second */
+                        close(fd);
+                        continue;
+                }
+                if (!magic[i].closes) /* a peer that may send less than 13 bytes: the next answer ends what is read */
+                        assert_int_equal(write(fd, plain, sizeof(plain)), sizeof(plain));
+                size_t n = raw_read(fd, buf, magic[i].bytes + late + (magic[i].closes ? 0 : 13));
+                if (!magic[i].closes) {
+                        assert_int_equal(n, magic[i].bytes + late + 13);
+                        assert_int_equal(buf[n - 13], 9);
+                        assert_int_equal(buf[n - 13 + 8], 4);
+                }
+                assert_true(raw_closed(fd) == magic[i].closes);
+                if (magic[i].mode == MODBUSD_EXCEPTION)
+                        assert_true(buf[7] == 0x84 && buf[8] == 4);
+                if (magic[i].mode == MODBUSD_WRONG_UNIT)
+                        assert_true(buf[6] != 1);
+                if (magic[i].mode == MODBUSD_WRONG_TID)
+                        assert_true(buf[0] != 7 || buf[1] != 7);
+                close(fd);
+        }
+        const uint8_t none[12] = {7, 7, 0, 0, 0, 6, 1, 4, 0xff, 0x01, 0, 2}; /* beside the sixteens: no register */
+        uint8_t buf[16];
+        int fd = raw_connect(g, "crah-1");
+        assert_int_equal(write(fd, none, sizeof(none)), sizeof(none));
+        assert_int_equal(raw_read(fd, buf, 9), 9);
+        assert_int_equal(buf[8], 2);
+        close(fd);
+}
+
 static void test_hostile_modes(void **state)
 {
         struct rig *g = *state;
@@ -779,6 +833,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_gaps, setup, teardown),
             cmocka_unit_test_setup_teardown(test_lease, setup, teardown),
             cmocka_unit_test_setup_teardown(test_raw_streams, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_magic_registers, setup, teardown),
             cmocka_unit_test_setup_teardown(test_hostile_modes, setup, teardown),
             cmocka_unit_test_setup_teardown(test_fault_text, setup, teardown),
             cmocka_unit_test_setup_teardown(test_printed_site_answers, setup, teardown),

@@ -176,7 +176,7 @@ static void the_oracle_finds_its_way(void **state)
         yard_oracle_advance(oracle, p, 1.0);
         print_message("b0 %.3f, b2s %.3f, b4 %.3f kWh, %u evaluations\n", b0, b2s, account(p).total_kwh,
                       yard_oracle_evaluations(oracle));
-        assert_true(account(p).total_kwh < 0.5 * (b0 + b2s));
+        assert_true(account(p).total_kwh < b2s + 0.05 * (b0 - b2s)); /* a local search, an hour: not always quite */
         assert_true(account(p).max_inlet_c <= 27.0);
         assert_int_equal(account(p).hard_violations, 0);
         yard_oracle_free(oracle);
