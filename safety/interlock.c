@@ -76,31 +76,43 @@ static enum decision_reason proposal_check(const struct safety_envelope *e, cons
         return p->in_distribution ? DR_ACCEPTED : DR_LOW_CONFIDENCE;
 }
 
-/* The ladder: down at once, up after required_persist clean steps. */
+/* What the step means for the ladder; counts how long it has lasted. */
+static enum ladder_input ladder_input(struct interlock *k, const struct safety_envelope *e, enum interlock_order order,
+                                      bool clean)
+{
+        if (order == ORDER_HOLD) {
+                k->clean_count = 0;
+                if (k->hold_count >= e->hold_steps)
+                        return LADDER_OVERDUE;
+                k->hold_count++;
+                return LADDER_NO_PLAN;
+        }
+        if (order >= ORDER_FALLBACK) {
+                k->clean_count = 0;
+                return LADDER_DEGRADED;
+        }
+        k->hold_count = 0;
+        if (!clean || k->mode != LADDER_FALLBACK) {
+                k->clean_count = 0;
+                return clean ? LADDER_CLEAN : LADDER_UNCLEAN;
+        }
+        if (++k->clean_count < e->required_persist)
+                return LADDER_CLEAN;
+        k->clean_count = 0;
+        return LADDER_PROVEN;
+}
+
+/* The step's order and reason, by where the ladder stands after it. */
 static struct interlock_result ladder(struct interlock *k, const struct safety_envelope *e, struct interlock_result r,
                                       bool clean)
 {
-        if (r.order >= ORDER_FALLBACK) {
-                k->fallback = true;
-        } else if (r.order == ORDER_HOLD) {
-                if (k->hold_count < e->hold_steps)
-                        k->hold_count++;
-                else
-                        k->fallback = true;
-        } else {
-                k->hold_count = 0;
-        }
-        if (!k->fallback)
+        const enum ladder_input input = ladder_input(k, e, r.order, clean);
+
+        k->mode = ladder_next(k->mode, input);
+        if (k->mode != LADDER_FALLBACK)
                 return r;
-        if (!clean) {
-                k->clean_count = 0;
-        } else if (++k->clean_count >= e->required_persist) {
-                k->clean_count = 0;
-                k->fallback = false;
-                return r;
-        } else {
+        if (input == LADDER_CLEAN)
                 r.reason = DR_RECOVERING;
-        }
         if (r.order < ORDER_FALLBACK)
                 r.order = ORDER_FALLBACK;
         return r;

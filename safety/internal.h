@@ -6,6 +6,7 @@
 #ifndef COOLPLANE_SAFETY_INTERNAL_H
 #define COOLPLANE_SAFETY_INTERNAL_H
 
+#include "safety/ladder.h"
 #include "safety/safety.h"
 
 #define SAFETY_STARTS_MAX 16 /* start times kept per unit; bounds max_starts_per_h */
@@ -70,11 +71,11 @@ void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, con
 
 /* interlock.c */
 struct interlock {
-        unsigned *trip_count; /* [ncert] consecutive steps above trip */
-        unsigned hold_count;  /* consecutive HOLD steps */
-        unsigned clean_count; /* clean steps while in FALLBACK */
-        bool fallback;
-        bool seen; /* some certified output has been read since create */
+        unsigned *trip_count;  /* [ncert] consecutive steps above trip */
+        unsigned hold_count;   /* steps in HOLD since the last clean one */
+        unsigned clean_count;  /* clean steps in a row while in FALLBACK */
+        enum ladder_mode mode; /* RELEASE is the gate's */
+        bool seen;             /* some certified output has been read since create */
 };
 enum interlock_order { ORDER_NORMAL, ORDER_HOLD, ORDER_FALLBACK, ORDER_FULL };
 struct interlock_result {

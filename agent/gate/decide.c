@@ -47,9 +47,11 @@ static enum gate_mode mode_after(struct gate *g, const struct safety_decision *d
 
         if (!g->a.acting)
                 return GATE_SHADOW;
-        if (g->status.mode == GATE_RELEASE || audit_lost || g->blind_steps * g->a.site->fast_step_ms > RELEASE_AFTER_MS)
-                return GATE_RELEASE; /* latched: an operator re-arms it */
-        switch (decision_kind(d)) {
+        bool lost = audit_lost || g->blind_steps * g->a.site->fast_step_ms > RELEASE_AFTER_MS;
+
+        if (ladder_next((enum ladder_mode)g->status.mode, lost ? LADDER_LOST : LADDER_CLEAN) == LADDER_RELEASE)
+                return GATE_RELEASE;
+        switch (decision_kind(d)) { /* the rest of the ladder is the filter's */
         case DECISION_HOLD:
                 return GATE_HOLD;
         case DECISION_FALLBACK:

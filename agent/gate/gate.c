@@ -17,9 +17,7 @@ enum { ALIGN = 64 };
 
 const char *gate_mode_str(enum gate_mode m)
 {
-        static const char *const name[] = {"ACTIVE", "HOLD", "FALLBACK", "RELEASE", "SHADOW"};
-
-        return (unsigned)m < sizeof name / sizeof name[0] ? name[m] : "?";
+        return m == GATE_SHADOW ? "SHADOW" : ladder_mode_str((enum ladder_mode)m);
 }
 
 static void on_event(void *ctx, int severity, const char *text)

@@ -13,11 +13,18 @@
 #include "agent/gate/ipc.h"
 #include "agent/points/layout.h"
 #include "agent/store/store.h"
+#include "safety/ladder.h"
 
 struct gate;
 
-/* The ladder. The worst active condition wins; down at once, up after clean steps. */
-enum gate_mode { GATE_ACTIVE, GATE_HOLD, GATE_FALLBACK, GATE_RELEASE, GATE_SHADOW };
+/* The ladder (safety/ladder.h), and beside it SHADOW, which decides and never writes. */
+enum gate_mode {
+        GATE_ACTIVE = LADDER_ACTIVE,
+        GATE_HOLD = LADDER_HOLD,
+        GATE_FALLBACK = LADDER_FALLBACK,
+        GATE_RELEASE = LADDER_RELEASE,
+        GATE_SHADOW = LADDER_MODES
+};
 const char *gate_mode_str(enum gate_mode m);
 
 struct gate_args {

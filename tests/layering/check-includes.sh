@@ -18,7 +18,7 @@ allowed() {
     agent/points/*) echo 'agent/points/ agent/base/ models/arx/' ;;
     agent/drivers/*) echo 'agent/drivers/ agent/points/ agent/base/ models/num/rng.h' ;;
     agent/store/*) echo 'agent/store/ agent/drivers/driver.h agent/points/ agent/base/ models/arx/ safety/safety.h' ;;
-    agent/gate/*) echo 'agent/gate/ agent/store/ agent/drivers/ agent/points/ agent/base/ models/num/ models/arx/ safety/safety.h' ;;
+    agent/gate/*) echo 'agent/gate/ agent/store/ agent/drivers/ agent/points/ agent/base/ models/num/ models/arx/ safety/safety.h safety/ladder.h' ;;
     agent/planner/*) echo 'agent/planner/ agent/gate/ipc.h agent/gate/inventory.h agent/store/ agent/points/ agent/base/ models/' ;;
     agent/web/*) echo 'agent/web/ agent/store/ agent/points/ agent/base/' ;;
     agent/cli/*) echo 'agent/ models/' ;;
