@@ -16,6 +16,7 @@ static const struct {
     {"tune", "the grid search behind the yardstick's baselines b1 and b2", verb_tune},
     {"scenario", "what must hold when things happen: numbered files with numeric limits, several seeds", verb_scenario},
     {"step-response", "how the plant answers steps, measured from outside", verb_step_response},
+    {"explore", "steps to learn a stylised row of air handlers: five explorers, certified or not", verb_explore},
 };
 #define NVERB (sizeof(verbs) / sizeof(verbs[0]))
 

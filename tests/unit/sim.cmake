@@ -29,3 +29,5 @@ coolplane_unit_test(test_compare LINK coolplane_yardstick PkgConfig::JANSSON)
 coolplane_unit_test(test_yardstick LINK coolplane_yardstick)
 coolplane_unit_test(test_plant_reference LINK coolplane_plant)
 target_compile_definitions(test_plant_reference PRIVATE COOLPLANE_DATA_DEFAULT="${CMAKE_SOURCE_DIR}/../shared/data")
+# explorers of the stylised row
+coolplane_unit_test(test_explore LINK coolplane_explore)
