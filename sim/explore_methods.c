@@ -353,5 +353,4 @@ void explore_run(void *mem, size_t size, const struct row *r, const struct explo
         ret->settled = off < steps ? off + 1 : 0;
         ret->worst_row = e->region.worst_row;
         ret->worst_sum = e->region.worst_sum;
-        ret->radius = e->radius;
 }

@@ -39,7 +39,8 @@ size_t explore_ball_period(size_t nunit);
 
 /* What came of one run. */
 struct explore_result {
-        size_t first;              /* steps until B̂ was within 5 % for the first time; 0 = never */
+        size_t first; /* steps until B̂ was within 5 % for the first time; 0 = never. Fits are each step up to 100, then
+                       * each tenth. */
         size_t settled;            /* steps after which it stayed there to the end; 0 = did not */
         double error;              /* of B̂ at the end, relative */
         size_t violations;         /* steps with any state beyond its limit, warm-up included */
@@ -48,7 +49,6 @@ struct explore_result {
         enum region_reason reason; /* of the last step */
         size_t worst_row;          /* with the largest worst-case row sum of A, and the sum, at the end */
         double worst_sum;
-        double radius; /* of ball and fixed at the end */
 };
 
 struct explore;
