@@ -12,6 +12,7 @@
 
 #define REFINE 1e-11 /* relative residual of the equations of W that is worth a step of refinement */
 #define REFINE_MAX 3
+#define ROUNDING 1e-14  /* of the size of x */
 #define SLACKNESS 100.0 /* a solution may be so many times worse than tol before it counts as none */
 
 const char *qp_status_name(enum qp_status s)
@@ -49,15 +50,34 @@ static bool vectors_valid(const struct qp *q, const struct qp_vectors *v)
         return soft <= q->n_soft;
 }
 
-/* x exactly within its bounds, on those of W; then the rows. */
+double qp_size(const struct qp *q, const double *x)
+{
+        double most = 0.0;
+
+        for (size_t j = 0; j < q->n; j++)
+                most = qp_larger(most, fabs(x[j]) * q->h_root[j]);
+        return most;
+}
+
+/* x exactly within its bounds, on those of W; and its rows, unless it moved by rounding only. */
 static void snap(struct qp *q)
 {
+        double moved = 0.0;
+
         for (size_t j = 0; j < q->n; j++) {
+                double x = q->z[j];
+
                 if (q->state[j] != 0)
-                        q->z[j] = qp_side(q, j);
-                q->z[j] = fmin(fmax(q->z[j], q->v->lb[j]), q->v->ub[j]);
+                        x = qp_side(q, j);
+                else if (x > q->v->ub[j])
+                        x = q->v->ub[j];
+                else if (x < q->v->lb[j])
+                        x = q->v->lb[j];
+                moved = qp_larger(moved, fabs(x - q->z[j]) * q->h_root[j]);
+                q->z[j] = x;
         }
-        qp_set_rows(q);
+        if (moved > ROUNDING * q->size)
+                qp_set_rows(q);
 }
 
 /* grad = H x + g + Cᵀ lam, hx = H x. Returns its size beside that of its parts. */
@@ -66,16 +86,17 @@ static double gradient(struct qp *q)
         const size_t n = q->n;
         double most = 0.0, part = 0.0;
 
-        qp_matvec(n, n, q->h, q->z, q->hx);
+        qp_symmetric(n, q->h, q->z, q->hx);
         for (size_t j = 0; j < n; j++)
-                q->grad[j] = q->hx[j] + q->v->g[j] + q->lam[j];
-        for (size_t i = 0; i < q->m; i++)
-                if (q->lam[n + i] != 0.0)
-                        qp_axpy(q->end[i] - q->first[i], q->lam[n + i], q->a + i * n + q->first[i],
-                                q->grad + q->first[i]);
+                q->grad[j] = q->hx[j] + q->v->g[j];
+        for (size_t k = 0; k < q->nw + (q->pending != QP_NONE); k++) {
+                size_t i = k < q->nw ? q->w[k] : q->pending;
+
+                qp_add_normal(q, i, q->lam[i], q->grad);
+        }
         for (size_t j = 0; j < n; j++) {
-                most = fmax(most, fabs(q->grad[j]) / q->h_root[j]);
-                part = fmax(part, (fabs(q->hx[j]) + fabs(q->v->g[j])) / q->h_root[j]);
+                most = qp_larger(most, fabs(q->grad[j]) * q->reach[j]); /* reach of a bound: 1 / √H_jj */
+                part = qp_larger(part, (fabs(q->hx[j]) + fabs(q->v->g[j])) * q->reach[j]);
         }
         return most > 0.0 ? most / fmax(part, DBL_MIN) : 0.0;
 }
@@ -94,7 +115,7 @@ static void refine(struct qp *q)
         for (size_t k = 0; k < q->nw; k++)
                 q->step[k] = side_error(q, q->w[k]) - qp_dot(q->n, qp_image(q, q->w[k]), q->grad);
         qp_solve_factor(q, q->step);
-        qp_matvec(q->n, q->n, q->p, q->grad, q->hx);
+        qp_symmetric(q->n, q->p, q->grad, q->hx);
         for (size_t j = 0; j < q->n; j++)
                 q->z[j] -= q->hx[j];
         for (size_t k = 0; k < q->nw; k++) {
@@ -102,6 +123,7 @@ static void refine(struct qp *q)
                 q->lam[q->w[k]] += q->step[k];
         }
         qp_make_dual_feasible(q);
+        qp_set_rows(q);
         snap(q);
 }
 
@@ -150,17 +172,20 @@ static void measure(const struct qp *q, struct qp_result *r)
 {
         r->objective = 0.5 * num_dot(q->n, q->hx, q->z) + num_dot(q->n, q->v->g, q->z);
         for (size_t j = 0; j < q->n; j++)
-                r->dual_residual = fmax(r->dual_residual, fabs(q->grad[j]));
+                r->dual_residual = qp_larger(r->dual_residual, fabs(q->grad[j]));
         for (size_t i = 0; i < q->nc; i++) {
-                double over = fmax(q->z[i] - qp_upper(q, i), qp_lower(q, i) - q->z[i]), s = slack(q, i);
+                double lam = q->lam[i], over = q->z[i] - qp_upper(q, i), under = qp_lower(q, i) - q->z[i], s;
 
-                r->primal_residual = fmax(r->primal_residual, over - s);
+                if (lam == 0.0 && over <= 0.0 && under <= 0.0)
+                        continue;
+                s = slack(q, i);
+                if (lam != 0.0)
+                        r->complementarity =
+                            qp_larger(r->complementarity, fabs(lam * ((lam > 0.0 ? over : under) - s)));
+                over = qp_larger(over, under);
+                r->primal_residual = qp_larger(r->primal_residual, over - s);
                 if (over > 0.0 && isfinite(qp_soft_lin(q, i)))
                         r->objective += qp_soft_lin(q, i) * over + 0.5 * q->v->soft_quad[i - q->n] * over * over;
-                if (q->lam[i] > 0.0)
-                        r->complementarity = fmax(r->complementarity, q->lam[i] * fabs(q->z[i] - s - qp_upper(q, i)));
-                if (q->lam[i] < 0.0)
-                        r->complementarity = fmax(r->complementarity, -q->lam[i] * fabs(q->z[i] + s - qp_lower(q, i)));
         }
         r->bound = qp_dual_bound(q);
 }
@@ -219,17 +244,16 @@ int qp_solve(struct qp *q, const struct qp_vectors *v, const struct qp_settings 
                 return 0;
         }
         q->v = v;
-        q->size_u = 0.0;
         memset(q->lam, 0, q->nc * sizeof(double));
-        qp_matvec(q->n, q->n, q->p, v->g, q->z);
+        qp_symmetric(q->n, q->p, v->g, q->zu);
         for (size_t j = 0; j < q->n; j++)
-                q->z[j] = -q->z[j];
-        qp_set_rows(q);
-        memcpy(q->zu, q->z, q->nc * sizeof(double));
-        q->size_u = q->size;
+                q->zu[j] = -q->zu[j];
+        for (size_t i = q->n; i < q->nc; i++)
+                q->zu[i] = (double)NAN;
+        q->size_u = qp_size(q, q->zu);
         r.status = qp_start(q, &run);
-        if (r.status == QP_SOLVED && !qp_block_phase(q, &run, &r.status))
-                r.status = qp_single_phase(q, &run);
+        if (r.status == QP_SOLVED)
+                r.status = qp_descend(q, &run, qp_settle(q, &run));
         report(q, &run, &r);
         if (q->pending != QP_NONE) {
                 q->state[q->pending] = 0;

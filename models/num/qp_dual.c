@@ -2,13 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * The dual of the QP has one multiplier a constraint: minimise ½ (g + Cᵀ lam)ᵀ H⁻¹ (g + Cᵀ lam) + Σ φᵢ(lamᵢ), convex
- * and piecewise quadratic. Any lam of the right signs is feasible there, so any working set is a legal start.
- *
- * qp_block_phase: primal-dual active sets (Hintermüller, Ito and Kunisch 2002; block pivoting of Júdice and Pires
- * 1994). Every constraint that is wrong changes at once, which takes a handful of iterations from a good guess. It may
- * cycle; when the count of what is wrong has not reached a new minimum for a while, qp_single_phase: the dual active
- * set method of Goldfarb and Idnani (1983), one change an iteration. The dual objective falls at every full step, so
- * that no working set comes back; an infeasible problem ends in a ray of the dual.
+ * and piecewise quadratic. Any lam of the right signs is feasible there, so any working set is a legal start. Here: the
+ * states of a multiplier, the working set from the guess, point and bound of given multipliers.
  */
 #include "models/num/qp_private.h"
 
@@ -17,8 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK_PATIENCE 4 /* block iterations without a new minimum of wrong constraints */
-#define KNOT 1e-10       /* a multiplier this close to soft_lin, relatively, may stay on either side of it */
+#define SETTLE_MAX 4 /* rounds in which the guess sheds all that has the wrong sign at once */
+#define KNOT 1e-10   /* a multiplier this close to soft_lin, relatively, may stay on either side of it */
 
 int qp_entry_state(const struct qp *q, size_t i, int side)
 {
@@ -61,18 +56,6 @@ static int state_for(const struct qp *q, size_t i, double lam)
         return fabs(lam) > w ? 2 * side : w > 0.0 ? side : 0;
 }
 
-double qp_violation(const struct qp *q, size_t i, double tol, int *side)
-{
-        double over = q->z[i] - qp_upper(q, i), under = qp_lower(q, i) - q->z[i];
-        double by = over > under ? over : under, at = over > under ? qp_upper(q, i) : qp_lower(q, i);
-
-        *side = over > under ? 1 : -1;
-        if (!(by > 0.0) || !(by > tol * (fabs(at) + q->reach[i] * q->size)))
-                return 0.0;
-        return by / q->norm[i];
-}
-
-/* z = C x, x = −H⁻¹ (g + Cᵀ lam) */
 void qp_set_point(struct qp *q)
 {
         const size_t n = q->n;
@@ -82,15 +65,21 @@ void qp_set_point(struct qp *q)
                 qp_axpy(n, -q->lam[q->w[k]], qp_image(q, q->w[k]), q->z);
         if (q->pending != QP_NONE)
                 qp_axpy(n, -q->lam[q->pending], qp_image(q, q->pending), q->z);
+        q->size = qp_larger(q->size_u, qp_size(q, q->z));
+}
+
+/* c_i x of a row of A */
+static double row_value(const struct qp *q, size_t i, const double *x)
+{
+        size_t r = i - q->n, first = q->first[r];
+
+        return qp_dot(q->end[r] - first, q->a + r * q->n + first, x + first);
 }
 
 void qp_set_rows(struct qp *q)
 {
-        q->size = q->size_u;
-        for (size_t j = 0; j < q->n; j++)
-                q->size = fmax(q->size, fabs(q->z[j]) * q->h_root[j]);
-        for (size_t i = 0; i < q->m; i++)
-                q->z[q->n + i] = qp_dot(q->end[i] - q->first[i], q->a + i * q->n + q->first[i], q->z + q->first[i]);
+        for (size_t i = q->n; i < q->nc; i++)
+                q->z[i] = row_value(q, i, q->z);
 }
 
 void qp_set_target(struct qp *q)
@@ -100,6 +89,8 @@ void qp_set_target(struct qp *q)
                 int s = q->state[i];
                 double give = q->compliance[i];
 
+                if (isnan(q->zu[i]))
+                        q->zu[i] = row_value(q, i, q->zu);
                 q->step[k] = q->zu[i] - qp_side(q, i);
                 if (give > 0.0)
                         q->step[k] += (s > 0 ? give : -give) * qp_soft_lin(q, i);
@@ -201,59 +192,25 @@ enum qp_status qp_start(struct qp *q, struct qp_run *run)
         return QP_SOLVED;
 }
 
-/* Changes what is wrong at the multipliers of W all at once. Returns the count of what was wrong. */
-static size_t block_step(struct qp *q, struct qp_run *run)
+bool qp_settle(struct qp *q, struct qp_run *run)
 {
-        size_t wrong = 0, outside = 0;
+        for (size_t r = 0; r < SETTLE_MAX; r++) {
+                size_t wrong = 0;
 
-        qp_set_target(q);
-        for (size_t k = 0; k < q->nw; k++)
-                q->lam[q->w[k]] = q->step[k];
-        qp_set_point(q);
-        qp_set_rows(q);
-        for (size_t i = 0; i < q->nc; i++) {
-                int side;
+                qp_set_target(q);
+                for (size_t k = 0; k < q->nw; k++)
+                        q->lam[q->w[k]] = q->step[k];
+                for (size_t k = q->nw; k-- > 0;) {
+                        double lam = q->lam[q->w[k]], lo, hi;
 
-                if (q->state[i] == 0 && qp_violation(q, i, run->s->tol, &side) > 0.0)
-                        q->list[outside++] = side > 0 ? i : i + q->nc;
-        }
-        for (size_t k = q->nw; k-- > 0;) {
-                size_t i = q->w[k];
-                double lam = q->lam[i], lo, hi;
-
-                qp_state_range(q, i, &lo, &hi);
-                if (lam >= lo && lam <= hi)
-                        continue;
-                wrong++;
-                if (qp_out_of_time(run))
-                        break;
-                change(q, run, k, state_for(q, i, lam));
-        }
-        for (size_t c = 0; c < outside && !qp_out_of_time(run); c++) {
-                size_t i = q->list[c] % q->nc;
-
-                q->lam[i] = 0.0;
-                (void)qp_admit(q, run, i, qp_entry_state(q, i, q->list[c] < q->nc ? 1 : -1));
-        }
-        return wrong + outside;
-}
-
-bool qp_block_phase(struct qp *q, struct qp_run *run, enum qp_status *status)
-{
-        size_t least = QP_NONE, waited = 0;
-
-        while (waited < BLOCK_PATIENCE) {
-                size_t wrong;
-
-                if (qp_limit(run, status))
-                        return true;
-                wrong = block_step(q, run);
-                if (wrong == 0) {
-                        *status = QP_SOLVED;
-                        return true;
+                        qp_state_range(q, q->w[k], &lo, &hi);
+                        if (lam >= lo && lam <= hi)
+                                continue;
+                        wrong++;
+                        change(q, run, k, qp_out_of_time(run) ? 0 : state_for(q, q->w[k], lam));
                 }
-                waited = wrong < least ? 0 : waited + 1;
-                least = wrong < least ? wrong : least;
+                if (wrong == 0)
+                        return true;
         }
         return false;
 }
@@ -283,9 +240,9 @@ double qp_dual_bound(const struct qp *q)
 {
         double twice = num_dot(q->n, q->v->g, q->z), f = 0.0;
 
-        for (size_t i = 0; i < q->nc; i++) {
-                if (q->lam[i] == 0.0)
-                        continue;
+        for (size_t k = 0; k < q->nw + (q->pending != QP_NONE); k++) {
+                size_t i = k < q->nw ? q->w[k] : q->pending;
+
                 twice += q->lam[i] * q->z[i];
                 f += dual_penalty(q, i);
         }

@@ -18,30 +18,73 @@
 
 double qp_dot(size_t n, const double *x, const double *z)
 {
-        double s[4] = {0.0, 0.0, 0.0, 0.0};
+        double s[8] = {0.0};
         size_t i = 0;
 
-        for (; i + 4 <= n; i += 4) {
-                s[0] += x[i] * z[i];
-                s[1] += x[i + 1] * z[i + 1];
-                s[2] += x[i + 2] * z[i + 2];
-                s[3] += x[i + 3] * z[i + 3];
-        }
+        for (; i + 8 <= n; i += 8)
+                for (size_t c = 0; c < 8; c++)
+                        s[c] += x[i + c] * z[i + c];
         for (; i < n; i++)
                 s[0] += x[i] * z[i];
-        return (s[0] + s[2]) + (s[1] + s[3]);
+        return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
 void qp_axpy(size_t n, double a, const double *restrict x, double *restrict y)
 {
-        for (size_t i = 0; i < n; i++)
+        size_t i = 0;
+
+        for (; i + 8 <= n; i += 8)
+                for (size_t c = 0; c < 8; c++)
+                        y[i + c] += a * x[i + c];
+        for (; i < n; i++)
                 y[i] += a * x[i];
 }
 
-void qp_matvec(size_t rows, size_t n, const double *mat, const double *x, double *ret)
+/* Rows first..first + 3 of a symmetric matrix left of their diagonal block, and what they mean to the columns above. */
+static void strip(size_t first, size_t n, const double *mat, const double *x, double *ret)
 {
-        for (size_t i = 0; i < rows; i++)
-                ret[i] = qp_dot(n, mat + i * n, x);
+        const double *m0 = mat + first * n, *m1 = m0 + n, *m2 = m1 + n, *m3 = m2 + n;
+        const double x0 = x[first], x1 = x[first + 1], x2 = x[first + 2], x3 = x[first + 3];
+        double s[4][2] = {{0.0}};
+
+        for (size_t j = 0; j < first; j += 4) /* first is a multiple of four */
+                for (size_t c = 0; c < 4; c += 2)
+                        for (size_t d = 0; d < 2; d++) {
+                                const size_t k = j + c + d;
+
+                                s[0][d] += m0[k] * x[k];
+                                s[1][d] += m1[k] * x[k];
+                                s[2][d] += m2[k] * x[k];
+                                s[3][d] += m3[k] * x[k];
+                                ret[k] += (m0[k] * x0 + m1[k] * x1) + (m2[k] * x2 + m3[k] * x3);
+                        }
+        for (size_t r = 0; r < 4; r++)
+                ret[first + r] = s[r][0] + s[r][1];
+}
+
+void qp_symmetric(size_t n, const double *mat, const double *restrict x, double *restrict ret)
+{
+        size_t i = 0;
+
+        for (; i < n; i += 4) {
+                const size_t rows = n - i < 4 ? n - i : 4;
+
+                if (rows == 4)
+                        strip(i, n, mat, x, ret);
+                for (size_t r = i; r < i + rows; r++) {
+                        const double *row = mat + r * n;
+
+                        if (rows < 4) {
+                                ret[r] = qp_dot(i, row, x);
+                                qp_axpy(i, x[r], row, ret);
+                        }
+                        for (size_t c = i; c < r; c++) {
+                                ret[r] += row[c] * x[c];
+                                ret[c] += row[c] * x[r];
+                        }
+                        ret[r] += row[r] * x[r];
+                }
+        }
 }
 
 /* The next `count` items of the block; offset counts on when there is no block. */

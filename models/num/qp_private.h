@@ -36,7 +36,7 @@ struct qp {
         bool refactor;      /* w is a guess that is not factored yet */
         /* of this solve */
         const struct qp_vectors *v;
-        double *zu;          /* [nc] C x at the unconstrained optimum */
+        double *zu;          /* [nc] C x at the unconstrained optimum; NAN in rows nobody asked for */
         double *z;           /* [nc] C x; x itself is its first n */
         double *lam;         /* [nc] zero outside W, but for the pending constraint */
         size_t pending;      /* wants to enter but depends on W, or QP_NONE */
@@ -97,12 +97,34 @@ static inline bool qp_is_equality(const struct qp *q, size_t i)
         return qp_lower(q, i) == qp_upper(q, i);
 }
 
-/* Four sums side by side in a fixed order: the compiler may use vectors and the result is the same without. */
+/* By how much an inactive constraint is violated beyond tolerance, in units of its norm; 0: not. *side: which. */
+static inline double qp_violation(const struct qp *q, size_t i, double tol, int *side)
+{
+        double z = q->z[i], up = qp_upper(q, i), low = qp_lower(q, i), by = z - up, at = up;
+
+        if (z <= up && z >= low)
+                return 0.0;
+        *side = 1;
+        if (z < low) {
+                by = low - z;
+                at = low;
+                *side = -1;
+        }
+        return by > tol * (fabs(at) + q->reach[i] * q->size) ? by / q->norm[i] : 0.0;
+}
+
+/* fmax without its care for NaN: one in b is passed over */
+static inline double qp_larger(double a, double b)
+{
+        return b > a ? b : a;
+}
+
+/* Eight sums side by side in a fixed order: the compiler may use vectors and the result is the same without. */
 double qp_dot(size_t n, const double *x, const double *z);
 /* y += a x */
 void qp_axpy(size_t n, double a, const double *x, double *y);
-/* ret = M x, M [rows × n] */
-void qp_matvec(size_t rows, size_t n, const double *mat, const double *x, double *ret);
+/* ret = M x, M [n × n] symmetric, of which the lower triangle is read */
+void qp_symmetric(size_t n, const double *mat, const double *x, double *ret);
 
 /* Takes constraint i into W. False when it depends on W; row nw of the factor then holds L⁻¹ C_W Y_i. */
 bool qp_enter(struct qp *q, size_t i, double compliance);
@@ -129,17 +151,19 @@ bool qp_limit(struct qp_run *run, enum qp_status *status);
 
 /* Makes the last working set, or the guess, one of this problem: every equality in it. */
 enum qp_status qp_start(struct qp *q, struct qp_run *run);
-/* True with the status when it ended the solve: solved, or a limit. */
-bool qp_block_phase(struct qp *q, struct qp_run *run, enum qp_status *status);
-enum qp_status qp_single_phase(struct qp *q, struct qp_run *run);
+/* Multipliers in the ranges of their states, from those that solve the equations of W; what is wrong there changes or
+ * leaves. True when they solve the equations of the W that remains. */
+bool qp_settle(struct qp *q, struct qp_run *run);
+/* From settled multipliers to the optimum, or to another end. */
+enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target);
 
-/* x of lam, and then the rows of x */
+/* Largest |x_j| √H_jj */
+double qp_size(const struct qp *q, const double *x);
+/* x = −H⁻¹ (g + Cᵀ lam) and its size; and the rows of x */
 void qp_set_point(struct qp *q);
 void qp_set_rows(struct qp *q);
 /* c_i added to sum [n], times f */
 void qp_add_normal(const struct qp *q, size_t i, double f, double *sum);
-/* By how much an inactive constraint is violated beyond tolerance, in units of its norm; 0: not. *side: which. */
-double qp_violation(const struct qp *q, size_t i, double tol, int *side);
 /* Multipliers to the nearest feasible ones of the dual: what has the wrong sign becomes zero. */
 void qp_make_dual_feasible(struct qp *q);
 /* The dual objective, at the z that belongs to lam: a lower bound of the optimum */

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* The single phase of the QP solver: one change of the working set an iteration, rays, certificates. See qp_dual.c. */
+/*
+ * The dual active set method of Goldfarb and Idnani (1983) with many changes at once. At the minimum of the dual over
+ * the working set W everything that is violated enters W with the multiplier zero; then steps go toward the minimum
+ * over the larger W, each up to the first end of a multiplier's range, where that constraint leaves or a soft row
+ * begins to give way. The dual falls from minimum to minimum, so no W comes back. What depends on W moves along a ray
+ * on which the dual is linear; a ray without end proves the problem infeasible.
+ */
 #include "models/num/qp_private.h"
 
 #include <math.h>
@@ -24,7 +30,7 @@ static double room(const struct qp *q, size_t i, double dir)
         return fmax((to - q->lam[i]) / dir, 0.0);
 }
 
-/* Single phase: the end of a multiplier's range was reached at position k of W. */
+/* The end of a multiplier's range was reached at position k of W. */
 static void cross_knot(struct qp *q, struct qp_run *run, size_t k, bool up)
 {
         size_t i = q->w[k];
@@ -42,30 +48,24 @@ static void cross_knot(struct qp *q, struct qp_run *run, size_t k, bool up)
 }
 
 /* From lam toward the target of W, at most to the first end of a range. True when the target was reached. */
-static bool single_step(struct qp *q, struct qp_run *run)
+static bool step_to_target(struct qp *q, struct qp_run *run)
 {
         double t = 1.0;
-        size_t block = QP_NONE;
-        bool up;
+        size_t ends = 0;
 
         qp_set_target(q);
         for (size_t k = 0; k < q->nw; k++) {
-                double r;
-
                 q->step[k] -= q->lam[q->w[k]];
-                r = room(q, q->w[k], q->step[k]);
-                if (r < t) {
-                        t = r;
-                        block = k;
-                }
+                t = fmin(t, room(q, q->w[k], q->step[k]));
         }
-        for (size_t k = 0; k < q->nw; k++)
+        for (size_t k = 0; k < q->nw; k++) {
+                if (t < 1.0 && room(q, q->w[k], q->step[k]) <= t)
+                        q->list[ends++] = k;
                 q->lam[q->w[k]] += t * q->step[k];
-        if (block == QP_NONE)
-                return true;
-        up = q->step[block] > 0.0;
-        cross_knot(q, run, block, up);
-        return false;
+        }
+        while (ends-- > 0) /* from the last position on: those before keep their places */
+                cross_knot(q, run, q->list[ends], q->step[q->list[ends]] > 0.0);
+        return !(t < 1.0);
 }
 
 void qp_add_normal(const struct qp *q, size_t i, double f, double *sum)
@@ -106,7 +106,7 @@ static bool enter_measured(struct qp *q, struct qp_run *run, size_t p, int state
 {
         double give = qp_compliance_of(q, p, state), new_part;
 
-        qp_matvec(q->n, q->n, q->p, q->grad, q->hx);
+        qp_symmetric(q->n, q->p, q->grad, q->hx);
         new_part = qp_dot(q->n, q->grad, q->hx) + give;
         for (size_t k = 0; k < q->nw; k++)
                 new_part += q->compliance[q->w[k]] * q->step[k] * q->step[k];
@@ -202,6 +202,17 @@ static size_t pick(const struct qp *q, double tol, bool by_index, int *ret_side)
         return best;
 }
 
+/* What else is violated enters with the multiplier zero: the step is still one of descent, as W was at its target. */
+static void admit_others(struct qp *q, struct qp_run *run)
+{
+        for (size_t i = 0; i < q->nc && !qp_out_of_time(run); i++) {
+                int side = 0;
+
+                if (q->state[i] == 0 && qp_violation(q, i, run->s->tol, &side) > 0.0)
+                        (void)qp_admit(q, run, i, qp_entry_state(q, i, side));
+        }
+}
+
 enum qp_status qp_certified(const struct qp *q)
 {
         const struct qp_dims d = {q->n, q->m, q->n_soft};
@@ -226,14 +237,14 @@ static enum qp_status give_up(struct qp *q)
         return QP_SOLVED;
 }
 
-enum qp_status qp_single_phase(struct qp *q, struct qp_run *run)
+enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
 {
         enum qp_status status;
         double bound = -(double)INFINITY;
         size_t stalled = 0;
+        bool fresh = false; /* z is the point of lam still */
         int side = 0;
 
-        qp_make_dual_feasible(q);
         while (!qp_limit(run, &status)) {
                 double now;
 
@@ -246,6 +257,7 @@ enum qp_status qp_single_phase(struct qp *q, struct qp_run *run)
                                 dependence(q, p);
                                 if (!enter_measured(q, run, p, s)) {
                                         q->state[p] = s;
+                                        fresh = false;
                                         if (ray_step(q, run))
                                                 continue;
                                         if (qp_certified(q) == QP_INFEASIBLE)
@@ -254,20 +266,24 @@ enum qp_status qp_single_phase(struct qp *q, struct qp_run *run)
                                 }
                         }
                         q->pending = QP_NONE;
+                        if (fresh)
+                                admit_others(q, run);
+                        fresh = false;
                 }
-                if (!single_step(q, run))
+                if (!at_target && !step_to_target(q, run))
                         continue;
+                at_target = false;
                 qp_set_point(q);
                 qp_set_rows(q);
                 now = qp_dual_bound(q);
                 stalled = now > bound ? 0 : stalled + 1;
                 bound = fmax(now, bound);
-                if (stalled >
-                    STALL_MAX) /* what is violated is at the rounding of z: report() tells whether it will do */
-                        return QP_SOLVED;
+                if (stalled > STALL_MAX)
+                        return give_up(q);
                 q->pending = pick(q, run->s->tol, stalled > 0, &side);
                 if (q->pending == QP_NONE)
                         return QP_SOLVED;
+                fresh = stalled == 0;
                 q->state[q->pending] = qp_entry_state(q, q->pending, side);
         }
         return status;
