@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define STALL_MAX 20  /* full steps in a row that do not lower the dual objective before giving up */
+#define CROWD 0.25    /* what is violated less than this part of the most violated waits: it often goes with it */
 #define RAY_ZERO 1e-9 /* scaled entries of a dual ray below this are rounding */
 #define RAY_REFINE 2
 #define NEW_PART 1e-14 /* of a square; less counts as dependence even when measured exactly */
@@ -47,7 +48,8 @@ static void cross_knot(struct qp *q, struct qp_run *run, size_t k, bool up)
         }
 }
 
-/* From lam toward the target of W, at most to the first end of a range. True when the target was reached. */
+/* From lam toward the target of W, at most to the first ends of ranges: what came to one leaves or changes its state.
+ * True when the target was reached. */
 static bool step_to_target(struct qp *q, struct qp_run *run)
 {
         double t = 1.0;
@@ -56,10 +58,12 @@ static bool step_to_target(struct qp *q, struct qp_run *run)
         qp_set_target(q);
         for (size_t k = 0; k < q->nw; k++) {
                 q->step[k] -= q->lam[q->w[k]];
-                t = fmin(t, room(q, q->w[k], q->step[k]));
+                q->room[k] = room(q, q->w[k], q->step[k]);
+                if (q->room[k] < t)
+                        t = q->room[k];
         }
         for (size_t k = 0; k < q->nw; k++) {
-                if (t < 1.0 && room(q, q->w[k], q->step[k]) <= t)
+                if (t < 1.0 && q->room[k] <= t)
                         q->list[ends++] = k;
                 q->lam[q->w[k]] += t * q->step[k];
         }
@@ -203,12 +207,12 @@ static size_t pick(const struct qp *q, double tol, bool by_index, int *ret_side)
 }
 
 /* What else is violated enters with the multiplier zero: the step is still one of descent, as W was at its target. */
-static void admit_others(struct qp *q, struct qp_run *run)
+static void admit_others(struct qp *q, struct qp_run *run, double most)
 {
         for (size_t i = 0; i < q->nc && !qp_out_of_time(run); i++) {
                 int side = 0;
 
-                if (q->state[i] == 0 && qp_violation(q, i, run->s->tol, &side) > 0.0)
+                if (q->state[i] == 0 && qp_violation(q, i, run->s->tol, &side) > CROWD * most)
                         (void)qp_admit(q, run, i, qp_entry_state(q, i, side));
         }
 }
@@ -242,6 +246,7 @@ enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
         enum qp_status status;
         double bound = -(double)INFINITY;
         size_t stalled = 0;
+        double most = 0;
         bool fresh = false; /* z is the point of lam still */
         int side = 0;
 
@@ -267,7 +272,7 @@ enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
                         }
                         q->pending = QP_NONE;
                         if (fresh)
-                                admit_others(q, run);
+                                admit_others(q, run, most);
                         fresh = false;
                 }
                 if (!at_target && !step_to_target(q, run))
@@ -284,6 +289,13 @@ enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
                 if (q->pending == QP_NONE)
                         return QP_SOLVED;
                 fresh = stalled == 0;
+                {
+                        int sd = 0;
+                        int st = q->state[q->pending];
+                        q->state[q->pending] = 0;
+                        most = qp_violation(q, q->pending, run->s->tol, &sd);
+                        q->state[q->pending] = st;
+                }
                 q->state[q->pending] = qp_entry_state(q, q->pending, side);
         }
         return status;

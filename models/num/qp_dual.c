@@ -59,9 +59,18 @@ static int state_for(const struct qp *q, size_t i, double lam)
 void qp_set_point(struct qp *q)
 {
         const size_t n = q->n;
+        size_t k = 0;
 
         memcpy(q->z, q->zu, n * sizeof(double));
-        for (size_t k = 0; k < q->nw; k++)
+        for (; k + 4 <= q->nw; k += 4) {
+                const size_t *w = q->w + k;
+                const double by[4] = {-q->lam[w[0]], -q->lam[w[1]], -q->lam[w[2]], -q->lam[w[3]]};
+                const double *const image[4] = {qp_image(q, w[0]), qp_image(q, w[1]), qp_image(q, w[2]),
+                                                qp_image(q, w[3])};
+
+                qp_axpy4(n, by, image, q->z);
+        }
+        for (; k < q->nw; k++)
                 qp_axpy(n, -q->lam[q->w[k]], qp_image(q, q->w[k]), q->z);
         if (q->pending != QP_NONE)
                 qp_axpy(n, -q->lam[q->pending], qp_image(q, q->pending), q->z);

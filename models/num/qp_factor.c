@@ -40,6 +40,18 @@ void qp_axpy(size_t n, double a, const double *restrict x, double *restrict y)
                 y[i] += a * x[i];
 }
 
+void qp_axpy4(size_t n, const double a[4], const double *const x[4], double *restrict y)
+{
+        const double *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+        size_t i = 0;
+
+        for (; i + 4 <= n; i += 4)
+                for (size_t c = 0; c < 4; c++)
+                        y[i + c] += (a[0] * x0[i + c] + a[1] * x1[i + c]) + (a[2] * x2[i + c] + a[3] * x3[i + c]);
+        for (; i < n; i++)
+                y[i] += (a[0] * x0[i] + a[1] * x1[i]) + (a[2] * x2[i] + a[3] * x3[i]);
+}
+
 /* Rows first..first + 3 of a symmetric matrix left of their diagonal block, and what they mean to the columns above. */
 static void strip(size_t first, size_t n, const double *mat, const double *x, double *ret)
 {
@@ -119,6 +131,7 @@ static size_t lay_out(struct qp *q, const struct qp_dims *d, unsigned char *base
         q->z = slice(base, &at, nc, d8);
         q->lam = slice(base, &at, nc, d8);
         q->step = slice(base, &at, w, d8);
+        q->room = slice(base, &at, w, d8);
         q->rotation = slice(base, &at, 2 * w, d8);
         q->grad = slice(base, &at, n, d8);
         q->hx = slice(base, &at, n, d8);
@@ -311,27 +324,52 @@ bool qp_enter(struct qp *q, size_t i, double compliance)
         return true;
 }
 
+/*
+ * Rows i..i + rows − 1 (at most four side by side) of a factor that lost row k: rotations of neighbouring columns take
+ * away the column each has too many. Those formed by the rows before are applied, then each row forms its own.
+ */
+static void leave_rows(struct qp *q, size_t k, size_t i, size_t rows)
+{
+        double *c = q->rotation, *s = q->rotation + q->w_max + 1, carry[4];
+        double *row[5]; /* row[r + 1] moves to row[r] */
+
+        for (size_t r = 0; r <= rows; r++)
+                row[r] = qp_factor_row(q, i + r - 1);
+        for (size_t r = 0; r < rows; r++) {
+                carry[r] = row[r + 1][k];
+                memcpy(row[r], row[r + 1], k * sizeof(double));
+        }
+        for (size_t j = k; j + 1 < i; j++) /* row[r] is written left of where it is read as row[r − 1 + 1] */
+                for (size_t r = 0; r < rows; r++) {
+                        double next = row[r + 1][j + 1];
+
+                        row[r][j] = c[j] * carry[r] + s[j] * next;
+                        carry[r] = c[j] * next - s[j] * carry[r];
+                }
+        for (size_t r = 0; r < rows; r++) {
+                double last = row[r + 1][i + r], root;
+
+                for (size_t j = i - 1; j < i - 1 + r; j++) {
+                        double next = row[r + 1][j + 1];
+
+                        row[r][j] = c[j] * carry[r] + s[j] * next;
+                        carry[r] = c[j] * next - s[j] * carry[r];
+                }
+                root = sqrt(carry[r] * carry[r] + last * last);
+                c[i - 1 + r] = carry[r] / root;
+                s[i - 1 + r] = last / root;
+                row[r][i - 1 + r] = root;
+                q->w[i - 1 + r] = q->w[i + r];
+        }
+}
+
 void qp_leave(struct qp *q, size_t k)
 {
-        double *c = q->rotation, *s = q->rotation + q->w_max + 1;
+        size_t i = k + 1;
 
-        /* without row k the rows behind it have one column too many: rotations of neighbouring columns take it away */
-        for (size_t i = k + 1; i < q->nw; i++) {
-                const double *from = qp_factor_row(q, i);
-                double *to = qp_factor_row(q, i - 1), carry = from[k], last = from[i], r;
-
-                memcpy(to, from, k * sizeof(double)); /* row i − 1 ends where row i begins */
-                for (size_t j = k; j + 1 < i; j++) {
-                        double next = from[j + 1];
-
-                        to[j] = c[j] * carry + s[j] * next;
-                        carry = c[j] * next - s[j] * carry;
-                }
-                r = sqrt(carry * carry + last * last);
-                c[i - 1] = carry / r;
-                s[i - 1] = last / r;
-                to[i - 1] = r;
-                q->w[i - 1] = q->w[i];
-        }
+        for (; i + 4 <= q->nw; i += 4)
+                leave_rows(q, k, i, 4);
+        if (i < q->nw)
+                leave_rows(q, k, i, q->nw - i);
         q->nw--;
 }

@@ -41,7 +41,7 @@ struct qp {
         double *lam;         /* [nc] zero outside W, but for the pending constraint */
         size_t pending;      /* wants to enter but depends on W, or QP_NONE */
         double size_u, size; /* largest |x_j| √H_jj: at the unconstrained optimum; there and here. Scale of rounding */
-        double *step;        /* [w_max + 1] */
+        double *step, *room; /* [w_max + 1] */
         double *rotation;    /* [2 (w_max + 1)] */
         double *grad, *hx;   /* [n] */
         double *certificate; /* [m] */
@@ -123,6 +123,8 @@ static inline double qp_larger(double a, double b)
 double qp_dot(size_t n, const double *x, const double *z);
 /* y += a x */
 void qp_axpy(size_t n, double a, const double *x, double *y);
+/* y += a₀ x₀ + a₁ x₁ + a₂ x₂ + a₃ x₃ */
+void qp_axpy4(size_t n, const double a[4], const double *const x[4], double *y);
 /* ret = M x, M [n × n] symmetric, of which the lower triangle is read */
 void qp_symmetric(size_t n, const double *mat, const double *x, double *ret);
 

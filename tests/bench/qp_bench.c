@@ -32,7 +32,7 @@
 #define TRACK 0.2
 #define EFFORT 0.1
 #define PRICE 0.02
-#define NOISE_K 0.1
+#define NOISE_K 0.03
 
 struct bench {
         size_t nt, m, horizon; /* temperatures, actuators, steps ahead */
@@ -193,7 +193,7 @@ static void bench_reset(struct bench *b, uint64_t seed)
                         b->b[(j * b->nt / b->m + s + b->nt - 2) % b->nt * b->m + j] += gain * share[s];
         }
         for (size_t i = 0; i < b->nt; i++) {
-                b->heat[3 * i] = rng_range(&b->rng, 0.05, 0.5);
+                b->heat[3 * i] = rng_range(&b->rng, -0.05, 0.55);
                 b->heat[3 * i + 1] = rng_range(&b->rng, 0.0, 0.25);
                 b->heat[3 * i + 2] = rng_range(&b->rng, 0.0, 6.28);
                 b->temp[i] = b->mass[i] = 0.5 * rng_normal(&b->rng);
