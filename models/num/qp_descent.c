@@ -185,35 +185,39 @@ static bool ray_step(struct qp *q, struct qp_run *run)
         return true;
 }
 
-/* The most violated constraint outside W, the lowest of equals; by_index: the first one, which breaks cycles. */
-static size_t pick(const struct qp *q, double tol, bool by_index, int *ret_side)
+/* The most violated constraint outside W becomes pending, the lowest of equals; by_index: the first one, which breaks
+ * cycles. Returns its violation, 0 when there is none. */
+static double pick(struct qp *q, double tol, bool by_index)
 {
-        size_t best = QP_NONE;
         double most = 0.0;
+        int state = 0;
 
-        for (size_t i = 0; i < q->nc; i++) {
+        for (size_t i = 0; i < q->nc && !(by_index && most > 0.0); i++) {
                 int side = 0;
                 double by = q->state[i] == 0 ? qp_violation(q, i, tol, &side) : 0.0;
 
                 if (by > most) {
                         most = by;
-                        best = i;
-                        *ret_side = side;
-                        if (by_index)
-                                break;
+                        q->pending = i;
+                        state = qp_entry_state(q, i, side);
                 }
         }
-        return best;
+        if (most > 0.0)
+                q->state[q->pending] = state;
+        return most;
 }
 
-/* What else is violated enters with the multiplier zero: the step is still one of descent, as W was at its target. */
-static void admit_others(struct qp *q, struct qp_run *run, double most)
+/* What else is violated by more than `least` enters with the multiplier zero: the next step is still one of descent. */
+static void admit_others(struct qp *q, struct qp_run *run, double least)
 {
-        for (size_t i = 0; i < q->nc && !qp_out_of_time(run); i++) {
+        for (size_t i = 0; i < q->nc; i++) {
                 int side = 0;
 
-                if (q->state[i] == 0 && qp_violation(q, i, run->s->tol, &side) > CROWD * most)
-                        (void)qp_admit(q, run, i, qp_entry_state(q, i, side));
+                if (q->state[i] != 0 || !(qp_violation(q, i, run->s->tol, &side) > least))
+                        continue;
+                if (qp_out_of_time(run))
+                        return;
+                (void)qp_admit(q, run, i, qp_entry_state(q, i, side));
         }
 }
 
@@ -223,7 +227,7 @@ enum qp_status qp_certified(const struct qp *q)
         double largest = 0.0;
 
         for (size_t j = 0; j < q->n; j++)
-                largest = fmax(largest, fabs(q->z[j]));
+                largest = qp_larger(largest, fabs(q->z[j]));
         return qp_certificate_radius(&d, q->a, q->v, q->certificate) > RADIUS_MIN * largest ? QP_INFEASIBLE
                                                                                             : QP_STALLED;
 }
@@ -241,39 +245,46 @@ static enum qp_status give_up(struct qp *q)
         return QP_SOLVED;
 }
 
+enum pending_end { ENTERED, MOVED, ENDLESS };
+
+/* The pending constraint enters W, or the multipliers move along its ray, or the ray has no end. */
+static enum pending_end pending_step(struct qp *q, struct qp_run *run)
+{
+        size_t p = q->pending;
+        int s = q->state[p];
+
+        q->state[p] = 0;
+        if (!qp_admit(q, run, p, s)) {
+                dependence(q, p);
+                if (!enter_measured(q, run, p, s)) {
+                        q->state[p] = s;
+                        return ray_step(q, run) ? MOVED : ENDLESS;
+                }
+        }
+        q->pending = QP_NONE;
+        return ENTERED;
+}
+
 enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
 {
         enum qp_status status;
-        double bound = -(double)INFINITY;
+        double bound = -(double)INFINITY,
+               most = 0.0; /* most > 0: the violation of pending, and z is the point of lam */
         size_t stalled = 0;
-        double most = 0;
-        bool fresh = false; /* z is the point of lam still */
-        int side = 0;
 
         while (!qp_limit(run, &status)) {
                 double now;
 
                 if (q->pending != QP_NONE) {
-                        size_t p = q->pending;
-                        int s = q->state[p];
+                        enum pending_end end = pending_step(q, run);
 
-                        q->state[p] = 0;
-                        if (!qp_admit(q, run, p, s)) {
-                                dependence(q, p);
-                                if (!enter_measured(q, run, p, s)) {
-                                        q->state[p] = s;
-                                        fresh = false;
-                                        if (ray_step(q, run))
-                                                continue;
-                                        if (qp_certified(q) == QP_INFEASIBLE)
-                                                return QP_INFEASIBLE;
-                                        return give_up(q);
-                                }
-                        }
-                        q->pending = QP_NONE;
-                        if (fresh)
-                                admit_others(q, run, most);
-                        fresh = false;
+                        if (end == ENDLESS)
+                                return qp_certified(q) == QP_INFEASIBLE ? QP_INFEASIBLE : give_up(q);
+                        if (end == ENTERED && most > 0.0 && stalled == 0)
+                                admit_others(q, run, CROWD * most);
+                        most = 0.0;
+                        if (end == MOVED)
+                                continue;
                 }
                 if (!at_target && !step_to_target(q, run))
                         continue;
@@ -282,21 +293,12 @@ enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
                 qp_set_rows(q);
                 now = qp_dual_bound(q);
                 stalled = now > bound ? 0 : stalled + 1;
-                bound = fmax(now, bound);
+                bound = qp_larger(bound, now);
                 if (stalled > STALL_MAX)
                         return give_up(q);
-                q->pending = pick(q, run->s->tol, stalled > 0, &side);
+                most = pick(q, run->s->tol, stalled > 0);
                 if (q->pending == QP_NONE)
                         return QP_SOLVED;
-                fresh = stalled == 0;
-                {
-                        int sd = 0;
-                        int st = q->state[q->pending];
-                        q->state[q->pending] = 0;
-                        most = qp_violation(q, q->pending, run->s->tol, &sd);
-                        q->state[q->pending] = st;
-                }
-                q->state[q->pending] = qp_entry_state(q, q->pending, side);
         }
         return status;
 }

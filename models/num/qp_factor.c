@@ -280,19 +280,66 @@ static double cross(const struct qp *q, size_t i, size_t j)
         return qp_dot(q->end[i - n] - first, q->a + (i - n) * n + first, qp_image(q, j) + first);
 }
 
-/* L b = b in place, b [k] */
+/* ret[r] = row[r] · x for four rows */
+static void dot4(size_t n, double *const row[4], const double *x, double ret[4])
+{
+        const double *m0 = row[0], *m1 = row[1], *m2 = row[2], *m3 = row[3];
+        double s[4][2] = {{0.0}};
+        size_t j = 0;
+
+        for (; j + 2 <= n; j += 2)
+                for (size_t c = 0; c < 2; c++) {
+                        s[0][c] += m0[j + c] * x[j + c];
+                        s[1][c] += m1[j + c] * x[j + c];
+                        s[2][c] += m2[j + c] * x[j + c];
+                        s[3][c] += m3[j + c] * x[j + c];
+                }
+        for (; j < n; j++)
+                for (size_t r = 0; r < 4; r++)
+                        s[r][0] += row[r][j] * x[j];
+        for (size_t r = 0; r < 4; r++)
+                ret[r] = s[r][0] + s[r][1];
+}
+
+/* L b = b in place, b [k]; four rows at a time */
 static void solve_lower(const struct qp *q, size_t k, double *b)
 {
-        for (size_t i = 0; i < k; i++) {
-                const double *row = qp_factor_row(q, i);
+        for (size_t i = 0; i < k; i += 4) {
+                const size_t rows = k - i < 4 ? k - i : 4;
+                double *row[4], sum[4];
 
-                b[i] = (b[i] - qp_dot(i, row, b)) / row[i];
+                for (size_t r = 0; r < rows; r++)
+                        row[r] = qp_factor_row(q, i + r);
+                if (rows == 4)
+                        dot4(i, row, b, sum);
+                for (size_t r = 0; r < rows; r++) {
+                        double v = b[i + r] - (rows == 4 ? sum[r] : qp_dot(i, row[r], b));
+
+                        for (size_t c = 0; c < r; c++)
+                                v -= row[r][i + c] * b[i + c];
+                        b[i + r] = v / row[r][i + r];
+                }
         }
 }
 
 void qp_solve_upper(const struct qp *q, double *b)
 {
-        for (size_t i = q->nw; i-- > 0;) {
+        size_t i = q->nw;
+
+        for (; i >= 4; i -= 4) {
+                const double *row[4];
+                double by[4];
+
+                for (size_t r = 4; r-- > 0;) {
+                        row[r] = qp_factor_row(q, i - 4 + r);
+                        b[i - 4 + r] /= row[r][i - 4 + r];
+                        by[r] = -b[i - 4 + r];
+                        for (size_t c = 0; c < r; c++)
+                                b[i - 4 + c] += by[r] * row[r][i - 4 + c];
+                }
+                qp_axpy4(i - 4, by, row, b);
+        }
+        while (i-- > 0) {
                 const double *row = qp_factor_row(q, i);
 
                 b[i] /= row[i];
