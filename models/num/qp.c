@@ -12,8 +12,10 @@
 
 #define REFINE 1e-11 /* relative residual of the equations of W that is worth a step of refinement */
 #define REFINE_MAX 3
-#define ROUNDING 1e-14  /* of the size of x */
-#define SLACKNESS 100.0 /* a solution may be so many times worse than tol before it counts as none */
+#define ROUNDING 1e-14 /* of the size of x */
+/* A solution may be so many times worse than tol before it counts as none: in the first attempt, and in the last */
+#define SLACK_FIRST 5.0
+#define SLACK_LAST 100.0
 
 const char *qp_status_name(enum qp_status s)
 {
@@ -137,7 +139,7 @@ static double side_errors(const struct qp *q)
         return most > 0.0 ? most / fmax(q->size, DBL_MIN) : 0.0;
 }
 
-/* Refines the solution as far as it is worth it. False when it is none: rounding was too much for the factor. */
+/* Refines the solution as far as it is worth it. False when it is none by this tolerance. */
 static bool polish(struct qp *q, double tol)
 {
         double off, side;
@@ -151,10 +153,10 @@ static bool polish(struct qp *q, double tol)
                 off = gradient(q);
                 side = side_errors(q);
         }
-        if (!(off <= tol * SLACKNESS && side <= tol * SLACKNESS))
+        if (!(off <= tol && side <= tol))
                 return false;
         for (size_t i = 0; i < q->nc; i++)
-                if (q->state[i] == 0 && qp_violation(q, i, tol * SLACKNESS, &which) > 0.0)
+                if (q->state[i] == 0 && qp_violation(q, i, tol, &which) > 0.0)
                         return false;
         return true;
 }
@@ -190,18 +192,31 @@ static void measure(const struct qp *q, struct qp_result *r)
         r->bound = qp_dual_bound(q);
 }
 
+/* From the guess to an end. */
+static enum qp_status attempt(struct qp *q, struct qp_run *run)
+{
+        enum qp_status status;
+
+        q->pending = QP_NONE;
+        memset(q->lam, 0, q->nc * sizeof(double));
+        status = qp_start(q, run);
+        if (status == QP_SOLVED)
+                status = qp_descend(q, run, qp_settle(q, run));
+        if (status == QP_SOLVED && !polish(q, run->s->tol * (run->careful ? SLACK_LAST : SLACK_FIRST)))
+                status = QP_STALLED;
+        if (status == QP_STALLED) { /* multipliers that ran away prove it as well as a ray */
+                for (size_t i = 0; i < q->m; i++)
+                        q->certificate[i] = isinf(qp_soft_lin(q, q->n + i)) ? q->lam[q->n + i] : 0.0;
+                status = qp_certified(q);
+        }
+        return status;
+}
+
 static void report(struct qp *q, const struct qp_run *run, struct qp_result *r)
 {
         r->iterations = run->iterations;
         r->changes = run->changes;
         r->active = q->state;
-        if (r->status == QP_SOLVED && !polish(q, run->s->tol))
-                r->status = QP_STALLED;
-        if (r->status == QP_STALLED) { /* multipliers that ran away prove it as well as a ray */
-                for (size_t i = 0; i < q->m; i++)
-                        q->certificate[i] = isinf(qp_soft_lin(q, q->n + i)) ? q->lam[q->n + i] : 0.0;
-                r->status = qp_certified(q);
-        }
         if (r->status == QP_INFEASIBLE) {
                 r->certificate = q->certificate;
                 return;
@@ -244,21 +259,23 @@ int qp_solve(struct qp *q, const struct qp_vectors *v, const struct qp_settings 
                 return 0;
         }
         q->v = v;
-        memset(q->lam, 0, q->nc * sizeof(double));
         qp_symmetric(q->n, q->p, v->g, q->zu);
         for (size_t j = 0; j < q->n; j++)
                 q->zu[j] = -q->zu[j];
         for (size_t i = q->n; i < q->nc; i++)
                 q->zu[i] = (double)NAN;
         q->size_u = qp_size(q, q->zu);
-        r.status = qp_start(q, &run);
-        if (r.status == QP_SOLVED)
-                r.status = qp_descend(q, &run, qp_settle(q, &run));
-        report(q, &run, &r);
-        if (q->pending != QP_NONE) {
-                q->state[q->pending] = 0;
-                q->pending = QP_NONE;
+        r.status = attempt(q, &run);
+        if (r.status == QP_STALLED) { /* the factor may be worn or W ill-conditioned: once more, with a new one */
+                qp_guess(q, NULL);
+                run.careful = true;
+                r.status = attempt(q, &run);
         }
+        report(q, &run, &r);
+        if (q->pending != QP_NONE)
+                q->state[q->pending] = 0;
+        q->pending = QP_NONE;
+        q->refactor = q->refactor || r.status != QP_SOLVED;
         q->v = NULL;
         *ret_result = r;
         return 0;

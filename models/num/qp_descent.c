@@ -280,7 +280,7 @@ enum qp_status qp_descend(struct qp *q, struct qp_run *run, bool at_target)
 
                         if (end == ENDLESS)
                                 return qp_certified(q) == QP_INFEASIBLE ? QP_INFEASIBLE : give_up(q);
-                        if (end == ENTERED && most > 0.0 && stalled == 0)
+                        if (end == ENTERED && most > 0.0 && stalled == 0 && !run->careful)
                                 admit_others(q, run, CROWD * most);
                         most = 0.0;
                         if (end == MOVED)

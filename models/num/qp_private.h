@@ -63,6 +63,7 @@ struct qp_run {
         const struct qp_settings *s;
         double start_s;
         size_t iterations, changes;
+        bool careful; /* the second attempt: one newcomer at a time */
 };
 
 static inline double qp_lower(const struct qp *q, size_t i)
