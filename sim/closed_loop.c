@@ -37,6 +37,7 @@ struct closed_loop {
                 struct readplan *plan; /* NULL: not a Modbus device */
                 int served;            /* its index in regs, −1 = none */
                 int64_t due_ms;        /* virtual time */
+                int answer;            /* closed_loop_answer */
         } * scan;                      /* [ndevice] */
         struct inventory *vms;         /* hosts and VMs as last told; NULL = they go by message */
         size_t *host_at;               /* [vms.nhost] where in vms a host of the plant is */
@@ -44,12 +45,29 @@ struct closed_loop {
         uint32_t *vm_id;               /* [vms.nvm] the plant's VMs it was made of */
         struct ipc_step step;
         struct ipc_proposal proposal;
-        int silent;
         bool dead;
         struct null_actuator *null; /* shadow */
         uint64_t unsent;
         int64_t since_ms; /* start of virtual time */
 };
+
+/* As the driver names the end of a write that got this answer, busy and acknowledged without a confirmation. */
+static enum write_result refused(int answer)
+{
+        switch (answer) {
+        case CLOSED_LOOP_SILENT:
+        case 5:
+        case 6:
+                return WRITE_TIMED_OUT;
+        case 3:
+                return WRITE_REJECTED_INVALID_SETTING;
+        case 10:
+        case 11:
+                return WRITE_REJECTED_INVALID_DEVICE;
+        default:
+                return WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE;
+        }
+}
 
 static int plant_write(void *self, const struct write_request *req)
 {
@@ -62,6 +80,11 @@ static int plant_write(void *self, const struct write_request *req)
 
         if (codec_encode(p, req->value, regs, &o.written) < 0 || device < 0) {
                 o.result = WRITE_REJECTED_INVALID_SETTING;
+                gate_write_done(c->gate, &o);
+                return 0;
+        }
+        if (c->scan[p->device].answer != CLOSED_LOOP_ANSWERS) {
+                o.result = refused(c->scan[p->device].answer);
                 gate_write_done(c->gate, &o);
                 return 0;
         }
@@ -278,7 +301,7 @@ static void scan_device(struct closed_loop *c, size_t device)
 {
         const struct readplan *plan = c->scan[device].plan;
         const int index = c->scan[device].served;
-        const bool silent = c->silent == (int)device;
+        const int answer = c->scan[device].answer;
         const int64_t t_ms = clk_t_ms(&c->clk);
 
         for (size_t b = 0; b < plan->nblock; b++) {
@@ -286,9 +309,13 @@ static void scan_device(struct closed_loop *c, size_t device)
                 uint16_t regs[125];
                 struct sample batch[128];
                 size_t n = 0;
-                int ex = index < 0 || silent ? 4
-                                             : registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
-                                                              blk->address, blk->count, regs);
+                int ex = answer;
+
+                if (index < 0)
+                        ex = 4;
+                else if (answer == CLOSED_LOOP_ANSWERS)
+                        ex = registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING, blk->address,
+                                            blk->count, regs);
 
                 for (size_t k = 0; k < blk->npoint; k++) {
                         const uint32_t id = plan->point[blk->first + k];
@@ -301,8 +328,9 @@ static void scan_device(struct closed_loop *c, size_t device)
                                              .t_ms = t_ms,
                                              .value = (double)NAN,
                                              .raw = (double)NAN};
-                        if (ex == 2) { /* as the driver: the others of a refused block alone */
-                                if (registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
+                        if (ex >= 1 && ex <= 3) { /* as the driver: the others of a refused block alone */
+                                if (answer == CLOSED_LOOP_ANSWERS &&
+                                    registers_read(c->regs, (size_t)index, blk->table == POINT_TABLE_HOLDING,
                                                    p->address, (unsigned)point_nregs(p), regs) == 0)
                                         codec_decode(p, regs, t_ms, s);
                                 else
@@ -467,7 +495,6 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
                 return -ENOMEM;
         assert(!(a->unfiltered && a->acting));
         c->a = *a;
-        c->silent = -1;
         c->since_ms = plant_t_ms(a->plant);
         clk_init_virtual(&c->clk, c->since_ms);
         (void)snprintf(c->dir, sizeof c->dir, "/tmp/coolplane-loop.XXXXXX");
@@ -574,9 +601,9 @@ uint64_t closed_loop_unsent(const struct closed_loop *c)
         return c->unsent;
 }
 
-void closed_loop_silence(struct closed_loop *c, int device)
+void closed_loop_answer(struct closed_loop *c, size_t device, int how)
 {
-        c->silent = device;
+        c->scan[device].answer = how;
 }
 
 void closed_loop_kill(struct closed_loop *c, bool dead)

@@ -55,8 +55,10 @@ const struct site *closed_loop_site(const struct closed_loop *c);
 struct registers *closed_loop_registers(struct closed_loop *c);
 /* Setpoint writes that shadow's null driver took instead of the plant. */
 uint64_t closed_loop_unsent(const struct closed_loop *c);
-/* Stops the samples of one device (−1 = all come back): a dead device. */
-void closed_loop_silence(struct closed_loop *c, int device);
+/* How a Modbus device of the site answers from now on, reads and writes: as ever; not at all; with that exception (1 to
+ * 11). */
+enum { CLOSED_LOOP_SILENT = -1, CLOSED_LOOP_ANSWERS = 0 };
+void closed_loop_answer(struct closed_loop *c, size_t device, int how);
 /* The agent is gone: no scan, no heartbeat, no step. */
 void closed_loop_kill(struct closed_loop *c, bool dead);
 

@@ -229,7 +229,8 @@ const char *plant_rule_str(enum plant_rule rule);
  * loops stays right, but for the racks' inlets, which they share.
  *
  *   stuck:CHANNEL:I  bias:CHANNEL:I:K  drift:CHANNEL:I:K_PER_H  spike:CHANNEL:I:K (one reading in 20)   S1 S2 S3
- *   lost:CHANNEL:I (not a number; integers show their sentinel)  fahrenheit:CHANNEL:I  const:CHANNEL:I:V  S4 S5 S6 S10
+ *   lost:CHANNEL:I (not a number; integers show their sentinel)  fahrenheit:CHANNEL:I                   S4 S10 S5
+ *   const:CHANNEL:I:V (V also inf, -inf, nan; integers show their sentinel)                             S6 S4
  *   swap:CHANNEL:I:J (two of a kind exchanged)  mass-loss:CHANNEL:SHARE (the first of them)             S12 S11
  *   crah-fail:I  crah-deaf:I (takes setpoints, does nothing)  crah-reboot:I  valve-stuck:I:RATIO        X3 M12 M8 X8
  *   watchdog-inert (no device falls back to local)                                                     M9

@@ -79,6 +79,18 @@ static bool number(const char *s, double lo, double hi, double *ret)
         return true;
 }
 
+/* What an instrument may show instead of a number. */
+static bool no_number(const char *s, double *ret)
+{
+        if (strcmp(s, "nan") == 0)
+                *ret = (double)NAN;
+        else if (strcmp(s, "inf") == 0 || strcmp(s, "-inf") == 0)
+                *ret = s[0] == '-' ? -(double)INFINITY : (double)INFINITY;
+        else
+                return false;
+        return true;
+}
+
 static bool index_in(const char *s, size_t n, size_t *ret)
 {
         int64_t v;
@@ -195,7 +207,8 @@ static int sensor(struct plant *p, const struct tokens *t)
                 return k ? add_sensor(p, c, i, SENSOR_SWAP, 0.0, other) | add_sensor(p, c, other, SENSOR_SWAP, 0.0, i)
                          : -ENOSPC;
         }
-        if (kinds[k].takes_value && !number(t->s[3], -1e6, 1e6, &v))
+        if (kinds[k].takes_value && !(kinds[k].kind == SENSOR_STUCK && no_number(t->s[3], &v)) &&
+            !number(t->s[3], -1e6, 1e6, &v))
                 return -EINVAL;
         return add_sensor(p, c, i, kinds[k].kind, strcmp(t->s[0], "stuck") == 0 ? reading(p, c, i) : v, other);
 }

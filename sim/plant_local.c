@@ -201,7 +201,8 @@ static void trim_room(struct plant *p, struct room *rm)
         double hot_c = -50.0, e, requests;
 
         for (size_t k = 0; k < rm->nrack; k++)
-                hot_c = fmax(hot_c, plant_inlet_reading_c(p, rm->rack0 + k));
+                if (isfinite(plant_inlet_reading_c(p, rm->rack0 + k)))
+                        hot_c = fmax(hot_c, plant_inlet_reading_c(p, rm->rack0 + k));
         e = hot_c - p->tuning.target_c;
         rm->fan_ratio = clampd(rm->fan_ratio + 0.04 * (e - rm->error_k) + 0.008 * e, p->tuning.fan_min, 1.0);
         rm->error_k = e;

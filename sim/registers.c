@@ -129,7 +129,7 @@ void reg_encode(const struct reg *g, double si, uint16_t *ret_regs)
                 break;
         }
         case REG_FLOAT32: {
-                float f = bad ? NAN : (float)raw;
+                float f = isnan(raw) ? NAN : (float)raw; /* infinite as it is */
                 uint32_t u;
                 memcpy(&u, &f, sizeof(u));
                 put_bytes(g->order, u, ret_regs);

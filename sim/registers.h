@@ -188,7 +188,8 @@ double reg_value(const struct registers *r, const struct reg_device *d, const st
 unsigned reg_count(const struct reg *g);
 double reg_unit_from_si(enum reg_unit u, double v);
 double reg_unit_to_si(enum reg_unit u, double v);
-void reg_encode(const struct reg *g, double si, uint16_t *ret_regs); /* NaN → the type's sentinel */
+void reg_encode(const struct reg *g, double si,
+                uint16_t *ret_regs); /* NaN, integers: infinite too → the type's sentinel */
 double reg_decode(const struct reg *g, const uint16_t *regs);
 
 #endif

@@ -14,17 +14,27 @@
  *   hours 3                       the part that counts
  *   seeds 3                       how many, from 1 (--seeds says otherwise)
  *   containment 0.2               and economiser, crah-fan-w, loop-volume-m3, vms: instead of the site's own
- *   at 30m fault crah-fail:1      sim/plant.h says which, and of a device's registers, under c only, sim/registers.h;
- *                                 `clear` ends all
+ *   at 30m fault crah-fail:1      (or `at start`: before the agent comes, which need not take everything over then)
+ *                                 sim/plant.h says which, and of a device's registers, under c only, sim/registers.h;
+ *                                 blackhole:DEV (answers nothing) and exception:DEV:N (1 to 11, to everything; default
+ *                                 4), under c only, end with heal:DEV; `clear` ends all
  *   at 30m planner WORD           on, off, nan, random, bangbang, warmest, malformed
- *   at 30m silence DEVICE         no samples of this Modbus device (its name; or inlets: the one that reads the inlets)
- *   at 35m hear                   ends it
+ *   at 30m silence DEVICE         as blackhole (the device's name; or inlets: the one that reads the inlets)
+ *   at 35m hear                   ends every silence
  *   at 30m agent dead             and alive
  *   limit max_inlet_c <= 30       a measure, <= or >=, a number
- *   limit total_kwh <= 1.02 b2    or a multiple of that measure under another controller, same seed
+ *   limit total_kwh <= 1.02 b2    or a multiple of that measure under another controller, same seed; calm: under the
+ *                                 same one, with nothing happening
+ *   limit max_inlet_c >= +0.5 calm  or, with a sign, so much more or less than that
+ *   limit since max_inlet_c <= 30 of a part: since (the first event, to the end), during (from the first event to the
+ *                                 last one), after (the last event, to the end)
+ *
+ * A limit says what must happen because of the events, so that it fails without them: `--without-events` runs the same
+ * files with nothing happening at their times, and each one that has events must then fail in one limit at least.
  *
  * Times count from the start of the part that counts, in whole scans of 5 s. Under c and c0 the agent must have taken
- * the plant over when that part begins, or the scenario fails. Measures: scenario_measure_name.
+ * the plant over when that part begins, or the scenario fails. Measures: scenario_measure_name; `coolplane-sim scenario
+ * --measures` explains them.
  */
 #ifndef COOLPLANE_SIM_SCENARIO_H
 #define COOLPLANE_SIM_SCENARIO_H
@@ -35,55 +45,93 @@
 
 #include "sim/plant.h"
 
-enum scenario_controller { SCENARIO_C, SCENARIO_C0, SCENARIO_B0, SCENARIO_B2, SCENARIO_CONTROLLERS };
+enum scenario_controller {
+        SCENARIO_C,
+        SCENARIO_C0,
+        SCENARIO_B0,
+        SCENARIO_B2,
+        SCENARIO_CALM, /* of a limit: the scenario's own controller without the events */
+        SCENARIO_CONTROLLERS
+};
 
+/* What each is: scenario_measure.c, the text of --measures. Shares are of the decisions of the part in question; times
+ * count from its beginning, infinite when it does not come to that. Under a baseline what is the agent's is 0. */
 enum scenario_measure {
         SM_MAX_INLET_C,
+        SM_RISE_K,
         SM_DEGMIN27,
         SM_DEGMIN32,
         SM_MAX_RISE_15MIN_K,
         SM_MAX_DEWPOINT_C,
-        SM_COLD_SURFACE_MIN, /* plant.h says of which surfaces; so too below */
+        SM_COLD_SURFACE_MIN,
         SM_WET_COIL_MIN,
-        SM_HARD_VIOLATIONS, /* from take-over on, identification included */
+        SM_HARD_VIOLATIONS,
         SM_COOLING_KWH,
+        SM_IT_KWH,
         SM_TOTAL_KWH,
         SM_PUE,
+        SM_COP,
         SM_CHILLER_STARTS,
+        SM_CHILLERS_MEAN,
         SM_FLOW_TRIPS,
         SM_MIGRATIONS,
         SM_RESIDUAL,
         SM_ECON_HOURS,
-        SM_RECOVERY_S,   /* from the last event until every inlet stays ≤ 27 °C to the end; 0 = never above since */
-        SM_LAST_INLET_C, /* hottest true inlet at the end */
-        SM_SAT_TRAVEL_K_H, /* mean over the CRAHs: Σ |change of the supply setpoint in force|, per hour */
-        SM_FAN_TRAVEL_H,   /* and of the fan setpoint, ratio per hour */
-        SM_REMOTE_SHARE,   /* of the CRAHs that follow the agent at the end */
-        SM_ACCEPT_SHARE,   /* of the decisions of the part that counts; 0 where there are none */
+        SM_RECOVERY_S,
+        SM_LAST_INLET_C,
+        SM_MEAN_INLET_C,
+        SM_MAX_CHWST_C,
+        SM_MEAN_SAT_SP_C,
+        SM_MEAN_FAN_RATIO,
+        SM_FAN_GAP_RATIO,
+        SM_SAT_TRAVEL_K_H,
+        SM_FAN_TRAVEL_H,
+        SM_REMOTE_SHARE,
+        SM_MIN_REMOTE_SHARE,
+        SM_LOCAL_S,
+        SM_FIXED_MAX,
+        SM_FIXED_LAST,
+        SM_BAD_SAMPLES,
+        SM_BAD_S,
+        SM_ACCEPT_SHARE,
+        SM_PROJECT_SHARE,
         SM_HOLD_SHARE,
         SM_FALLBACK_SHARE,
-        SM_RELEASED,    /* 1: the gate ended in RELEASE */
-        SM_VAIN_WRITES, /* of setpoints by the agent, all devices: refused, or something else reads back */
-        SM_COUNT
+        SM_FALLBACK_S,
+        SM_ACTIVE_S,
+        SM_RELEASED,
+        SM_RELEASE_S,
+        SM_VAIN_WRITES,
+        SM_MARGIN_K,
+        SM_HOLDOUT_C,
+        SM_REASON, /* and one each for the reasons of decisions, as enum decision_reason */
+        SM_COUNT = SM_REASON + 17
 };
 const char *scenario_measure_name(enum scenario_measure m);
+const char *scenario_measure_text(enum scenario_measure m);
+
+/* What a limit is about. */
+enum scenario_part { SP_WHOLE, SP_SINCE, SP_DURING, SP_AFTER, SCENARIO_PARTS };
+const char *scenario_part_name(enum scenario_part p); /* "" of the whole */
 
 #define SCENARIO_SCAN_S 5.0
+#define SCENARIO_START_S (-1.0)
 
-enum scenario_proposer { SP_ON, SP_OFF, SP_NAN, SP_RANDOM, SP_BANGBANG, SP_WARMEST, SP_MALFORMED };
+enum scenario_proposer { SC_ON, SC_OFF, SC_NAN, SC_RANDOM, SC_BANGBANG, SC_WARMEST, SC_MALFORMED };
 int scenario_proposer(const char *word); /* -EINVAL */
 
 enum scenario_event_kind { SE_FAULT, SE_PLANNER, SE_SILENCE, SE_AGENT };
 struct scenario_event {
-        double at_s;
+        double at_s; /* SCENARIO_START_S: before the agent comes */
         enum scenario_event_kind kind;
         char arg[64];
 };
 struct scenario_limit {
+        enum scenario_part part;
         enum scenario_measure measure;
         bool at_most;
-        double value; /* or, relative: factor */
-        bool relative;
+        double value; /* or, relative: factor, or what is added */
+        bool relative, added;
         enum scenario_controller to;
         int line;
 };
@@ -109,7 +157,12 @@ struct scenario {
 int scenario_read(const char *path, struct scenario *ret, char *reterr);
 /* Every fault exists at that site. 0 or an exit code, the reason on stderr. */
 int scenario_check(const struct scenario *s);
-/* 0 or an exit code, the reason on stderr. ret: [SM_COUNT]. */
-int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_t seed, double *ret);
+struct scenario_result {
+        double v[SCENARIO_PARTS][SM_COUNT]; /* of parts that the scenario does not have: NaN */
+};
+/* 0 or an exit code, the reason on stderr. events false: nothing happens, but the parts begin and end at those times.
+ */
+int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_t seed, bool events,
+                 struct scenario_result *ret);
 
 #endif

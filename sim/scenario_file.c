@@ -11,48 +11,25 @@
 #include "agent/base/parse.h"
 #include "sim/scenario.h"
 
-enum { ERR_SIZE = 256, LINE_BYTES = 512, WORDS_MAX = 6 };
+enum { ERR_SIZE = 256, LINE_BYTES = 512, WORDS_MAX = 7 };
 
-static const char *const measure_name[SM_COUNT] = {
-    [SM_MAX_INLET_C] = "max_inlet_c",
-    [SM_DEGMIN27] = "degmin27",
-    [SM_DEGMIN32] = "degmin32",
-    [SM_MAX_RISE_15MIN_K] = "max_rise_15min_k",
-    [SM_MAX_DEWPOINT_C] = "max_dewpoint_c",
-    [SM_COLD_SURFACE_MIN] = "cold_surface_min",
-    [SM_WET_COIL_MIN] = "wet_coil_min",
-    [SM_HARD_VIOLATIONS] = "hard_violations",
-    [SM_COOLING_KWH] = "cooling_kwh",
-    [SM_TOTAL_KWH] = "total_kwh",
-    [SM_PUE] = "pue",
-    [SM_CHILLER_STARTS] = "chiller_starts",
-    [SM_FLOW_TRIPS] = "flow_trips",
-    [SM_MIGRATIONS] = "migrations",
-    [SM_RESIDUAL] = "energy_residual_ratio",
-    [SM_ECON_HOURS] = "econ_hours",
-    [SM_RECOVERY_S] = "recovery_s",
-    [SM_LAST_INLET_C] = "last_inlet_c",
-    [SM_SAT_TRAVEL_K_H] = "sat_travel_k_per_h",
-    [SM_FAN_TRAVEL_H] = "fan_travel_per_h",
-    [SM_REMOTE_SHARE] = "remote_share",
-    [SM_ACCEPT_SHARE] = "accept_share",
-    [SM_HOLD_SHARE] = "hold_share",
-    [SM_FALLBACK_SHARE] = "fallback_share",
-    [SM_RELEASED] = "released",
-    [SM_VAIN_WRITES] = "vain_writes",
-};
-
-const char *scenario_measure_name(enum scenario_measure m)
+const char *scenario_part_name(enum scenario_part p)
 {
-        return measure_name[m];
+        static const char *const name[SCENARIO_PARTS] = {
+            [SP_WHOLE] = "", [SP_SINCE] = "since", [SP_DURING] = "during", [SP_AFTER] = "after"};
+
+        return name[p];
 }
 
-static const char *set_controller(const char *word, enum scenario_controller *ret)
+static const char *set_controller(const char *word, size_t n, enum scenario_controller *ret)
 {
-        static const char *const name[] = {
-            [SCENARIO_C] = "c", [SCENARIO_C0] = "c0", [SCENARIO_B0] = "b0", [SCENARIO_B2] = "b2"};
+        static const char *const name[SCENARIO_CONTROLLERS] = {[SCENARIO_C] = "c",
+                                                               [SCENARIO_C0] = "c0",
+                                                               [SCENARIO_B0] = "b0",
+                                                               [SCENARIO_B2] = "b2",
+                                                               [SCENARIO_CALM] = "calm"};
 
-        for (size_t k = 0; k < sizeof(name) / sizeof(name[0]); k++)
+        for (size_t k = 0; k < n; k++)
                 if (strcmp(word, name[k]) == 0) {
                         *ret = (enum scenario_controller)k;
                         return NULL;
@@ -107,10 +84,11 @@ static const char *add_event(struct scenario *s, char *const *w, size_t n)
                 return "at TIME fault|planner|silence|agent WHAT, or at TIME hear";
         if (s->nevent == SCENARIO_EVENTS_MAX)
                 return "too many events";
-        why = set_seconds(w[1], &e.at_s);
-        if (why != NULL)
+        if (strcmp(w[1], "start") == 0)
+                e.at_s = SCENARIO_START_S;
+        else if ((why = set_seconds(w[1], &e.at_s)) != NULL)
                 return why;
-        if (fmod(e.at_s, SCENARIO_SCAN_S) != 0.0)
+        else if (fmod(e.at_s, SCENARIO_SCAN_S) != 0.0)
                 return "not a whole number of scans (5 s)";
         for (k = 0; k < sizeof(kind) / sizeof(kind[0]) && strcmp(w[2], kind[k]) != 0; k++)
                 ;
@@ -121,6 +99,8 @@ static const char *add_event(struct scenario *s, char *const *w, size_t n)
         e.kind = (enum scenario_event_kind)k;
         if (n == 4 && parse_copy(e.arg, sizeof(e.arg), w[3]) < 0)
                 return "too long";
+        if (e.at_s < 0.0 && e.kind != SE_FAULT)
+                return "only a fault can be there at the start";
         if (e.kind == SE_AGENT && strcmp(e.arg, "dead") != 0 && strcmp(e.arg, "alive") != 0)
                 return "agent dead or agent alive";
         if (e.kind == SE_PLANNER && scenario_proposer(e.arg) < 0)
@@ -137,22 +117,32 @@ static const char *add_limit(struct scenario *s, char *const *w, size_t n, int l
         const char *why;
         size_t k;
 
+        for (k = SP_SINCE; n > 1 && k < SCENARIO_PARTS; k++)
+                if (strcmp(w[1], scenario_part_name((enum scenario_part)k)) == 0) {
+                        l.part = (enum scenario_part)k;
+                        w++;
+                        n--;
+                        break;
+                }
         if (n != 4 && n != 5)
-                return "limit MEASURE <= NUMBER [CONTROLLER]";
+                return "limit [since|during|after] MEASURE <= NUMBER [CONTROLLER]";
         if (s->nlimit == SCENARIO_LIMITS_MAX)
                 return "too many limits";
-        for (k = 0; k < SM_COUNT && strcmp(w[1], measure_name[k]) != 0; k++)
+        for (k = 0; k < SM_COUNT && strcmp(w[1], scenario_measure_name((enum scenario_measure)k)) != 0; k++)
                 ;
         if (k == SM_COUNT)
-                return "no such measure";
+                return "no such measure (coolplane-sim scenario --measures)";
         l.measure = (enum scenario_measure)k;
+        if (l.measure == SM_RESIDUAL && l.part != SP_WHOLE)
+                return "a measure of the whole only";
         l.at_most = strcmp(w[2], "<=") == 0;
         if (!l.at_most && strcmp(w[2], ">=") != 0)
                 return "<= or >=";
-        why = set_number(w[3], -1e12, 1e12, &l.value);
         l.relative = n == 5;
+        l.added = l.relative && (w[3][0] == '+' || w[3][0] == '-');
+        why = set_number(w[3] + (l.relative && w[3][0] == '+'), -1e12, 1e12, &l.value);
         if (why == NULL && l.relative)
-                why = set_controller(w[4], &l.to);
+                why = set_controller(w[4], SCENARIO_CONTROLLERS, &l.to);
         if (why == NULL)
                 s->limit[s->nlimit++] = l;
         return why;
@@ -177,7 +167,7 @@ static const char *statement(struct scenario *s, char *const *w, size_t n, int l
         if (strcmp(key, "site") == 0)
                 return parse_copy(s->site, sizeof(s->site), w[1]) < 0 ? "not a site" : NULL;
         if (strcmp(key, "controller") == 0)
-                return set_controller(w[1], &s->controller);
+                return set_controller(w[1], SCENARIO_CALM, &s->controller);
         if (strcmp(key, "local") == 0) {
                 if (strcmp(w[1], "fixed") != 0 && strcmp(w[1], "trim") != 0)
                         return "fixed or trim";
@@ -213,13 +203,13 @@ static const char *statement(struct scenario *s, char *const *w, size_t n, int l
 
 int scenario_proposer(const char *word)
 {
-        static const char *const name[] = {[SP_ON] = "on",
-                                           [SP_OFF] = "off",
-                                           [SP_NAN] = "nan",
-                                           [SP_RANDOM] = "random",
-                                           [SP_BANGBANG] = "bangbang",
-                                           [SP_WARMEST] = "warmest",
-                                           [SP_MALFORMED] = "malformed"};
+        static const char *const name[] = {[SC_ON] = "on",
+                                           [SC_OFF] = "off",
+                                           [SC_NAN] = "nan",
+                                           [SC_RANDOM] = "random",
+                                           [SC_BANGBANG] = "bangbang",
+                                           [SC_WARMEST] = "warmest",
+                                           [SC_MALFORMED] = "malformed"};
 
         for (size_t k = 0; k < sizeof(name) / sizeof(name[0]); k++)
                 if (strcmp(word, name[k]) == 0)
@@ -234,6 +224,12 @@ static const char *complete(const struct scenario *s)
         for (size_t i = 0; i < s->nevent; i++)
                 if (s->event[i].at_s >= s->run_s)
                         return "an event at the end or after it";
+        for (size_t i = 0; i < s->nlimit; i++) {
+                if (s->limit[i].part != SP_WHOLE && s->nevent == 0)
+                        return "a limit since, during or after an event that does not exist";
+                if (s->limit[i].part == SP_DURING && s->event[s->nevent - 1].at_s <= s->event[0].at_s)
+                        return "a limit during a single event: say since";
+        }
         return NULL;
 }
 

@@ -8,14 +8,13 @@
 #include <string.h>
 
 #include "agent/base/exitcode.h"
+#include "agent/base/parse.h"
 #include "models/num/rng.h"
 #include "sim/closed_loop.h"
 #include "sim/registers.h"
 #include "sim/scenario.h"
+#include "sim/scenario_measure.h"
 #include "sim/serve_world.h"
-
-#define STEP_S 30.0 /* between looks at the plant */
-#define WARM_C 27.0
 
 struct run {
         const struct scenario *s;
@@ -24,11 +23,9 @@ struct run {
         struct registers *regs;   /* of the loop, borrowed; of a plant that is only checked */
         enum scenario_proposer proposer;
         struct rng rng;
-        double t_s, last_event_s, last_warm_s; /* of the part that counts */
-        double sat_travel_k, fan_travel;
-        double *sat_c, *fan_ratio; /* [ncrah] in force at the look before */
-        struct gate_status before;
-        uint64_t vain_before;
+        struct book book;
+        bool events;
+        double t_s; /* of the part that counts */
 };
 
 /* Replaces the brain's answer while a hostile proposer is asked for. */
@@ -36,9 +33,9 @@ static bool propose(void *ctx, const struct ipc_step *step, struct ipc_proposal 
 {
         struct run *r = ctx;
 
-        if (r->proposer == SP_ON)
+        if (r->proposer == SC_ON)
                 return true;
-        if (r->proposer == SP_OFF)
+        if (r->proposer == SC_OFF)
                 return false;
         memset(p, 0, sizeof(*p));
         p->nu = step->nu;
@@ -47,26 +44,17 @@ static bool propose(void *ctx, const struct ipc_step *step, struct ipc_proposal 
         for (uint32_t j = 0; j < step->nu; j++) {
                 const double big = rng_range(&r->rng, -1e3, 1e3);
 
-                if (r->proposer == SP_NAN)
+                if (r->proposer == SC_NAN)
                         p->u[j] = rng_below(&r->rng, 2) ? (double)NAN : (double)INFINITY;
-                else if (r->proposer == SP_RANDOM)
+                else if (r->proposer == SC_RANDOM)
                         p->u[j] = rng_below(&r->rng, 3) ? rng_range(&r->rng, 0, 30) : big;
-                else if (r->proposer == SP_BANGBANG)
+                else if (r->proposer == SC_BANGBANG)
                         p->u[j] = step->head.seq % 2 ? -1e6 : 1e6;
-                else if (r->proposer == SP_WARMEST) /* supply air and water up, fans and chillers off */
+                else if (r->proposer == SC_WARMEST) /* supply air and water up, fans and chillers off */
                         p->u[j] = step->u[j] > 2 ? 100 : 0;
         }
-        *malformed = r->proposer == SP_MALFORMED;
+        *malformed = r->proposer == SC_MALFORMED;
         return true;
-}
-
-static double hottest_c(const struct plant *p)
-{
-        double m = -100.0;
-
-        for (size_t i = 0; i < plant_spec(p)->nrack; i++)
-                m = fmax(m, plant_true_inlet_c(p, i));
-        return m;
 }
 
 static void advance(struct run *r, double dt_s)
@@ -77,26 +65,6 @@ static void advance(struct run *r, double dt_s)
         }
         for (unsigned k = 0; 5.0 * k < dt_s - 1e-6; k++)
                 plant_advance(r->world.plant, fmin(5.0, dt_s - 5.0 * k));
-}
-
-/* Setpoint travel and warm inlets since the last look. */
-static void look(struct run *r)
-{
-        const struct plant *p = r->world.plant;
-
-        for (size_t i = 0; i < plant_spec(p)->ncrah; i++) {
-                struct plant_crah_meas m;
-
-                plant_crah_meas(p, i, &m);
-                if (isfinite(r->sat_c[i])) {
-                        r->sat_travel_k += fabs(m.sat_sp_c - r->sat_c[i]);
-                        r->fan_travel += fabs(m.fan_cmd_ratio - r->fan_ratio[i]);
-                }
-                r->sat_c[i] = m.sat_sp_c;
-                r->fan_ratio[i] = m.fan_cmd_ratio;
-        }
-        if (hottest_c(p) > WARM_C)
-                r->last_warm_s = r->t_s;
 }
 
 static int unknown(const struct run *r, const struct scenario_event *e, const char *what)
@@ -111,33 +79,103 @@ static int silence(struct run *r, const struct scenario_event *e)
         const bool inlets = strcmp(e->arg, "inlets") == 0;
 
         if (e->arg[0] == '\0') {
-                closed_loop_silence(r->loop, -1);
+                for (size_t i = 0; i < site->ndevice; i++)
+                        closed_loop_answer(r->loop, i, CLOSED_LOOP_ANSWERS);
                 return 0;
         }
         for (size_t i = 0; i < site->npoint; i++)
                 if (inlets && site->point[i].role == ROLE_INLET_TEMP) {
-                        closed_loop_silence(r->loop, site->point[i].device);
+                        closed_loop_answer(r->loop, (size_t)site->point[i].device, CLOSED_LOOP_SILENT);
                         return 0;
                 }
         for (size_t i = 0; i < site->ndevice; i++)
                 if (strcmp(site->device[i].name, e->arg) == 0 && site->device[i].protocol != DEVICE_MQTT) {
-                        closed_loop_silence(r->loop, (int)i);
+                        closed_loop_answer(r->loop, i, CLOSED_LOOP_SILENT);
                         return 0;
                 }
         return unknown(r, e, "device");
 }
 
-/* Of a device's registers, or of the plant. A baseline has no registers and knows nothing of theirs. */
+static int device_named(const struct registers *regs, const char *name, size_t len)
+{
+        for (size_t i = 0; i < regs->ndevice; i++)
+                if (strlen(regs->device[i].name) == len && strncmp(regs->device[i].name, name, len) == 0)
+                        return (int)i;
+        return -1;
+}
+
+static int of_site(const struct run *r, int device)
+{
+        const struct site *site = closed_loop_site(r->loop);
+
+        for (size_t i = 0; i < site->ndevice; i++)
+                if (strcmp(site->device[i].name, r->regs->device[device].name) == 0)
+                        return (int)i;
+        return -1;
+}
+
+/* Those of the wire that a loop without one can show: blackhole:DEV, exception:DEV[:N]. -ENOENT: none of them. */
+static int wire_fault(struct run *r, const char *name)
+{
+        const bool silent = strncmp(name, "blackhole:", 10) == 0;
+        const char *device = strchr(name, ':'), *code;
+        int64_t n = 4;
+        int d;
+
+        if (!silent && strncmp(name, "exception:", 10) != 0)
+                return -ENOENT;
+        if (r->regs == NULL)
+                return 0;
+        device++;
+        code = strchr(device, ':');
+        if (code != NULL && (silent || parse_int64(code + 1, 1, 11, &n) < 0))
+                return -EINVAL;
+        d = device_named(r->regs, device, code != NULL ? (size_t)(code - device) : strlen(device));
+        if (d < 0)
+                return -EINVAL;
+        if (r->loop != NULL && (d = of_site(r, d)) >= 0)
+                closed_loop_answer(r->loop, (size_t)d, silent ? CLOSED_LOOP_SILENT : (int)n);
+        return 0;
+}
+
+static void heal(struct run *r, const char *fault)
+{
+        const bool all = strcmp(fault, "clear") == 0;
+
+        for (size_t i = 0; r->regs != NULL && i < r->regs->ndevice; i++) {
+                if (!all && (strncmp(fault, "heal:", 5) != 0 || strcmp(fault + 5, r->regs->device[i].name) != 0))
+                        continue;
+                registers_fault_clear(&r->regs->device[i]);
+                if (r->loop != NULL && of_site(r, (int)i) >= 0)
+                        closed_loop_answer(r->loop, (size_t)of_site(r, (int)i), CLOSED_LOOP_ANSWERS);
+        }
+}
+
+static bool only_on_the_wire(const char *fault)
+{
+        static const char *const kinds[] = {"refuse",   "reset",        "half-open",  "truncated", "short",
+                                            "overlong", "wrong-length", "wrong-unit", "wrong-tid", "late",
+                                            "garbage",  "slow",         "flood"};
+
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+                if (strncmp(fault, kinds[k], strlen(kinds[k])) == 0 && fault[strlen(kinds[k])] == ':')
+                        return true;
+        return false;
+}
+
+/* Of a device's registers or answers, or of the plant. A baseline has no registers and knows nothing of theirs. */
 static int fault(struct run *r, const struct scenario_event *e)
 {
-        int err = r->regs != NULL ? registers_fault(r->regs, e->arg) : -ENOENT;
+        int err = wire_fault(r, e->arg);
 
-        if (r->regs == NULL && registers_fault_named(e->arg))
-                return 0;
+        if (err == -ENOENT && registers_fault_named(e->arg))
+                err = r->regs != NULL ? registers_fault(r->regs, e->arg) : 0;
+        if (err == -ENOENT && only_on_the_wire(e->arg))
+                return unknown(r, e, "fault without a wire (coolplane-sim serve --fault has it):");
         if (err == -ENOENT)
                 err = plant_fault(r->world.plant, e->arg);
-        for (size_t i = 0; r->regs != NULL && strcmp(e->arg, "clear") == 0 && i < r->regs->ndevice; i++)
-                registers_fault_clear(&r->regs->device[i]);
+        if (err == 0)
+                heal(r, e->arg);
         return err < 0 ? unknown(r, e, "fault") : 0;
 }
 
@@ -156,92 +194,52 @@ static int apply(struct run *r, const struct scenario_event *e)
         return 0;
 }
 
-/* The part that counts: to the next event or look, whichever is first. */
+/* Parts that begin or end now. */
+static void turn(struct run *r)
+{
+        const struct scenario *s = r->s;
+
+        for (int p = SP_SINCE; p < SCENARIO_PARTS && s->nevent > 0; p++) {
+                const double first_s = fmax(s->event[0].at_s, 0.0), last_s = fmax(s->event[s->nevent - 1].at_s, 0.0);
+                const struct book_part *part = &r->book.part[p];
+
+                if (!part->open && r->t_s >= (p == SP_AFTER ? last_s : first_s))
+                        book_open(&r->book, (enum scenario_part)p, r->t_s);
+                if (p == SP_DURING && part->open && !part->closed && r->t_s >= last_s && last_s > first_s)
+                        book_close(&r->book, SP_DURING, r->t_s);
+        }
+}
+
+/* The part that counts, scan by scan. */
 static int count(struct run *r)
 {
         const struct scenario *s = r->s;
         size_t next = 0;
 
-        look(r);
+        r->book.last_event_s = s->nevent > 0 ? fmax(s->event[s->nevent - 1].at_s, 0.0) : 0.0;
+        while (next < s->nevent && s->event[next].at_s < 0.0)
+                next++;
+        book_look(&r->book, 0.0);
+        book_open(&r->book, SP_WHOLE, 0.0);
         while (r->t_s < s->run_s - 1e-6) {
-                double to = fmin(r->t_s + STEP_S, s->run_s);
-                int code;
+                const double to_s = fmin(r->t_s + SCENARIO_SCAN_S, s->run_s);
 
-                for (; next < s->nevent && s->event[next].at_s <= r->t_s + 1e-6; next++) {
-                        code = apply(r, &s->event[next]);
+                turn(r);
+                for (; next < s->nevent && s->event[next].at_s <= r->t_s; next++) {
+                        const int code = r->events ? apply(r, &s->event[next]) : 0;
+
                         if (code != 0)
                                 return code;
-                        r->last_event_s = r->t_s;
                 }
-                if (next < s->nevent)
-                        to = fmin(to, s->event[next].at_s);
-                advance(r, to - r->t_s);
-                r->t_s = to;
-                look(r);
+                advance(r, to_s - r->t_s);
+                r->t_s = to_s;
+                book_look(&r->book, r->t_s);
         }
+        book_close(&r->book, SP_WHOLE, r->t_s);
+        for (int p = SP_SINCE; p < SCENARIO_PARTS; p++)
+                if (r->book.part[p].open && !r->book.part[p].closed && p != SP_DURING)
+                        book_close(&r->book, (enum scenario_part)p, r->t_s);
         return 0;
-}
-
-static uint64_t vain_writes(const struct run *r)
-{
-        uint64_t n = 0;
-
-        for (size_t i = 0; r->regs != NULL && i < r->regs->ndevice; i++)
-                n += r->regs->device[i].vain_writes;
-        return n;
-}
-
-static void measure(const struct run *r, double *m)
-{
-        const struct plant *p = r->world.plant;
-        const size_t ncrah = plant_spec(p)->ncrah;
-        const double hours = r->s->run_s / 3600.0;
-        struct plant_account a;
-        size_t remote = 0;
-
-        plant_account(p, &a);
-        for (size_t i = 0; i < ncrah; i++)
-                remote += plant_is_remote(p, PLANT_DEV_CRAH, i);
-        m[SM_MAX_INLET_C] = a.max_inlet_c;
-        m[SM_DEGMIN27] = a.degmin27;
-        m[SM_DEGMIN32] = a.degmin32;
-        m[SM_MAX_RISE_15MIN_K] = a.max_rise_15min_k;
-        m[SM_MAX_DEWPOINT_C] = a.max_dewpoint_c;
-        m[SM_COLD_SURFACE_MIN] = a.cold_surface_min;
-        m[SM_WET_COIL_MIN] = a.wet_coil_min;
-        m[SM_HARD_VIOLATIONS] = (double)(r->loop != NULL ? a.hard_violations_since_takeover : a.hard_violations);
-        m[SM_COOLING_KWH] = a.cooling_kwh;
-        m[SM_TOTAL_KWH] = a.total_kwh;
-        m[SM_PUE] = a.total_kwh / (a.it_kwh + a.it_fan_kwh);
-        m[SM_CHILLER_STARTS] = (double)a.chiller_starts;
-        m[SM_FLOW_TRIPS] = (double)a.flow_trips;
-        m[SM_MIGRATIONS] = (double)a.migrations;
-        m[SM_RESIDUAL] = a.energy_residual_ratio;
-        m[SM_ECON_HOURS] = a.econ_hours;
-        m[SM_RECOVERY_S] = fmax(r->last_warm_s - r->last_event_s, 0.0);
-        m[SM_LAST_INLET_C] = hottest_c(p);
-        m[SM_SAT_TRAVEL_K_H] = r->sat_travel_k / (double)ncrah / hours;
-        m[SM_FAN_TRAVEL_H] = r->fan_travel / (double)ncrah / hours;
-        m[SM_REMOTE_SHARE] = (double)remote / (double)ncrah;
-        m[SM_VAIN_WRITES] = (double)(vain_writes(r) - r->vain_before);
-        m[SM_ACCEPT_SHARE] = m[SM_HOLD_SHARE] = m[SM_FALLBACK_SHARE] = m[SM_RELEASED] = 0.0;
-        if (r->loop != NULL) {
-                struct gate_status s;
-                double n = 0.0;
-                uint64_t by[4];
-
-                gate_status(closed_loop_gate(r->loop), &s);
-                for (size_t k = 0; k < 4; k++) {
-                        by[k] = s.steps_by_kind[k] - r->before.steps_by_kind[k];
-                        n += (double)by[k];
-                }
-                m[SM_RELEASED] = s.mode == GATE_RELEASE;
-                if (n > 0) {
-                        m[SM_ACCEPT_SHARE] = (double)by[DECISION_ACCEPT] / n;
-                        m[SM_HOLD_SHARE] = (double)by[DECISION_HOLD] / n;
-                        m[SM_FALLBACK_SHARE] = (double)by[DECISION_FALLBACK] / n;
-                }
-        }
 }
 
 static int start(struct run *r, const struct plant_spec *spec, enum scenario_controller who, uint64_t seed)
@@ -275,15 +273,19 @@ static int start(struct run *r, const struct plant_spec *spec, enum scenario_con
                 }
                 r->regs = closed_loop_registers(r->loop);
         }
+        for (size_t i = 0; r->events && i < s->nevent && s->event[i].at_s < 0.0; i++) {
+                code = apply(r, &s->event[i]);
+                if (code != EXIT_OK)
+                        return code;
+        }
         advance(r, s->identify_s + s->settle_s);
         if (r->loop != NULL) {
+                const bool hindered = s->nevent > 0 && s->event[0].at_s < 0.0;
                 bool remote = true;
 
-                gate_status(closed_loop_gate(r->loop), &r->before);
-                r->vain_before = vain_writes(r);
                 for (size_t i = 0; i < spec->ncrah; i++)
                         remote = remote && plant_is_remote(r->world.plant, PLANT_DEV_CRAH, i);
-                if (!remote) {
+                if (!remote && !hindered) {
                         fprintf(stderr, "%s: the agent has not taken the plant over\n", s->name);
                         return EXIT_GENERIC;
                 }
@@ -307,9 +309,10 @@ int scenario_check(const struct scenario *s)
         return code;
 }
 
-int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_t seed, double *ret)
+int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_t seed, bool events,
+                 struct scenario_result *ret)
 {
-        struct run r = {.s = s};
+        struct run r = {.s = s, .events = events};
         struct plant_spec spec;
         int code;
 
@@ -327,21 +330,16 @@ int scenario_run(const struct scenario *s, enum scenario_controller who, uint64_
         if (isfinite(s->vms))
                 spec.vms = (size_t)s->vms;
         spec.economiser = spec.economiser || s->economiser;
-        r.sat_c = malloc(spec.ncrah * sizeof(*r.sat_c));
-        r.fan_ratio = malloc(spec.ncrah * sizeof(*r.fan_ratio));
-        code = r.sat_c != NULL && r.fan_ratio != NULL ? EXIT_OK : EXIT_GENERIC;
-        for (size_t i = 0; code == EXIT_OK && i < spec.ncrah; i++)
-                r.sat_c[i] = r.fan_ratio[i] = (double)NAN;
-        if (code == EXIT_OK)
-                code = start(&r, &spec, who, seed);
+        code = start(&r, &spec, who, seed);
+        if (code == EXIT_OK && book_create(&r.book, r.world.plant, r.loop, r.regs) < 0)
+                code = EXIT_GENERIC;
         if (code == EXIT_OK)
                 code = count(&r);
-        if (code == EXIT_OK)
-                measure(&r, ret);
+        for (int p = 0; code == EXIT_OK && p < SCENARIO_PARTS; p++)
+                book_read(&r.book, (enum scenario_part)p, ret->v[p]);
+        book_free(&r.book);
         if (r.loop != NULL)
                 closed_loop_free(r.loop);
         world_free(&r.world);
-        free(r.sat_c);
-        free(r.fan_ratio);
         return code;
 }

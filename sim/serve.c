@@ -93,7 +93,7 @@ static const char help_text[] =
     "                  S7 order:DEV:CDAB (or ABCD BADC DCBA AB BA)  S8 shift:DEV:N  S9 frozen:DEV\n"
     "                  heal:DEV ends what is above\n"
     "    instruments   S1 stuck:CHANNEL:I  S2 drift:CHANNEL:I:K_PER_H bias:CHANNEL:I:K  S3 spike:CHANNEL:I:K\n"
-    "                  S4 S10 lost:CHANNEL:I  S5 fahrenheit:CHANNEL:I  S6 const:CHANNEL:I:V  S11 "
+    "                  S4 S10 lost:CHANNEL:I  S5 fahrenheit:CHANNEL:I  S6 const:CHANNEL:I:V (S4: inf, nan)  S11 "
     "mass-loss:CHANNEL:SHARE\n"
     "                  S12 swap:CHANNEL:I:J; CHANNEL is inlet, sat, chw-supply, wetbulb …\n"
     "    the plant     M8 crah-reboot:I  M9 watchdog-inert  M12 crah-deaf:I  X1 chiller-trip:I  X2 tower-fail\n"

@@ -69,6 +69,8 @@ static void names_and_numbers_are_checked(void **state)
                                           "stuck:nothing:1",
                                           "bias:inlet:3",
                                           "bias:inlet:3:nan",
+                                          "bias:inlet:3:inf",
+                                          "const:inlet:3:infinite",
                                           "bias:inlet:3:x",
                                           "swap:rat:0:1",
                                           "swap:inlet:0:48",
@@ -121,6 +123,9 @@ static void instruments_lie_as_told(void **state)
         inject(p, "lost:inlet:6");
         inject(p, "fahrenheit:inlet:7");
         inject(p, "const:inlet:8:99.5");
+        inject(p, "const:inlet:10:inf");
+        inject(p, "const:inlet:11:-inf");
+        inject(p, "const:inlet:12:nan");
         inject(p, "swap:rack-power:9:40");
         inject(p, "bias:sat:2:4");
         inject(p, "lost:chw-supply:0");
@@ -133,6 +138,9 @@ static void instruments_lie_as_told(void **state)
         assert_true(isnan(rack(p, 6).inlet_c));
         assert_true(near(rack(p, 7).inlet_c, plant_true_inlet_c(p, 7) * 1.8 + 32.0, 0.5));
         assert_true(near(rack(p, 8).inlet_c, 99.5, 1e-9));
+        assert_true(isinf(rack(p, 10).inlet_c) && rack(p, 10).inlet_c > 0);
+        assert_true(isinf(rack(p, 11).inlet_c) && rack(p, 11).inlet_c < 0);
+        assert_true(isnan(rack(p, 12).inlet_c));
         assert_true(isnan(water(p).chwst_c));
         assert_true(near(crah(p, 2).sat_c, crah(p, 2).sat_sp_c + 4.0, 0.5));
         for (unsigned k = 0; k < 200; k++) {
