@@ -151,7 +151,7 @@ static double against_ball(const struct summary *s, const struct summary *ball, 
 static void print_row(const struct options *o, enum explore_method m, const struct summary *s,
                       const struct summary *ball)
 {
-        char first[32], range[64], low[32], high[32], settled[32], ratio[32] = "-";
+        char first[32], range[80], low[32], high[32], settled[32], ratio[32] = "-";
         const double all = (double)s->steps, lived = (double)(o->seeds * (o->steps + EXPLORE_WARMUP));
         bool bound;
 

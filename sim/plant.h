@@ -194,6 +194,7 @@ struct plant_account {
         double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
 };
 #define PLANT_DRY_K 2.0
+#define PLANT_RESIDUAL_MAX 0.005 /* a run that loses more of its heat is worth nothing: compare and scenario fail */
 void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);

@@ -147,6 +147,11 @@ static int run_seed(const struct options *o, const struct scenario *s, const cha
                 if (o->without_events && !ok && !o->values)
                         return EXIT_OK; /* noticed */
         }
+        const double lost = out.have[s->controller] ? out.of[s->controller].v[SP_WHOLE][SM_RESIDUAL] : 0.0;
+        if (!o->without_events && !(lost < PLANT_RESIDUAL_MAX)) { /* asked for or not */
+                printf("%s: FAILED with seed %" PRIu64 ": the plant lost %.2g of its heat\n", path, seed, lost);
+                ok = false;
+        }
         if (o->values && out.have[s->controller])
                 print_all(s, &out.of[s->controller], seed);
         if (o->without_events && ok)

@@ -295,7 +295,7 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
         if (code == EXIT_OK) {
                 count_decisions(&d, before, r.decisions);
                 plant_account(d.plant, &r.account);
-                if (!(r.account.energy_residual_ratio < YARD_RESIDUAL_MAX)) {
+                if (!(r.account.energy_residual_ratio < PLANT_RESIDUAL_MAX)) {
                         fprintf(stderr,
                                 "coolplane-sim: %s, seed %" PRIu64 ": the plant lost %.2g of its heat: a defect\n",
                                 c->name, s->seed, r.account.energy_residual_ratio);

@@ -16,7 +16,6 @@
 #include "sim/serve_world.h"
 
 /* The limit that every baseline may use: b1 and b2 are tuned to it, b2s and b4 search below it. */
-#define YARD_RESIDUAL_MAX 0.005 /* of the heat: a run that loses more of it fails */
 #define YARD_INLET_MAX_C 27.0
 
 enum yard_kind {
