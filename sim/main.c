@@ -15,6 +15,8 @@ static const struct {
     {"compare", "one row of energy and exposure for each controller, in virtual time", verb_compare},
     {"tune", "the grid search behind the yardstick's baselines b1 and b2", verb_tune},
     {"scenario", "what must hold when things happen: numbered files with numeric limits, several seeds", verb_scenario},
+    {"certify", "the safety claim on plants drawn from its model set, vertex models and hostile proposers",
+     verb_certify},
     {"step-response", "how the plant answers steps, measured from outside", verb_step_response},
     {"explore", "steps to learn a stylised row of air handlers: five explorers, certified or not", verb_explore},
 };

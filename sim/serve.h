@@ -10,5 +10,6 @@ int verb_tune(int argc, char **argv);
 int verb_scenario(int argc, char **argv);
 int verb_step_response(int argc, char **argv);
 int verb_explore(int argc, char **argv);
+int verb_certify(int argc, char **argv);
 
 #endif

@@ -23,6 +23,8 @@
 #define SPAN_FIVE_MIN_S 300.0
 #define SPAN_MEMORY_S (30.0 / (1 - 0.998)) /* about four hours */
 #define SPAN_DAY_S 86400.0
+/* Of a row that has not been fitted: several times what rooms show once they are. */
+#define W_UNFITTED_K 0.5
 
 static double steps(double span_s, double step_s, double least, double most)
 {
@@ -42,6 +44,21 @@ struct gate_spans gate_spans(double step_s)
 
         s.window = (s.w_horizon > 4 ? s.w_horizon : 4) + 1;
         return s;
+}
+
+struct arx_args gate_arx_args(const struct gate_spans *span)
+{
+        struct arx_args args;
+
+        arx_args_default(&args);
+        args.delta = GATE_DELTA;
+        args.set = ARX_SET_ASYMPTOTIC;
+        args.w_horizon = span->w_horizon;
+        args.w_quantile = 0.97;
+        args.w_unfitted = W_UNFITTED_K;
+        args.forget = span->forget;
+        args.anchor = true;
+        return args;
 }
 
 static double fallback(double v, double other)

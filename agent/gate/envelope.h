@@ -13,6 +13,11 @@
 #define GATE_RESERVE_K 0.5 /* margin a move toward less cooling must leave */
 #define GATE_DELTA 0.05    /* 1 − confidence of the model set */
 
+enum {
+        GATE_FIT_EVERY = 20, /* steps between refits of the safety model */
+        GATE_FIT_MIN = 60,   /* samples a row needs before its fit counts */
+};
+
 /* Time spans as steps of the site's control step, within bounds that keep the arithmetic small and the statistics
  * meaningful: at steps between 6 s and 90 s the spans are kept. */
 struct gate_spans {
@@ -25,6 +30,9 @@ struct gate_spans {
         double day_weight;  /* of one step in an average over about a day */
 };
 struct gate_spans gate_spans(double step_s);
+
+/* How the safety model learns and what its worst case counts. */
+struct arx_args gate_arx_args(const struct gate_spans *span);
 
 struct gate_envelope {
         struct safety_envelope safety; /* its arrays are those below */

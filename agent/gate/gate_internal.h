@@ -21,8 +21,6 @@ enum {
         GATE_EVENTS = 512,     /* events that wait for a store */
         GATE_FIXED_STEPS = 3,  /* steps until a variable that cannot be moved is an event */
         GATE_HOLD_STEPS = 3,   /* a missing reading is carried this many steps in the model's window */
-        GATE_FIT_EVERY = 20,   /* steps between refits of the safety model */
-        GATE_FIT_MIN = 60,     /* samples a row needs before its fit counts */
 };
 
 enum gate_store_kind {

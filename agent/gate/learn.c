@@ -12,9 +12,6 @@
 
 #include "agent/gate/gate_internal.h"
 
-/* Of a row that has not been fitted: several times what rooms show once they are. */
-#define W_UNFITTED_K 0.5
-
 enum {
         SEED_MS = 24 * 3600 * 1000,
         SEED_ROWS = 1000000, /* samples read at most: about half a second, before the first scan */
@@ -74,14 +71,7 @@ int gate_model_create(struct gate *g)
                 goto out;
         }
         layout_arx_prior(g->layout, g->structure, lo, hi);
-        arx_args_default(&args);
-        args.delta = GATE_DELTA;
-        args.set = ARX_SET_ASYMPTOTIC;
-        args.w_horizon = g->span.w_horizon;
-        args.w_quantile = 0.97;
-        args.w_unfitted = W_UNFITTED_K;
-        args.forget = g->span.forget;
-        args.anchor = true;
+        args = gate_arx_args(&g->span);
         r = arx_create(g->model_mem, size, g->structure, &args, lo, hi, &g->model);
         if (r == 0)
                 r = name_layout(g);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Proposals fired at the filter: no claim about temperatures, only about what reaches the actuator. */
+#include "sim/certify.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { PIECE = 500, LEARN = 200, ALIGN = 64, HOWS = 8, NY = 2, NU = 5, ND = 3 };
+
+struct gun {
+        struct certify_hostile *res;
+        struct certify_site site;
+        struct rng rng;
+        void *model_mem, *safety_mem;
+        size_t model_size, safety_size;
+        struct arx *model;
+        struct safety *safety;
+        struct certify_automaton unit[2];
+        double theta[CERTIFY_TERMS_MAX];
+        double wy[NY * 2], wu[NU * 2], wd[ND * 2]; /* window of two rows */
+        double y[CERTIFY_Y_MAX], confirmed[CERTIFY_U_MAX], d[CERTIFY_D_MAX], d_hi[CERTIFY_D_MAX];
+        double mono_s;
+        uint8_t y_ok[NY], status[NU], fixed[NU];
+};
+
+/* Boxes, grids, rates and limits no one would configure, but which pass validation. */
+static void envelope(struct gun *g)
+{
+        struct certify_site *s = &g->site;
+        struct rng *r = &g->rng;
+
+        certify_site_init(s, 1, 4, true);
+        for (size_t j = 0; j < NU; j++) {
+                struct safety_u *u = &s->u[j];
+
+                if (u->kind == SAFETY_U_ONOFF)
+                        continue;
+                u->step = rng_below(r, 4) ? rng_range(r, 0.01, 0.1) * (u->hi - u->lo) : 0;
+                u->origin = rng_range(r, -1, 1);
+                u->rate = rng_below(r, 8) ? u->step + rng_range(r, 0.01, 1) : 0;
+                u->backup_rate = rng_range(r, 0.01, 2);
+                u->nominal = rng_range(r, u->lo, u->hi);
+                u->dead_band = rng_below(r, 2) ? u->step : 0;
+                u->fast = (uint8_t)rng_below(r, 2);
+                if (rng_below(r, 6) == 0) {
+                        u->safe_dir = 0;
+                        u->drives_d = SAFETY_NO_D;
+                }
+        }
+        s->env.hold_steps = 3; /* so that not half of them meet the FALLBACK */
+        s->env.required_persist = 4;
+        s->cert[0].hi = rng_range(r, 22, 34);
+        s->cert[0].trip = rng_below(r, 2) ? s->cert[0].hi + 3 : (double)NAN;
+}
+
+static void loads(struct gun *g)
+{
+        g->d[0] = g->d[1] = CERTIFY_RACK_W * rng_uniform(&g->rng);
+        g->d[2] = rng_range(&g->rng, 8, 12);
+        g->d_hi[0] = g->d_hi[1] = CERTIFY_RACK_W;
+        g->d_hi[2] = 12;
+}
+
+/* One step of the plant; the window holds the step before and now. */
+static void plant(struct gun *g)
+{
+        double w[CERTIFY_Y_MAX] = {rng_range(&g->rng, -0.05, 0.05), rng_range(&g->rng, -0.05, 0.05)},
+               next[CERTIFY_Y_MAX] = {0};
+
+        memcpy(g->wy, g->y, NY * sizeof(double));
+        memcpy(g->wu, g->confirmed, NU * sizeof(double));
+        memcpy(g->wd, g->d, ND * sizeof(double));
+        certify_advance(&g->site, g->theta, g->y, g->confirmed, g->d, w, next);
+        memcpy(g->y, next, NY * sizeof(double));
+        loads(g);
+        memcpy(g->wy + NY, g->y, NY * sizeof(double));
+        memcpy(g->wu + NU, g->confirmed, NU * sizeof(double));
+        memcpy(g->wd + ND, g->d, ND * sizeof(double));
+}
+
+/* Half of the pieces run on a model that was learned, so that certificates and bisection are exercised too. */
+static void learn(struct gun *g)
+{
+        for (size_t k = 0; k < LEARN; k++) {
+                const struct arx_window w = {1, g->wy, g->wu, g->wd};
+
+                for (size_t j = 0; j < 2 && k % 5 == 0; j++)
+                        g->confirmed[j] = rng_range(&g->rng, g->site.u[j].lo, g->site.u[j].hi);
+                plant(g);
+                (void)arx_add(g->model, &w, g->y);
+        }
+        (void)arx_fit(g->model, GATE_FIT_MIN);
+}
+
+static int piece_start(struct gun *g)
+{
+        struct arx_args args;
+        int r;
+
+        envelope(g);
+        args = gate_arx_args(&g->site.span);
+        r = arx_create(g->model_mem, g->model_size, &g->site.st, &args, g->site.lo, g->site.hi, &g->model);
+        if (r == 0)
+                r = safety_create(g->safety_mem, g->safety_size, &g->site.env, g->model, &g->safety);
+        if (r < 0)
+                return r;
+        certify_draw(&g->site, CERTIFY_RANDOM, &g->rng, g->theta);
+        for (size_t j = 0; j < NU; j++)
+                g->confirmed[j] = g->site.u[j].nominal;
+        g->y[0] = 23;
+        g->y[1] = 18;
+        loads(g);
+        plant(g);
+        if (rng_below(&g->rng, 2))
+                learn(g);
+        memset(g->fixed, 0, sizeof(g->fixed));
+        g->mono_s += 86400;
+        g->unit[0] = g->unit[1] = (struct certify_automaton){.on = true, .since_s = g->mono_s + CERTIFY_STEP_S};
+        return 0;
+}
+
+static double value(struct gun *g, const struct safety_u *u, unsigned how, uint64_t k)
+{
+        static const double odd[] = {0.0, -0.0, 5e-324, -5e-324, 1e308, -1e308, 1e-3, -1};
+        struct rng *r = &g->rng;
+
+        switch (how) {
+        case 0:
+                return rng_range(r, u->lo, u->hi);
+        case 1: /* bang-bang */
+                return rng_below(r, 2) ? u->lo : u->hi;
+        case 2:
+                return rng_below(r, 20) ? u->nominal : (double)NAN;
+        case 3:
+                return rng_below(r, 20) ? u->hi : rng_below(r, 2) ? (double)INFINITY : -(double)INFINITY;
+        case 4: /* sign-flipped: always the warm end */
+                return u->safe_dir > 0 ? u->lo : u->hi;
+        case 5: /* oscillating beyond both ends */
+                return k % 2 ? u->hi + 1 : u->lo - 1;
+        case 6: /* constant extremes */
+                return odd[(size_t)(k / PIECE) % (sizeof(odd) / sizeof(odd[0]))];
+        default:
+                return rng_normal(r) * 1e6;
+        }
+}
+
+/* Someone else moves a variable: beyond either end of its box, near or far, or inside. */
+static void others(struct gun *g)
+{
+        struct rng *r = &g->rng;
+
+        for (size_t j = 0; j < NU; j++) {
+                const struct safety_u *u = &g->site.u[j];
+                double far = rng_below(r, 2) ? u->rate + u->step : 2 * (u->hi - u->lo), by = rng_uniform(r) * far;
+
+                if (u->kind == SAFETY_U_ONOFF || rng_below(r, 50) > 0)
+                        continue;
+                g->confirmed[j] = rng_below(r, 3) == 0   ? u->lo - by
+                                  : rng_below(r, 2) == 0 ? u->hi + by
+                                                         : rng_range(r, u->lo, u->hi);
+        }
+}
+
+static void snapshot(struct gun *g, struct safety_snapshot *ret)
+{
+        struct rng *r = &g->rng;
+
+        g->mono_s += CERTIFY_STEP_S;
+        for (size_t j = 0; j < NU; j++) {
+                g->status[j] = g->confirmed[j] >= 0.5;
+                if (rng_below(r, 100) == 0)
+                        g->fixed[j] = !g->fixed[j] && rng_below(r, 2);
+        }
+        for (size_t i = 0; i < NY; i++)
+                g->y_ok[i] = rng_below(r, 40) ? COND_TRUE : COND_STALE;
+        *ret = (struct safety_snapshot){.t_ms = (int64_t)(1000 * g->mono_s),
+                                        .mono_s = g->mono_s,
+                                        .window = {2, g->wy, g->wu, g->wd},
+                                        .u_confirmed = g->confirmed,
+                                        .u_fixed = g->fixed,
+                                        .d_hi = g->d_hi,
+                                        .y_ok = g->y_ok,
+                                        .onoff_status = g->status,
+                                        .cooling_load_w = rng_below(r, 10) ? g->d[1] : (double)NAN,
+                                        .slow_step = rng_below(r, 5) == 0,
+                                        .interlock = rng_below(r, 200) == 0,
+                                        .no_warmer_water = rng_below(r, 3) == 0};
+}
+
+/* Every value of the decision; a fixed variable's says nothing. */
+static void judge(struct gun *g, const struct safety_decision *dec)
+{
+        size_t nu;
+        const double *act = decision_u(dec, &nu);
+        struct certify_hostile *h = g->res;
+
+        h->proposals++;
+        h->kind_steps[decision_kind(dec)]++;
+        for (size_t j = 0; j < nu; j++) {
+                const struct safety_u *u = &g->site.u[j];
+                const double was = g->confirmed[j];
+                uint64_t bad = 0;
+
+                if (!g->fixed[j])
+                        bad = certify_judge_value(u, act[j], was, &h->illegal);
+                else if (act[j] != was)
+                        bad = ++h->illegal.rate;
+                if (u->kind == SAFETY_U_ONOFF)
+                        bad += certify_judge_unit(u, act[j], g->mono_s, &g->unit[j - 3], &h->illegal);
+                if (bad > 0 && !h->first[0])
+                        (void)snprintf(h->first, sizeof(h->first),
+                                       "proposal %" PRIu64 " of the chunk: variable %zu: %.9g after %.9g", h->proposals,
+                                       j, act[j], was);
+                g->confirmed[j] = act[j];
+        }
+}
+
+static double clock_s(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void fire(struct gun *g, uint64_t n)
+{
+        unsigned how = 0;
+
+        for (uint64_t k = 0; k < n; k++) {
+                struct safety_snapshot snap;
+                double u[NU], start;
+                struct safety_proposal p = {.u = u, .in_distribution = true};
+                const struct safety_decision *dec;
+
+                if (k % 16 == 0)
+                        how = rng_below(&g->rng, HOWS);
+                others(g);
+                plant(g);
+                snapshot(g, &snap);
+                for (size_t j = 0; j < NU; j++)
+                        u[j] = value(g, &g->site.u[j], how, g->res->proposals);
+                p.present = rng_below(&g->rng, 30) > 0;
+                p.malformed = rng_below(&g->rng, 30) == 0;
+                start = clock_s();
+                dec = safety_filter(g->safety, &snap, &p);
+                certify_time_add(&g->res->time, clock_s() - start);
+                judge(g, dec);
+        }
+}
+
+int certify_hostile(uint64_t seed, uint64_t chunk, uint64_t n, struct certify_hostile *ret)
+{
+        struct certify_hostile res = {0};
+        struct gun *g = calloc(1, sizeof(*g));
+        int r = g ? 0 : -ENOMEM;
+
+        if (g) {
+                g->res = &res;
+                certify_site_init(&g->site, 1, 4, true);
+                g->model_size = arx_memsize(&g->site.st);
+                g->safety_size = safety_memsize(&g->site.env, &g->site.st);
+                g->model_mem = aligned_alloc(ALIGN, (g->model_size + ALIGN - 1) / ALIGN * ALIGN);
+                g->safety_mem = aligned_alloc(ALIGN, (g->safety_size + ALIGN - 1) / ALIGN * ALIGN);
+                if (!g->model_mem || !g->safety_mem)
+                        r = -ENOMEM;
+        }
+        for (uint64_t piece = chunk * (CERTIFY_CHUNK / PIECE); r == 0 && res.proposals < n; piece++) {
+                uint64_t left = n - res.proposals;
+
+                rng_seed(&g->rng, seed, piece);
+                r = piece_start(g);
+                if (r == 0)
+                        fire(g, left < PIECE ? left : PIECE);
+        }
+        if (r == 0)
+                *ret = res;
+        if (g) {
+                free(g->model_mem);
+                free(g->safety_mem);
+        }
+        free(g);
+        return r;
+}
