@@ -31,3 +31,4 @@ coolplane_unit_test(test_plant_reference LINK coolplane_plant)
 target_compile_definitions(test_plant_reference PRIVATE COOLPLANE_DATA_DEFAULT="${CMAKE_SOURCE_DIR}/../shared/data")
 # explorers of the stylised row
 coolplane_unit_test(test_explore LINK coolplane_explore)
+coolplane_unit_test(test_certify LINK coolplane_certify)
