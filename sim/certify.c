@@ -179,11 +179,11 @@ static struct arx_window window(const struct episode *e)
         return (struct arx_window){e->wn, e->wy, e->wu, e->wd};
 }
 
-static double clock_s(void)
+static double clock_s(clockid_t clock)
 {
         struct timespec t;
 
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        (void)clock_gettime(clock, &t);
         return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -201,15 +201,17 @@ static const struct safety_decision *decide(struct episode *e, uint64_t k)
                                        .cooling_load_w = e->d[n],
                                        .slow_step = k % SLOW_EVERY == 0};
         struct safety_proposal p = {.u = e->prop.u, .in_distribution = true};
-        double start;
+        double start, cpu_start;
 
         for (size_t j = 2 * n + 1; j < 2 * n + 3; j++)
                 e->status[j] = e->confirmed[j] >= 0.5;
         p.present =
             certify_propose(&e->site, e->res->kind.proposer, k, e->y, e->confirmed, snap.slow_step, &e->rng, &e->prop);
-        start = clock_s();
+        start = clock_s(CLOCK_MONOTONIC);
+        cpu_start = clock_s(CLOCK_THREAD_CPUTIME_ID);
         dec = safety_filter(e->safety, &snap, &p);
-        certify_time_add(&e->res->time, clock_s() - start);
+        certify_time_add(&e->res->cpu, clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu_start);
+        certify_time_add(&e->res->time, clock_s(CLOCK_MONOTONIC) - start);
         return dec;
 }
 
@@ -327,6 +329,8 @@ static void follow_backup(const struct episode *e, uint64_t at, const double *ac
         d[s->units + 1] = fmax(d[s->units + 1], act[2 * s->units]);
         for (size_t k = 0; k < s->env.horizon; k++) {
                 certify_draw_noise(s, e->res->kind.noise, y, &r, &signs, w);
+                for (size_t i = 0; i < s->st.ny && e->a->broken == CERTIFY_BREAK_TURNING; i++)
+                        w[i] = CERTIFY_NOISE_K;
                 accumulate(e, w, &n);
                 certify_advance(s, e->theta, y, u, d, w, next);
                 memcpy(y, next, sizeof(y));

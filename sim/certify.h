@@ -91,7 +91,7 @@ struct certify_args {
         enum certify_break broken;
 };
 
-/* Wall time of the filter. */
+/* Time the filter took. */
 struct certify_time {
         double sum_s, max_s;
         uint32_t bin[CERTIFY_TIME_BINS];
@@ -125,8 +125,8 @@ struct certify_result {
             cut_robust;                 /* sensible proposals; changed; changed by the worst case or for want of one */
         uint64_t judged_late, cut_late; /* the same after the third hour */
         double hottest_c, out_k, margin_sum_k, margin_min_k;
-        struct certify_time time;
-        char first[128]; /* the first violation in words; "" = none */
+        struct certify_time time, cpu; /* wall, and this thread's: a busy machine is in the former only */
+        char first[128];               /* the first violation in words; "" = none */
 };
 
 /* 0, -ENOMEM, -EINVAL (units, steps). */

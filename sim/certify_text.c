@@ -12,7 +12,7 @@ enum { TOLD_MAX = 20 }; /* violations printed; the rest is counted */
 
 /* Sum over some episodes. */
 struct sum {
-        uint64_t episodes, episodes_outside, episodes_failed, late_first;
+        uint64_t episodes, episodes_outside, episodes_failed, first_certified;
         double hottest_c, out_k, margin_k, margin_min_k;
         struct certify_result r; /* only its counters */
 };
@@ -24,7 +24,7 @@ static void add(struct sum *s, const struct certify_result *r)
         s->episodes++;
         s->episodes_outside += r->hard_outside > 0;
         s->episodes_failed += certify_failed(r);
-        s->late_first += r->first_certified > 0;
+        s->first_certified += r->first_certified;
         s->hottest_c = s->episodes == 1 ? r->hottest_c : fmax(s->hottest_c, r->hottest_c);
         s->margin_min_k = s->episodes == 1 ? r->margin_min_k : fmin(s->margin_min_k, r->margin_min_k);
         s->out_k = fmax(s->out_k, r->out_k);
@@ -54,6 +54,7 @@ static void add(struct sum *s, const struct certify_result *r)
         t->judged_late += r->judged_late;
         t->cut_late += r->cut_late;
         certify_time_merge(&t->time, &r->time);
+        certify_time_merge(&t->cpu, &r->cpu);
 }
 
 static double percent(uint64_t part, uint64_t all)
@@ -176,7 +177,8 @@ static void print_sums(FILE *f, const struct sum *s)
                         fprintf(f, " %s %.2f %%", decision_reason_str((enum decision_reason)k),
                                 percent(t->reason_steps[k], t->steps));
         fprintf(f, "\n");
-        print_time(f, "filter", &t->time, t->steps);
+        print_time(f, "filter, wall", &t->time, t->steps);
+        print_time(f, "filter, processor", &t->cpu, t->steps);
 }
 
 static void print_hostile(FILE *f, const struct certify_report *r)
@@ -191,7 +193,7 @@ static void print_hostile(FILE *f, const struct certify_report *r)
                 h->illegal.box, h->illegal.rate, h->illegal.grid, h->illegal.automaton,
                 percent(h->kind_steps[0], h->proposals), percent(h->kind_steps[1], h->proposals),
                 percent(h->kind_steps[2], h->proposals), percent(h->kind_steps[3], h->proposals));
-        print_time(f, "filter", &h->time, h->proposals);
+        print_time(f, "filter, wall", &h->time, h->proposals);
         if (h->first[0])
                 fprintf(f, "VIOLATION: %s\n", h->first);
 }
@@ -278,7 +280,11 @@ static json_t *json_sum(const struct sum *s)
         if (o) {
                 (void)json_object_set_new(o, "margin_least_k", json_number(s->margin_min_k));
                 (void)json_object_set_new(o, "reasons", json_reasons(t));
-                (void)json_object_set_new(o, "filter", json_time(&t->time, t->steps));
+                (void)json_object_set_new(o, "filter_wall", json_time(&t->time, t->steps));
+                (void)json_object_set_new(o, "filter_processor", json_time(&t->cpu, t->steps));
+                (void)json_object_set_new(
+                    o, "first_certificate_step_mean",
+                    json_number(s->episodes > 0 ? (double)s->first_certified / (double)s->episodes : (double)NAN));
         }
         return o;
 }
@@ -345,7 +351,7 @@ static json_t *json_hostile(const struct certify_report *r)
         return json_pack("{s:o, s:o, s:o, s:[o,o,o,o], s:o, s:s}", "proposals", json_count(h->proposals), "per_second",
                          json_number((double)h->proposals / r->hostile_s), "illegal", json_illegal(&h->illegal),
                          "accept_project_hold_fallback", json_count(h->kind_steps[0]), json_count(h->kind_steps[1]),
-                         json_count(h->kind_steps[2]), json_count(h->kind_steps[3]), "filter",
+                         json_count(h->kind_steps[2]), json_count(h->kind_steps[3]), "filter_wall",
                          json_time(&h->time, h->proposals), "first", h->first);
 }
 

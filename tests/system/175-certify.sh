@@ -12,7 +12,7 @@ import json, sys
 a, b, c = (json.load(open(f"{sys.argv[1]}/{n}.json")) for n in "abc")
 def timeless(x):
     if isinstance(x, dict):
-        return {k: timeless(v) for k, v in x.items() if k not in ("filter", "per_second")}
+        return {k: timeless(v) for k, v in x.items() if k not in ("filter_wall", "filter_processor", "per_second")}
     return [timeless(v) for v in x] if isinstance(x, list) else x
 assert timeless(a) == timeless(b), "three at once give other figures"
 s = a["all"]
@@ -21,7 +21,7 @@ assert s["hard_violations"] == s["certificates_broken_within_assumptions"] == s[
 assert not any(s["illegal"].values()) and not any(a["hostile"]["illegal"].values())
 assert s["accept"] + s["project"] + s["hold"] + s["fallback"] == s["steps"]
 assert sum(p["steps"] for p in a["proposers"]) == sum(p["steps"] for p in a["plant_noise"]) == s["steps"]
-assert a["hostile"]["proposals"] == 150000 and s["filter"]["mean_us"] > 0
+assert a["hostile"]["proposals"] == 150000 and s["filter_wall"]["mean_us"] > 0
 assert c["all"]["steps"] == 720 and c["units"] == 64 and [p["plant"] for p in c["plant_noise"]] == ["upper"]
 PY
 "$sim" certify --episodes 10 --hours 3 --break filter >"$work/broken.txt"
