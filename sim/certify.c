@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "sim/certify_assume.h"
 #include "sim/certify_world.h"
@@ -179,14 +178,6 @@ static struct arx_window window(const struct episode *e)
         return (struct arx_window){e->wn, e->wy, e->wu, e->wd};
 }
 
-static double clock_s(clockid_t clock)
-{
-        struct timespec t;
-
-        (void)clock_gettime(clock, &t);
-        return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static const struct safety_decision *decide(struct episode *e, uint64_t k)
 {
         const size_t n = e->site.units;
@@ -207,11 +198,11 @@ static const struct safety_decision *decide(struct episode *e, uint64_t k)
                 e->status[j] = e->confirmed[j] >= 0.5;
         p.present =
             certify_propose(&e->site, e->res->kind.proposer, k, e->y, e->confirmed, snap.slow_step, &e->rng, &e->prop);
-        start = clock_s(CLOCK_MONOTONIC);
-        cpu_start = clock_s(CLOCK_THREAD_CPUTIME_ID);
+        start = certify_clock_s(false);
+        cpu_start = certify_clock_s(true);
         dec = safety_filter(e->safety, &snap, &p);
-        certify_time_add(&e->res->cpu, clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu_start);
-        certify_time_add(&e->res->time, clock_s(CLOCK_MONOTONIC) - start);
+        certify_time_add(&e->res->cpu, certify_clock_s(true) - cpu_start);
+        certify_time_add(&e->res->time, certify_clock_s(false) - start);
         return dec;
 }
 

@@ -19,7 +19,7 @@
  * The learned set itself is statistical (white noise, θ that stays): noise that persists and plants that drift leave
  * it. Hard violations are counted in the true trajectory, apart where such an assumption did not hold.
  *
- * Pure but for the clock that times the filter; allocates once per episode.
+ * Pure but for the clock that times the filter; allocates at the start of an episode only.
  */
 #ifndef COOLPLANE_SIM_CERTIFY_H
 #define COOLPLANE_SIM_CERTIFY_H
@@ -48,7 +48,7 @@ enum certify_load {
 enum certify_proposer {
         CERTIFY_SENSIBLE,    /* least cooling that keeps the hottest inlet just below 27 °C */
         CERTIFY_LEAST,       /* the warm end of every box */
-        CERTIFY_NOISE,       /* anywhere in and near the boxes */
+        CERTIFY_ANYWHERE,    /* anywhere in and near the boxes */
         CERTIFY_NAN,         /* NaN, +Inf or −Inf among the warm ends */
         CERTIFY_BANGBANG,    /* warm and cold end, 10 min each */
         CERTIFY_EXTREME,     /* ±1e6 toward less cooling */
@@ -69,10 +69,11 @@ enum certify_break {
                                 * learns what the quantiles learn; all the time */
         CERTIFY_BREAKS
 };
-extern const char *const certify_plant_name[CERTIFY_PLANTS], *const certify_noise_name[CERTIFY_NOISES],
-                                                                 *const certify_load_name[CERTIFY_LOADS],
-                                                                     *const certify_proposer_name[CERTIFY_PROPOSERS],
-                                                                         *const certify_break_name[CERTIFY_BREAKS];
+extern const char *const certify_plant_name[CERTIFY_PLANTS];
+extern const char *const certify_noise_name[CERTIFY_NOISES];
+extern const char *const certify_load_name[CERTIFY_LOADS];
+extern const char *const certify_proposer_name[CERTIFY_PROPOSERS];
+extern const char *const certify_break_name[CERTIFY_BREAKS];
 
 struct certify_kinds {
         enum certify_plant plant;
@@ -96,6 +97,7 @@ struct certify_time {
         double sum_s, max_s;
         uint32_t bin[CERTIFY_TIME_BINS];
 };
+double certify_clock_s(bool processor); /* monotonic, or what this thread has used */
 void certify_time_add(struct certify_time *t, double s);
 void certify_time_merge(struct certify_time *sum, const struct certify_time *t);
 double certify_time_quantile(const struct certify_time *t, double q); /* upper edge of its bin; 0 = none */

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
@@ -128,14 +127,6 @@ static int hostile(const struct certify_options *o, struct certify_hostile *ret)
         return r;
 }
 
-static double clock_s(void)
-{
-        struct timespec t;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int certify(const struct certify_options *o)
 {
         const size_t n = (size_t)o->episodes;
@@ -146,11 +137,11 @@ static int certify(const struct certify_options *o)
         int r = res ? certify_jobs(n, (size_t)o->jobs, sizeof(*res), run_episode, o, res) : -ENOMEM;
 
         if (r == 0 && o->hostile > 0) {
-                const double start = clock_s();
+                const double start = certify_clock_s(false);
 
                 r = hostile(o, &h);
                 report.hostile = &h;
-                report.hostile_s = clock_s() - start;
+                report.hostile_s = certify_clock_s(false) - start;
                 failed = r == 0 && certify_illegal_any(&h.illegal);
         }
         for (size_t i = 0; r == 0 && i < n; i++)

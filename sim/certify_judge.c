@@ -4,6 +4,7 @@
 #include "sim/certify.h"
 
 #include <math.h>
+#include <time.h>
 
 #define ROUNDING 1e-9
 
@@ -89,6 +90,14 @@ void certify_illegal_add(struct certify_illegal *sum, const struct certify_illeg
 bool certify_illegal_any(const struct certify_illegal *n)
 {
         return n->not_finite || n->box || n->rate || n->grid || n->automaton;
+}
+
+double certify_clock_s(bool processor)
+{
+        struct timespec t;
+
+        (void)clock_gettime(processor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+        return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 void certify_time_merge(struct certify_time *sum, const struct certify_time *t)

@@ -142,7 +142,7 @@ static double hostile(const struct safety_u *u, enum certify_proposer kind, uint
                       double sensible_u, struct rng *r)
 {
         switch (kind) {
-        case CERTIFY_NOISE:
+        case CERTIFY_ANYWHERE:
                 return rng_range(r, u->lo - 0.1 * (u->hi - u->lo), u->hi + 0.1 * (u->hi - u->lo));
         case CERTIFY_NAN: /* about every second step has one */
                 return rng_below(r, 16)  ? warm_end(u)
