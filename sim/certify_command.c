@@ -30,10 +30,22 @@ static const char help_text[] =
     "  --seed S            default 1\n"
     "  --jobs N            processes side by side (default 1); only times depend on it\n"
     "  --hostile N         so many hostile proposals against random boxes, grids and rates, after the episodes\n"
+    "  --first-chunk C     of 100000 hostile proposals (default 0)\n"
     "  --break WHAT        break it on purpose: noise, plant, filter, backup or turning\n"
     "  --json              one JSON document\n";
 
-enum { OPT_EPISODES, OPT_FIRST, OPT_UNITS, OPT_HOURS, OPT_HORIZON, OPT_SEED, OPT_JOBS, OPT_HOSTILE, OPT_BREAK };
+enum {
+        OPT_EPISODES,
+        OPT_FIRST,
+        OPT_UNITS,
+        OPT_HOURS,
+        OPT_HORIZON,
+        OPT_SEED,
+        OPT_JOBS,
+        OPT_HOSTILE,
+        OPT_CHUNK,
+        OPT_BREAK
+};
 
 static const struct option longopts[] = {{"episodes", required_argument, NULL, OPT_EPISODES},
                                          {"first-episode", required_argument, NULL, OPT_FIRST},
@@ -43,6 +55,7 @@ static const struct option longopts[] = {{"episodes", required_argument, NULL, O
                                          {"seed", required_argument, NULL, OPT_SEED},
                                          {"jobs", required_argument, NULL, OPT_JOBS},
                                          {"hostile", required_argument, NULL, OPT_HOSTILE},
+                                         {"first-chunk", required_argument, NULL, OPT_CHUNK},
                                          {"break", required_argument, NULL, OPT_BREAK},
                                          {"json", no_argument, NULL, 'j'},
                                          {"help", no_argument, NULL, 'h'},
@@ -77,6 +90,8 @@ static bool take(int c, const char *v, struct certify_options *o)
                 return parse_int64(v, 1, CERTIFY_JOBS_MAX, &o->jobs) == 0;
         case OPT_HOSTILE:
                 return parse_int64(v, 0, INT64_MAX / 2, &o->hostile) == 0;
+        case OPT_CHUNK:
+                return parse_int64(v, 0, INT64_MAX / 2, &o->first_chunk) == 0;
         default:
                 return parse_break(v, &o->broken);
         }
@@ -100,7 +115,8 @@ static int run_chunk(const void *ctx, size_t i, void *ret)
         const struct certify_options *o = ctx;
         const uint64_t left = (uint64_t)o->hostile - i * CERTIFY_CHUNK;
 
-        return certify_hostile((uint64_t)o->seed, i, left < CERTIFY_CHUNK ? left : CERTIFY_CHUNK, ret);
+        return certify_hostile((uint64_t)o->seed, (uint64_t)o->first_chunk + i,
+                               left < CERTIFY_CHUNK ? left : CERTIFY_CHUNK, ret);
 }
 
 static void add_hostile(struct certify_hostile *sum, const struct certify_hostile *h)

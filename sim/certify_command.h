@@ -11,7 +11,7 @@
 #define CERTIFY_JOBS_MAX 64
 
 struct certify_options {
-        int64_t episodes, first, units, horizon, seed, jobs, hostile;
+        int64_t episodes, first, units, horizon, seed, jobs, hostile, first_chunk;
         double hours;
         enum certify_break broken;
         bool json;

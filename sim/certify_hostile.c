@@ -14,6 +14,7 @@ enum { PIECE = 500, LEARN = 200, ALIGN = 64, HOWS = 8, NY = 2, NU = 5, ND = 3 };
 
 struct gun {
         struct certify_hostile *res;
+        uint64_t chunk;
         struct certify_site site;
         struct rng rng;
         void *model_mem, *safety_mem;
@@ -214,8 +215,8 @@ static void judge(struct gun *g, const struct safety_decision *dec)
                         bad += certify_judge_unit(u, act[j], g->mono_s, &g->unit[j - 3], &h->illegal);
                 if (bad > 0 && !h->first[0])
                         (void)snprintf(h->first, sizeof(h->first),
-                                       "proposal %" PRIu64 " of the chunk: variable %zu: %.9g after %.9g", h->proposals,
-                                       j, act[j], was);
+                                       "chunk %" PRIu64 ", proposal %" PRIu64 ": variable %zu: %.9g after %.9g",
+                                       g->chunk, h->proposals, j, act[j], was);
                 g->confirmed[j] = act[j];
         }
 }
@@ -254,6 +255,7 @@ int certify_hostile(uint64_t seed, uint64_t chunk, uint64_t n, struct certify_ho
 
         if (g) {
                 g->res = &res;
+                g->chunk = chunk;
                 certify_site_init(&g->site, 1, 4, true);
                 g->model_size = arx_memsize(&g->site.st);
                 g->safety_size = safety_memsize(&g->site.env, &g->site.st);

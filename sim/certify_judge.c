@@ -31,13 +31,16 @@ static bool beyond(const struct safety_u *u, double was)
         return (u->safe_dir <= 0 && was < end(u, false)) || (u->safe_dir >= 0 && was > end(u, true));
 }
 
-/* One rate toward less cooling (either way without a direction), and what rounding adds: one count without a direction,
- * else none but what a register's read-back is off the grid. */
+/* One rate toward less cooling, either way without a direction, and what rounding adds: one count without a direction,
+ * else what a read-back is off the grid; and what a single-precision register rounds: a value that is a bound but for
+ * that is the bound (SAFETY_FLOAT in safety/internal.h). */
 static bool over_rate(const struct safety_u *u, double v, double was)
 {
+        const double single = 1e-7 * (1 + fabs(was));
+
         if (u->safe_dir == 0)
-                return !(fabs(v - was) <= u->rate + 1.001 * u->step + ROUNDING);
-        return !(u->safe_dir * (v - was) >= -(u->rate * (1 + ROUNDING) + 2e-3 * u->step + 1e-7 * (1 + fabs(was))));
+                return !(fabs(v - was) <= u->rate + 1.001 * u->step + single);
+        return !(u->safe_dir * (v - was) >= -(u->rate * (1 + ROUNDING) + 2e-3 * u->step + single));
 }
 
 uint64_t certify_judge_value(const struct safety_u *u, double v, double was, struct certify_illegal *n)

@@ -164,6 +164,7 @@ static void test_plants_are_of_the_set(void **state)
 static void test_judges(void **state)
 {
         const struct safety_u sat = {.safe_dir = -1, .lo = 16, .hi = 28, .step = 0.1, .rate = 0.5},
+                              still = {.lo = 0.3, .hi = 1},
                               unit = {.kind = SAFETY_U_ONOFF,
                                       .safe_dir = 1,
                                       .hi = 1,
@@ -177,8 +178,11 @@ static void test_judges(void **state)
         (void)state;
         assert_int_equal(certify_judge_value(&sat, 16, 28, &n), 0); /* more cooling at once */
         assert_int_equal(certify_judge_value(&sat, 20.5, 20, &n), 0);
-        assert_int_equal(certify_judge_value(&sat, 15, 15, &n), 0); /* stays beyond its box */
+        assert_int_equal(certify_judge_value(&sat, 15, 15, &n), 0);          /* stays beyond its box */
+        assert_int_equal(certify_judge_value(&still, 1, 1.00000018, &n), 0); /* single precision, at a bound */
         assert_false(certify_illegal_any(&n));
+        assert_int_equal(certify_judge_value(&still, 1, 1.000001, &n), 1);
+        n = (struct certify_illegal){0};
         assert_int_equal(certify_judge_value(&sat, 20.6, 20, &n), 1);
         assert_int_equal(n.rate, 1);
         assert_int_equal(certify_judge_value(&sat, 20.05, 20, &n), 1);
