@@ -77,8 +77,6 @@ bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, dou
 {
         if (u->lo > 0) /* fixed on */
                 return false;
-        if (!q->commanded)
-                return true;
         /* without a start left it could not come back */
         return mono_s - q->on_s >= u->min_on_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
 }

@@ -259,71 +259,64 @@ static bool eager(const struct safety *s, size_t g)
 static void candidate(struct safety *s, const struct safety_snapshot *snap, const struct group *p, size_t j)
 {
         double hold = no_less(s, j, s->clip[j]);
-        switch (p->phase) {
-        case PHASE_PROPOSAL:
+        if (p->phase == PHASE_PROPOSAL) {
                 s->act[j] = s->end[j] = s->clip[j];
-                break;
-        case PHASE_HOLD:
+        } else if (p->phase == PHASE_HOLD) {
                 s->act[j] = s->start[j] = hold;
-                break;
-        case PHASE_BACKUP:
+        } else if (p->phase == PHASE_BACKUP) {
                 s->end[j] = hold;
                 segment_start(s, snap, j, !p->chained && p->comfortable);
                 s->act[j] = s->start[j];
-                break;
-        case PHASE_BISECT:
+        } else {
                 s->act[j] = between(s, j, 0.5 * (p->lo + p->hi));
-                break;
         }
 }
 
-/* One verdict of the rollout for group g. Less cooling than now needs the reserve on top, so that the noise of the next
- * step does not take the certificate away again. */
-static void next_phase(struct safety *s, const struct safety_snapshot *snap, size_t g, bool last)
+/* Nothing can be certified for group g: the start of its segment, gently where the readings are comfortable. */
+static void give_up(struct safety *s, const struct safety_snapshot *snap, size_t g)
+{
+        bool comfortable = s->group[g].comfortable;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                if (s->u_group[j] != g)
+                        continue;
+                segment_start(s, snap, j, comfortable);
+                if (comfortable)
+                        retreat(s, j);
+        }
+        settle(s, g, 0, false);
+}
+
+/* One verdict of the rollout for group g: it decides the group, leads one phase on, or halves the segment. Less cooling
+ * than now needs the reserve on top, so that the noise of the next step does not take the certificate away again. */
+static void next_phase(struct safety *s, const struct safety_snapshot *snap, size_t g)
 {
         struct group *p = &s->group[g], kept = *p;
         bool ok = tighten_judge(s, g);
-        double mid = 0.5 * (p->lo + p->hi);
 
         if (p->toward_less && (p->phase == PHASE_PROPOSAL || p->phase == PHASE_BISECT))
                 ok = ok && p->margin >= s->env.reserve;
-        switch (p->phase) {
-        case PHASE_PROPOSAL:
+        if (p->phase == PHASE_PROPOSAL) {
                 if (ok)
                         settle(s, g, 1, true);
                 p->phase = PHASE_HOLD;
-                return;
-        case PHASE_HOLD:
+        } else if (p->phase == PHASE_HOLD) {
                 p->phase = ok ? PHASE_BISECT : PHASE_BACKUP;
-                break;
-        case PHASE_BACKUP:
-                if (!ok) {
-                        for (size_t j = 0; j < s->env.nu; j++) {
-                                if (s->u_group[j] != g)
-                                        continue;
-                                segment_start(s, snap, j, p->comfortable);
-                                if (p->comfortable)
-                                        retreat(s, j);
-                        }
-                        settle(s, g, 0, false);
-                        return;
-                }
+        } else if (p->phase == PHASE_BACKUP) {
+                if (!ok)
+                        give_up(s, snap, g);
                 p->toward_less = false; /* the segment ends at what the plant has */
                 p->phase = PHASE_BISECT;
-                break;
-        case PHASE_BISECT:
+        } else {
+                double mid = 0.5 * (p->lo + p->hi);
                 if (ok) {
                         p->lo = mid;
                 } else { /* margin and terminal stay those of the best certified action */
                         *p = kept;
                         p->hi = mid;
                 }
-                break;
+                if (p->hi - p->lo < BISECT_END)
+                        settle(s, g, p->lo, true);
         }
-        if (p->phase == PHASE_BISECT && (last || p->hi - p->lo < BISECT_END))
-                settle(s, g, p->lo, true);
-        else if (last)
-                settle(s, g, 0, false);
 }
 
 /* Setpoints that drive a disturbance serve several groups, so they are decided first: warmer only where every group
@@ -364,7 +357,7 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
         }
 }
 
-/* Every group by itself, all groups in one rollout. */
+/* Every group by itself, all groups in one rollout. At most three phases and eight halvings each: the loop ends. */
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
         size_t open = s->ngroup;
@@ -375,7 +368,7 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
                 s->group[g].lo = 0;
                 s->group[g].hi = 1;
         }
-        for (unsigned it = 0; it < SAFETY_EVAL_MAX && open > 0; it++) {
+        while (open > 0) {
                 for (size_t j = 0; j < s->env.nu; j++) {
                         if (s->u_group[j] != SAFETY_NO_GROUP && !s->group[s->u_group[j]].decided)
                                 candidate(s, snap, &s->group[s->u_group[j]], j);
@@ -384,7 +377,7 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
                 open = 0;
                 for (size_t g = 0; g < s->ngroup; g++) {
                         if (!s->group[g].decided)
-                                next_phase(s, snap, g, it + 1 == SAFETY_EVAL_MAX);
+                                next_phase(s, snap, g);
                         open += !s->group[g].decided;
                 }
         }

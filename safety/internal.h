@@ -10,7 +10,6 @@
 #include "safety/safety.h"
 
 #define SAFETY_STARTS_MAX 16 /* start times kept per unit; bounds max_starts_per_h */
-#define SAFETY_EVAL_MAX 20   /* worst-case evaluations per decision */
 #define SAFETY_NEAR                                                                                                    \
         1.0 /* unit of the output: FALLBACK: this close to a hard limit, full cooling; steps of its response */
 #define SAFETY_COMFORT 0.5 /* unit of the output: at least this far below, the nominal action counts as known safe */
@@ -61,7 +60,9 @@ struct equipment {
 void equipment_reset(struct equipment *q);
 /* status: running feedback 0, 1; 255 = not known now: as before */
 void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, uint8_t status, double mono_s);
+/* True for a unit that is ordered on. */
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s);
+/* Of a unit that is ordered on. */
 bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s);
 /* act [nu] ← permitted value of each ONOFF unit for want [nu]; *why and *binding as limits_move. */
 void equipment_move(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,

@@ -163,7 +163,7 @@ static void box_upper(struct safety *s)
                 }
                 open = false;
                 for (size_t g = 0; g < s->ngroup; g++) {
-                        s->group[g].decided = s->group[g].certified || (it > 0 && s->group[g].decided);
+                        s->group[g].decided = s->group[g].certified; /* its box stays: the next step decides alike */
                         open = open || !s->group[g].decided;
                 }
                 for (size_t i = 0; i < s->env.ny; i++) {
@@ -296,7 +296,7 @@ static bool at_backup(const struct safety *s, size_t g)
         const size_t n = s->env.horizon, first = s->lag_max > 2 ? n + 1 - s->lag_max : n - 1; /* n ≥ lag_max */
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
-                if (s->u_group[j] != g || u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0)
+                if (s->u_group[j] != g || u->kind != SAFETY_U_CONTINUOUS)
                         continue;
                 for (size_t k = first; k < n; k++) {
                         if (limits_less_cooling(u, s->u_future[k * s->env.nu + j], end_of(u)))

@@ -431,7 +431,7 @@ void verify_restore(struct verifier *v, double mono_s, double elapsed_s, const d
                 v->unit[j].known = true;
                 v->unit[j].ordered = b[1] != 0;
                 v->unit[j].runs = b[2] != 0;
-                v->unit[j].awaited = b[3] == 0 && (b[1] != 0 || b[2] != 0);
+                v->unit[j].awaited = b[3] == 0 && b[1] != 0;
                 v->unit[j].up_s = mono_s - elapsed_s - b[4];
                 v->unit[j].down_s = mono_s - elapsed_s - b[5];
                 for (size_t i = 0; i < SAFETY_STARTS_MAX; i++) {
