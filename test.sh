@@ -54,6 +54,10 @@ if [ $quick = 0 ]; then
   build release && { ctest_stage release -L scenario -j "$jobs"; ctest_stage release -L system -j "$jobs"; }
   build asan && { ctest_stage asan -L unit -j "$jobs"; ctest_stage asan -R 'scenario\.(bit|001|37|381)' -j "$jobs"; }
 
+  say "coverage of safety/"
+  tests/coverage-safety.sh -j "$jobs" >"$log/coverage" 2>&1
+  rc=$?; head -n 60 "$log/coverage"; count $rc "coverage of safety/"
+
   say "clang-format"
   git ls-files '*.c' '*.h' >"$log/sources" && [ -s "$log/sources" ] && # git may refuse a tree of another owner
     xargs clang-format --dry-run -Werror <"$log/sources" >"$log/format" 2>&1

@@ -245,7 +245,6 @@ static void test_rounding_of_a_register_is_no_distance(void **state)
 static void test_counted_where_it_is(void **state)
 {
         struct rig r;
-        struct arx_args args;
         double margin = (double)NAN;
 
         (void)state;
@@ -280,11 +279,7 @@ static void test_counted_where_it_is(void **state)
                         r.term[k].sign = 0;
                         r.hi[k] = 0.01;
                 }
-        free(r.arx_mem);
-        r.arx_mem = aligned_alloc(64, (arx_memsize(&r.st) + 63) / 64 * 64);
-        arx_args_default(&args);
-        args.w_min = 0.05;
-        assert_int_equal(arx_create(r.arx_mem, arx_memsize(&r.st), &r.st, &args, r.lo, r.hi, &r.model), 0);
+        rig_model(&r, false);
         rig_create(&r);
         (void)rig_decide(&r);
         assert_true(r.s->group[0].terminal);

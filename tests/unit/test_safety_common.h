@@ -218,9 +218,21 @@ static inline void rig_settle(struct rig *r, double y_c, double load)
         rig_point(r);
 }
 
-static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
+/* (Re)creates the model; call again after changing terms or priors, and before rig_create. */
+static inline void rig_model(struct rig *r, bool anchor)
 {
         struct arx_args args;
+
+        arx_args_default(&args);
+        args.w_min = r->a.w;
+        args.anchor = anchor;
+        free(r->arx_mem);
+        r->arx_mem = aligned_alloc(64, (arx_memsize(&r->st) + 63) / 64 * 64);
+        assert_int_equal(arx_create(r->arx_mem, arx_memsize(&r->st), &r->st, &args, r->lo, r->hi, &r->model), 0);
+}
+
+static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
+{
         size_t terms;
 
         memset(r, 0, sizeof(*r));
@@ -257,10 +269,7 @@ static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
                 r->d_max[d] = d < a.rooms ? 1 : 12;
         r->st =
             (struct arx_structure){r->ny, r->nu, r->nd, (unsigned)a.lags, r->nterm, r->row_start, r->term, r->scale};
-        arx_args_default(&args);
-        args.w_min = a.w;
-        r->arx_mem = aligned_alloc(64, (arx_memsize(&r->st) + 63) / 64 * 64);
-        assert_int_equal(arx_create(r->arx_mem, arx_memsize(&r->st), &r->st, &args, r->lo, r->hi, &r->model), 0);
+        rig_model(r, false);
         r->env = (struct safety_envelope){.nu = r->nu,
                                           .ny = r->ny,
                                           .nd = r->nd,

@@ -176,6 +176,69 @@ static void test_trip_single_needs_persistence_two_agree(void **state)
         rig_close(&r);
 }
 
+/* What is not a reading is not one, whatever its flag says; and an output without a trip value never trips. */
+static void test_what_counts_as_a_reading(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        NOW(r, 1) = (double)NAN; /* flagged good */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 1);
+        r.snap.y_ok = NULL; /* nothing is known of any */
+        expect(safety_filter(r.s, &r.snap, &r.p), DECISION_FALLBACK, DR_SENSOR);
+        rig_close(&r);
+        open_rig(&r);
+        rig_point(&r);
+        r.snap.window.n = 0; /* no window yet */
+        expect(safety_filter(r.s, &r.snap, &r.p), DECISION_HOLD, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0);
+        rig_close(&r);
+        rig_open(&r, rig_default(), 1);
+        r.cert[0].trip = r.cert[4].trip = (double)NAN;
+        rig_create(&r);
+        NOW(r, 0) = NOW(r, 4) = 60;
+        for (unsigned k = 0; k < 3; k++)
+                assert_int_not_equal(decision_kind(rig_decide(&r)), DECISION_FALLBACK);
+        NOW(r, 1) = NOW(r, 3) = 32.01;
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_TRIP);
+        rig_close(&r);
+}
+
+static void test_no_proposal_at_all(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.snap.mono_s += 30;
+        rig_point(&r);
+        expect(safety_filter(r.s, &r.snap, NULL), DECISION_HOLD, DR_NO_PROPOSAL);
+        r.p.u = NULL; /* announced, and not there */
+        expect(safety_filter(r.s, &r.snap, &r.p), DECISION_HOLD, DR_MALFORMED);
+        rig_close(&r);
+}
+
+/* The first variable that no one reads back, and no status of any unit: the last decision, and units as they were. */
+static void test_no_read_back_and_no_status(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.prop[0] = 17;
+        rig_point(&r);
+        r.snap.u_confirmed = NULL;
+        r.snap.onoff_status = NULL;
+        assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[0] == 17);
+        r.prop[0] = 20;
+        assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[0] == 17.5); /* from 17 on by its rate */
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        assert_false(r.s->equip[9].running);
+        rig_close(&r);
+}
+
 static void test_interlock_demands_full_cooling(void **state)
 {
         struct rig r;
@@ -486,6 +549,39 @@ static void test_fallback_trims_and_responds(void **state)
         rig_close(&r);
 }
 
+/* An output that is watched for its trip only is kept 1 K below that; a variable without a rate goes by its ramp. */
+static void test_fallback_of_trip_only_outputs(void **state)
+{
+        struct rig r;
+        const double *act;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.cert[0] = (struct safety_y){.row = 0, .hi = (double)NAN, .trip = 32, .soft_k = 5};
+        r.u[0].rate = 0;
+        rig_create(&r);
+        r.snap.interlock = true;
+        (void)rig_decide(&r);
+        r.snap.interlock = false;
+        r.p.present = false;
+        set_inlets(&r, 20);
+        r.confirmed[0] = r.confirmed[2] = 17;
+        NOW(r, 0) = 29.99; /* trims */
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 17 && act[2] == 17.5); /* without a rate nothing moves toward less cooling */
+        NOW(r, 0) = 30;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 17 && act[2] == 17);
+        NOW(r, 0) = 31;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 16 && act[2] == 16 && act[1] == 1);
+        NOW(r, 0) = 20;
+        NOW(r, 1) = 25.99;   /* an ordinary neighbour, limit 27: stays */
+        r.confirmed[0] = 20; /* warmer than the plant on its own: one ramp toward it */
+        assert_true(rig_action(rig_decide(&r))[0] == 19);
+        rig_close(&r);
+}
+
 static void test_unconfirmed_base_is_the_last_decision(void **state)
 {
         struct rig r;
@@ -500,6 +596,514 @@ static void test_unconfirmed_base_is_the_last_decision(void **state)
         r.prop[0] = 23;
         assert_true(rig_action(rig_decide(&r))[0] == 17);
         rig_close(&r);
+}
+
+/* Two blind rooms: the first is named. A reading that is gone is named before a gap in the history. */
+static void test_which_reading_is_named(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.inlets = 5;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        r.y_ok[2] = r.y_ok[7] = COND_STALE;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 2);
+        r.y_ok[2] = r.y_ok[7] = COND_TRUE;
+        r.confirmed[0] = (double)NAN; /* every row of room 0 lacks it */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0);
+        r.y_ok[3] = r.y_ok[4] = COND_STALE;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 3);
+        rig_close(&r);
+}
+
+/* Rows that no certified output depends on, and their variables, are left to limits and rates. */
+static void test_uncertified_rows(void **state)
+{
+        struct rig r;
+        const double *act;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.env.ncert = 3; /* room 0 only */
+        rig_create(&r);
+        assert_int_equal(r.s->ngroup, 1);
+        assert_true(r.s->u_group[0] == 0 && r.s->u_group[4] == SAFETY_NO_GROUP);
+        for (size_t i = 3; i < 6; i++)
+                NOW(r, i) = 60;
+        r.y_ok[3] = COND_STALE;
+        r.prop[0] = r.prop[4] = 18.5;
+        act = rig_action(rig_decide(&r));
+        expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(act[0] == 18.5 && act[4] == 18.5 && decision_certificate(&r.s->decision)->terminal);
+        rig_close(&r);
+}
+
+/* Outputs that are watched for their trip only bound nothing: every certificate is empty, and so is its margin. */
+static void test_nothing_certified(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.sat_rows = true;
+        rig_open(&r, a, 1);
+        for (size_t i = 0; i < r.ninlet; i++)
+                r.cert[i].hi = (double)NAN;
+        rig_create(&r);
+        set_inlets(&r, 31.9);
+        r.prop[0] = 18.5;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(rig_action(&r.s->decision)[0] == 18.5);
+        assert_true(isnan(decision_certificate(&r.s->decision)->margin));
+        assert_false(decision_certificate(&r.s->decision)->terminal);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, -1);
+        rig_close(&r);
+}
+
+/* Less cooling than now must leave the reserve, also where it would be certified without. */
+static void test_reserve(void **state)
+{
+        double margin = 0;
+
+        (void)state;
+        for (int reserve = 0; reserve < 2; reserve++) {
+                struct rig r;
+
+                rig_open(&r, rig_default(), 1);
+                r.env.reserve = reserve ? margin + 0.001 : 0;
+                rig_create(&r);
+                set_inlets(&r, 25);
+                r.prop[1] = 0.76;
+                (void)rig_decide(&r);
+                margin = decision_certificate(&r.s->decision)->margin;
+                expect(&r.s->decision, reserve ? DECISION_PROJECT : DECISION_ACCEPT,
+                       reserve ? DR_WORST_CASE : DR_ACCEPTED);
+                assert_true(near(rig_action(&r.s->decision)[1], 0.76) == !reserve);
+                assert_true(margin >= r.env.reserve);
+                r.prop[1] = 0.8; /* what it has needs none */
+                expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+                rig_close(&r);
+        }
+}
+
+/* The terminal box is not given up once it was held, though along the horizon alone warmer would be certified. */
+static void test_terminal_box_is_never_given_up(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        for (int held = 0; held < 2; held++) {
+                rig_open(&r, rig_default(), 1);
+                r.env.horizon = 4; /* from 18.5 at 1 K a step: 16 at the last step, from 19.5 not */
+                rig_create(&r);
+                if (!held)
+                        for (size_t j = 0; j < 8; j += 2)
+                                r.confirmed[j] = r.prop[j] = 19.5;
+                (void)rig_decide(&r);
+                assert_int_equal(r.s->group[0].held, held);
+                for (size_t j = 0; j < 8; j += 2) {
+                        r.confirmed[j] = 19;
+                        r.prop[j] = 19.5;
+                }
+                (void)rig_decide(&r);
+                expect(&r.s->decision, held ? DECISION_PROJECT : DECISION_ACCEPT, held ? DR_WORST_CASE : DR_ACCEPTED);
+                assert_int_equal(decision_certificate(&r.s->decision)->terminal, held);
+                assert_true(held ? rig_action(&r.s->decision)[0] <= 19 : rig_action(&r.s->decision)[0] == 19.5);
+                rig_close(&r);
+        }
+}
+
+/* The rows' own and cross coefficients must be ≥ 0 for the box to be invariant: no terminal box where one may not be.
+ */
+static void test_terminal_box_needs_cooperative_rows(void **state)
+{
+        (void)state;
+        for (int negative = 0; negative < 2; negative++) {
+                struct rig r;
+
+                rig_open(&r, rig_default(), 1);
+                for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                        if (r.term[k].src == ARX_SRC_D) {
+                                r.term[k].sign = 0;
+                                r.lo[k] = negative ? -1e-9 : 0;
+                        }
+                }
+                rig_model(&r, false);
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].certified && r.s->group[0].terminal == !negative);
+                assert_true(r.s->group[1].terminal);
+                rig_close(&r);
+        }
+}
+
+/* Supply air beyond its box on the cold side: no terminal box where colder air may warm a row. */
+static void test_terminal_box_of_air_beyond_its_box(void **state)
+{
+        (void)state;
+        for (int warms = 0; warms < 2; warms++) {
+                struct rig r;
+
+                rig_open(&r, rig_default(), 1);
+                for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                        if (r.term[k].src == ARX_SRC_U && r.term[k].index == 0) {
+                                r.term[k].sign = 0;
+                                r.lo[k] = warms ? -1e-9 : 0;
+                        }
+                }
+                rig_model(&r, false);
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].terminal);
+                r.confirmed[0] = r.prop[0] = 15;
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].certified && r.s->group[0].terminal == !warms);
+                assert_true(r.s->group[1].terminal);
+                rig_close(&r);
+        }
+}
+
+/* A variable of neither direction leaves its room without a terminal box; it is held, not ramped, by every backup. */
+static void test_neutral_variable_in_a_room(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[0].safe_dir = 0;
+        rig_create(&r);
+        r.prop[0] = 18.2;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(!r.s->group[0].terminal && r.s->group[1].terminal);
+        set_inlets(&r, 26.9); /* not comfortable, and room 0 can do nothing that would be enough */
+        r.d_hi[0] = 2;
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[0] == 18 && rig_action(&r.s->decision)[2] == 17);
+        assert_int_equal(decision_reason(&r.s->decision), DR_NOT_CERTIFIABLE);
+        rig_close(&r);
+}
+
+/* Three lags: certified with the whole window, and the backup must have been in force for all of them at the end. */
+static void test_three_lags(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.lags = 3;
+        a.horizon = 5;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        (void)rig_decide(&r); /* 18, 17, 16, 16, 16 */
+        expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(decision_certificate(&r.s->decision)->terminal);
+        r.env.horizon = 4;
+        rig_create(&r);
+        (void)rig_decide(&r);
+        expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(decision_certificate(&r.s->decision)->terminal); /* 16, 16: enough of them */
+        r.confirmed[0] = r.prop[0] = 18.1;
+        rig_create(&r);
+        (void)rig_decide(&r); /* 16.1 where the first of the last two is */
+        expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_false(decision_certificate(&r.s->decision)->terminal);
+        r.env.horizon = 2; /* shorter than the lags: no box at all */
+        rig_create(&r);
+        (void)rig_decide(&r);
+        assert_false(r.s->group[1].terminal);
+        rig_close(&r);
+}
+
+/* A model without any disturbance. */
+static void test_no_disturbances(void **state)
+{
+        struct rig r;
+        double none = 0;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        for (size_t k = 0; k < r.nterm; k++) {
+                if (r.term[k].src == ARX_SRC_D) {
+                        r.term[k].src = ARX_SRC_ONE;
+                        r.term[k].index = 0;
+                        r.lo[k] *= 0.6; /* the load it stood for */
+                        r.hi[k] *= 0.6;
+                }
+        }
+        r.nd = r.st.nd = r.env.nd = 0;
+        r.env.d_max = NULL;
+        rig_model(&r, false);
+        rig_create(&r);
+        r.prop[0] = 18.2;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(decision_certificate(&r.s->decision)->terminal && decision_certificate(&r.s->decision)->verified);
+        assert_true(safety_check_load(r.s, &r.snap, &none));
+        r.cert[0].hi = 22;
+        r.cert[0].trip = 30;
+        rig_create(&r);
+        r.prop[0] = 18.5;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        rig_close(&r);
+}
+
+/* Room 0 leans on the last unit: in its rows it stands in place of the fan of the first air handler, with that gain. */
+static void open_unit_rig(struct rig *r, double noise, double gain, double nominal, double step)
+{
+        struct rig_args a = rig_default();
+
+        a.w = noise;
+        a.step = step;
+        rig_open(r, a, 1);
+        for (size_t k = 0; k < r->row_start[3]; k++) {
+                if (r->term[k].src == ARX_SRC_U && r->term[k].index == 1) {
+                        r->term[k].index = (uint16_t)(r->nu - 1);
+                        r->lo[k] = -1.2 * gain;
+                        r->hi[k] = -0.8 * gain;
+                }
+        }
+        r->u[r->nu - 1].nominal = nominal;
+        rig_model(r, false);
+        rig_create(r);
+        assert_int_equal(r->s->u_group[r->nu - 1], 0);
+        r->snap.mono_s = -30;
+}
+
+static void set_unit(struct rig *r, double on)
+{
+        r->confirmed[r->nu - 1] = on;
+        r->status[r->nu - 1] = on > 0;
+}
+
+/* A unit that a room leans on stops when the room stays certified without it, from the first step on. */
+static void test_unit_of_a_room(void **state)
+{
+        (void)state;
+        for (int hot = 0; hot < 2; hot++) {
+                struct rig r;
+                const struct safety_decision *d;
+                size_t b;
+
+                open_unit_rig(&r, 0.05, 1, 1, 0.1);
+                b = r.nu - 1;
+                r.d_hi[0] = hot ? 1.4 : 0.6; /* without it 30 °C in the end, or 23 */
+                expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+                assert_true(r.s->group[0].terminal); /* counts it as off: the box holds at the worst load of 1 */
+                r.snap.mono_s = 4000;
+                r.prop[b] = 0;
+                d = rig_decide(&r);
+                expect(d, hot ? DECISION_PROJECT : DECISION_ACCEPT, hot ? DR_WORST_CASE : DR_ACCEPTED);
+                assert_true(rig_action(d)[b] == hot && decision_certificate(d)->fraction == !hot);
+                assert_true(decision_certificate(d)->verified);
+                r.prop[b] = 1; /* once off, a start is not counted on before it is seen */
+                set_unit(&r, 0);
+                (void)rig_decide(&r);
+                r.snap.mono_s += 600;
+                d = rig_decide(&r);
+                assert_true(rig_action(d)[b] == 1 && r.s->group[0].certified == !hot);
+                rig_close(&r);
+        }
+}
+
+/* Nothing can be certified. Comfortable: the unit stays where the plant on its own has it as well, else it goes as
+ * proposed; not comfortable: it stays, and one that is off starts as soon as it may. */
+static void test_unit_where_nothing_is_certified(void **state)
+{
+        (void)state;
+        for (int nominal = 0; nominal < 2; nominal++) {
+                struct rig r;
+                size_t b;
+
+                open_unit_rig(&r, 2, 0.3, nominal, 0.1);
+                b = r.nu - 1;
+                set_unit(&r, 1);
+                r.prop[b] = 1;
+                (void)rig_decide(&r);
+                r.snap.mono_s = 4000;
+                r.prop[b] = 0;
+                assert_true(rig_action(rig_decide(&r))[b] == nominal);
+                expect(&r.s->decision, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+                set_inlets(&r, 26.6);
+                assert_true(rig_action(rig_decide(&r))[b] == 1);
+                set_inlets(&r, 22);
+                set_unit(&r, 0);
+                (void)rig_decide(&r);
+                assert_true(rig_action(rig_decide(&r))[b] == 0);
+                set_inlets(&r, 26.6);
+                assert_true(rig_action(rig_decide(&r))[b] == 0); /* seen off just now */
+                r.snap.mono_s += 600;
+                assert_true(rig_action(rig_decide(&r))[b] == 1);
+                set_inlets(&r, 22);
+                assert_true(rig_action(rig_decide(&r))[b] == 0); /* comfortable: nobody asked for it */
+                r.prop[b] = 1;
+                assert_true(rig_action(rig_decide(&r))[b] == 1);
+                rig_close(&r);
+        }
+}
+
+/* Only the backup is certified: a unit that may start does so where nothing short of the whole backup will do. */
+static void test_unit_of_the_backup(void **state)
+{
+        double lo = 22, hi = 27;
+        struct rig r;
+        size_t b;
+
+        (void)state;
+        for (unsigned n = 0; n < 50; n++) { /* the hottest reading from where the backup still holds */
+                double mid = 0.5 * (lo + hi);
+
+                open_unit_rig(&r, 0.05, 0.3, 0, 0);
+                set_unit(&r, 0);
+                r.prop[r.nu - 1] = 0;
+                r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 24;
+                (void)rig_decide(&r);
+                r.snap.mono_s += 600;
+                NOW(r, 0) = n == 49 ? lo : mid;
+                (void)rig_decide(&r);
+                *(r.s->group[0].certified ? &lo : &hi) = mid;
+                if (n < 49)
+                        rig_close(&r);
+        }
+        b = r.nu - 1;
+        assert_true(lo > 24 && r.s->group[0].certified && r.s->group[0].chained);
+        assert_true(r.s->group[0].fraction == 0 && rig_action(&r.s->decision)[0] == 23);
+        assert_true(rig_action(&r.s->decision)[b] == 1);
+        NOW(r, 0) -= 0.1; /* part of the way is enough */
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].certified && r.s->group[0].fraction > 0 && r.s->group[0].fraction < 1);
+        assert_true(rig_action(&r.s->decision)[0] > 23 && rig_action(&r.s->decision)[b] == 0);
+        rig_close(&r);
+}
+
+/* A variable without a rate goes back by its ramp. */
+static void test_retreat_without_a_rate(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.w = 2;
+        rig_open(&r, a, 1);
+        r.u[0].rate = 0;
+        rig_create(&r);
+        for (size_t j = 0; j < 4; j += 2)
+                r.confirmed[j] = r.prop[j] = 21;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        assert_true(rig_action(&r.s->decision)[0] == 20 && rig_action(&r.s->decision)[2] == 20.5);
+        rig_close(&r);
+}
+
+/* What cannot be certified outranks what cannot be read, in whatever order the rooms come. */
+static void test_not_certifiable_outranks_blind(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.inlets = 5;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        for (size_t room = 0; room < 2; room++) {
+                rig_settle(&r, 22, 0.6);
+                r.d_hi[room] = 3;
+                r.y_ok[5 * (1 - room)] = COND_STALE;
+                expect(rig_decide(&r), DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+                assert_int_equal(decision_certificate(&r.s->decision)->binding_y / 5, (int)room);
+        }
+        rig_close(&r);
+}
+
+/* Chilled water and who reads it: a room that does not has no say, one that does has. */
+static void open_water_rig(struct rig *r)
+{
+        struct rig_args a = rig_default();
+
+        a.sat_rows = true;
+        rig_open(r, a, 1);
+        for (size_t k = r->row_start[r->ninlet + 2]; k < r->nterm; k++)
+                if (r->term[k].src == ARX_SRC_D)
+                        r->term[k].index = 1; /* room 1 has its own */
+        r->u[8].hi = 40;
+        r->u[8].rate = 30;
+        r->u[8].drives_d = SAFETY_DRIVES(2);
+        r->u[9] = r->u[8]; /* a second loop that mixes into the same supply */
+        rig_model(r, false);
+        rig_settle(r, 22, 0.6);
+        rig_create(r);
+}
+
+static void test_water_and_who_reads_it(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_water_rig(&r);
+        r.prop[8] = 12;
+        r.y_ok[3] = COND_STALE; /* room 1 */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_true(rig_action(&r.s->decision)[8] == 12);
+        r.y_ok[3] = COND_TRUE;
+        r.y_ok[0] = COND_STALE;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        r.y_ok[0] = COND_TRUE;
+        /* two loops, one colder, one warmer: each by itself */
+        r.prop[9] = 7;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(rig_action(&r.s->decision)[8] == 12 && rig_action(&r.s->decision)[9] == 7);
+        r.prop[8] = 38;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[8] == 8 && rig_action(&r.s->decision)[9] == 7);
+        r.prop[0] = 20; /* what was cut before is named */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_RATE);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 0);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        rig_close(&r);
+}
+
+/* Back to what the plant runs on its own it may go without a certificate, as long as readings are comfortable. */
+static void test_water_to_nominal(void **state)
+{
+        (void)state;
+        for (int hot = 0; hot < 2; hot++) {
+                struct rig r;
+
+                open_water_rig(&r);
+                r.confirmed[8] = 7;
+                r.d_hi[0] = 3; /* nothing can be certified in room 0 */
+                if (hot)
+                        NOW(r, 0) = 26.6;
+                r.prop[8] = 8;
+                (void)rig_decide(&r);
+                assert_false(r.s->group[0].certified);
+                assert_true(rig_action(&r.s->decision)[8] == (hot ? 7 : 8));
+                rig_close(&r);
+        }
+}
+
+/* Warmer water must leave the reserve in every room that reads it. */
+static void test_water_leaves_the_reserve(void **state)
+{
+        double margin = 0;
+
+        (void)state;
+        for (int reserve = 0; reserve < 2; reserve++) {
+                struct rig r;
+
+                open_water_rig(&r);
+                r.env.reserve = reserve ? margin + 0.001 : 0;
+                rig_create(&r);
+                r.d_hi[2] = 8;
+                r.prop[8] = 14;
+                (void)rig_decide(&r);
+                margin = r.s->group[0].margin;
+                assert_true(margin > 0 && rig_action(&r.s->decision)[8] == (reserve ? 8 : 14));
+                rig_close(&r);
+        }
 }
 
 static void test_load_check_for_moves(void **state)
@@ -649,6 +1253,30 @@ static void test_second_checker_catches_a_corrupt_filter(void **state)
         d = rig_decide(&r);
         assert_int_equal(decision_reason(d), DR_VERIFY);
         assert_true(rig_action(d)[0] == 18);
+        rig_close(&r);
+}
+
+/* The backup that stands in for a refused action starts every unit that may be started. */
+static void test_refused_action_starts_units(void **state)
+{
+        struct rig r;
+        struct safety_u *own;
+
+        (void)state;
+        open_rig(&r);
+        memcpy(&own, &r.s->own_u, sizeof(own));
+        own[0].rate = 3;
+        r.prop[0] = 21;
+        r.confirmed[9] = r.prop[9] = r.status[9] = 0;
+        (void)rig_decide(&r); /* at 30: seen off, for 600 s at least */
+        r.snap.mono_s = 629.9 - 30;
+        assert_int_equal(decision_reason(rig_decide(&r)), DR_VERIFY);
+        assert_true(rig_action(&r.s->decision)[0] == 16 && rig_action(&r.s->decision)[9] == 0);
+        assert_true(rig_action(&r.s->decision)[10] == 1);
+        r.snap.mono_s = 0;
+        r.snap.mono_s = 630 - 30;
+        assert_int_equal(decision_reason(rig_decide(&r)), DR_VERIFY);
+        assert_true(rig_action(&r.s->decision)[0] == 16 && rig_action(&r.s->decision)[9] == 1);
         rig_close(&r);
 }
 
@@ -838,6 +1466,29 @@ int main(void)
             cmocka_unit_test(test_certificate_does_not_count_on_fixed_variables),
             cmocka_unit_test(test_dead_band),
             cmocka_unit_test(test_water_is_certified_through_what_it_drives),
+            cmocka_unit_test(test_what_counts_as_a_reading),
+            cmocka_unit_test(test_no_proposal_at_all),
+            cmocka_unit_test(test_no_read_back_and_no_status),
+            cmocka_unit_test(test_fallback_of_trip_only_outputs),
+            cmocka_unit_test(test_which_reading_is_named),
+            cmocka_unit_test(test_uncertified_rows),
+            cmocka_unit_test(test_nothing_certified),
+            cmocka_unit_test(test_reserve),
+            cmocka_unit_test(test_terminal_box_is_never_given_up),
+            cmocka_unit_test(test_terminal_box_needs_cooperative_rows),
+            cmocka_unit_test(test_terminal_box_of_air_beyond_its_box),
+            cmocka_unit_test(test_neutral_variable_in_a_room),
+            cmocka_unit_test(test_three_lags),
+            cmocka_unit_test(test_no_disturbances),
+            cmocka_unit_test(test_unit_of_a_room),
+            cmocka_unit_test(test_unit_where_nothing_is_certified),
+            cmocka_unit_test(test_unit_of_the_backup),
+            cmocka_unit_test(test_retreat_without_a_rate),
+            cmocka_unit_test(test_not_certifiable_outranks_blind),
+            cmocka_unit_test(test_water_and_who_reads_it),
+            cmocka_unit_test(test_water_to_nominal),
+            cmocka_unit_test(test_water_leaves_the_reserve),
+            cmocka_unit_test(test_refused_action_starts_units),
             cmocka_unit_test(test_strings),
         };
 

@@ -118,6 +118,9 @@ static void test_slow_step_and_water(void **state)
         assert_true(limits_move(&u, 18, 18.5, true, false, &why) == 18.5 && why == DR_ACCEPTED);
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18 && why == DR_WATER);
         why = DR_ACCEPTED;
+        u.safe_dir = 1; /* nor is a slow fan */
+        assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);
+        u.safe_dir = -1;
         u.fast = 1; /* supply air is not water */
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);
 }
@@ -179,12 +182,15 @@ static void test_validate_names_the_field(void **state)
         j = 2;
         BAD_U(kind, (enum safety_u_kind)7, "u.kind");
         BAD_U(safe_dir, 2, "u.safe_dir");
+        BAD_U(safe_dir, -2, "u.safe_dir");
         BAD_U(lo, 24.1, "u.lo");
         BAD_U(lo, (double)NAN, "u.lo");
         BAD_U(hi, (double)INFINITY, "u.lo");
         BAD_U(step, -0.1, "u.step");
         BAD_U(step, (double)NAN, "u.step");
         BAD_U(step, 1e-12, "u.step");
+        BAD_U(origin, 1e8 + 20, "u.step");  /* the grid is exact up to 1e9 steps from its origin: lo is farther, */
+        BAD_U(origin, -1e8 + 20, "u.step"); /* hi is */
         BAD_U(origin, (double)INFINITY, "u.origin");
         BAD_U(rate, -1, "u.rate");
         BAD_U(rate, (double)NAN, "u.rate");
@@ -195,6 +201,7 @@ static void test_validate_names_the_field(void **state)
         BAD_U(drives_d, SAFETY_DRIVES(r.nd), "u.drives_d");
         BAD_U(backup_rate, (double)INFINITY, "u.backup_rate");
         BAD_U(nominal, 15.9, "u.nominal");
+        BAD_U(nominal, 24.1, "u.nominal");
         BAD_U(nominal, (double)NAN, "u.nominal");
         r.u[j].rate = 0.1; /* at the bound */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
@@ -207,27 +214,61 @@ static void test_validate_names_the_field(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         j = r.nu - 1;
         BAD_U(safe_dir, -1, "u.safe_dir");
+        BAD_U(safe_dir, 0, "u.safe_dir");
         BAD_U(hi, 2, "u.lo");
+        BAD_U(lo, 1, "u.lo");
         BAD_U(step, 0.5, "u.step");
+        BAD_U(origin, 1, "u.step");
         BAD_U(capacity_w, -1, "u.capacity_w");
+        BAD_U(capacity_w, (double)INFINITY, "u.capacity_w");
         BAD_U(min_on_s, (double)NAN, "u.min_on_s");
+        BAD_U(min_on_s, -1, "u.min_on_s");
         BAD_U(min_off_s, -1, "u.min_off_s");
+        BAD_U(min_off_s, (double)INFINITY, "u.min_off_s");
         BAD_U(max_starts_per_h, 0.9, "u.max_starts_per_h");
         BAD_U(max_starts_per_h, 16.1, "u.max_starts_per_h");
+        BAD_U(max_starts_per_h, (double)NAN, "u.max_starts_per_h");
+        BAD_U(drives_d, SAFETY_DRIVES(0), "u.drives_d"); /* a unit */
+        r.u[j].max_starts_per_h = 1;
+        r.u[j].capacity_w = r.u[j].min_on_s = r.u[j].min_off_s = 0; /* at the bounds */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.u[j].max_starts_per_h = 16;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        j = 1;
+        BAD_U(drives_d, SAFETY_DRIVES(0), "u.drives_d"); /* a fan: more is more cooling */
+        j = 0;
+        BAD_U(drives_d, r.nd + 1, "u.drives_d");
+        r.u[j].drives_d = r.nd;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         BAD_Y(row, r.ny, "cert.row");
         BAD_Y(row, 0, "cert.row"); /* twice */
         BAD_Y(hi, (double)INFINITY, "cert.hi");
+        BAD_Y(hi, -(double)INFINITY, "cert.hi");
         BAD_Y(trip, 26.9, "cert.trip");
+        BAD_Y(trip, (double)INFINITY, "cert.trip");
+        BAD_Y(soft_k, -0.1, "cert.soft_k");
+        BAD_Y(soft_k, 1000, "cert.soft_k");
+        BAD_Y(soft_k, (double)NAN, "cert.soft_k");
         BAD_E(nu, 0, "nu");
         BAD_E(ny, 0, "ny");
         BAD_E(ncert, 0, "ncert");
+        BAD_E(u, NULL, "nu");
+        BAD_E(cert, NULL, "ncert");
         BAD_E(d_max, NULL, "d_max");
         BAD_E(step_s, 0, "step_s");
+        BAD_E(step_s, (double)INFINITY, "step_s");
         BAD_E(horizon, 0, "horizon");
         BAD_E(horizon, 1001, "horizon");
         BAD_E(capacity_margin, -0.1, "capacity_margin");
+        BAD_E(capacity_margin, 10.1, "capacity_margin");
+        BAD_E(capacity_margin, (double)NAN, "capacity_margin");
+        BAD_E(reserve, -0.1, "reserve");
+        BAD_E(reserve, 1000, "reserve");
+        BAD_E(reserve, (double)NAN, "reserve");
         BAD_E(hold_steps, 11, "hold_steps"); /* 330 s */
         BAD_E(delta, 1, "delta");
+        BAD_E(delta, -0.1, "delta");
+        BAD_E(delta, (double)NAN, "delta");
         r.env.horizon = 1;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.horizon = 1000;
@@ -241,7 +282,24 @@ static void test_validate_names_the_field(void **state)
         r.cert[1].trip = 30;
         r.d_max[2] = (double)NAN;
         expect_bad(&r.env, "d_max", 2);
+        r.d_max[2] = -(double)INFINITY;
+        expect_bad(&r.env, "d_max", 2);
+        r.d_max[2] = (double)INFINITY; /* unknown */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.env.nd = 0; /* then there is nothing to point at */
+        r.env.d_max = NULL;
+        r.u[0].drives_d = SAFETY_NO_D;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         rig_close(&r);
+}
+
+static size_t more_work;
+size_t __real_arx_predict_work(const struct arx *m, size_t n);
+size_t __wrap_arx_predict_work(const struct arx *m, size_t n);
+
+size_t __wrap_arx_predict_work(const struct arx *m, size_t n)
+{
+        return __real_arx_predict_work(m, n) + more_work;
 }
 
 static void test_create_refuses(void **state)
@@ -258,7 +316,19 @@ static void test_create_refuses(void **state)
         assert_int_equal(safety_create(mem, size - 1, &r.env, r.model, &s), -ENOMEM);
         r.env.ny--;
         assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
-        r.env.ny++;
+        r.env.ny += 2; /* more than the model has, so that every certified row exists */
+        assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
+        r.env.ny--;
+        r.env.nu--;
+        assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
+        r.env.nu++;
+        r.env.nd--;
+        assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
+        r.env.nd++;
+        assert_int_equal(safety_create(NULL, size, &r.env, r.model, &s), -ENOMEM);
+        more_work = 1000000; /* a model library that needs more than what was set aside for it without seeing it */
+        assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -ENOMEM);
+        more_work = 0;
         r.u[0].nominal = (double)NAN;
         assert_int_equal(safety_create(mem, size, &r.env, r.model, &s), -EINVAL);
         assert_null(s);
@@ -294,6 +364,26 @@ static void test_automaton_times(void **state)
         assert_true(q.running && q.on_s == 3700);
         equipment_observe(&q, &u, false, 1, 3600); /* clock went back: conservative */
         assert_true(q.on_s == 3600);
+        equipment_observe(&q, &u, false, 0, 5000); /* off, and then the clock goes back */
+        equipment_observe(&q, &u, false, 0, 4500);
+        assert_true(q.off_s == 4500);
+}
+
+/* One that is fixed has no other state, whatever its timers say; one that is ordered on needs no start. */
+static void test_automaton_of_a_fixed_unit(void **state)
+{
+        struct safety_u u = chiller();
+        struct equipment q;
+
+        (void)state;
+        equipment_reset(&q);
+        equipment_observe(&q, &u, true, 1, 0);
+        assert_true(equipment_may_start(&q, &u, 1)); /* it is on: though its one start is just made */
+        assert_true(equipment_may_stop(&q, &u, 9000));
+        u.lo = 1;
+        assert_false(equipment_may_stop(&q, &u, 9000));
+        u.lo = u.hi = 0;
+        assert_false(equipment_may_start(&q, &u, 9000));
 }
 
 /* The order and what the machine does are apart by its own timers and by a scan: the later of the two counts. */
@@ -424,6 +514,13 @@ static void test_starts_survive_restart(void **state)
         buf[4] = (double)NAN; /* damaged: as never seen */
         equipment_restore(&p, 50, 100, buf);
         assert_false(p.seen);
+        buf[4] = 0;
+        buf[5] = -1;
+        equipment_restore(&p, 50, 100, buf);
+        assert_false(p.seen);
+        buf[5] = 0;
+        equipment_restore(&p, 50, 100, buf);
+        assert_true(p.seen);
 }
 
 static void test_capacity_before_anything_stops(void **state)
@@ -465,6 +562,95 @@ static void test_capacity_before_anything_stops(void **state)
         r.prop[a] = 1;
         r.prop[b] = 0.01; /* rounding goes toward more cooling */
         assert_true(rig_action(rig_decide(&r))[b] == 1);
+        r.prop[b] = 0;
+        r.confirmed[a] = 0; /* the other one still runs, but was ordered off */
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        r.confirmed[a] = 1;
+        r.snap.cooling_load_w = 0;
+        assert_true(rig_action(rig_decide(&r))[b] == 0);
+        r.snap.onoff_status = NULL; /* nobody is seen to run: nobody carries a load */
+        r.snap.cooling_load_w = 1;
+        assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[b] == 1);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        r.snap.cooling_load_w = 0;
+        assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[b] == 0);
+        rig_close(&r);
+}
+
+/* A fast unit may stop in any step. The variable that was cut first is named, the unit's reason is told. */
+static void test_fast_unit_and_what_is_named(void **state)
+{
+        struct rig r;
+        size_t b;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        b = r.nu - 1;
+        r.u[b].fast = 1;
+        rig_create(&r);
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.snap.slow_step = false;
+        r.prop[b] = 0;
+        assert_true(rig_action(rig_decide(&r))[b] == 0);
+        assert_int_equal(decision_kind(&r.s->decision), DECISION_ACCEPT);
+        r.prop[2] = 20; /* half a kelvin a step */
+        r.snap.cooling_load_w = 100e3;
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 2);
+        rig_close(&r);
+}
+
+/* A hold keeps the last decision, but not of a unit that someone else has switched and holds. */
+static void test_hold_beside_a_unit_held_by_others(void **state)
+{
+        struct rig r;
+        uint8_t fixed[16] = {0};
+        size_t b;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        b = r.nu - 1;
+        r.snap.mono_s = 0;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.prop[b] = 0;
+        assert_true(rig_action(rig_decide(&r))[b] == 0);
+        r.snap.mono_s = 9000; /* it stays on: local */
+        r.snap.u_fixed = fixed;
+        fixed[b] = 1;
+        r.p.present = false;
+        assert_true(rig_action(rig_decide(&r))[b] == 1);
+        assert_int_equal(decision_kind(&r.s->decision), DECISION_HOLD);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        rig_close(&r);
+}
+
+/* Ages that no clock gives count as no time passed. */
+static void test_restored_after_an_unknown_time(void **state)
+{
+        static const double elapsed_s[] = {-500, (double)INFINITY, (double)NAN, 0};
+        struct rig r;
+        double buf[512];
+        size_t n;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        r.confirmed[r.nu - 1] = r.prop[r.nu - 1] = r.status[r.nu - 1] = 0;
+        (void)rig_decide(&r); /* at 30: seen off */
+        r.prop[r.nu - 1] = 1;
+        n = safety_state_save(r.s, 130, buf, 512);
+        for (size_t k = 0; k < sizeof(elapsed_s) / sizeof(elapsed_s[0]); k++) {
+                rig_create(&r);
+                safety_state_restore(r.s, 1000, elapsed_s[k], buf, n);
+                r.snap.mono_s = 1499.9 - 30;
+                assert_true(rig_action(rig_decide(&r))[r.nu - 1] == 0);
+                assert_true(rig_action(rig_decide(&r))[r.nu - 1] == 1);
+                assert_true(decision_certificate(&r.s->decision)->verified);
+        }
         rig_close(&r);
 }
 
@@ -483,7 +669,11 @@ int main(void)
             cmocka_unit_test(test_no_restart_while_the_stop_is_under_way),
             cmocka_unit_test(test_state_survives_restart),
             cmocka_unit_test(test_starts_survive_restart),
+            cmocka_unit_test(test_automaton_of_a_fixed_unit),
             cmocka_unit_test(test_capacity_before_anything_stops),
+            cmocka_unit_test(test_fast_unit_and_what_is_named),
+            cmocka_unit_test(test_hold_beside_a_unit_held_by_others),
+            cmocka_unit_test(test_restored_after_an_unknown_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

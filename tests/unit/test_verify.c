@@ -72,6 +72,18 @@ static void test_slow_and_water(void **state)
         assert_false(judge(&b, w, 8.5));
         assert_true(judge(&b, w, 7.5));
         rig_close(&b.r);
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[1].fast = 0; /* a slow fan is no water, and more of it is more cooling */
+        b.r.u[w].safe_dir = 0;
+        b.r.confirmed[w] = 9;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        b.r.snap.no_warmer_water = b.r.snap.slow_step = true;
+        assert_true(judge(&b, 1, 0.75));
+        assert_true(judge(&b, w, 8)); /* condenser water: colder is allowed, warmer is not */
+        assert_false(judge(&b, w, 9.5));
+        rig_close(&b.r);
 }
 
 static void test_neutral_variable_is_limited_both_ways(void **state)
@@ -134,6 +146,214 @@ static void test_units(void **state)
         rig_close(&b.r);
 }
 
+static bool unit(struct bench *b, double mono_s, double ordered, uint8_t status, double value)
+{
+        const size_t j = b->r.nu - 1;
+
+        b->r.snap.mono_s = mono_s;
+        b->r.confirmed[j] = ordered;
+        b->r.status[j] = status;
+        return judge(b, j, value);
+}
+
+static void open_units(struct bench *b, double starts_per_h)
+{
+        rig_open(&b->r, rig_default(), 3);
+        b->r.u[b->r.nu - 1].max_starts_per_h = starts_per_h;
+        rig_create(&b->r);
+        b->v = b->r.s->verifier;
+        memcpy(b->act, b->r.confirmed, b->r.nu * sizeof(double));
+}
+
+/* A start counts once: from its order until the machine is seen to run, then from there. */
+static void test_a_start_counts_from_where_it_was_seen(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_units(&b, 3);
+        assert_true(unit(&b, 1000, 0, 0, 0)); /* two starts are assumed here */
+        assert_true(unit(&b, 5000, 0, 0, 1));
+        (void)unit(&b, 5000, 1, 0, 1); /* ordered */
+        (void)unit(&b, 5100, 1, 1, 1); /* seen */
+        assert_false(unit(&b, 5399, 1, 1, 0));
+        assert_true(unit(&b, 5400, 1, 1, 0)); /* 300 s from where it was seen */
+        (void)unit(&b, 5500, 1, 0, 1);        /* stops by itself and comes back, twice: two more starts */
+        (void)unit(&b, 5600, 1, 1, 1);
+        (void)unit(&b, 5700, 1, 0, 1);
+        (void)unit(&b, 5800, 1, 1, 1);
+        assert_false(unit(&b, 8699, 1, 1, 0));
+        assert_true(unit(&b, 8700, 1, 1, 0)); /* the hour from 5100, not from 5000 */
+        rig_close(&b.r);
+        open_units(&b, 2);
+        (void)unit(&b, 1000, 1, 0, 1); /* first seen with a start under way: one of two, and it is this one */
+        (void)unit(&b, 1500, 1, 1, 1);
+        assert_false(unit(&b, 1799, 1, 1, 0));
+        assert_true(unit(&b, 1800, 1, 1, 0));
+        rig_close(&b.r);
+        open_units(&b, 1);
+        (void)unit(&b, 1000, 1, 1, 1);
+        (void)unit(&b, 2000, 0, 1, 0); /* ordered off, still running, and on again: no start */
+        (void)unit(&b, 2030, 1, 1, 1);
+        assert_false(unit(&b, 2329, 1, 1, 0));
+        assert_true(unit(&b, 2330, 1, 1, 0));
+        rig_close(&b.r);
+}
+
+static void test_no_start_left(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_units(&b, 1);
+        (void)unit(&b, 1000, 0, 0, 0);
+        (void)unit(&b, 2000, 1, 1, 1); /* the only one of this hour */
+        (void)unit(&b, 2600, 0, 0, 0);
+        assert_false(unit(&b, 5599, 0, 0, 1));
+        assert_true(unit(&b, 5600, 0, 0, 1));
+        rig_close(&b.r);
+}
+
+/* A clock that goes back starts the timers over. */
+static void test_clock_goes_back(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_units(&b, 4);
+        (void)unit(&b, 9000, 1, 1, 1);
+        (void)unit(&b, 5000, 1, 1, 1);
+        assert_false(unit(&b, 5299, 1, 1, 0));
+        assert_true(unit(&b, 5300, 1, 1, 0));
+        (void)unit(&b, 9000, 0, 0, 0);
+        (void)unit(&b, 6000, 0, 0, 0);
+        assert_false(unit(&b, 6599, 0, 0, 1));
+        b.r.u[b.r.nu - 1].max_starts_per_h = 4;
+        assert_true(unit(&b, 6600, 0, 0, 1));
+        rig_close(&b.r);
+}
+
+/* What lets a unit stop: its step, and others that are seen to run and stay. */
+static void test_when_a_unit_may_stop(void **state)
+{
+        struct bench b;
+        size_t j;
+
+        (void)state;
+        open_units(&b, 3);
+        j = b.r.nu - 1;
+        (void)unit(&b, 1000, 1, 1, 1);
+        b.r.snap.slow_step = false;
+        assert_false(unit(&b, 5000, 1, 1, 0));
+        b.r.snap.slow_step = true;
+        assert_true(unit(&b, 5000, 1, 1, 0));
+        b.r.confirmed[j - 1] = 0; /* the other one runs, but its order is off; ordering it on now comes too late */
+        assert_false(unit(&b, 5000, 1, 1, 0));
+        b.r.snap.cooling_load_w = 0;
+        assert_true(unit(&b, 5700, 1, 1, 0));
+        b.r.snap.cooling_load_w = 80e3;
+        assert_false(unit(&b, 5700, 1, 1, 0));
+        b.r.confirmed[j - 1] = 1;
+        assert_true(unit(&b, 5700, 1, 1, 0));
+        b.r.snap.onoff_status = NULL; /* nothing is seen to run */
+        b.r.confirmed[j] = 1;
+        verify_observe(b.v, &b.r.snap);
+        b.act[j] = 0;
+        assert_false(verify_action(b.v, &b.r.snap, b.act));
+        b.r.snap.cooling_load_w = 0;
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        rig_close(&b.r);
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[j].fast = 1;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        (void)unit(&b, 1000, 1, 1, 1);
+        b.r.snap.slow_step = false;
+        assert_true(unit(&b, 5000, 1, 1, 0)); /* a fast one in any step */
+        rig_close(&b.r);
+}
+
+/* What is restored: ages of order, status and starts; damaged ones count as never seen. */
+static void test_restored_units(void **state)
+{
+        enum { J = 10 }; /* the last variable of the rig */
+        struct bench b;
+        double buf[1 + (J + 1) * SAFETY_STATE_PER_U], *u = buf + 1 + J * SAFETY_STATE_PER_U;
+        const size_t n = sizeof(buf) / sizeof(buf[0]);
+
+        (void)state;
+        for (unsigned kind = 0; kind < 7; kind++) {
+                open_units(&b, 2);
+                assert_int_equal(b.r.nu, J + 1);
+                memset(buf, 0, sizeof(buf));
+                buf[0] = 1;
+                u[0] = u[1] = 1; /* seen, ordered on 200 s ago, started 100 s ago, not seen to run */
+                u[4] = 200;
+                u[5] = 4000;
+                for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
+                        u[6 + i] = i == 0 ? 100 : -1;
+                if (kind == 1)
+                        u[0] = 0;
+                if (kind == 2)
+                        u[4] = (double)NAN;
+                if (kind == 3)
+                        u[5] = -1;
+                if (kind == 4)
+                        u[3] = 1; /* it was seen to run since: what comes now is another start */
+                if (kind == 5)
+                        buf[0] = 2;
+                if (kind == 6) { /* ordered off, last started 100 s ago */
+                        u[1] = 0;
+                        u[5] = 500;
+                }
+                verify_restore(b.v, 10000, 50, buf, n);
+                if (kind == 6) {
+                        assert_false(unit(&b, 10049, 0, 0, 1));
+                        assert_true(unit(&b, 10050, 0, 0, 1)); /* off for 550 + 50 s */
+                } else if (kind == 0 || kind == 4) {
+                        assert_true(unit(&b, 10010, 1, 0, 1));
+                        if (kind == 0) /* 200 + 50 + 50 s on */
+                                assert_true(!unit(&b, 10049, 1, 0, 0) && unit(&b, 10050, 1, 0, 0));
+                        (void)unit(&b, 10100, 1, 1, 1);
+                        assert_int_equal(unit(&b, 10400, 1, 1, 0), kind == 0); /* one start of two, or both */
+                } else {
+                        (void)unit(&b, 10010, 1, 1, 1);
+                        assert_false(unit(&b, 10309, 1, 1, 0)); /* timers from now on */
+                        assert_true(unit(&b, 10310, 1, 1, 0));
+                }
+                rig_close(&b.r);
+        }
+        open_units(&b, 2);
+        verify_restore(b.v, 10000, 50, buf, n - 1); /* another shape */
+        (void)unit(&b, 10010, 0, 0, 0);
+        assert_false(unit(&b, 10609, 0, 0, 1));
+        assert_true(unit(&b, 10610, 0, 0, 1));
+        rig_close(&b.r);
+}
+
+/* Without any read-back what was decided last counts, or the nominal action before anything was. */
+static void test_no_read_back_at_all(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b, rig_default());
+        for (int decided = 0; decided < 2; decided++) {
+                const double now = decided ? 17 : 18;
+
+                b.r.snap.u_confirmed = NULL;
+                verify_observe(b.v, &b.r.snap);
+                b.act[0] = now + 0.5;
+                assert_true(verify_action(b.v, &b.r.snap, b.act));
+                b.act[0] = now + 0.6;
+                assert_false(verify_action(b.v, &b.r.snap, b.act));
+                b.act[0] = 17;
+                verify_decided(b.v, b.act);
+        }
+        rig_close(&b.r);
+}
+
 /* Without a read-back the base is the last decision. */
 static void test_base_without_read_back(void **state)
 {
@@ -149,7 +369,55 @@ static void test_base_without_read_back(void **state)
         rig_close(&b.r);
 }
 
-/* Its one-step worst case is the model library's: the highest limit it refuses and the lowest it passes enclose it. */
+/* The highest limit of row i that it refuses and the lowest that it passes enclose `bound`. */
+static void encloses(struct rig *r, size_t i, double bound)
+{
+        for (size_t k = 0; k < r->ninlet; k++)
+                r->cert[k].hi = r->cert[k].trip = 1e6;
+        for (int side = -1; side <= 1; side += 2) {
+                double act[64];
+                struct verifier *v;
+
+                r->cert[i].hi = bound + side * 2e-6;
+                for (size_t j = 0; j < r->nu; j++) { /* now and nominal cool more than what is judged */
+                        r->u[j].nominal = r->u[j].safe_dir > 0 ? r->u[j].hi : r->u[j].lo;
+                        r->u[j].rate = 1000;
+                        act[j] = r->prop[j];
+                        r->confirmed[j] = r->u[j].nominal;
+                }
+                act[r->nu - 1] = act[r->nu - 2] = 1;
+                rig_create(r);
+                v = r->s->verifier;
+                r->snap.window.u = r->wu; /* lag 1 comes from act, the older rows stay */
+                verify_observe(v, &r->snap);
+                if (verify_action(v, &r->snap, act) != (side > 0))
+                        fail_msg("row %zu, limit %.9f: %s", i, r->cert[i].hi, side > 0 ? "refused" : "passed");
+        }
+}
+
+/* Any window, any action on the grid. */
+static void scatter(struct rig *r)
+{
+        for (size_t k = 0; k < RIG_HIST * r->ny; k++)
+                r->wy[k] = rng_range(&r->rng, -5, 40);
+        for (size_t k = 0; k < RIG_HIST * r->nd; k++)
+                r->wd[k] = rng_range(&r->rng, -1, 15);
+        for (size_t j = 0; j < r->nu; j++)
+                r->confirmed[j] = r->prop[j] = limits_quantise(&r->u[j], rng_range(&r->rng, r->u[j].lo, r->u[j].hi), 0);
+        rig_point(r);
+}
+
+static void agrees(struct rig *r, size_t i)
+{
+        double y[64], work[4096];
+        uint8_t all[64];
+
+        memset(all, 1, sizeof(all));
+        arx_worst(r->model, &r->snap.window, 1, r->prop, r->d_hi, 1, all, work, y);
+        encloses(r, i, y[i]);
+}
+
+/* Its one-step worst case is the model library's. */
 static void test_one_step_bound_agrees_with_the_model(void **state)
 {
         uint64_t seed = rig_seed();
@@ -158,46 +426,149 @@ static void test_one_step_bound_agrees_with_the_model(void **state)
         for (uint64_t n = 0; n < 200; n++) {
                 struct rig_args a = rig_default();
                 struct rig r;
-                double y[64], work[4096];
-                uint8_t all[64];
-                struct verifier *v;
-                size_t i;
 
                 a.lags = 1 + n % 3;
                 a.sat_rows = n % 2;
                 rig_open(&r, a, seed + n);
-                for (size_t k = 0; k < RIG_HIST * r.ny; k++)
-                        r.wy[k] = rng_range(&r.rng, -5, 40);
-                for (size_t k = 0; k < RIG_HIST * r.nd; k++)
-                        r.wd[k] = rng_range(&r.rng, -1, 15);
-                for (size_t j = 0; j < r.nu; j++)
-                        r.confirmed[j] = r.prop[j] =
-                            limits_quantise(&r.u[j], rng_range(&r.rng, r.u[j].lo, r.u[j].hi), 0);
-                rig_point(&r);
-                memset(all, 1, sizeof(all));
-                arx_worst(r.model, &r.snap.window, 1, r.prop, r.d_hi, 1, all, work, y);
-                i = rng_below(&r.rng, (uint32_t)r.ninlet);
-                for (size_t k = 0; k < r.ninlet; k++)
-                        r.cert[k].hi = r.cert[k].trip = 1e6;
-                for (int side = -1; side <= 1; side += 2) {
-                        double act[64];
-
-                        r.cert[i].hi = y[i] + side * 2e-6;
-                        for (size_t j = 0; j < r.nu; j++) { /* now and nominal cool more than what is judged */
-                                r.u[j].nominal = r.u[j].safe_dir > 0 ? r.u[j].hi : r.u[j].lo;
-                                r.u[j].rate = 1000;
-                                act[j] = r.prop[j];
-                                r.confirmed[j] = r.u[j].nominal;
-                        }
-                        act[r.nu - 1] = act[r.nu - 2] = 1;
-                        rig_create(&r);
-                        v = r.s->verifier;
-                        r.snap.window.u = r.wu; /* lag 1 comes from act, the older rows stay */
-                        verify_observe(v, &r.snap);
-                        assert_int_equal(verify_action(v, &r.snap, act), side > 0);
-                }
+                scatter(&r);
+                agrees(&r, rng_below(&r.rng, (uint32_t)r.ninlet));
                 rig_close(&r);
         }
+}
+
+/* Sets the interval of every sum-to-one term of row 0: own lag, then supply air. */
+static void set_sum1(struct rig *r, double own_lo, double own_hi, double air_lo, double air_hi)
+{
+        for (size_t k = r->row_start[0]; k < r->row_start[1]; k++) {
+                if (!r->term[k].sum1)
+                        continue;
+                r->lo[k] = r->term[k].src == ARX_SRC_Y ? own_lo : air_lo;
+                r->hi[k] = r->term[k].src == ARX_SRC_Y ? own_hi : air_hi;
+        }
+}
+
+/* The same for rows of other kinds: a disturbance with two lags, no sum-to-one group, one whose intervals cannot add to
+ * 1 from either side, and one that has nothing left to choose. */
+static void test_one_step_bound_of_odd_rows(void **state)
+{
+        (void)state;
+        for (unsigned kind = 0; kind < 5; kind++) {
+                for (unsigned n = 0; n < 10; n++) {
+                        struct rig_args a = rig_default();
+                        struct rig r;
+
+                        a.lags = kind == 0 ? 2 : 1;
+                        rig_open(&r, a, 40 + n);
+                        for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                                if (kind == 0 && r.term[k].src == ARX_SRC_D)
+                                        r.term[k].lag = 2;
+                                if (kind == 1)
+                                        r.term[k].sum1 = 0;
+                        }
+                        if (kind == 2)
+                                set_sum1(&r, 0.9, 0.95, 0.08, 0.12); /* at least 1.06 */
+                        if (kind == 3)
+                                set_sum1(&r, 0.5, 0.6, 0.08, 0.12); /* at most 0.84 */
+                        if (kind == 4)
+                                set_sum1(&r, 0.8 - 5e-10, 0.8 - 5e-10, 0.1, 0.1);
+                        rig_model(&r, false);
+                        scatter(&r);
+                        agrees(&r, 0);
+                        rig_close(&r);
+                }
+        }
+}
+
+/* A coefficient without a lower bound: what it multiplies decides whether anything is known. */
+static void test_one_step_bound_without_a_prior(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 3);
+        set_sum1(&r, -(double)INFINITY, 0.85, 0.08, 0.12);
+        for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                r.term[k].sign = r.term[k].src == ARX_SRC_Y ? 0 : r.term[k].sign;
+                if (r.term[k].src == ARX_SRC_D) /* nor this one an upper bound, but there is no load */
+                        r.hi[k] = (double)INFINITY;
+        }
+        r.wd[(RIG_HIST - 1) * r.nd] = r.d_hi[0] = 0;
+        rig_model(&r, false);
+        /* inlet 22 °C, supply air 18, fans 0.8: 0.85·22 + 2·0.12·18 − 2·0.16·0.8 + 0.36 + 0.05 */
+        rig_point(&r);
+        encloses(&r, 0, 0.85 * 22 + 0.24 * 18 - 0.256 + 0.36 + 0.05);
+        r.wy[(RIG_HIST - 1) * r.ny] = -1; /* minus infinity times minus one */
+        r.cert[0].hi = 1e5;
+        r.cert[0].trip = (double)NAN;
+        r.u[0].nominal = r.confirmed[0] = 17;
+        rig_create(&r);
+        r.prop[0] = 17.1;
+        verify_observe(r.s->verifier, &r.snap);
+        assert_false(verify_action(r.s->verifier, &r.snap, r.prop));
+        rig_close(&r);
+}
+
+/* Anchored: counted from the mean of what was just seen, whose standing heat cancels. Steady at 22 °C and the same
+ * action again: 22 and twice the noise, whatever the gains; of transitions that are whole only. */
+static void test_bound_from_what_was_just_seen(void **state)
+{
+        for (unsigned lags = 1; lags <= 3; lags += 2) {
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                (void)state;
+                a.lags = lags;
+                rig_open(&r, a, 3);
+                rig_model(&r, true);
+                encloses(&r, 0, 22 + 2 * 0.05);
+                r.wy[0] = 90; /* no transition that holds it is whole */
+                r.wy[r.ny] = (double)NAN;
+                encloses(&r, 0, 22 + 2 * 0.05);
+                r.wy[r.ny] = 22; /* now the first of 7 is: own gain at least 0.76, as supply air has 0.24 at most */
+                if (lags == 1)
+                        encloses(&r, 0, 22 + 2 * 0.05 - 0.76 * (90 - 22) / 7);
+                rig_close(&r);
+        }
+}
+
+/* A window without one whole transition leaves the bound from zero. */
+static void test_bound_without_a_transition(void **state)
+{
+        (void)state;
+        for (size_t n = 1; n <= 2; n++) {
+                struct rig r;
+                double act[64];
+
+                rig_open(&r, rig_default(), 3);
+                rig_model(&r, true);
+                r.cert[0].hi = 22.2; /* from zero 22.4, from what was seen 22.1 */
+                rig_create(&r);
+                r.snap.window = (struct arx_window){n, r.wy, r.wu, r.wd};
+                memcpy(act, r.confirmed, r.nu * sizeof(double));
+                act[0] = 18.1;
+                verify_observe(r.s->verifier, &r.snap);
+                assert_int_equal(verify_action(r.s->verifier, &r.snap, act), n == 2);
+                rig_close(&r);
+        }
+}
+
+/* An output that is only watched for its trip holds nobody back here. */
+static void test_trip_only_output(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.cert[0].hi = (double)NAN;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        for (size_t k = 0; k < RIG_HIST; k++)
+                b.r.wy[k * b.r.ny] = 40;
+        assert_true(judge(&b, 0, 18.5));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny + 1] = 40; /* its neighbour is certified */
+        assert_false(judge(&b, 0, 18.5));
+        rig_close(&b.r);
 }
 
 /* A row that is over its limit for certain lets only as much or more cooling through, in its own group. */
@@ -307,9 +678,20 @@ int main(void)
             cmocka_unit_test(test_slow_and_water),
             cmocka_unit_test(test_neutral_variable_is_limited_both_ways),
             cmocka_unit_test(test_units),
+            cmocka_unit_test(test_a_start_counts_from_where_it_was_seen),
+            cmocka_unit_test(test_no_start_left),
+            cmocka_unit_test(test_clock_goes_back),
+            cmocka_unit_test(test_when_a_unit_may_stop),
+            cmocka_unit_test(test_restored_units),
             cmocka_unit_test(test_fixed_and_driven),
+            cmocka_unit_test(test_no_read_back_at_all),
             cmocka_unit_test(test_base_without_read_back),
             cmocka_unit_test(test_one_step_bound_agrees_with_the_model),
+            cmocka_unit_test(test_one_step_bound_of_odd_rows),
+            cmocka_unit_test(test_one_step_bound_without_a_prior),
+            cmocka_unit_test(test_bound_from_what_was_just_seen),
+            cmocka_unit_test(test_bound_without_a_transition),
+            cmocka_unit_test(test_trip_only_output),
             cmocka_unit_test(test_over_the_limit_only_cooler),
             cmocka_unit_test(test_window_length),
             cmocka_unit_test(test_neutral_over_the_limit),
