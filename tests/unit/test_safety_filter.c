@@ -47,7 +47,7 @@ static void test_accepts_a_certified_proposal(void **state)
         assert_int_equal(nu, r.nu);
         assert_true(c->verified && c->terminal && c->fraction == 1 && c->margin > 0 && c->delta == 0.05);
         assert_true(c->model_hash == arx_hash(r.model) && c->horizon == r.env.horizon);
-        assert_true(c->binding_y >= 0 && c->binding_y < (int)r.ny && c->binding_u == -1);
+        assert_true(c->binding_y == 0 && c->binding_u == -1); /* of equal ones the first */
         assert_int_equal(decision_t_ms(d), r.snap.t_ms);
         rig_close(&r);
 }
@@ -671,11 +671,12 @@ static void test_reserve(void **state)
         double margin = 0;
 
         (void)state;
-        for (int reserve = 0; reserve < 2; reserve++) {
+        for (int k = 0; k < 3; k++) { /* none; what is left exactly; more */
+                const bool reserve = k == 2;
                 struct rig r;
 
                 rig_open(&r, rig_default(), 1);
-                r.env.reserve = reserve ? margin + 0.001 : 0;
+                r.env.reserve = k == 0 ? 0 : margin + (reserve ? 0.001 : 0);
                 rig_create(&r);
                 set_inlets(&r, 25);
                 r.prop[1] = 0.76;
@@ -1091,11 +1092,12 @@ static void test_water_leaves_the_reserve(void **state)
         double margin = 0;
 
         (void)state;
-        for (int reserve = 0; reserve < 2; reserve++) {
+        for (int k = 0; k < 3; k++) {
+                const bool reserve = k == 2;
                 struct rig r;
 
                 open_water_rig(&r);
-                r.env.reserve = reserve ? margin + 0.001 : 0;
+                r.env.reserve = k == 0 ? 0 : margin + (reserve ? 0.001 : 0);
                 rig_create(&r);
                 r.d_hi[2] = 8;
                 r.prop[8] = 14;
@@ -1104,6 +1106,136 @@ static void test_water_leaves_the_reserve(void **state)
                 assert_true(margin > 0 && rig_action(&r.s->decision)[8] == (reserve ? 8 : 14));
                 rig_close(&r);
         }
+}
+
+/* One disturbance only. */
+static void test_one_disturbance(void **state)
+{
+        static const double d_hi[] = {0.6, 3}, d_max[] = {1, 5};
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.rooms = 1;
+        rig_open(&r, a, 1);
+        r.nd = r.st.nd = r.env.nd = 1;
+        rig_model(&r, false);
+        r.prop[0] = 18.2;
+        for (int k = 0; k < 4; k++) {
+                r.d_hi[0] = d_hi[k % 2];
+                r.d_max[0] = d_max[k / 2];
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_int_equal(r.s->group[0].certified, k % 2 == 0);
+                assert_int_equal(r.s->group[0].terminal, k == 0);
+        }
+        rig_close(&r);
+}
+
+/* What a certified row reads through rows that come before and after it belongs to it: a chain 0, 6, 1, 2. */
+static void test_chain_of_rows(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        size_t to = 1;
+
+        (void)state;
+        a.sat_rows = true;
+        rig_open(&r, a, 1);
+        r.env.ncert = 1;
+        for (size_t i = 6; i > 0; i = i == 6 ? 1 : 0, to = 2)
+                for (size_t k = r.row_start[i]; k < r.row_start[i + 1]; k++)
+                        if (r.term[k].src == ARX_SRC_D) {
+                                r.term[k].src = ARX_SRC_Y;
+                                r.term[k].index = (uint16_t)to;
+                                r.term[k].sum1 = 0;
+                                r.hi[k] = 1e-3; /* hardly */
+                                r.lo[k] = 0;
+                        }
+        for (size_t k = r.row_start[2]; k < r.row_start[3]; k++)
+                if (r.term[k].src == ARX_SRC_U && r.term[k].index == 1)
+                        r.term[k].index = 5; /* a fan of the other room blows there, and nowhere else that counts */
+        rig_model(&r, false);
+        rig_create(&r);
+        assert_true(r.s->row_group[2] == 0 && r.s->row_group[3] == SAFETY_NO_GROUP);
+        assert_true(r.s->u_group[5] == 0 && r.s->u_group[4] == SAFETY_NO_GROUP);
+        r.prop[4] = 18.2;
+        r.prop[5] = 0.75;
+        r.y_ok[3] = COND_STALE;
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        r.y_ok[2] = COND_STALE;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 2);
+        assert_true(near(rig_action(&r.s->decision)[5], 0.8) && near(rig_action(&r.s->decision)[4], 18.2));
+        NOW(r, 0) = 40; /* the second checker knows the chain, too */
+        rig_point(&r);
+        verify_observe(r.s->verifier, &r.snap);
+        assert_false(verify_action(r.s->verifier, &r.snap, r.prop));
+        r.prop[5] = 0.8;
+        assert_true(verify_action(r.s->verifier, &r.snap, r.prop));
+        rig_close(&r);
+}
+
+/* What is left of a cut proposal is the nearest action that is certified: itself is, 1/64 of the way farther is not. */
+static void test_nearest_certified_action(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        double f, near_by[2], farther[2];
+
+        (void)state;
+        a.step = 0;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        set_inlets(&r, 25);
+        r.d_hi[0] = 1.1;
+        r.confirmed[0] = r.confirmed[2] = 20;
+        r.prop[0] = 20.4;
+        r.prop[2] = 20.2;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        f = decision_certificate(&r.s->decision)->fraction;
+        assert_true(f > 0.05 && f < 0.95);
+        for (size_t k = 0; k < 2; k++) {
+                double start = r.s->start[2 * k], end = r.s->end[2 * k];
+
+                assert_true(start < end);
+                near_by[k] = start + f * (end - start);
+                farther[k] = start + (f + 1.0 / 64) * (end - start);
+                assert_true(near(rig_action(&r.s->decision)[2 * k], near_by[k]));
+        }
+        for (int k = 0; k < 2; k++) {
+                r.prop[0] = k ? farther[0] : near_by[0];
+                r.prop[2] = k ? farther[1] : near_by[1];
+                expect(rig_decide(&r), k ? DECISION_PROJECT : DECISION_ACCEPT, k ? DR_WORST_CASE : DR_ACCEPTED);
+        }
+        rig_close(&r);
+}
+
+/* The terminal box of a certified row ends at its limit, though from there one step leads below it. */
+static void test_terminal_box_ends_at_the_limit(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.env.horizon = 1;
+        for (size_t j = 0; j < 8; j += 2) {
+                r.confirmed[j] = r.prop[j] = 16;
+                r.confirmed[j + 1] = r.prop[j + 1] = 1;
+        }
+        for (int k = 0; k < 2; k++) {
+                double y_c = 25;
+
+                for (int n = 0; n < 20; n++) { /* a hundredth below the limit after one step, or above */
+                        set_inlets(&r, y_c);
+                        rig_create(&r);
+                        (void)rig_decide(&r);
+                        y_c += r.s->group[0].margin - (k ? -0.01 : 0.01);
+                }
+                assert_true(fabs(r.s->group[0].margin - (k ? -0.01 : 0.01)) < 1e-6);
+                assert_true(r.s->group[0].invariant && r.s->group[0].terminal == !k);
+        }
+        rig_close(&r);
 }
 
 static void test_load_check_for_moves(void **state)
@@ -1489,6 +1621,10 @@ int main(void)
             cmocka_unit_test(test_water_to_nominal),
             cmocka_unit_test(test_water_leaves_the_reserve),
             cmocka_unit_test(test_refused_action_starts_units),
+            cmocka_unit_test(test_one_disturbance),
+            cmocka_unit_test(test_chain_of_rows),
+            cmocka_unit_test(test_nearest_certified_action),
+            cmocka_unit_test(test_terminal_box_ends_at_the_limit),
             cmocka_unit_test(test_strings),
         };
 

@@ -103,6 +103,10 @@ static void test_both_sides_of_box_and_rate(void **state)
         assert_true(move(&u, 18, 19, &why) == 18.5 && why == DR_RATE);
         u.rate = 0;
         assert_true(move(&u, 18, 19, &why) == 18 && why == DR_RATE);
+        u = sat(); /* one rate from any value of the grid is one rate, however the difference rounds */
+        u.step = 0.1;
+        for (int k = 160; k <= 235; k++)
+                assert_true(move(&u, k * u.step, (k + 5) * u.step, &why) == (k + 5) * u.step && why == DR_ACCEPTED);
 }
 
 static void test_slow_step_and_water(void **state)
@@ -203,6 +207,13 @@ static void test_validate_names_the_field(void **state)
         BAD_U(nominal, 15.9, "u.nominal");
         BAD_U(nominal, 24.1, "u.nominal");
         BAD_U(nominal, (double)NAN, "u.nominal");
+        r.u[j].step = 0.125; /* exact in binary: 1e9 steps below the one end, above the other */
+        r.u[j].origin = r.u[j].hi - 0.125 * 1e9;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.u[j].origin = r.u[j].lo + 0.125 * 1e9;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.u[j].step = 0.1;
+        r.u[j].origin = 0;
         r.u[j].rate = 0.1; /* at the bound */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.u[j].rate = 0;
@@ -269,6 +280,8 @@ static void test_validate_names_the_field(void **state)
         BAD_E(delta, 1, "delta");
         BAD_E(delta, -0.1, "delta");
         BAD_E(delta, (double)NAN, "delta");
+        r.env.reserve = r.cert[1].soft_k = 999.9;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.horizon = 1;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.horizon = 1000;

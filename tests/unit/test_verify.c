@@ -593,6 +593,23 @@ static void test_over_the_limit_only_cooler(void **state)
         rig_close(&b.r);
 }
 
+/* A box whose end the register has only but for a rounding (57 · 0.01 is more than 0.57): that end is its own value. */
+static void test_end_of_the_box_by_a_rounding(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[1].hi = b.r.u[1].nominal = b.r.confirmed[1] = 0.57;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+        assert_true(judge(&b, 1, 0.57));
+        assert_false(judge(&b, 1, 0.56));
+        rig_close(&b.r);
+}
+
 /* The shortest window that holds every lag is enough; one row less is not known, so not inside. */
 static void test_window_length(void **state)
 {
@@ -693,6 +710,7 @@ int main(void)
             cmocka_unit_test(test_bound_without_a_transition),
             cmocka_unit_test(test_trip_only_output),
             cmocka_unit_test(test_over_the_limit_only_cooler),
+            cmocka_unit_test(test_end_of_the_box_by_a_rounding),
             cmocka_unit_test(test_window_length),
             cmocka_unit_test(test_neutral_over_the_limit),
         };
