@@ -169,6 +169,14 @@ static void test_trip_single_needs_persistence_two_agree(void **state)
         open_rig(&r);
         NOW(r, 0) = NOW(r, 4) = 32.01;
         expect(rig_decide(&r), DECISION_FALLBACK, DR_TRIP);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0); /* the first */
+        rig_close(&r);
+        open_rig(&r);
+        NOW(r, 4) = 32.01;
+        (void)rig_decide(&r);
+        NOW(r, 0) = 32.01;
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_TRIP);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 4); /* the one that lasts */
         NOW(r, 0) = NOW(r, 4) = 22; /* recovery takes required_persist clean steps */
         for (unsigned k = 1; k < r.env.required_persist; k++)
                 expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
@@ -186,6 +194,9 @@ static void test_what_counts_as_a_reading(void **state)
         NOW(r, 1) = (double)NAN; /* flagged good */
         expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
         assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 1);
+        NOW(r, 3) = (double)INFINITY; /* 2 of 6 */
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
+        NOW(r, 1) = NOW(r, 3) = 22;
         r.snap.y_ok = NULL; /* nothing is known of any */
         expect(safety_filter(r.s, &r.snap, &r.p), DECISION_FALLBACK, DR_SENSOR);
         rig_close(&r);
@@ -194,6 +205,8 @@ static void test_what_counts_as_a_reading(void **state)
         r.snap.window.n = 0; /* no window yet */
         expect(safety_filter(r.s, &r.snap, &r.p), DECISION_HOLD, DR_SENSOR);
         assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0);
+        r.snap.window = (struct arx_window){1, r.wy, r.wu, r.wd}; /* one row is enough with one lag */
+        expect(safety_filter(r.s, &r.snap, &r.p), DECISION_ACCEPT, DR_ACCEPTED);
         rig_close(&r);
         rig_open(&r, rig_default(), 1);
         r.cert[0].trip = r.cert[4].trip = (double)NAN;
@@ -307,6 +320,14 @@ static void test_unclean_step_restarts_recovery(void **state)
         r.p.present = true;
         for (unsigned k = 1; k < r.env.required_persist; k++)
                 expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        assert_int_equal(decision_kind(rig_decide(&r)), DECISION_ACCEPT);
+        for (unsigned k = 0; k < 2; k++) { /* an interlock in the middle, too */
+                r.snap.interlock = true;
+                (void)rig_decide(&r);
+                r.snap.interlock = false;
+                for (unsigned n = 1; n < r.env.required_persist; n++)
+                        expect(rig_decide(&r), DECISION_FALLBACK, DR_RECOVERING);
+        }
         assert_int_equal(decision_kind(rig_decide(&r)), DECISION_ACCEPT);
         rig_close(&r);
 }
@@ -980,6 +1001,21 @@ static void test_unit_of_the_backup(void **state)
         rig_close(&r);
 }
 
+/* Certified a step ago, not now, and comfortable: what the plant runs on its own is as good as before. */
+static void test_nothing_certifiable_any_more(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(r.s->group[0].chained);
+        r.d_hi[0] = 3;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+        assert_true(rig_action(&r.s->decision)[0] == 18 && near(rig_action(&r.s->decision)[1], 0.8));
+        rig_close(&r);
+}
+
 /* A variable without a rate goes back by its ramp. */
 static void test_retreat_without_a_rate(void **state)
 {
@@ -1223,18 +1259,149 @@ static void test_terminal_box_ends_at_the_limit(void **state)
                 r.confirmed[j] = r.prop[j] = 16;
                 r.confirmed[j + 1] = r.prop[j + 1] = 1;
         }
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < 4; k++) {
+                const double left_k = k % 2 ? -0.01 : 0.01;
                 double y_c = 25;
 
                 for (int n = 0; n < 20; n++) { /* a hundredth below the limit after one step, or above */
-                        set_inlets(&r, y_c);
+                        set_inlets(&r, 20);
+                        NOW(r, k < 2 ? 0 : 2) = y_c; /* the first of the room, the last */
                         rig_create(&r);
                         (void)rig_decide(&r);
-                        y_c += r.s->group[0].margin - (k ? -0.01 : 0.01);
+                        y_c += r.s->group[0].margin - left_k;
                 }
-                assert_true(fabs(r.s->group[0].margin - (k ? -0.01 : 0.01)) < 1e-6);
-                assert_true(r.s->group[0].invariant && r.s->group[0].terminal == !k);
+                assert_true(fabs(r.s->group[0].margin - left_k) < 1e-6);
+                assert_true(r.s->group[0].invariant && r.s->group[0].terminal == (left_k > 0));
         }
+        rig_close(&r);
+}
+
+/* In FALLBACK with some readings missing, not too many: not less cooling than now, and no hurry either. */
+static void test_fallback_with_a_reading_missing(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+        const double *act;
+
+        (void)state;
+        a.inlets = 5;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        r.snap.interlock = true;
+        (void)rig_decide(&r);
+        r.snap.interlock = false;
+        r.p.present = false;
+        set_inlets(&r, 20);
+        r.y_ok[1] = COND_STALE;
+        r.confirmed[0] = r.confirmed[4] = 17;
+        r.confirmed[2] = 19;
+        act = rig_action(rig_decide(&r));
+        assert_true(act[0] == 17 && act[4] == 17.5 && act[2] == 18.5);
+        rig_close(&r);
+}
+
+/* The terminal box is computed for every room when what a room can do has changed, also for one that was decided before
+ * the others. */
+static void test_terminal_box_of_every_room_anew(void **state)
+{
+        struct rig r;
+        uint8_t fixed[16] = {0};
+
+        (void)state;
+        open_rig(&r);
+        set_inlets(&r, 22);
+        for (size_t i = 0; i < 3; i++)
+                NOW(r, i) = 25;
+        r.d_hi[0] = 1.1;
+        r.confirmed[0] = r.confirmed[2] = 20;
+        r.prop[0] = r.prop[2] = 20.4;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE); /* room 0, in many steps; room 1 in one */
+        assert_true(r.s->group[0].fraction < 1 && r.s->group[1].fraction == 1 && r.s->group[1].invariant);
+        r.snap.u_fixed = fixed;
+        memset(fixed + 4, 1, 4);
+        r.confirmed[4] = r.confirmed[6] = 24;
+        r.confirmed[5] = r.confirmed[7] = 0.3;
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].invariant && !r.s->group[1].invariant);
+        rig_close(&r);
+}
+
+/* The reserve is asked of less cooling than now, not of the way back from the backup to what the plant has. */
+static void test_no_reserve_on_the_way_back(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.step = 0;
+        rig_open(&r, a, 1);
+        r.env.reserve = 0.5;
+        rig_create(&r);
+        r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 23;
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].chained);
+        r.prop[0] = 23.4; /* less cooling is proposed */
+        NOW(r, 0) = 22;
+        for (int n = 0; n < 500 && r.s->group[0].fraction == 1; n++) {
+                NOW(r, 0) += 0.02;
+                r.prop[0] = 23;
+                (void)rig_decide(&r); /* to where what it has is not certified any more */
+        }
+        r.prop[0] = 23.4;
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].certified && r.s->group[0].fraction > 0.5 && r.s->group[0].fraction < 1);
+        assert_true(r.s->group[0].margin < 0.1 && rig_action(&r.s->decision)[0] < 23);
+        rig_close(&r);
+}
+
+/* A fixed variable is a box of one point, on the grid or not: it lies in it, not beyond it. */
+static void test_fixed_off_the_grid_is_not_beyond(void **state)
+{
+        struct rig r;
+        uint8_t fixed[16] = {1};
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                if (r.term[k].src == ARX_SRC_U && r.term[k].index == 0) {
+                        r.term[k].sign = 0;
+                        r.lo[k] = -1e-9; /* colder air may warm it: beyond its box it would have no terminal box */
+                }
+        }
+        r.d_max[0] = 0.5;
+        rig_model(&r, false);
+        rig_create(&r);
+        r.snap.u_fixed = fixed;
+        r.confirmed[0] = r.prop[0] = 18.37;
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].certified && r.s->group[0].terminal);
+        rig_close(&r);
+}
+
+/* Rows that are not certified may be hotter than the limit of those that are, and the box is found all the same. */
+static void test_terminal_box_of_hot_rows(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.sat_rows = true;
+        rig_open(&r, a, 1);
+        for (size_t k = 0; k < r.nterm; k++) {
+                if (k >= r.row_start[r.ninlet] && r.term[k].src == ARX_SRC_D) { /* up to 9 K of heat behind the coil */
+                        r.term[k].sum1 = 0;
+                        r.lo[k] = r.hi[k] = 0.75;
+                } else if (r.term[k].src == ARX_SRC_U && r.term[k].index % 2 == 1) {
+                        r.lo[k] = -2.8; /* strong fans */
+                        r.hi[k] = -2.4;
+                }
+        }
+        r.cert[0].hi = (double)NAN; /* nor need the first of them have one */
+        rig_model(&r, false);
+        rig_create(&r);
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].invariant && r.s->group[1].invariant);
+        assert_true(r.s->box[r.ninlet] > 36 && r.s->box[1] == 27);
         rig_close(&r);
 }
 
@@ -1377,7 +1544,8 @@ static void test_second_checker_catches_a_corrupt_filter(void **state)
         r.prop[0] = 21;
         d = rig_decide(&r);
         assert_int_equal(decision_reason(d), DR_VERIFY);
-        assert_false(decision_certificate(d)->verified);
+        assert_false(decision_certificate(d)->verified || decision_certificate(d)->terminal);
+        assert_true(isnan(decision_certificate(d)->margin) && decision_certificate(d)->fraction == 0);
         assert_true(rig_action(d)[0] == 16); /* the backup */
         own[0].rate = 0.5;
         own[0].lo = 10; /* and a backup outside the box: what is confirmed stays */
@@ -1615,6 +1783,7 @@ int main(void)
             cmocka_unit_test(test_unit_of_a_room),
             cmocka_unit_test(test_unit_where_nothing_is_certified),
             cmocka_unit_test(test_unit_of_the_backup),
+            cmocka_unit_test(test_nothing_certifiable_any_more),
             cmocka_unit_test(test_retreat_without_a_rate),
             cmocka_unit_test(test_not_certifiable_outranks_blind),
             cmocka_unit_test(test_water_and_who_reads_it),
@@ -1625,6 +1794,11 @@ int main(void)
             cmocka_unit_test(test_chain_of_rows),
             cmocka_unit_test(test_nearest_certified_action),
             cmocka_unit_test(test_terminal_box_ends_at_the_limit),
+            cmocka_unit_test(test_fallback_with_a_reading_missing),
+            cmocka_unit_test(test_terminal_box_of_every_room_anew),
+            cmocka_unit_test(test_no_reserve_on_the_way_back),
+            cmocka_unit_test(test_fixed_off_the_grid_is_not_beyond),
+            cmocka_unit_test(test_terminal_box_of_hot_rows),
             cmocka_unit_test(test_strings),
         };
 

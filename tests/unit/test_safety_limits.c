@@ -450,6 +450,8 @@ static void test_no_restart_while_the_stop_is_under_way(void **state)
         (void)rig_decide(&r);
         r.prop[k] = 1;
         assert_true(rig_action(rig_decide(&r))[k] == 0);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, (int)k);
         r.status[k] = 0;
         assert_true(rig_action(rig_decide(&r))[k] == 0);
         r.snap.mono_s += 530;
@@ -474,8 +476,11 @@ static void test_state_survives_restart(void **state)
         r.confirmed[r.nu - 1] = r.prop[r.nu - 1] = 0;
         r.status[r.nu - 1] = 0;
         (void)rig_decide(&r); /* 5060: seen off */
-        n = safety_state_save(r.s, 5090, buf, 512);
-        assert_int_equal(n, safety_state_save(r.s, 5090, NULL, 0));
+        n = safety_state_save(r.s, 5090, NULL, 0);
+        buf[0] = 77;
+        assert_true(safety_state_save(r.s, 5090, buf, n - 1) == n && buf[0] == 77); /* too small: nothing is written */
+        buf[n] = 78;
+        assert_true(safety_state_save(r.s, 5090, buf, n) == n && buf[0] == 1 && buf[n] == 78);
         rig_create(&r); /* a new process, whose clock starts elsewhere, 200 s later */
         safety_state_restore(r.s, 10, 200, buf, n);
         r.snap.mono_s = 10 + 600 - 230 - 30 - 30.1; /* the next decision is 30 s on, 0.1 s early */
@@ -491,12 +496,12 @@ static void test_state_survives_restart(void **state)
         safety_state_restore(r.s, 10, 1e9, buf, n - 1);
         r.snap.mono_s = 10;
         act = rig_action(rig_decide(&r));
-        assert_true(act[r.nu - 1] == 0);
+        assert_true(act[r.nu - 1] == 0 && decision_reason(&r.s->decision) == DR_EQUIPMENT);
         buf[0] = 2;
         rig_create(&r);
         safety_state_restore(r.s, 10, 1e9, buf, n);
         act = rig_action(rig_decide(&r));
-        assert_true(act[r.nu - 1] == 0);
+        assert_true(act[r.nu - 1] == 0 && decision_reason(&r.s->decision) == DR_EQUIPMENT);
         rig_close(&r);
 }
 
@@ -524,6 +529,18 @@ static void test_starts_survive_restart(void **state)
         equipment_observe(&p, &u, false, 0, 50 + 7700 - 6300);
         assert_false(equipment_may_start(&p, &u, 50 + 8599.9 - 6300));
         assert_true(equipment_may_start(&p, &u, 50 + 8600 - 6300));
+        equipment_observe(&q, &u, true, 0,
+                          7000); /* and one that waits for its machine: the newest, after a restart too */
+        equipment_save(&q, 7100, buf);
+        equipment_restore(&p, 7100, 0, buf);
+        u.max_starts_per_h = 4;
+        equipment_observe(&p, &u, true, 1, 7200); /* 4000, 5000, 6000 and, now, 7200 */
+        assert_false(equipment_may_stop(&p, &u, 7599.9));
+        assert_true(equipment_may_stop(&p, &u, 7600));
+        u.max_starts_per_h = 1;
+        assert_false(equipment_may_stop(&p, &u, 10799.9));
+        assert_true(equipment_may_stop(&p, &u, 10800));
+        u.max_starts_per_h = 3;
         buf[4] = (double)NAN; /* damaged: as never seen */
         equipment_restore(&p, 50, 100, buf);
         assert_false(p.seen);
@@ -534,6 +551,23 @@ static void test_starts_survive_restart(void **state)
         buf[5] = 0;
         equipment_restore(&p, 50, 100, buf);
         assert_true(p.seen);
+}
+
+/* One that ran when it was saved and runs now has not started in between. */
+static void test_running_survives_restart(void **state)
+{
+        struct safety_u u = chiller();
+        struct equipment q, p;
+        double buf[SAFETY_STATE_PER_U];
+
+        (void)state;
+        equipment_reset(&q);
+        equipment_observe(&q, &u, true, 1, 0);
+        equipment_save(&q, 4000, buf);
+        equipment_restore(&p, 50, 100, buf);
+        assert_true(p.running && p.commanded && p.proved && p.on_s == 50 - 4100);
+        equipment_observe(&p, &u, true, 1, 60);
+        assert_true(p.on_s == 50 - 4100 && equipment_may_stop(&p, &u, 60));
 }
 
 static void test_capacity_before_anything_stops(void **state)
@@ -579,6 +613,14 @@ static void test_capacity_before_anything_stops(void **state)
         r.confirmed[a] = 0; /* the other one still runs, but was ordered off */
         assert_true(rig_action(rig_decide(&r))[b] == 1);
         r.confirmed[a] = 1;
+        r.prop[a] = 0; /* the same with the other first */
+        r.prop[b] = 1;
+        r.confirmed[b] = 0;
+        assert_true(rig_action(rig_decide(&r))[a] == 1);
+        r.confirmed[b] = r.prop[a] = 1;
+        r.prop[b] = 0;
+        (void)rig_decide(&r);
+        r.snap.mono_s += 4000;
         r.snap.cooling_load_w = 0;
         assert_true(rig_action(rig_decide(&r))[b] == 0);
         r.snap.onoff_status = NULL; /* nobody is seen to run: nobody carries a load */
@@ -683,6 +725,7 @@ int main(void)
             cmocka_unit_test(test_state_survives_restart),
             cmocka_unit_test(test_starts_survive_restart),
             cmocka_unit_test(test_automaton_of_a_fixed_unit),
+            cmocka_unit_test(test_running_survives_restart),
             cmocka_unit_test(test_capacity_before_anything_stops),
             cmocka_unit_test(test_fast_unit_and_what_is_named),
             cmocka_unit_test(test_hold_beside_a_unit_held_by_others),

@@ -200,6 +200,27 @@ static void test_a_start_counts_from_where_it_was_seen(void **state)
         rig_close(&b.r);
 }
 
+/* A stop counts from the order, and anew from where the machine was seen to stop. */
+static void test_a_stop_counts_from_the_later_of_both(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_units(&b, 4);
+        (void)unit(&b, 1000, 1, 0, 1);
+        (void)unit(&b, 5000, 0, 0, 0); /* ordered off, it never ran */
+        assert_false(unit(&b, 5599, 0, 0, 1));
+        assert_true(unit(&b, 5600, 0, 0, 1));
+        rig_close(&b.r);
+        open_units(&b, 4);
+        (void)unit(&b, 1000, 1, 1, 1);
+        (void)unit(&b, 5000, 0, 1, 0); /* ordered off */
+        (void)unit(&b, 5100, 0, 0, 0); /* seen off */
+        assert_false(unit(&b, 5699, 0, 0, 1));
+        assert_true(unit(&b, 5700, 0, 0, 1));
+        rig_close(&b.r);
+}
+
 static void test_no_start_left(void **state)
 {
         struct bench b;
@@ -289,16 +310,18 @@ static void test_restored_units(void **state)
                 memset(buf, 0, sizeof(buf));
                 buf[0] = 1;
                 u[0] = u[1] = 1; /* seen, ordered on 200 s ago, started 100 s ago, not seen to run */
-                u[4] = 200;
-                u[5] = 4000;
+                u[4] = kind == 4 ? 0 : 200;
+                u[5] = kind == 0 ? 0 : 4000;
                 for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
                         u[6 + i] = i == 0 ? 100 : -1;
                 if (kind == 1)
                         u[0] = 0;
                 if (kind == 2)
                         u[4] = (double)NAN;
-                if (kind == 3)
-                        u[5] = -1;
+                if (kind == 3) { /* off, since when is not known */
+                        u[1] = 0;
+                        u[5] = (double)NAN;
+                }
                 if (kind == 4)
                         u[3] = 1; /* it was seen to run since: what comes now is another start */
                 if (kind == 5)
@@ -317,10 +340,14 @@ static void test_restored_units(void **state)
                                 assert_true(!unit(&b, 10049, 1, 0, 0) && unit(&b, 10050, 1, 0, 0));
                         (void)unit(&b, 10100, 1, 1, 1);
                         assert_int_equal(unit(&b, 10400, 1, 1, 0), kind == 0); /* one start of two, or both */
+                } else if (kind == 3) {
+                        (void)unit(&b, 10010, 0, 0, 0);
+                        assert_false(unit(&b, 10609, 0, 0, 1)); /* timers from now on */
+                        assert_true(unit(&b, 10610, 0, 0, 1));
                 } else {
-                        (void)unit(&b, 10010, 1, 1, 1);
-                        assert_false(unit(&b, 10309, 1, 1, 0)); /* timers from now on */
-                        assert_true(unit(&b, 10310, 1, 1, 0));
+                        (void)unit(&b, 10010, 1, 0, 1);
+                        assert_false(unit(&b, 10309, 1, 0, 0));
+                        assert_true(unit(&b, 10310, 1, 0, 0));
                 }
                 rig_close(&b.r);
         }
@@ -520,13 +547,15 @@ static void test_bound_from_what_was_just_seen(void **state)
                 a.lags = lags;
                 rig_open(&r, a, 3);
                 rig_model(&r, true);
-                encloses(&r, 0, 22 + 2 * 0.05);
-                r.wy[0] = 90; /* no transition that holds it is whole */
-                r.wy[r.ny] = (double)NAN;
-                encloses(&r, 0, 22 + 2 * 0.05);
-                r.wy[r.ny] = 22; /* now the first of 7 is: own gain at least 0.76, as supply air has 0.24 at most */
+                for (size_t k = 0; k < RIG_HIST; k++)
+                        r.wy[k * r.ny] = 10; /* its neighbour */
+                encloses(&r, 1, 22 + 2 * 0.05);
+                r.wy[1] = 90; /* no transition that holds it is whole */
+                r.wy[r.ny + 1] = (double)NAN;
+                encloses(&r, 1, 22 + 2 * 0.05);
+                r.wy[r.ny + 1] = 22; /* now the first of 7 is: own gain at least 0.76, as supply air has 0.24 at most */
                 if (lags == 1)
-                        encloses(&r, 0, 22 + 2 * 0.05 - 0.76 * (90 - 22) / 7);
+                        encloses(&r, 1, 22 + 2 * 0.05 - 0.76 * (90 - 22) / 7);
                 rig_close(&r);
         }
 }
@@ -590,6 +619,22 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.wy[(RIG_HIST - 1) * b.r.ny] = (double)NAN;
         assert_false(judge(&b, 0, 18.1)); /* not known is not inside */
         assert_true(judge(&b, 0, 18));
+        rig_close(&b.r);
+}
+
+/* Without a register's grid, what the plant has is as safe as with one. */
+static void test_over_the_limit_off_any_grid(void **state)
+{
+        struct bench b;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.step = 0;
+        open_bench(&b, a);
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+        b.r.confirmed[0] = b.act[0] = 20; /* warmer than the plant on its own */
+        assert_true(judge(&b, 0, 20));
+        assert_false(judge(&b, 0, 20.01));
         rig_close(&b.r);
 }
 
@@ -696,6 +741,7 @@ int main(void)
             cmocka_unit_test(test_neutral_variable_is_limited_both_ways),
             cmocka_unit_test(test_units),
             cmocka_unit_test(test_a_start_counts_from_where_it_was_seen),
+            cmocka_unit_test(test_a_stop_counts_from_the_later_of_both),
             cmocka_unit_test(test_no_start_left),
             cmocka_unit_test(test_clock_goes_back),
             cmocka_unit_test(test_when_a_unit_may_stop),
@@ -710,6 +756,7 @@ int main(void)
             cmocka_unit_test(test_bound_without_a_transition),
             cmocka_unit_test(test_trip_only_output),
             cmocka_unit_test(test_over_the_limit_only_cooler),
+            cmocka_unit_test(test_over_the_limit_off_any_grid),
             cmocka_unit_test(test_end_of_the_box_by_a_rounding),
             cmocka_unit_test(test_window_length),
             cmocka_unit_test(test_neutral_over_the_limit),
