@@ -392,10 +392,9 @@ static bool unchanged(const struct safety *s, size_t j)
 }
 
 /* Reads the groups' outcomes into kind, reason and certificate. `cut` is what the simple limits said. */
-static void conclude(struct safety *s, enum decision_reason cut)
+static void conclude(struct safety *s, enum decision_reason cut, int *binding_u)
 {
         struct safety_decision *d = &s->decision;
-        bool certified = true, moved = false;
         enum decision_reason why = cut;
         d->cert.terminal = true;
         d->cert.margin = (double)INFINITY;
@@ -410,7 +409,6 @@ static void conclude(struct safety *s, enum decision_reason cut)
                 } else if (p->certified && p->fraction < 1 && why == cut) {
                         why = DR_WORST_CASE;
                 }
-                certified = certified && p->certified;
                 d->cert.terminal = d->cert.terminal && p->certified && p->terminal;
                 d->cert.fraction = fmin(d->cert.fraction, p->fraction);
                 if (p->margin < d->cert.margin) {
@@ -421,10 +419,14 @@ static void conclude(struct safety *s, enum decision_reason cut)
         }
         if (!isfinite(d->cert.margin))
                 d->cert.margin = (double)NAN;
-        for (size_t j = 0; j < s->env.nu; j++)
-                moved = moved || !unchanged(s, j);
+        for (size_t j = 0; j < s->env.nu; j++) {
+                if (why == DR_ACCEPTED && !unchanged(s, j)) { /* rounded to where it is, beyond its box */
+                        why = DR_LIMIT;
+                        *binding_u = (int)j;
+                }
+        }
         /* a HOLD keeps its kind and reason, whatever had to move: there is no proposal that could have been changed */
-        if (d->kind != DECISION_HOLD && (moved || !certified || why != DR_ACCEPTED)) {
+        if (d->kind != DECISION_HOLD && why != DR_ACCEPTED) {
                 d->kind = DECISION_PROJECT;
                 d->reason = why;
         }
@@ -499,7 +501,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 hold_blind(s);
                 certify_drivers(s, snap, &cut, &binding_u);
                 certify(s, snap);
-                conclude(s, cut);
+                conclude(s, cut, &binding_u);
         }
         d->cert.binding_u = binding_u;
         verify_last(s, snap);

@@ -241,6 +241,38 @@ static void test_rounding_of_a_register_is_no_distance(void **state)
         }
 }
 
+/* Bounds off the grid, and a value between such a bound and the first of the grid proposed from beyond: in the box and
+ * within one rate, yet rounding toward more cooling leads back to where it is. That is not the proposal. */
+static void test_proposed_between_bound_and_grid(void **state)
+{
+        struct rig r;
+        const struct safety_decision *d;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[2].lo = 16.2;
+        r.u[2].step = 0.5; /* 16.5 is the first */
+        r.u[2].rate = 2;
+        rig_create(&r);
+        r.confirmed[2] = 14.6;
+        r.prop[2] = 16.3;
+        d = rig_decide(&r);
+        assert_true(rig_action(d)[2] == 14.6);
+        assert_int_equal(decision_kind(d), DECISION_PROJECT);
+        assert_int_equal(decision_reason(d), DR_LIMIT);
+        assert_int_equal(decision_certificate(d)->binding_u, 2);
+        r.prop[2] = 16.5;
+        d = rig_decide(&r);
+        assert_true(rig_action(d)[2] == 16.5);
+        assert_int_equal(decision_kind(d), DECISION_ACCEPT);
+        r.prop[2] = 16.3;
+        r.confirmed[2] = 16.1; /* rounded by less than one step: the proposal as far as the register has it */
+        d = rig_decide(&r);
+        assert_true(rig_action(d)[2] == 16.1);
+        assert_int_equal(decision_kind(d), DECISION_ACCEPT);
+        rig_close(&r);
+}
+
 /* The worst case counts the variable where it is; the terminal set only where more cooling never warms. */
 static void test_counted_where_it_is(void **state)
 {
@@ -439,17 +471,12 @@ static void test_from_anywhere(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_taken_over_far_beyond),
-            cmocka_unit_test(test_within_one_rate_of_the_box),
-            cmocka_unit_test(test_entering_is_certified),
-            cmocka_unit_test(test_from_the_warm_side_at_once),
-            cmocka_unit_test(test_slow_and_water),
-            cmocka_unit_test(test_neutral_variable_from_both_sides),
-            cmocka_unit_test(test_box_off_the_grid),
-            cmocka_unit_test(test_counted_where_it_is),
-            cmocka_unit_test(test_rounding_of_a_register_is_no_distance),
-            cmocka_unit_test(test_second_checker),
-            cmocka_unit_test(test_hold_keeps_its_name),
+            cmocka_unit_test(test_taken_over_far_beyond), cmocka_unit_test(test_within_one_rate_of_the_box),
+            cmocka_unit_test(test_entering_is_certified), cmocka_unit_test(test_from_the_warm_side_at_once),
+            cmocka_unit_test(test_slow_and_water),        cmocka_unit_test(test_neutral_variable_from_both_sides),
+            cmocka_unit_test(test_box_off_the_grid),      cmocka_unit_test(test_proposed_between_bound_and_grid),
+            cmocka_unit_test(test_counted_where_it_is),   cmocka_unit_test(test_rounding_of_a_register_is_no_distance),
+            cmocka_unit_test(test_second_checker),        cmocka_unit_test(test_hold_keeps_its_name),
             cmocka_unit_test(test_from_anywhere),
         };
 

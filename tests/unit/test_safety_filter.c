@@ -249,6 +249,12 @@ static void test_no_read_back_and_no_status(void **state)
         assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[0] == 17.5); /* from 17 on by its rate */
         assert_true(decision_certificate(&r.s->decision)->verified);
         assert_false(r.s->equip[9].running);
+        r.snap.u_confirmed = r.confirmed;
+        r.snap.onoff_status = r.status;
+        (void)safety_filter(r.s, &r.snap, &r.p);
+        r.snap.onoff_status = NULL;
+        (void)safety_filter(r.s, &r.snap, &r.p);
+        assert_true(r.s->equip[9].running);
         rig_close(&r);
 }
 

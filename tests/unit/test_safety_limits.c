@@ -129,6 +129,22 @@ static void test_slow_step_and_water(void **state)
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);
 }
 
+/* What is neither more nor less cooling is not less cooling. */
+static void test_less_cooling(void **state)
+{
+        struct safety_u u = sat();
+
+        (void)state;
+        assert_true(limits_less_cooling(&u, 19, 18) && !limits_less_cooling(&u, 18, 18) &&
+                    !limits_less_cooling(&u, 17, 18));
+        assert_true(limits_more_of(&u, 17, 18) == 17 && limits_more_of(&u, 19, 18) == 18);
+        u.safe_dir = 1;
+        assert_true(limits_less_cooling(&u, 17, 18) && !limits_less_cooling(&u, 18, 18) &&
+                    !limits_less_cooling(&u, 19, 18));
+        u.safe_dir = 0;
+        assert_true(!limits_less_cooling(&u, 17, 18) && !limits_less_cooling(&u, 19, 18));
+}
+
 static void test_ramp(void **state)
 {
         struct safety_u u = sat();
@@ -397,6 +413,27 @@ static void test_automaton_of_a_fixed_unit(void **state)
         assert_false(equipment_may_stop(&q, &u, 9000));
         u.lo = u.hi = 0;
         assert_false(equipment_may_start(&q, &u, 9000));
+}
+
+/* First seen: one start is left in this hour, however many the machine may make. */
+static void test_one_start_left_when_first_seen(void **state)
+{
+        struct safety_u u = chiller();
+
+        (void)state;
+        u.min_on_s = u.min_off_s = 0;
+        for (unsigned n = 1; n <= SAFETY_STARTS_MAX; n++) {
+                struct equipment q;
+
+                u.max_starts_per_h = n;
+                equipment_reset(&q);
+                equipment_observe(&q, &u, false, 0, 1000);
+                assert_true(equipment_may_start(&q, &u, 1000));
+                equipment_observe(&q, &u, true, 1, 1100);
+                equipment_observe(&q, &u, false, 0, 1200);
+                assert_false(equipment_may_start(&q, &u, n > 1 ? 4599.9 : 4699.9));
+                assert_true(equipment_may_start(&q, &u, n > 1 ? 4600 : 4700));
+        }
 }
 
 /* The order and what the machine does are apart by its own timers and by a scan: the later of the two counts. */
@@ -716,10 +753,12 @@ int main(void)
             cmocka_unit_test(test_base_beyond_the_box),
             cmocka_unit_test(test_both_sides_of_box_and_rate),
             cmocka_unit_test(test_slow_step_and_water),
+            cmocka_unit_test(test_less_cooling),
             cmocka_unit_test(test_ramp),
             cmocka_unit_test(test_validate_names_the_field),
             cmocka_unit_test(test_create_refuses),
             cmocka_unit_test(test_automaton_times),
+            cmocka_unit_test(test_one_start_left_when_first_seen),
             cmocka_unit_test(test_automaton_counts_from_what_the_machine_did),
             cmocka_unit_test(test_no_restart_while_the_stop_is_under_way),
             cmocka_unit_test(test_state_survives_restart),

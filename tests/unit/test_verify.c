@@ -200,6 +200,24 @@ static void test_a_start_counts_from_where_it_was_seen(void **state)
         rig_close(&b.r);
 }
 
+/* First seen: one start is left in this hour, however many the machine may make. */
+static void test_one_start_left_when_first_seen(void **state)
+{
+        (void)state;
+        for (unsigned n = 2; n <= SAFETY_STARTS_MAX; n++) {
+                struct bench b;
+
+                open_units(&b, n);
+                (void)unit(&b, 1000, 0, 0, 0);
+                assert_true(unit(&b, 1600, 0, 0, 1));
+                (void)unit(&b, 1600, 1, 1, 1);
+                (void)unit(&b, 1700, 0, 0, 0);
+                assert_false(unit(&b, 4599, 0, 0, 1));
+                assert_true(unit(&b, 4600, 0, 0, 1));
+                rig_close(&b.r);
+        }
+}
+
 /* A stop counts from the order, and anew from where the machine was seen to stop. */
 static void test_a_stop_counts_from_the_later_of_both(void **state)
 {
@@ -741,6 +759,7 @@ int main(void)
             cmocka_unit_test(test_neutral_variable_is_limited_both_ways),
             cmocka_unit_test(test_units),
             cmocka_unit_test(test_a_start_counts_from_where_it_was_seen),
+            cmocka_unit_test(test_one_start_left_when_first_seen),
             cmocka_unit_test(test_a_stop_counts_from_the_later_of_both),
             cmocka_unit_test(test_no_start_left),
             cmocka_unit_test(test_clock_goes_back),
