@@ -111,7 +111,7 @@ static struct interlock_result ladder(struct interlock *k, const struct safety_e
         k->mode = ladder_next(k->mode, input);
         if (k->mode != LADDER_FALLBACK)
                 return r;
-        if (input == LADDER_CLEAN)
+        if (r.order == ORDER_NORMAL) /* clean, or above a trip for one step */
                 r.reason = DR_RECOVERING;
         if (r.order < ORDER_FALLBACK)
                 r.order = ORDER_FALLBACK;
