@@ -167,9 +167,9 @@ static void test_trip_single_needs_persistence_two_agree(void **state)
         assert_true(act[8] == 7);
         rig_close(&r);
         open_rig(&r);
-        NOW(r, 0) = NOW(r, 4) = 32.01;
+        NOW(r, 2) = NOW(r, 4) = 32.01;
         expect(rig_decide(&r), DECISION_FALLBACK, DR_TRIP);
-        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0); /* the first */
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 2); /* the first */
         rig_close(&r);
         open_rig(&r);
         NOW(r, 4) = 32.01;
@@ -407,6 +407,7 @@ static void test_many_bad_readings(void **state)
         expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
         r.y_ok[3] = COND_STALE; /* 2 of 6 = 33 % */
         expect(rig_decide(&r), DECISION_FALLBACK, DR_SENSOR);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0); /* the first */
         rig_close(&r);
 }
 
@@ -1159,6 +1160,36 @@ static void test_water_that_one_row_reads(void **state)
         }
 }
 
+/* A row that reads another variable of the same number does not read it. */
+static void test_water_and_namesakes(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.crahs = a.inlets = 1;
+        rig_open(&r, a, 1); /* room 1 reads setpoint 2, and room 0 nothing of that number but the disturbance */
+        for (size_t k = 0; k < r.row_start[1]; k++)
+                if (r.term[k].src == ARX_SRC_D) {
+                        r.term[k].index = 2;
+                        r.lo[k] = 0;
+                        r.hi[k] = 0.1;
+                }
+        r.u[4].rate = 6;
+        r.u[4].drives_d = SAFETY_DRIVES(2);
+        r.cert[0].hi = 24;
+        rig_model(&r, false);
+        rig_create(&r);
+        r.prop[4] = 14;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[4] == 8 && r.s->group[1].certified);
+        r.d_hi[1] = 3; /* room 1 has no say */
+        r.prop[4] = 8.5;
+        (void)rig_decide(&r);
+        assert_true(!r.s->group[1].certified && r.s->group[0].certified && rig_action(&r.s->decision)[4] == 8.5);
+        rig_close(&r);
+}
+
 /* Back to what the plant runs on its own it may go without a certificate, as long as readings are comfortable. */
 static void test_water_to_nominal(void **state)
 {
@@ -1352,8 +1383,11 @@ static void test_fallback_with_a_reading_missing(void **state)
         r.y_ok[1] = COND_STALE;
         r.confirmed[0] = r.confirmed[4] = 17;
         r.confirmed[2] = 19;
+        r.confirmed[r.nu - 1] = r.status[r.nu - 1] = 0; /* the plant on its own would run it */
         act = rig_action(rig_decide(&r));
-        assert_true(act[0] == 17 && act[4] == 17.5 && act[2] == 18.5);
+        assert_true(act[0] == 17 && act[4] == 17.5 && act[2] == 18.5 && act[r.nu - 1] == 0);
+        r.snap.mono_s += 600;
+        assert_true(rig_action(rig_decide(&r))[r.nu - 1] == 1);
         rig_close(&r);
 }
 
@@ -1858,6 +1892,7 @@ int main(void)
             cmocka_unit_test(test_terminal_box_of_hot_rows),
             cmocka_unit_test(test_terminal_box_of_the_worst_row),
             cmocka_unit_test(test_water_that_one_row_reads),
+            cmocka_unit_test(test_water_and_namesakes),
             cmocka_unit_test(test_strings),
         };
 

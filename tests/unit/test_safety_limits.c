@@ -37,6 +37,8 @@ static void test_quantise_rounds_toward_more_cooling(void **state)
         u = sat(); /* bounds off the grid: the grid ends inside */
         u.lo = 16.2;
         u.hi = 23.8;
+        assert_true(limits_side(&u, 16.4) == -1 && limits_side(&u, 16.5) == 0);
+        assert_true(limits_side(&u, 23.6) == 1 && limits_side(&u, 23.5) == 0);
         assert_true(limits_quantise(&u, 0, 20) == 16.5);
         assert_true(limits_full(&u, 20) == 16.5);
         u.safe_dir = 1;
@@ -669,6 +671,39 @@ static void test_capacity_before_anything_stops(void **state)
         rig_close(&r);
 }
 
+/* Every unit but the one that stops counts, whatever its place. */
+static void test_capacity_of_every_place(void **state)
+{
+        struct safety_u u[3];
+        struct equipment q[3];
+        const struct safety_envelope e = {.nu = 3, .u = u, .capacity_margin = 0.15};
+        const double base[3] = {1, 1, 1};
+        const uint8_t status[3] = {1, 1, 1};
+        struct safety_snapshot snap = {.mono_s = 4000, .slow_step = true, .onoff_status = status};
+
+        (void)state;
+        for (size_t stop = 0; stop < 3; stop++) {
+                for (int heavy = 0; heavy < 2; heavy++) {
+                        double want[3] = {1, 1, 1}, act[3], carried_w = 0;
+                        enum decision_reason why = DR_ACCEPTED;
+                        int binding = -1;
+
+                        for (size_t k = 0; k < 3; k++) {
+                                u[k] = chiller();
+                                u[k].capacity_w = 1e5 * (double)(1 + k);
+                                equipment_reset(&q[k]);
+                                equipment_observe(&q[k], &u[k], true, 1, 0);
+                                carried_w += k == stop ? 0 : u[k].capacity_w;
+                        }
+                        want[stop] = 0;
+                        snap.cooling_load_w = carried_w / 1.15 + (heavy ? 1 : -1);
+                        equipment_move(&e, q, &snap, base, want, act, &why, &binding);
+                        assert_true(act[stop] == heavy && why == (heavy ? DR_EQUIPMENT : DR_ACCEPTED));
+                        assert_int_equal(binding, heavy ? (int)stop : -1);
+                }
+        }
+}
+
 /* A fast unit may stop in any step. The variable that was cut first is named, the unit's reason is told. */
 static void test_fast_unit_and_what_is_named(void **state)
 {
@@ -766,6 +801,7 @@ int main(void)
             cmocka_unit_test(test_automaton_of_a_fixed_unit),
             cmocka_unit_test(test_running_survives_restart),
             cmocka_unit_test(test_capacity_before_anything_stops),
+            cmocka_unit_test(test_capacity_of_every_place),
             cmocka_unit_test(test_fast_unit_and_what_is_named),
             cmocka_unit_test(test_hold_beside_a_unit_held_by_others),
             cmocka_unit_test(test_restored_after_an_unknown_time),

@@ -52,6 +52,15 @@ static void test_continuous_bounds(void **state)
         assert_true(judge(&b, 0, 24));
         assert_false(judge(&b, 0, 24.1));
         rig_close(&b.r);
+        rig_open(&b.r, rig_default(), 3); /* a grid that does not begin at zero */
+        b.r.u[0].origin = 0.03;
+        b.r.u[0].nominal = b.r.confirmed[0] = 18.03;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        assert_true(judge(&b, 0, 17.93));
+        assert_false(judge(&b, 0, 17.9) || judge(&b, 0, 17.97));
+        rig_close(&b.r);
 }
 
 static void test_slow_and_water(void **state)
@@ -218,6 +227,20 @@ static void test_one_start_left_when_first_seen(void **state)
         }
 }
 
+/* A read-back between off and on: from the middle on it is on. */
+static void test_read_back_of_a_unit(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_units(&b, 3);
+        assert_false(unit(&b, 1000, 0.5, 1, 0)); /* a stop, and too early */
+        rig_close(&b.r);
+        open_units(&b, 3);
+        assert_true(unit(&b, 1000, 0.49, 0, 0)); /* it is off */
+        rig_close(&b.r);
+}
+
 /* A stop counts from the order, and anew from where the machine was seen to stop. */
 static void test_a_stop_counts_from_the_later_of_both(void **state)
 {
@@ -370,6 +393,15 @@ static void test_restored_units(void **state)
                 rig_close(&b.r);
         }
         open_units(&b, 2);
+        u[1] = u[4] = 0; /* off for long, started 3000 and 100 s ago */
+        u[6] = 3000;
+        u[7] = 100;
+        verify_restore(b.v, 10000, 50, buf, n);
+        (void)unit(&b, 10010, 0, 0, 0);
+        assert_false(unit(&b, 10549, 0, 0, 1));
+        assert_true(unit(&b, 10550, 0, 0, 1));
+        rig_close(&b.r);
+        open_units(&b, 2);
         verify_restore(b.v, 10000, 50, buf, n - 1); /* another shape */
         (void)unit(&b, 10010, 0, 0, 0);
         assert_false(unit(&b, 10609, 0, 0, 1));
@@ -518,6 +550,8 @@ static void test_one_step_bound_of_odd_rows(void **state)
                                 set_sum1(&r, 0.8 - 5e-10, 0.8 - 5e-10, 0.1, 0.1);
                         rig_model(&r, false);
                         scatter(&r);
+                        if (n % 2) /* below zero the least coefficient is the worst */
+                                r.wy[(RIG_HIST - 1) * r.ny] = -3;
                         agrees(&r, 0);
                         rig_close(&r);
                 }
@@ -760,6 +794,7 @@ int main(void)
             cmocka_unit_test(test_units),
             cmocka_unit_test(test_a_start_counts_from_where_it_was_seen),
             cmocka_unit_test(test_one_start_left_when_first_seen),
+            cmocka_unit_test(test_read_back_of_a_unit),
             cmocka_unit_test(test_a_stop_counts_from_the_later_of_both),
             cmocka_unit_test(test_no_start_left),
             cmocka_unit_test(test_clock_goes_back),
