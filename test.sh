@@ -51,7 +51,7 @@ build() {
 
 build dev && ctest_stage dev -L 'unit|layering' -j "$jobs"
 if [ $quick = 0 ]; then
-  build release && { ctest_stage release -L scenario -j "$jobs"; ctest_stage release -L system -j "$jobs"; }
+  build release && { ctest_stage release -L scenario -j "$jobs"; ctest_stage release -L system -j $((jobs + 1)); } # they mostly wait
   build asan && { ctest_stage asan -L unit -j "$jobs"; ctest_stage asan -R 'scenario\.(bit|001|37|381)' -j "$jobs"; }
 
   say "coverage of safety/"
