@@ -571,7 +571,11 @@ static void test_fallback_trims_and_responds(void **state)
         assert_true(act[8] == 7 && act[9] == 0);                                 /* the plant does */
         r.snap.slow_step = false;
         assert_true(rig_action(rig_decide(&r))[8] == 8); /* on the slow step */
-        NOW(r, 0) = 29.5;                                /* three rates, every unit */
+        NOW(r, 0) = 27.99;
+        assert_true(rig_action(rig_decide(&r))[9] == 0);
+        NOW(r, 0) = 28; /* two rates, every unit */
+        assert_true(rig_action(rig_decide(&r))[0] == 17 && rig_action(&r.s->decision)[9] == 1);
+        NOW(r, 0) = 29.5; /* three rates, every unit */
         act = rig_action(rig_decide(&r));
         assert_true(act[0] == 16.5 && near(act[1], 0.55) && act[8] == 8 && act[9] == 1);
         NOW(r, 0) = 30.99;
