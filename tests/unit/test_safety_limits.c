@@ -521,7 +521,9 @@ static void test_state_survives_restart(void **state)
         buf[0] = 77;
         assert_true(safety_state_save(r.s, 5090, buf, n - 1) == n && buf[0] == 77); /* too small: nothing is written */
         buf[n] = 78;
+        buf[1] = buf[7] = 79; /* variable 0 has no automaton: never seen, no start */
         assert_true(safety_state_save(r.s, 5090, buf, n) == n && buf[0] == 1 && buf[n] == 78);
+        assert_true(buf[1] == 0 && buf[7] == -1);
         rig_create(&r); /* a new process, whose clock starts elsewhere, 200 s later */
         safety_state_restore(r.s, 10, 200, buf, n);
         r.snap.mono_s = 10 + 600 - 230 - 30 - 30.1; /* the next decision is 30 s on, 0.1 s early */
@@ -659,6 +661,7 @@ static void test_capacity_before_anything_stops(void **state)
         r.prop[b] = 1;
         r.confirmed[b] = 0;
         assert_true(rig_action(rig_decide(&r))[a] == 1);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
         r.confirmed[b] = r.prop[a] = 1;
         r.prop[b] = 0;
         (void)rig_decide(&r);

@@ -394,6 +394,7 @@ static void test_restored_units(void **state)
         }
         open_units(&b, 2);
         u[1] = u[4] = 0; /* off for long, started 3000 and 100 s ago */
+        u[5] = 4000;
         u[6] = 3000;
         u[7] = 100;
         verify_restore(b.v, 10000, 50, buf, n);
