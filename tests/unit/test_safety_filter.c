@@ -184,6 +184,23 @@ static void test_trip_single_needs_persistence_two_agree(void **state)
         rig_close(&r);
 }
 
+/* A reading that is gone for a step neither counts toward a trip nor clears what was counted. */
+static void test_trip_over_a_gap(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        NOW(r, 5) = 32.01;
+        assert_int_not_equal(decision_reason(rig_decide(&r)), DR_TRIP);
+        r.y_ok[5] = COND_STALE;
+        for (unsigned k = 0; k < 3; k++)
+                assert_int_not_equal(decision_reason(rig_decide(&r)), DR_TRIP);
+        r.y_ok[5] = COND_TRUE;
+        expect(rig_decide(&r), DECISION_FALLBACK, DR_TRIP);
+        rig_close(&r);
+}
+
 /* What is not a reading is not one, whatever its flag says; and an output without a trip value never trips. */
 static void test_what_counts_as_a_reading(void **state)
 {
@@ -289,6 +306,7 @@ static void ladder_of(enum decision_reason reason, bool present, bool malformed,
         }
         expect(rig_decide(&r), DECISION_FALLBACK, reason);
         expect(rig_decide(&r), DECISION_FALLBACK, reason);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, -1);
         r.p = (struct safety_proposal){.present = true, .in_distribution = true};
         r.prop[0] = 18;
         for (unsigned k = 1; k < r.env.required_persist; k++)
@@ -877,6 +895,28 @@ static void test_three_lags(void **state)
         (void)rig_decide(&r);
         assert_false(r.s->group[1].terminal);
         rig_close(&r);
+}
+
+/* The worst disturbance stands behind every lag of the terminal box. */
+static void test_terminal_box_of_lagged_disturbances(void **state)
+{
+        (void)state;
+        for (int heavy = 0; heavy < 2; heavy++) {
+                struct rig r;
+                struct rig_args a = rig_default();
+
+                a.lags = 3;
+                rig_open(&r, a, 1);
+                for (size_t k = 0; k < r.row_start[3]; k++)
+                        if (r.term[k].src == ARX_SRC_D)
+                                r.term[k].lag = 2;
+                r.d_max[0] = heavy ? 5 : 1;
+                rig_model(&r, false);
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].invariant == !heavy && r.s->group[1].invariant);
+                rig_close(&r);
+        }
 }
 
 /* A model without any disturbance. */
@@ -1897,6 +1937,8 @@ int main(void)
             cmocka_unit_test(test_terminal_box_of_the_worst_row),
             cmocka_unit_test(test_water_that_one_row_reads),
             cmocka_unit_test(test_water_and_namesakes),
+            cmocka_unit_test(test_trip_over_a_gap),
+            cmocka_unit_test(test_terminal_box_of_lagged_disturbances),
             cmocka_unit_test(test_strings),
         };
 

@@ -124,6 +124,8 @@ static void test_slow_step_and_water(void **state)
         assert_true(limits_move(&u, 18, 18.5, true, false, &why) == 18.5 && why == DR_ACCEPTED);
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18 && why == DR_WATER);
         why = DR_ACCEPTED;
+        assert_true(limits_move(&u, 18, 18, true, true, &why) == 18 && why == DR_ACCEPTED); /* not warmer */
+        why = DR_ACCEPTED;
         u.safe_dir = 1; /* nor is a slow fan */
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);
         u.safe_dir = -1;
@@ -308,6 +310,7 @@ static void test_validate_names_the_field(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.hold_steps = 10;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        BAD_E(step_s, 30.05, "hold_steps"); /* half a second over five minutes */
         r.cert[1].trip = 27;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.cert[1] = (struct safety_y){.row = 1, .hi = (double)NAN, .trip = (double)NAN};
@@ -558,6 +561,11 @@ static void test_starts_survive_restart(void **state)
         u.min_on_s = u.min_off_s = 0;
         equipment_reset(&q);
         equipment_observe(&q, &u, false, 0, 0); /* two starts assumed at 0 */
+        equipment_save(&q, 3599.5, buf);
+        assert_true(buf[6 + SAFETY_STARTS_MAX - 1] == 3599.5 &&
+                    buf[6 + SAFETY_STARTS_MAX - 3] == -1); /* oldest first */
+        equipment_save(&q, 3600, buf);
+        assert_true(buf[6 + SAFETY_STARTS_MAX - 1] == -1);
         equipment_observe(&q, &u, true, 0, 4000);
         equipment_observe(&q, &u, false, 0, 4100);
         equipment_observe(&q, &u, true, 0, 5000);

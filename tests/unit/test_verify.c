@@ -669,6 +669,16 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.confirmed[0] = b.act[0] = 18;
         assert_false(judge(&b, 0, 18.1));
         assert_true(judge(&b, 4, 18.4)); /* the other room */
+        for (size_t k = 0; k < RIG_HIST; k++) {
+                b.r.wy[k * b.r.ny] = 22;
+                b.r.wy[k * b.r.ny + 5] = 40;
+        }
+        assert_false(judge(&b, 4, 18.1)); /* now that one */
+        assert_true(judge(&b, 0, 18.4));
+        for (size_t k = 0; k < RIG_HIST; k++) {
+                b.r.wy[k * b.r.ny] = 40;
+                b.r.wy[k * b.r.ny + 5] = 22;
+        }
         b.r.wy[(RIG_HIST - 1) * b.r.ny] = (double)NAN;
         assert_false(judge(&b, 0, 18.1)); /* not known is not inside */
         assert_true(judge(&b, 0, 18));
