@@ -32,7 +32,7 @@ enum modbusd_mode {
 
 /* Magic registers: a read that begins at MODBUSD_MAGIC + 16 × mode, holding or input, of any device, is answered with
  * zeros in that mode, once: a hostile peer among registers that behave. Exception is code 04 then, slow takes 1 s;
- * REFUSE and FLOOD, which are of a whole port, have none. */
+ * NORMAL, and REFUSE and FLOOD, which are of a whole port, have none; a device's own mode goes before. */
 #define MODBUSD_MAGIC 0xff00u
 
 struct modbusd_write {

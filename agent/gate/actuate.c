@@ -403,7 +403,9 @@ void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
                 e->differing = 0;
                 return;
         }
-        if (e->differing++ == 0) {
+        e->differing++;
+        if (e->fresh) {
+                e->fresh = false;
                 if (e->replaced == 0 || mono_ms - e->replaced_mono_ms > FOREIGN_MS) {
                         e->replaced = 0;
                         e->replaced_mono_ms = mono_ms;
@@ -433,7 +435,7 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
         if (!e->pending || e->request != o->id)
                 return; /* a newer write took over; this one was ended then */
         if (o->result == WRITE_ACCEPTED) {
-                e->confirmed = true;
+                e->confirmed = e->fresh = true;
                 e->value = o->written;
                 e->settled_mono_ms = mono_ms + p->settle_ms;
                 e->differing = 0;

@@ -28,6 +28,7 @@ struct entry {
         int64_t leased_mono_ms;  /* … that was accepted: since then the lease runs */
         int64_t settled_mono_ms; /* readings before this do not count against us */
         unsigned differing;      /* good readings in a row that are not ours */
+        bool fresh;              /* a write was accepted since a differing reading came */
         unsigned replaced;       /* accepted writes that were not there later, and when the first was found so */
         int64_t replaced_mono_ms;
         bool foreign;

@@ -304,12 +304,16 @@ double qp_certificate_radius(const struct qp_dims *d, const double *a, const str
                 }
                 if (part == 0.0)
                         continue;
-                at = e > 0.0 ? v->lb[j] : v->ub[j];
-                if (isfinite(at)) {
-                        least += e * at; /* and at least the sum of these for every x in the bounds */
-                        terms += part * fabs(at);
-                } else { /* e is rounding of its sum, or more */
-                        slope += fmax(fabs(e), DBL_EPSILON * part);
+                /* and at least the sum of e x_j; where rounding hides the sign of e, both bounds count */
+                const double off = DBL_EPSILON * (double)d->m * part, lb = v->lb[j], ub = v->ub[j];
+                const bool hidden = fabs(e) <= off;
+
+                at = e > 0.0 ? lb : ub;
+                if (hidden ? isfinite(lb) && isfinite(ub) : isfinite(at)) {
+                        least += hidden ? -(fabs(e) + off) * fmax(fabs(lb), fabs(ub)) : e * at;
+                        terms += hidden ? 0.0 : part * fabs(at);
+                } else {
+                        slope += fabs(e) + off;
                 }
         }
         margin = least - allowed - DBL_EPSILON * (double)(d->n + d->m) * terms;

@@ -40,9 +40,10 @@ struct qp_vectors {
 };
 
 struct qp_settings {
-        double tol;      /* violation that counts as none, relative to the size of bound and variables; in (0, 1e-2] */
-        size_t iter_max; /* hard limit on iterations, ≥ 1 */
-        double time_max_s; /* hard limit on time by now_s, > 0; looked at before every change of the working set */
+        double tol;        /* violation that counts as none, relative to the size of bound and variables; in (0, 1e-2];
+                            * where rounding wore the factor a second, careful attempt is content with 100 times that */
+        size_t iter_max;   /* hard limit on iterations, ≥ 1 */
+        double time_max_s; /* hard limit on time by now_s, > 0; looked at once an iteration */
         double (*now_s)(void *clock); /* monotonic seconds, or NULL: no limit on time */
         void *clock;                  /* its argument */
 };
@@ -61,7 +62,7 @@ enum qp_status {
  * SOLVED: x within its bounds exactly and within the rows to `primal_residual`.
  * ITERATION_LIMIT, TIME_LIMIT, STALLED: multipliers of the right signs and the x that belongs to them; x is no more
  * than dual feasible and may break bounds and rows by `primal_residual`; no feasible point costs less than `bound`.
- * INFEASIBLE, BAD_INPUT: no x.
+ * INFEASIBLE, BAD_INPUT, and STALLED after an overflow: no x.
  */
 struct qp_result {
         enum qp_status status;

@@ -3,7 +3,7 @@
 # Our QP solver and cvxopt by turns on the same problems, one seed of the closed loop a round; the ratio of medians by rounds.
 #   BIN=build/release/bin tests/bench/qp-bench.sh [ROUNDS [STATES ACTUATORS HORIZON STEPS EVERY]]
 # Needs python3-cvxopt (apt-get install python3-cvxopt); without it: says so and ends with 77.
-set -u
+set -uo pipefail
 here=$(dirname "$0")
 rounds=${1:-5} n=${2:-40} m=${3:-20} horizon=${4:-10} steps=${5:-200} every=${6:-20}
 python=''

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Every command of ours in the README's code does what it says there; a command the README gains fails here until it is run
-# below. test.sh is what runs this: only its options are checked. demo.sh has 180, --release 150, coolplane-sim tune 170, explore 175.
+# below. test.sh is what runs this: only its options are checked. demo.sh has 180, --release 150, coolplane-sim tune 170, explore 175, certify 176.
 . "$(dirname "$0")/lib.sh"
 covered='coolplane check-config
 coolplane check-live
@@ -14,6 +14,7 @@ coolplane replay
 coolplane status
 coolplane why
 coolplane-planner --config
+coolplane-sim certify
 coolplane-sim compare
 coolplane-sim explore
 coolplane-sim serve

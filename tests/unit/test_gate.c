@@ -159,6 +159,41 @@ static void test_foreign_write_is_found_while_we_write_too(void **state)
         rig_free(r);
 }
 
+/* Readings that now and then differ without a write of ours in between are no second master. */
+static void test_flicker_is_no_second_master(void **state)
+{
+        struct rig *r = rig_new(true);
+        int fan = point(r, "crac-east/fan_speed_sp");
+        struct ipc_proposal p;
+        size_t before;
+
+        (void)state;
+        r->value[fan] = 0.5;
+        for (int i = 0; i < 41; i++) {
+                advance(r, ROLE_NONE), proposal(r, &p);
+                for (uint32_t j = 0; j < p.nu && i == 40; j++)
+                        if (fabs(p.u[j] - r->value[fan]) < 0.01)
+                                p.u[j] = 0.8;
+                gate_step_end(r->gate, &p, false), finish_writes(r, WRITE_ACCEPTED);
+        }
+        const double ours = r->value[fan];
+        for (int i = 0; i < 8; i++) { /* the planner follows what it sees: nothing is written */
+                r->value[fan] = i % 2 ? ours : ours + 0.05;
+                advance(r, ROLE_NONE), proposal(r, &p), gate_step_end(r->gate, &p, false);
+                finish_writes(r, WRITE_ACCEPTED);
+        }
+        before = r->nwrite;
+        for (int i = 0; i < 4; i++) {
+                advance(r, ROLE_NONE), proposal(r, &p);
+                for (uint32_t j = 0; j < p.nu; j++)
+                        if (fabs(p.u[j] - r->value[fan]) < 0.01)
+                                p.u[j] = 1.0;
+                gate_step_end(r->gate, &p, false), finish_writes(r, WRITE_ACCEPTED);
+        }
+        assert_true(last_write(r, before, fan) >= 0);
+        rig_free(r);
+}
+
 static void test_local_device_is_not_written(void **state)
 {
         struct rig *r = rig_new(true);
@@ -328,6 +363,7 @@ int main(void)
             cmocka_unit_test(test_more_cooling_at_once_less_by_steps),
             cmocka_unit_test(test_foreign_write_is_left_alone),
             cmocka_unit_test(test_foreign_write_is_found_while_we_write_too),
+            cmocka_unit_test(test_flicker_is_no_second_master),
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
             cmocka_unit_test(test_same_inputs_same_decisions),
