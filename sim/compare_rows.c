@@ -32,7 +32,7 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
 
         for (size_t k = 0; k < n; k++) {
                 const struct plant_account *a = &seed[k].account;
-                const double share = 1.0 / (double)n;
+                const double share = 1.0 / (double)n, an_hour = a->hours > 0.0 ? share / a->hours : (double)NAN;
 
                 r.chiller_kwh += a->chiller_kwh * share;
                 r.pump_kwh += a->pump_kwh * share;
@@ -46,10 +46,10 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                 r.latent_kwh += a->latent_kwh * share;
                 r.chiller_starts += (double)a->chiller_starts * share;
                 r.migrations += (double)a->migrations * share;
-                r.sat_travel_k_h += a->sat_travel_k / a->hours * share;
-                r.fan_travel_h += a->fan_travel_ratio / a->hours * share;
-                r.valve_travel_h += a->valve_travel_ratio / a->hours * share;
-                r.chwst_travel_k_h += a->chwst_travel_k / a->hours * share;
+                r.sat_travel_k_h += a->sat_travel_k * an_hour;
+                r.fan_travel_h += a->fan_travel_ratio * an_hour;
+                r.valve_travel_h += a->valve_travel_ratio * an_hour;
+                r.chwst_travel_k_h += a->chwst_travel_k * an_hour;
                 r.cpu_s += seed[k].cpu_s * share;
                 r.max_inlet_c = fmax(r.max_inlet_c, a->max_inlet_c);
                 r.degmin27 = fmax(r.degmin27, a->degmin27);

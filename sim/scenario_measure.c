@@ -300,6 +300,14 @@ void book_close(struct book *b, enum scenario_part p, double t_s)
         b->part[p].closed = true;
 }
 
+/* Infinite where nothing was spent, NaN where nothing was had either. */
+static double over(double had, double spent)
+{
+        if (spent > 0.0)
+                return had / spent;
+        return had > 0.0 ? (double)INFINITY : (double)NAN;
+}
+
 /* ---- what comes of it ---- */
 
 static void read_plant(const struct book *b, const struct book_part *p, double *m)
@@ -321,8 +329,8 @@ static void read_plant(const struct book *b, const struct book_part *p, double *
         m[SM_COOLING_KWH] = a->cooling_kwh - z->cooling_kwh;
         m[SM_IT_KWH] = it_kwh;
         m[SM_TOTAL_KWH] = a->total_kwh - z->total_kwh;
-        m[SM_PUE] = m[SM_TOTAL_KWH] / it_kwh;
-        m[SM_COP] = it_kwh / (a->chiller_kwh - z->chiller_kwh);
+        m[SM_PUE] = over(m[SM_TOTAL_KWH], it_kwh);
+        m[SM_COP] = over(it_kwh, a->chiller_kwh - z->chiller_kwh);
         m[SM_CHILLER_STARTS] = (double)(a->chiller_starts - z->chiller_starts);
         m[SM_CHILLERS_MEAN] = p->chillers / s;
         m[SM_FLOW_TRIPS] = (double)(a->flow_trips - z->flow_trips);
@@ -364,7 +372,7 @@ static void read_agent(const struct book *b, const struct book_part *p, double *
                                                   : (double)INFINITY;
         m[SM_RELEASED] = b->loop != NULL && a->mode == GATE_RELEASE;
         m[SM_VAIN_WRITES] = (double)(p->to.vain_writes - p->from.vain_writes);
-        m[SM_MARGIN_K] = p->margin_k / p->margins;
+        m[SM_MARGIN_K] = p->margins > 0 ? p->margin_k / p->margins : (double)NAN;
         m[SM_HOLDOUT_C] = b->loop != NULL ? a->holdout_c[1] : (double)NAN;
         for (size_t k = 0; k < 4; k++)
                 n += (double)(a->steps_by_kind[k] - z->steps_by_kind[k]);
