@@ -18,6 +18,7 @@
 #include "models/num/num.h"
 #include "models/num/qp.h"
 #include "models/num/rng.h"
+#include "tests/unit/alloc_count.h"
 
 #define N_MAX 24
 #define M_MAX 36
@@ -25,34 +26,6 @@
 
 static uint64_t seed;
 static uint32_t problems = 1500;
-
-static volatile bool armed;
-static unsigned allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-        allocations += armed;
-        return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-        allocations += armed;
-        return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-        allocations += armed;
-        return __real_realloc(p, n);
-}
 
 struct problem {
         struct qp_dims dims;
@@ -908,6 +881,7 @@ static void test_no_allocation_any_alignment(void **state)
                                 assert_int_equal(mem[k], 0xa5);
         }
         assert_int_equal(allocations, 0);
+        alloc_count_counts();
 }
 
 int main(void)
