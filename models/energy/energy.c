@@ -25,6 +25,7 @@
 #define NOISE 0.004 /* expected residual, fraction of capacity: weighs data against physics */
 #define OTHER_SET                                                                                                      \
         0.03 /* machines: a sample of another set counts by 1/(1 + (difference/this)²), a thousandth for one */
+#define SAME_SET 0.25       /* machines: means over a slow step within this are of one set */
 #define CHILLER_PART_LOAD 2 /* this feature; the ones behind it are slopes */
 #define SAMPLE_DOUBLES 11
 #define STATE_DIMS 7
@@ -49,13 +50,21 @@ static const struct prior priors[ENERGY_PARTS][FEATURES] = {
 static const size_t nfeature[ENERGY_PARTS] = {
     [ENERGY_FANS] = 3, [ENERGY_CHILLERS] = 5, [ENERGY_PUMPS] = 4, [ENERGY_TOWERS] = 4};
 
+/* The plant with one number of machines. */
+struct fit {
+        double chillers_on;
+        bool valid;
+        double coef[MEMBERS][ENERGY_PARTS][FEATURES];
+};
+enum { NEWEST, ONE_LESS, ONE_MORE, FITS };
+
 struct energy {
         uint64_t seed;
         double capacity_w;
         uint64_t added; /* ever; sample k of the record has serial number added − count + k */
         size_t count, head;
         struct energy_sample ring[ENERGY_SAMPLES];
-        double coef[MEMBERS][ENERGY_PARTS][FEATURES];
+        struct fit fit[FITS];
         bool fitted[ENERGY_PARTS];
         double spread[STATE_DIMS];
         double cv_rmse, nmbe;
@@ -186,18 +195,17 @@ static double prior_mean(const struct energy *e, size_t member, size_t part, siz
         return fmin(fmax(v, p->lo), p->hi);
 }
 
-/* How much a sample says of the plant as it runs now: another set of machines has another part load and other slopes.
- */
-static double likeness(const struct energy_sample *s, const struct energy_sample *now)
+/* How much a sample says of the plant with this many machines: another set has another part load and other slopes. */
+static double likeness(const struct energy_sample *s, double chillers_on)
 {
-        const double other = (or_zero(s->chillers_on) - or_zero(now->chillers_on)) / OTHER_SET;
+        const double other = (or_zero(s->chillers_on) - chillers_on) / OTHER_SET;
         return 1.0 / (1.0 + other * other);
 }
 
 /* Physics is right in proportion, not in size. A chiller's slopes are shares of what it draws per load where it runs;
  * the other coefficients share one factor, what is measured over what they say. ret [nfeature]: what to multiply by. */
-static void prior_scale(const struct energy *e, size_t member, enum energy_part part, size_t from, size_t to,
-                        double *ret)
+static void prior_scale(const struct energy *e, size_t member, enum energy_part part, double chillers_on, size_t from,
+                        size_t to, double *ret)
 {
         const size_t n = nfeature[part], base = part == ENERGY_CHILLERS ? CHILLER_PART_LOAD + 1 : n;
         double measured = 0.0, load = 0.0, sum[FEATURES] = {0}, z[FEATURES], said = 0.0, level = LEVEL;
@@ -206,7 +214,7 @@ static void prior_scale(const struct energy *e, size_t member, enum energy_part 
                 const double y = s->power_w[part] / e->capacity_w;
                 if (!isfinite(y) || !features(e, part, s, z))
                         continue;
-                const double w = likeness(s, sample_at(e, to - 1));
+                const double w = likeness(s, chillers_on);
                 measured += w * y;
                 load += w * or_zero(s->heat_w / e->capacity_w);
                 for (size_t k = 0; k < n; k++)
@@ -232,12 +240,13 @@ static double give(enum energy_part part, size_t k)
 
 /* Fits one member's part to samples [from, to): minimise Σ weight (y − zᵀc)²/noise² + Σ ((c − prior)/(give·prior))²,
  * the prior scaled to what is measured. */
-static void fit_part(const struct energy *e, size_t member, enum energy_part part, size_t from, size_t to, double *c)
+static void fit_part(const struct energy *e, size_t member, enum energy_part part, double chillers_on, size_t from,
+                     size_t to, double *c)
 {
         size_t n = nfeature[part];
         double h[FEATURES * FEATURES] = {0}, g[FEATURES] = {0}, lo[FEATURES], hi[FEATURES], z[FEATURES];
         double scale[FEATURES];
-        prior_scale(e, member, part, from, to, scale);
+        prior_scale(e, member, part, chillers_on, from, to, scale);
         for (size_t k = 0; k < n; k++) {
                 double mean = scale[k] * prior_mean(e, member, part, k), tau = give(part, k) * fabs(mean) + 1e-4;
                 double ridge = NOISE * NOISE / (tau * tau);
@@ -258,7 +267,7 @@ static void fit_part(const struct energy *e, size_t member, enum energy_part par
                         block = (first + i) / BLOCK;
                         weight = draw_exponential(e, member, block);
                 }
-                const double w = weight * likeness(s, sample_at(e, to - 1));
+                const double w = weight * likeness(s, chillers_on);
                 for (size_t a = 0; a < n; a++) {
                         g[a] += w * z[a] * y;
                         for (size_t b = 0; b < n; b++)
@@ -268,12 +277,22 @@ static void fit_part(const struct energy *e, size_t member, enum energy_part par
         (void)num_box_qp(n, h, g, lo, hi, 1e-9, 20000, c);
 }
 
+/* The one of the sample's number of machines; that of the newest where it was hardly ever seen. */
+static const struct fit *fit_for(const struct energy *e, const struct energy_sample *s)
+{
+        for (size_t k = ONE_LESS; k < FITS; k++)
+                if (e->fit[k].valid && fabs(e->fit[k].chillers_on - or_zero(s->chillers_on)) <= SAME_SET)
+                        return &e->fit[k];
+        return &e->fit[NEWEST];
+}
+
 static double part_power(const struct energy *e, size_t member, enum energy_part part, const struct energy_sample *s,
                          bool *ret_known)
 {
         double z[FEATURES];
         *ret_known = features(e, part, s, z);
-        return *ret_known ? fmax(num_dot(nfeature[part], z, e->coef[member][part]), 0.0) * e->capacity_w : 0.0;
+        return *ret_known ? fmax(num_dot(nfeature[part], z, fit_for(e, s)->coef[member][part]), 0.0) * e->capacity_w
+                          : 0.0;
 }
 
 /* Error of the ensemble mean of the metered total over samples [from, to). */
@@ -337,11 +356,28 @@ static void measure_spread(struct energy *e)
         }
 }
 
+/* Each number of machines by itself where there is data of it: only so does switching one on promise what switching it
+ * off again would cost. */
 static void fit_all(struct energy *e, size_t from, size_t to)
 {
-        for (size_t m = 0; m < MEMBERS; m++)
-                for (size_t p = 0; p < ENERGY_PARTS; p++)
-                        fit_part(e, m, (enum energy_part)p, from, to, e->coef[m][p]);
+        static const double differs[FITS] = {[NEWEST] = 0.0, [ONE_LESS] = -1.0, [ONE_MORE] = 1.0};
+        double now = 0.0;
+
+        for (size_t i = from; i < to; i++) {
+                const double n = or_zero(sample_at(e, i)->chillers_on);
+                now = fabs(n - round(n)) <= SAME_SET ? round(n) : now; /* else switched within the step */
+        }
+        for (size_t k = 0; k < FITS; k++) {
+                struct fit *f = &e->fit[k];
+                size_t n = 0;
+                f->chillers_on = now + differs[k];
+                for (size_t i = from; i < to; i++)
+                        n += fabs(or_zero(sample_at(e, i)->chillers_on) - f->chillers_on) <= SAME_SET;
+                f->valid = k == NEWEST || (f->chillers_on > 0.5 && n >= FIT_MIN);
+                for (size_t m = 0; m < MEMBERS && f->valid; m++)
+                        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                                fit_part(e, m, (enum energy_part)p, f->chillers_on, from, to, f->coef[m][p]);
+        }
 }
 
 size_t energy_fit(struct energy *e)

@@ -6,9 +6,10 @@
  * of the plant's capacity. Coefficients are boxed to the signs and sizes physics allows (warmer chilled water never
  * costs chiller power), so that little data, or data without excitation, degrade to physics, in proportion to what the
  * plant draws: −2.4 % chiller power per kelvin of warmer chilled water, +2.2 % per kelvin of condenser water, the means
- * of published chillers (1 to 4 %). Samples taken with another number of machines than the newest count next to
- * nothing: their part load, and often their slopes, are others. Members differ by a block bootstrap and by the physics
- * they start from; the spread says how far to trust the mean.
+ * of published chillers (1 to 4 %). Each number of machines (the newest sample's, one less and one more) has
+ * coefficients of its own, from its own samples: another part load, and often other slopes; where there are few, the
+ * newest's hold. Members differ by a block bootstrap and by the physics they start from; the spread says how far to
+ * trust the mean.
  *
  * Keeps the last ENERGY_SAMPLES samples. Pure: caller's memory, no I/O, deterministic by seed.
  */

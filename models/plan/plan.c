@@ -205,6 +205,7 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
         memcpy(p->u, u, nu * sizeof *u);
         if (ny)
                 memcpy(p->y, y, ny * sizeof *y);
+        p->staging_gap = PLAN_STAGING_GAP_MIN;
         plan_order_terms(p, st);
         find_influence(p, st);
         find_handlers(p, st);

@@ -11,6 +11,8 @@
 /* Pumps: P = P_now (1 + v^5.3 − v_now^5.3), v the valves' mean opening: with all valves wide open half of the pump
  * power follows the cube of the flow, the rest is constant flow through chillers and condensers; flow as v^1.75. */
 #define PLAN_PUMP_EXPONENT 5.3
+/* Slow steps between two staging moves, at least. */
+#define PLAN_STAGING_GAP_MIN 6
 /* Where nothing tells what warmer chilled water saves: it rises while the widest valve is below this. */
 #define PLAN_VALVE_RAISE_BELOW 0.75
 
@@ -77,7 +79,9 @@ struct plan {
         double pump_price_w;  /* W per opening of one valve: its water is pumped */
         double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
-        uint64_t staged_step; /* slow step counter of the last staging move */
+        uint64_t staged_step; /* slow step counter of the last staging move … */
+        bool staged_on;       /* … that switched a chiller on */
+        uint64_t staging_gap; /* slow steps that the next one waits */
         uint64_t slow_count;
         char move[64];
 };

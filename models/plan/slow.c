@@ -12,9 +12,9 @@
 
 #define VALVE_SHARE (1 / 12.0) /* of all valves' weights: what the widest alone, above its limit, costs here */
 #define TOWER_EXPONENT 3.0     /* of tower fan power over 1/approach: fan cubes */
-#define STAGING_GAP 6          /* slow steps between two staging moves */
+#define STAGING_GAP_MAX 288    /* slow steps: the next staging move waits no longer than this */
 #define GAIN_MIN_RATIO 0.001   /* of plant power: below it a move is noise */
-#define STAGING_GAIN_RATIO 0.015
+#define STAGING_GAIN_RATIO 0.03
 #define VALVE_LOWER_ABOVE 0.9
 
 static const double chw_step_k[] = {0.0, -1.0, -0.5, 0.5, 1.0};
@@ -121,13 +121,27 @@ static struct staging staging_options(const struct plan *p, const struct energy_
         return s;
 }
 
+/* A machine's start wears it and a model that errs both ways switches for ever: a move that takes the last one back
+ * before twice the gap is over doubles the gap, one after that halves it. Capacity never waits for it. */
+static void staged(struct plan *p, bool on)
+{
+        const uint64_t since = p->slow_count - p->staged_step;
+
+        if (since >= 2 * p->staging_gap)
+                p->staging_gap = p->staging_gap > 2 * PLAN_STAGING_GAP_MIN ? p->staging_gap / 2 : PLAN_STAGING_GAP_MIN;
+        else if (on != p->staged_on)
+                p->staging_gap = p->staging_gap < STAGING_GAP_MAX / 2 ? p->staging_gap * 2 : STAGING_GAP_MAX;
+        p->staged_on = on;
+        p->staged_step = p->slow_count;
+}
+
 void plan_stage_if_short(struct plan *p, const struct energy_sample *plant, double *u)
 {
         const struct staging s = staging_options(p, plant);
         if (!s.short_of_capacity)
                 return;
         u[s.on] = 1.0;
-        p->staged_step = p->slow_count;
+        staged(p, true);
 }
 
 struct move {
@@ -249,7 +263,7 @@ static double local_correction(const struct plan_input *in, const struct energy_
 static struct move best_move(struct plan *p, const struct plan_input *in, const struct staging *st, const double *u,
                              const struct energy_estimate *hold, const double *valve_at)
 {
-        const bool may_stage = p->slow_count >= p->staged_step + STAGING_GAP;
+        const bool may_stage = p->slow_count >= p->staged_step + p->staging_gap;
         const double hold_score = hold->power_w + p->args.spread_k * hold->std_w + valve_penalty(p, valve_at[0]);
         struct move best = {.off = SIZE_MAX, .on = SIZE_MAX};
         const bool must_lower = valve_at[0] > VALVE_LOWER_ABOVE; /* coils first, whatever it costs */
@@ -318,6 +332,6 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
         (void)apply(p, in, &m, u, p->trial);
         memcpy(u, p->trial, p->nu * sizeof *u);
         if (m.off != SIZE_MAX || m.on != SIZE_MAX)
-                p->staged_step = p->slow_count;
+                staged(p, m.on != SIZE_MAX);
         name_move(p, &m, valve);
 }

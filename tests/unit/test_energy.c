@@ -281,6 +281,63 @@ static void test_missing_and_absurd_values(void **state)
         free(e);
 }
 
+/* What the model says a third chiller costs, W. */
+static double third_chiller_w(const struct energy *e)
+{
+        struct energy_sample s;
+        struct energy_estimate two, three;
+        struct rng r;
+
+        rng_seed(&r, 1, 1);
+        state_at(&r, 100, &s);
+        assert_true(energy_predict(e, &s, &two));
+        s.chillers_on = 3.0;
+        assert_true(energy_predict(e, &s, &three));
+        return three.power_w - two.power_w;
+}
+
+/* Switching one on and off again: what the one promises the other must cost, whichever count ran last. */
+static void test_each_number_of_chillers_has_its_own_fit(void **state)
+{
+        (void)state;
+        struct energy *e = make(8);
+        struct energy_sample s;
+        struct rng r;
+        double with[2], truth;
+
+        rng_seed(&r, seed, 8);
+        for (size_t t = 0; t < 4 * DAY; t++) {
+                state_at(&r, t, &s);
+                s.chillers_on = t < 2 * DAY ? 2.0 : t == 2 * DAY ? 2.4 : 3.0;
+                plant(&r, &s, 0.01);
+                energy_add(e, &s);
+        }
+        rng_seed(&r, 1, 1);
+        state_at(&r, 100, &s);
+        plant(&r, &s, 0.0);
+        truth = -s.power_w[ENERGY_CHILLERS] - s.power_w[ENERGY_PUMPS];
+        s.chillers_on = 3.0;
+        plant(&r, &s, 0.0);
+        truth += s.power_w[ENERGY_CHILLERS] + s.power_w[ENERGY_PUMPS];
+
+        assert_int_equal(energy_fit(e), 4);
+        with[1] = third_chiller_w(e);
+        state_at(&r, 0, &s);
+        plant(&r, &s, 0.01);
+        energy_add(e, &s); /* two run again */
+        assert_int_equal(energy_fit(e), 4);
+        with[0] = third_chiller_w(e);
+        printf("a third chiller: %.0f W, said with two running %.0f, with three %.0f\n", truth, with[0], with[1]);
+        assert_true(fabs(with[0] - with[1]) < 200.0);
+        assert_true(fabs(with[0] - truth) < 0.25 * truth);
+        s.chillers_on = 2.5;
+        plant(&r, &s, 0.01);
+        energy_add(e, &s); /* switched within the step: neither */
+        assert_int_equal(energy_fit(e), 4);
+        assert_true(fabs(third_chiller_w(e) - with[0]) < 200.0);
+        free(e);
+}
+
 static void test_no_chiller_no_chiller_power(void **state)
 {
         (void)state;
@@ -372,6 +429,7 @@ int main(void)
             cmocka_unit_test(test_distance_and_spread_grow_outside),
             cmocka_unit_test(test_missing_and_absurd_values),
             cmocka_unit_test(test_no_chiller_no_chiller_power),
+            cmocka_unit_test(test_each_number_of_chillers_has_its_own_fit),
             cmocka_unit_test(test_ring_keeps_the_newest),
             cmocka_unit_test(test_save_and_load),
         };

@@ -79,19 +79,24 @@ static void chillers_follow_capacity(void **state)
         room_free(r);
 }
 
-static double plant_w(const struct energy_sample *s)
+#define CAPACITY_W 1200e3
+
+static double plant_w(const struct energy_sample *s, double machine_w, double crowd_w)
 {
+        const double load = s->heat_w / CAPACITY_W;
+
         return s->heat_w / 5.0 * (1.0 - 0.025 * (s->chwst_c - 8.0)) * (1.0 + 0.022 * (s->cwst_c - 25.0)) +
-               15e3 * (s->chillers_on - 1.0);
+               machine_w * (s->chillers_on - 1.0) + crowd_w * load * load / s->chillers_on;
 }
 
-/* An energy model of a plant seen between 8 and 12 °C chilled and 22 and 28 °C condenser water. */
-static struct energy *trained_energy(void *mem)
+/* An energy model of a plant seen between 8 and 12 °C chilled and 22 and 28 °C condenser water, where each chiller
+ * takes machine_w and a load that fewer of them carry costs more. */
+static struct energy *trained_energy(void *mem, double machine_w, double crowd_w)
 {
         struct energy *e = NULL;
         struct rng g;
 
-        assert_int_equal(energy_create(mem, energy_memsize(), 3, 1200e3, &e), 0);
+        assert_int_equal(energy_create(mem, energy_memsize(), 3, CAPACITY_W, &e), 0);
         rng_seed(&g, 9, 0);
         for (int k = 0; k < 300; k++) {
                 struct energy_sample s = {.fan_ratio_cubed = rng_range(&g, 0.1, 0.4),
@@ -102,7 +107,7 @@ static struct energy *trained_energy(void *mem)
                                           .chillers_on = 2 + rng_below(&g, 2),
                                           .valve_mean_ratio = rng_range(&g, 0.4, 0.7)};
                 s.power_w[ENERGY_FANS] = 30e3 * s.fan_ratio_cubed;
-                s.power_w[ENERGY_CHILLERS] = plant_w(&s) * (1.0 + 0.01 * rng_normal(&g));
+                s.power_w[ENERGY_CHILLERS] = plant_w(&s, machine_w, crowd_w) * (1.0 + 0.01 * rng_normal(&g));
                 s.power_w[ENERGY_PUMPS] = s.power_w[ENERGY_TOWERS] = 4e3;
                 energy_add(e, &s);
         }
@@ -114,7 +119,7 @@ static void slow_plan_trusts_the_energy_model_inside_its_data(void **state)
 {
         (void)state;
         void *mem = malloc(energy_memsize());
-        struct energy *e = trained_energy(mem);
+        struct energy *e = trained_energy(mem, 15e3, 0.0);
         struct room *r = room_new(2, 4, 400);
         const struct {
                 double valve, chwst, cwst, wetbulb, chwst_step, cwst_step;
@@ -150,7 +155,7 @@ static void idle_chiller_is_switched_off_with_margin_and_not_too_often(void **st
 {
         (void)state;
         void *mem = malloc(energy_memsize());
-        struct energy *e = trained_energy(mem);
+        struct energy *e = trained_energy(mem, 15e3, 0.0);
         struct room *r = room_new(2, 4, 400);
         int switched = 0;
 
@@ -177,6 +182,77 @@ static void idle_chiller_is_switched_off_with_margin_and_not_too_often(void **st
         room_free(r);
         free(mem);
 }
+
+/* Where the model holds the other count for cheaper whichever runs, a chiller would start every hour for ever. */
+static void a_staging_move_taken_back_makes_the_next_one_wait(void **state)
+{
+        (void)state;
+        enum { DAYS = 6, PER_DAY = 288 };
+        void *mem[2] = {malloc(energy_memsize()), malloc(energy_memsize())};
+        struct energy *e[2] = {trained_energy(mem[0], 0.0, 500e3), trained_energy(mem[1], 15e3, 0.0)};
+        struct room *r = room_new(2, 4, 400);
+        const size_t third = chw_u(r) + 4;
+        int moves[DAYS] = {0};
+        struct plan_output out;
+        double u[U_MAX];
+
+        memcpy(u, input_of(r, 0).u_now, r->nu * sizeof *u);
+        for (uint64_t k = 0; k < (uint64_t)DAYS * PER_DAY; k++) {
+                struct plan_input in = input_of(r, k);
+                in.u_now = u;
+                in.slow_step = true;
+                in.energy = e[u[third] > 0.5];
+                in.plant.chillers_on = u[third] > 0.5 ? 3 : 2;
+                in.plant.heat_w = 500e3;
+                plan_step(r->plan, &in, &out);
+                moves[k / PER_DAY] += (out.u[third] > 0.5) != (u[third] > 0.5);
+                u[third] = out.u[third];
+        }
+        assert_in_range(moves[0], 4, 6); /* after 30, 60, 120 … min */
+        for (int d = 1; d < DAYS; d++)
+                assert_in_range(moves[d], d == 1 ? 0 : 1, 1);
+
+        /* heat that the running ones cannot carry waits for nothing */
+        while (u[third] > 0.5) {
+                struct plan_input in = input_of(r, 0);
+                in.u_now = u;
+                in.slow_step = true;
+                in.energy = e[1];
+                in.plant.chillers_on = 3;
+                in.plant.heat_w = 500e3;
+                plan_step(r->plan, &in, &out);
+                u[third] = out.u[third];
+        }
+        struct plan_input in = input_of(r, 0);
+        in.u_now = u;
+        in.slow_step = true;
+        in.energy = e[0];
+        in.plant.chillers_on = 2;
+        in.plant.heat_w = 720e3;
+        plan_step(r->plan, &in, &out);
+        assert_true(out.u[third] > 0.5);
+
+        /* quiet days make it ready again */
+        u[third] = 0.0;
+        r->plan->slow_count += (uint64_t)4 * PER_DAY;
+        for (int k = 0; k < 5; k++) {
+                const uint64_t before = r->plan->staging_gap;
+                in = input_of(r, 0);
+                in.u_now = u;
+                in.slow_step = true;
+                in.energy = e[0];
+                in.plant.chillers_on = 2;
+                in.plant.heat_w = 500e3;
+                plan_step(r->plan, &in, &out);
+                assert_true(out.u[third] > 0.5);
+                assert_int_equal(r->plan->staging_gap, before > 12 ? before / 2 : 6);
+                r->plan->slow_count += (uint64_t)4 * PER_DAY;
+        }
+        room_free(r);
+        free(mem[0]);
+        free(mem[1]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -185,6 +261,7 @@ int main(void)
             cmocka_unit_test(chillers_follow_capacity),
             cmocka_unit_test(slow_plan_trusts_the_energy_model_inside_its_data),
             cmocka_unit_test(idle_chiller_is_switched_off_with_margin_and_not_too_often),
+            cmocka_unit_test(a_staging_move_taken_back_makes_the_next_one_wait),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
