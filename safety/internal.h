@@ -73,7 +73,7 @@ void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, con
 /* interlock.c */
 struct interlock {
         unsigned *trip_count;  /* [ncert] consecutive steps above trip */
-        unsigned hold_count;   /* steps in HOLD since the last clean one */
+        unsigned hold_count;   /* steps in HOLD since the last proposal that could be used */
         unsigned clean_count;  /* clean steps in a row while in FALLBACK */
         enum ladder_mode mode; /* RELEASE is the gate's */
         bool seen;             /* some certified output has been read since create */

@@ -136,6 +136,19 @@ static void note_refusal(struct entry *e, int64_t mono_ms)
         r->mono_ms = mono_ms;
 }
 
+/* A write of ours was accepted over another value than our last one: a reading that healed by itself is not told of. */
+static void count_replaced(struct entry *e, int64_t mono_ms)
+{
+        if (e->differing == 0)
+                return;
+        if (e->replaced == 0 || mono_ms - e->replaced_mono_ms > FOREIGN_MS) {
+                e->replaced = 0;
+                e->replaced_mono_ms = mono_ms;
+        }
+        e->replaced++;
+        e->differing = 0;
+}
+
 /* The write of e was accepted. A refresh says nothing of moves. */
 static void forget_refusals(struct entry *e)
 {
@@ -404,14 +417,6 @@ void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
                 return;
         }
         e->differing++;
-        if (e->fresh) {
-                e->fresh = false;
-                if (e->replaced == 0 || mono_ms - e->replaced_mono_ms > FOREIGN_MS) {
-                        e->replaced = 0;
-                        e->replaced_mono_ms = mono_ms;
-                }
-                e->replaced++;
-        }
         if ((e->differing >= FOREIGN_READINGS || e->replaced >= FOREIGN_REPLACED) && !e->foreign) {
                 e->foreign = a->latches_unsaved = true;
                 actuate_report(a, 4, "%s: foreign write found, value %g instead of ours %g; the point is left alone",
@@ -435,10 +440,10 @@ void actuate_done(struct actuate *a, const struct write_outcome *o, int64_t mono
         if (!e->pending || e->request != o->id)
                 return; /* a newer write took over; this one was ended then */
         if (o->result == WRITE_ACCEPTED) {
-                e->confirmed = e->fresh = true;
+                e->confirmed = true;
                 e->value = o->written;
                 e->settled_mono_ms = mono_ms + p->settle_ms;
-                e->differing = 0;
+                count_replaced(e, mono_ms);
                 forget_refusals(e);
         } else if (o->result == WRITE_MISMATCH || o->result == WRITE_REJECTED_INVALID_SETTING ||
                    o->result == WRITE_REJECTED_NOT_ENABLED_OR_AVAILABLE) {

@@ -28,8 +28,7 @@ struct entry {
         int64_t leased_mono_ms;  /* … that was accepted: since then the lease runs */
         int64_t settled_mono_ms; /* readings before this do not count against us */
         unsigned differing;      /* good readings in a row that are not ours */
-        bool fresh;              /* a write was accepted since a differing reading came */
-        unsigned replaced;       /* accepted writes that were not there later, and when the first was found so */
+        unsigned replaced;       /* accepted writes found replaced and written again, and when the first was */
         int64_t replaced_mono_ms;
         bool foreign;
         int dir; /* of the write under way, from what the point showed: −1 less cooling, +1 more, 0 a refresh */

@@ -138,6 +138,7 @@ int brain_setup_plan(struct brain *b)
 
         plan_args_default(&b->plan_args);
         b->plan_args.seed = b->a.seed;
+        b->plan_args.slow_step_s = (double)b->a.site->slow_step_ms / 1e3;
         b->plan_args.tower_approach_k = b->a.site->limits.tower_approach_k;
         for (size_t k = 0; k < l->nd; k++) {
                 if (l->d[k].kind != D_CHW_TEMP)

@@ -194,7 +194,8 @@ struct energy_sample plant_sample(const struct layout *l, const double *y, const
                         fan += full * u[j] * u[j] * u[j];
                         rated += full;
                 } else if (l->u[j].kind == U_CHILLER) {
-                        on += u[j] > 0.5;
+                        on += isfinite(u[j]) ? u[j] > 0.5
+                                             : (double)NAN; /* one that cannot be read is not one that stopped */
                         nchiller++;
                 }
         }

@@ -17,9 +17,9 @@ struct slot {
         bool any;
         int64_t last_t_ms; /* source time of the newest good sample */
         bool last_wins;    /* commands: the last of the step, carried for ever, but … */
-        int64_t
-            lost_t_ms; /* … lost_hold steps only once its reading failed: when it first did since, INT64_MAX = not */
-        uint32_t next; /* next slot of the same point, UINT32_MAX = none */
+        bool polled;       /* … where a device is read, not a log of changes … */
+        int64_t lost_t_ms; /* … lost_hold steps once a reading failed: when one first did, INT64_MAX = none */
+        uint32_t next;     /* next slot of the same point, UINT32_MAX = none */
 };
 
 struct resampler {
@@ -38,6 +38,7 @@ static void attach(struct resampler *r, size_t at, const struct layout_var *v, b
         r->slot[at].next = UINT32_MAX;
         if (v->point < 0 || (size_t)v->point >= r->npoint)
                 return;
+        r->slot[at].polled = r->l->site->point[v->point].device >= 0;
         r->slot[at].next = r->first[v->point];
         r->first[v->point] = (uint32_t)at;
 }
@@ -93,7 +94,7 @@ void resampler_push(struct resampler *r, const struct sample *s)
                 return;
         for (uint32_t k = r->first[s->point]; k != UINT32_MAX; k = r->slot[k].next) {
                 struct slot *w = &r->slot[k];
-                if (s->quality == QUALITY_BAD && s->t_ms < w->lost_t_ms)
+                if (w->polled && s->quality == QUALITY_BAD && s->t_ms < w->lost_t_ms)
                         w->lost_t_ms = s->t_ms;
                 if (!good(s))
                         continue;

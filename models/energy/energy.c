@@ -53,7 +53,7 @@ static const size_t nfeature[ENERGY_PARTS] = {
 /* The plant with one number of machines. */
 struct fit {
         double chillers_on;
-        bool valid;
+        bool valid[ENERGY_PARTS];
         double coef[MEMBERS][ENERGY_PARTS][FEATURES];
 };
 enum { NEWEST, ONE_LESS, ONE_MORE, FITS };
@@ -195,9 +195,12 @@ static double prior_mean(const struct energy *e, size_t member, size_t part, siz
         return fmin(fmax(v, p->lo), p->hi);
 }
 
-/* How much a sample says of the plant with this many machines: another set has another part load and other slopes. */
-static double likeness(const struct energy_sample *s, double chillers_on)
+/* How much a sample says of a part with this many machines: another set has another part load and other slopes. Air
+ * handlers' fans know nothing of machines. */
+static double likeness(enum energy_part part, const struct energy_sample *s, double chillers_on)
 {
+        if (part == ENERGY_FANS)
+                return 1.0;
         const double other = (or_zero(s->chillers_on) - chillers_on) / OTHER_SET;
         return 1.0 / (1.0 + other * other);
 }
@@ -214,7 +217,7 @@ static void prior_scale(const struct energy *e, size_t member, enum energy_part 
                 const double y = s->power_w[part] / e->capacity_w;
                 if (!isfinite(y) || !features(e, part, s, z))
                         continue;
-                const double w = likeness(s, chillers_on);
+                const double w = likeness(part, s, chillers_on);
                 measured += w * y;
                 load += w * or_zero(s->heat_w / e->capacity_w);
                 for (size_t k = 0; k < n; k++)
@@ -267,7 +270,7 @@ static void fit_part(const struct energy *e, size_t member, enum energy_part par
                         block = (first + i) / BLOCK;
                         weight = draw_exponential(e, member, block);
                 }
-                const double w = weight * likeness(s, chillers_on);
+                const double w = weight * likeness(part, s, chillers_on);
                 for (size_t a = 0; a < n; a++) {
                         g[a] += w * z[a] * y;
                         for (size_t b = 0; b < n; b++)
@@ -277,11 +280,11 @@ static void fit_part(const struct energy *e, size_t member, enum energy_part par
         (void)num_box_qp(n, h, g, lo, hi, 1e-9, 20000, c);
 }
 
-/* The one of the sample's number of machines; that of the newest where it was hardly ever seen. */
-static const struct fit *fit_for(const struct energy *e, const struct energy_sample *s)
+/* The one of the sample's number of machines; that of the newest where the part was hardly ever metered with it. */
+static const struct fit *fit_for(const struct energy *e, enum energy_part part, const struct energy_sample *s)
 {
         for (size_t k = ONE_LESS; k < FITS; k++)
-                if (e->fit[k].valid && fabs(e->fit[k].chillers_on - or_zero(s->chillers_on)) <= SAME_SET)
+                if (e->fit[k].valid[part] && fabs(e->fit[k].chillers_on - or_zero(s->chillers_on)) <= SAME_SET)
                         return &e->fit[k];
         return &e->fit[NEWEST];
 }
@@ -291,8 +294,9 @@ static double part_power(const struct energy *e, size_t member, enum energy_part
 {
         double z[FEATURES];
         *ret_known = features(e, part, s, z);
-        return *ret_known ? fmax(num_dot(nfeature[part], z, fit_for(e, s)->coef[member][part]), 0.0) * e->capacity_w
-                          : 0.0;
+        return *ret_known
+                   ? fmax(num_dot(nfeature[part], z, fit_for(e, part, s)->coef[member][part]), 0.0) * e->capacity_w
+                   : 0.0;
 }
 
 /* Error of the ensemble mean of the metered total over samples [from, to). */
@@ -356,6 +360,19 @@ static void measure_spread(struct energy *e)
         }
 }
 
+/* Samples of a part that count with this many machines. */
+static double weight_of(const struct energy *e, enum energy_part part, double chillers_on, size_t from, size_t to)
+{
+        double sum = 0.0, z[FEATURES];
+
+        for (size_t i = from; i < to; i++) {
+                const struct energy_sample *s = sample_at(e, i);
+                if (isfinite(s->chillers_on) && isfinite(s->power_w[part]) && features(e, part, s, z))
+                        sum += likeness(part, s, chillers_on);
+        }
+        return sum;
+}
+
 /* Each number of machines by itself where there is data of it: only so does switching one on promise what switching it
  * off again would cost. */
 static void fit_all(struct energy *e, size_t from, size_t to)
@@ -364,19 +381,19 @@ static void fit_all(struct energy *e, size_t from, size_t to)
         double now = 0.0;
 
         for (size_t i = from; i < to; i++) {
-                const double n = or_zero(sample_at(e, i)->chillers_on);
-                now = fabs(n - round(n)) <= SAME_SET ? round(n) : now; /* else switched within the step */
+                const double n = sample_at(e, i)->chillers_on;
+                now = fabs(n - round(n)) <= SAME_SET ? round(n) : now; /* else unknown, or switched within the step */
         }
         for (size_t k = 0; k < FITS; k++) {
                 struct fit *f = &e->fit[k];
-                size_t n = 0;
                 f->chillers_on = now + differs[k];
-                for (size_t i = from; i < to; i++)
-                        n += fabs(or_zero(sample_at(e, i)->chillers_on) - f->chillers_on) <= SAME_SET;
-                f->valid = k == NEWEST || (f->chillers_on > 0.5 && n >= FIT_MIN);
-                for (size_t m = 0; m < MEMBERS && f->valid; m++)
-                        for (size_t p = 0; p < ENERGY_PARTS; p++)
-                                fit_part(e, m, (enum energy_part)p, f->chillers_on, from, to, f->coef[m][p]);
+                for (size_t p = 0; p < ENERGY_PARTS; p++) {
+                        const enum energy_part part = (enum energy_part)p;
+                        f->valid[p] = k == NEWEST || (f->chillers_on > 0.5 && part != ENERGY_FANS &&
+                                                      weight_of(e, part, f->chillers_on, from, to) >= FIT_MIN);
+                        for (size_t m = 0; m < MEMBERS && f->valid[p]; m++)
+                                fit_part(e, m, part, f->chillers_on, from, to, f->coef[m][p]);
+                }
         }
 }
 

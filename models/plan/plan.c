@@ -32,6 +32,7 @@ void plan_args_default(struct plan_args *ret)
             .trust = 3.0,
             .capacity_margin = 0.15,
             .tower_approach_k = 3.0,
+            .slow_step_s = 300.0,
             .seed = 1,
         };
 }
@@ -84,7 +85,8 @@ static void lay_out(struct slicer *s, struct plan *p)
         p->slope = slice(s, p->args.horizon * p->npy, sizeof *p->slope);
         p->share = slice(s, p->args.horizon * p->npy, sizeof *p->share);
         p->shares = slice(s, p->args.horizon, sizeof *p->shares);
-        double **v[] = {&p->now, &p->value, &p->target, &p->trial, &p->grad, &p->grad_prev, &p->best, &p->saved};
+        double **v[] = {&p->now,       &p->value, &p->target, &p->trial, &p->grad,
+                        &p->grad_prev, &p->best,  &p->saved,  &p->was,   &p->vain_until};
         for (size_t i = 0; i < sizeof v / sizeof *v; i++)
                 *v[i] = slice(s, p->nu, sizeof(double));
 }
@@ -111,7 +113,8 @@ static bool args_ok(const struct plan_args *a, const struct arx_structure *st)
 {
         return a->horizon >= 2 && a->horizon <= 64 && a->iter_max > 0 && a->explore_k >= 0.0 && a->explore_k <= 1.0 &&
                a->spread_k >= 0.0 && a->trust >= 0.0 && a->capacity_margin >= 0.0 && a->tower_approach_k >= 0.0 &&
-               a->nd_chw <= st->nd && (a->nd_chw == 0 || a->d_chw <= st->nd - a->nd_chw);
+               a->slow_step_s > 0.0 && a->slow_step_s <= 86400.0 && a->nd_chw <= st->nd &&
+               (a->nd_chw == 0 || a->d_chw <= st->nd - a->nd_chw);
 }
 
 static bool u_ok(const struct plan_u *u, size_t nd)
@@ -205,7 +208,7 @@ int plan_create(void *mem, size_t size, const struct arx_structure *st, const st
         memcpy(p->u, u, nu * sizeof *u);
         if (ny)
                 memcpy(p->y, y, ny * sizeof *y);
-        p->staging_gap = PLAN_STAGING_GAP_MIN;
+        p->staging.asked = SIZE_MAX;
         plan_order_terms(p, st);
         find_influence(p, st);
         find_handlers(p, st);
@@ -633,6 +636,8 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         p->move[0] = '\0';
         ret->move = p->move;
         p->slow_count += in->slow_step;
+        if (in->slow_step)
+                plan_observe_staging(p, in);
 
         usable = plan_load_window(p, in);
         p->planned = p->planned && usable && !in->explore;

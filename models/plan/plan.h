@@ -56,6 +56,7 @@ struct plan_args {
         double trust;           /* largest energy distance accepted */
         double capacity_margin; /* running chiller capacity ≥ load × (1 + margin) */
         double tower_approach_k;
+        double slow_step_s;   /* > 0 */
         size_t d_chw, nd_chw; /* disturbances that are chilled water temperatures: first and number (0 = none) */
         uint64_t seed;
 };

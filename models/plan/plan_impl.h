@@ -11,8 +11,6 @@
 /* Pumps: P = P_now (1 + v^5.3 − v_now^5.3), v the valves' mean opening: with all valves wide open half of the pump
  * power follows the cube of the flow, the rest is constant flow through chillers and condensers; flow as v^1.75. */
 #define PLAN_PUMP_EXPONENT 5.3
-/* Slow steps between two staging moves, at least. */
-#define PLAN_STAGING_GAP_MIN 6
 /* Where nothing tells what warmer chilled water saves: it rises while the widest valve is below this. */
 #define PLAN_VALVE_RAISE_BELOW 0.75
 
@@ -37,6 +35,18 @@ struct plan_sums {
         size_t *first;  /* [blocks + 1] */
         double *coef;   /* [4 × terms] */
         int32_t *off;   /* [4 × terms] */
+};
+
+/* What became of chillers, as their confirmed commands show it: what was asked and refused is no move. In slow steps.
+ */
+struct plan_staging {
+        bool seen, changed_once, last_on;
+        uint64_t changed;    /* last change of the running set … */
+        uint64_t wait;       /* … after which a start for economy waits this long */
+        uint64_t lengthened; /* last change of the wait */
+        size_t asked;        /* chiller asked to switch in the last slow step, SIZE_MAX = none … */
+        bool asked_economy;  /* … on, though capacity did not need it */
+        bool waits;          /* a start that would pay waits now */
 };
 
 struct plan {
@@ -79,9 +89,10 @@ struct plan {
         double pump_price_w;  /* W per opening of one valve: its water is pumped */
         double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
-        uint64_t staged_step; /* slow step counter of the last staging move … */
-        bool staged_on;       /* … that switched a chiller on */
-        uint64_t staging_gap; /* slow steps that the next one waits */
+        struct plan_staging staging;
+        uint64_t warm_from; /* slow step from which warmer water may be asked for again */
+        double *was;        /* [nu] chillers: command of the last slow step */
+        double *vain_until; /* [nu] chillers: asked to switch and did not; left alone until this slow step */
         uint64_t slow_count;
         char move[64];
 };
@@ -136,6 +147,8 @@ double plan_room_k(const struct plan *p, size_t j);
 double plan_clamp(double v, double lo, double hi);
 /* Largest valve opening now; NaN when no valve is known. */
 double plan_valve_now(const struct plan *p);
+/* Before a slow step: what the chillers did since the last one. */
+void plan_observe_staging(struct plan *p, const struct plan_input *in);
 /* Chooses the slow variables into u [nu]; sets p->move. */
 void plan_slow(struct plan *p, const struct plan_input *in, double *u);
 /* Switches one chiller on when the running ones cannot carry the heat with margin. */

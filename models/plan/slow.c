@@ -10,12 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALVE_SHARE (1 / 12.0) /* of all valves' weights: what the widest alone, above its limit, costs here */
-#define TOWER_EXPONENT 3.0     /* of tower fan power over 1/approach: fan cubes */
-#define STAGING_GAP_MAX 288    /* slow steps: the next staging move waits no longer than this */
-#define GAIN_MIN_RATIO 0.001   /* of plant power: below it a move is noise */
+#define VALVE_SHARE (1 / 12.0)  /* of all valves' weights: what the widest alone, above its limit, costs here */
+#define TOWER_EXPONENT 3.0      /* of tower fan power over 1/approach: fan cubes */
+#define STAGING_MIN_S 1800.0    /* after a change of the running set: before a stop, and before a start at least … */
+#define STAGING_MAX_S 86400.0   /* … and at most, where starts took stops back again and again */
+#define STAGING_CALM_S 172800.0 /* … shorter by half after so long without */
+#define STAGING_SETTLE_S 900.0  /* … before fewer running than asked for means that one has tripped */
+#define STAGING_VAIN_S 3600.0   /* a machine that did not switch when asked is not asked again */
+#define GAIN_MIN_RATIO 0.001    /* of plant power: below it a move is noise */
 #define STAGING_GAIN_RATIO 0.03
 #define VALVE_LOWER_ABOVE 0.9
+#define INLET_OVER_K 0.3     /* an inlet so far above its target asks for colder water, as a wide valve does */
+#define WATER_SETTLE_S 900.0 /* until valves and inlets show what warmer water, or another chiller, did to them */
 
 static const double chw_step_k[] = {0.0, -1.0, -0.5, 0.5, 1.0};
 static const double cw_step_k[] = {0.0, -1.0, -0.5, 0.5, 1.0};
@@ -94,45 +100,100 @@ struct staging {
         double running_w, heat_w;
         size_t nrunning;
         size_t off, on; /* variable to switch; SIZE_MAX = none */
-        bool short_of_capacity;
+        bool short_of_capacity, may_stop, may_start;
 };
+
+static uint64_t slow_steps(const struct plan *p, double s)
+{
+        return (uint64_t)fmax(1.0, ceil(s / p->args.slow_step_s));
+}
+
+/* A start wears a machine, and a model that errs both ways would switch for ever: a start for economy as soon as it may
+ * after a stop doubles the wait of the next one, two days without such a start halve it. Capacity waits for nothing. */
+void plan_observe_staging(struct plan *p, const struct plan_input *in)
+{
+        struct plan_staging *s = &p->staging;
+        const uint64_t least = slow_steps(p, STAGING_MIN_S), most = slow_steps(p, STAGING_MAX_S);
+        bool on = false, off = false;
+
+        for (size_t j = 0; j < p->nu; j++) {
+                const bool now = in->u_now[j] > 0.5;
+                if (p->u[j].kind != PLAN_U_CHILLER || !isfinite(in->u_now[j]))
+                        continue;
+                on = on || (s->seen && now && !(p->was[j] > 0.5));
+                off = off || (s->seen && !now && p->was[j] > 0.5);
+                if (s->asked == j && now == (p->was[j] > 0.5))
+                        p->vain_until[j] = (double)(p->slow_count + slow_steps(p, STAGING_VAIN_S));
+                p->was[j] = in->u_now[j];
+        }
+        if (s->wait < least)
+                s->wait = least;
+        if (on && s->asked_economy && s->changed_once && !s->last_on && p->slow_count - s->changed < s->wait + least) {
+                s->wait = 2 * s->wait < most ? 2 * s->wait : most;
+                s->lengthened = p->slow_count;
+        } else if (p->slow_count - s->lengthened >= slow_steps(p, STAGING_CALM_S)) {
+                s->wait = s->wait / 2 > least ? s->wait / 2 : least;
+                s->lengthened = p->slow_count;
+        }
+        if (on || off) {
+                s->changed = p->slow_count;
+                s->changed_once = true;
+                s->last_on = on;
+        }
+        s->seen = true;
+        s->asked = SIZE_MAX;
+        s->asked_economy = s->waits = false;
+}
+
+static void ask(struct plan *p, size_t chiller, bool economy)
+{
+        p->staging.asked = chiller;
+        p->staging.asked_economy = economy;
+}
+
+static bool is_vain(const struct plan *p, size_t j)
+{
+        return (double)p->slow_count < p->vain_until[j];
+}
 
 static struct staging staging_options(const struct plan *p, const struct energy_sample *plant)
 {
-        struct staging s = {.heat_w = plant->heat_w, .off = SIZE_MAX, .on = SIZE_MAX};
+        const uint64_t since = p->slow_count - p->staging.changed;
+        struct staging s = {.heat_w = plant->heat_w,
+                            .off = SIZE_MAX,
+                            .on = SIZE_MAX,
+                            .may_stop = since >= slow_steps(p, STAGING_MIN_S),
+                            .may_start = since >= p->staging.wait};
         const double needed = plant->heat_w * (1.0 + p->args.capacity_margin);
+        size_t vain = SIZE_MAX; /* asked for only when nothing else is left */
 
         for (size_t j = 0; j < p->nu; j++) {
                 if (p->u[j].kind != PLAN_U_CHILLER)
                         continue;
+                size_t *on = is_vain(p, j) ? &vain : &s.on;
                 if (p->now[j] > 0.5) {
                         s.running_w += p->u[j].rated_w;
                         s.nrunning++;
                         /* ties: the later unit goes first, so that the first stays the lead */
                         if (s.off == SIZE_MAX || p->u[j].rated_w <= p->u[s.off].rated_w)
                                 s.off = j;
-                } else if (s.on == SIZE_MAX || p->u[j].rated_w < p->u[s.on].rated_w) {
-                        s.on = j;
+                } else if (*on == SIZE_MAX || p->u[j].rated_w < p->u[*on].rated_w) {
+                        *on = j;
                 }
         }
-        s.short_of_capacity = s.on != SIZE_MAX && (s.nrunning == 0 || needed > s.running_w);
+        if (since >= slow_steps(p, STAGING_SETTLE_S) && plant->chillers_on < (double)s.nrunning - 0.5) {
+                s.running_w *= plant->chillers_on / (double)s.nrunning; /* one has tripped */
+                s.may_stop = false;
+        }
+        s.short_of_capacity = s.nrunning == 0 || needed > s.running_w;
+        if (s.short_of_capacity && s.on == SIZE_MAX)
+                s.on = vain;
+        s.short_of_capacity = s.short_of_capacity && s.on != SIZE_MAX;
+        if (s.off != SIZE_MAX && is_vain(p, s.off))
+                s.off = SIZE_MAX;
         if (s.off != SIZE_MAX && !(s.nrunning > 1 && s.running_w - p->u[s.off].rated_w >= needed))
                 s.off = SIZE_MAX; /* also when the heat is unknown (NaN) */
         return s;
-}
-
-/* A machine's start wears it and a model that errs both ways switches for ever: a move that takes the last one back
- * before twice the gap is over doubles the gap, one after that halves it. Capacity never waits for it. */
-static void staged(struct plan *p, bool on)
-{
-        const uint64_t since = p->slow_count - p->staged_step;
-
-        if (since >= 2 * p->staging_gap)
-                p->staging_gap = p->staging_gap > 2 * PLAN_STAGING_GAP_MIN ? p->staging_gap / 2 : PLAN_STAGING_GAP_MIN;
-        else if (on != p->staged_on)
-                p->staging_gap = p->staging_gap < STAGING_GAP_MAX / 2 ? p->staging_gap * 2 : STAGING_GAP_MAX;
-        p->staged_on = on;
-        p->staged_step = p->slow_count;
 }
 
 void plan_stage_if_short(struct plan *p, const struct energy_sample *plant, double *u)
@@ -141,7 +202,7 @@ void plan_stage_if_short(struct plan *p, const struct energy_sample *plant, doub
         if (!s.short_of_capacity)
                 return;
         u[s.on] = 1.0;
-        staged(p, true);
+        ask(p, s.on, false);
 }
 
 struct move {
@@ -213,7 +274,9 @@ static void name_move(struct plan *p, const struct move *m, double valve)
                 n += (size_t)snprintf(p->move + n, sizeof p->move - n, "%schiller on", n ? ", " : "");
         if (n == 0)
                 n = (size_t)snprintf(p->move, sizeof p->move, "hold");
-        for (size_t j = 0; j < p->nu && !isfinite(valve); j++)
+        if (p->staging.waits && n < sizeof p->move)
+                n += (size_t)snprintf(p->move + n, sizeof p->move - n, " (a chiller waits)");
+        for (size_t j = 0; j < p->nu && !isfinite(valve) && n < sizeof p->move; j++)
                 if (p->u[j].kind == PLAN_U_CHWST) {
                         (void)snprintf(p->move + n, sizeof p->move - n, " (no valve opening: chwst never raised)");
                         break;
@@ -230,14 +293,43 @@ static double valve_penalty(const struct plan *p, double valve)
         return over > 0.0 ? VALVE_SHARE * weight * over * over : 0.0;
 }
 
+/* Least room of all inlets, K; INFINITY when none is known. */
+static double room_k(const struct plan *p)
+{
+        double room = (double)INFINITY;
+
+        for (size_t a = 0; a < p->npy; a++) {
+                const double left = p->y[a].target_max - p->caution_k - *plan_y_at(p, p->lag_max - 1, p->y[a].row);
+                if (p->y[a].kind == PLAN_Y_INLET && left < room)
+                        room = left;
+        }
+        return room;
+}
+
+/* Warmer water shows late: one step of it at a time, none while racks are warm already. Colder water waits for nothing.
+ */
+static bool may_warm(const struct plan *p)
+{
+        const uint64_t settle = slow_steps(p, WATER_SETTLE_S);
+
+        return p->slow_count >= p->warm_from && room_k(p) >= 0.0 &&
+               !(p->staging.changed_once && p->slow_count < p->staging.changed + settle);
+}
+
+/* The coils cannot do what the racks need with this water. */
+static bool must_cool(const struct plan *p, double valve)
+{
+        return valve > VALVE_LOWER_ABOVE || (valve > PLAN_VALVE_RAISE_BELOW && room_k(p) < -INLET_OVER_K);
+}
+
 /* Without an energy model: the direction physics gives. */
-static struct move prior_move(double valve)
+static struct move prior_move(const struct plan *p, double valve)
 {
         struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
-        if (valve < PLAN_VALVE_RAISE_BELOW)
-                m.chw_k = 0.5;
-        else if (valve > VALVE_LOWER_ABOVE)
+        if (must_cool(p, valve))
                 m.chw_k = -0.5;
+        else if (valve < PLAN_VALVE_RAISE_BELOW && may_warm(p))
+                m.chw_k = 0.5;
         return m;
 }
 
@@ -263,14 +355,15 @@ static double local_correction(const struct plan_input *in, const struct energy_
 static struct move best_move(struct plan *p, const struct plan_input *in, const struct staging *st, const double *u,
                              const struct energy_estimate *hold, const double *valve_at)
 {
-        const bool may_stage = p->slow_count >= p->staged_step + p->staging_gap;
         const double hold_score = hold->power_w + p->args.spread_k * hold->std_w + valve_penalty(p, valve_at[0]);
         struct move best = {.off = SIZE_MAX, .on = SIZE_MAX};
-        const bool must_lower = valve_at[0] > VALVE_LOWER_ABOVE; /* coils first, whatever it costs */
+        const bool must_lower = must_cool(p, valve_at[0]); /* coils first, whatever it costs */
+        const bool warm = may_warm(p);
         double best_gain = must_lower ? -(double)INFINITY : GAIN_MIN_RATIO * hold->power_w;
+        double waiting = -(double)INFINITY;
 
         for (size_t c = 0; c < sizeof chw_step_k / sizeof *chw_step_k; c++) {
-                if (chw_step_k[c] > 0.0 && !(valve_at[c] <= valve_limit(p)))
+                if (chw_step_k[c] > 0.0 && !(warm && valve_at[c] <= valve_limit(p)))
                         continue; /* also when no valve is known */
                 if (must_lower && !(chw_step_k[c] < 0.0))
                         continue;
@@ -283,7 +376,7 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
                                         m.off = st->off;
                                 if (g == 2)
                                         m.on = st->on;
-                                if (g && (!may_stage || (m.off == SIZE_MAX && m.on == SIZE_MAX)))
+                                if (g && m.off == SIZE_MAX && m.on == SIZE_MAX)
                                         continue;
                                 if (!apply(p, in, &m, u, p->trial))
                                         continue;
@@ -295,13 +388,16 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
                                 e.power_w += local_correction(in, &s, &e, hold, valve_at[c] / valve_at[0]);
                                 gain = hold_score - e.power_w - p->args.spread_k * e.std_w -
                                        valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0);
-                                if (gain > best_gain) {
+                                if ((g == 1 && !st->may_stop) || (g == 2 && !st->may_start)) {
+                                        waiting = fmax(waiting, gain);
+                                } else if (gain > best_gain) {
                                         best_gain = gain;
                                         best = m;
                                 }
                         }
                 }
         }
+        p->staging.waits = waiting > best_gain;
         return best;
 }
 
@@ -320,18 +416,18 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
         if (in->energy && energy_predict(in->energy, &s, &hold))
                 m = best_move(p, in, &st, u, &hold, valve_at);
         else
-                m = prior_move(valve);
+                m = prior_move(p, valve);
         if (st.short_of_capacity) {
                 m.off = SIZE_MAX;
                 m.on = st.on;
         }
-        if (valve > VALVE_LOWER_ABOVE && m.chw_k > 0.0)
-                m.chw_k = 0.0;
         if (!apply(p, in, &m, u, p->trial))
                 m = (struct move){.off = SIZE_MAX, .on = m.on};
         (void)apply(p, in, &m, u, p->trial);
         memcpy(u, p->trial, p->nu * sizeof *u);
+        if (m.chw_k > 0.0)
+                p->warm_from = p->slow_count + slow_steps(p, WATER_SETTLE_S);
         if (m.off != SIZE_MAX || m.on != SIZE_MAX)
-                staged(p, m.on != SIZE_MAX);
+                ask(p, m.on != SIZE_MAX ? m.on : m.off, m.on != SIZE_MAX && !st.short_of_capacity);
         name_move(p, &m, valve);
 }

@@ -194,6 +194,36 @@ static void test_flicker_is_no_second_master(void **state)
         rig_free(r);
 }
 
+/* Nor is a wrong answer now and then that is right again at the next scan, while every step writes. */
+static void test_flicker_between_writes_is_no_second_master(void **state)
+{
+        struct rig *r = rig_new(true);
+        int fan = point(r, "crac-east/fan_speed_sp");
+        struct ipc_proposal p;
+        unsigned writes = 0;
+
+        (void)state;
+        r->value[fan] = 0.5;
+        for (int i = 0; i < 80; i++) {
+                size_t before = r->nwrite;
+                double shown = r->value[fan];
+
+                if (i > 40) {
+                        r->value[fan] = shown + 0.05;
+                        scan(r, ROLE_NONE);
+                        r->value[fan] = shown;
+                }
+                advance(r, ROLE_NONE), proposal(r, &p);
+                for (uint32_t j = 0; j < p.nu && i >= 40; j++)
+                        if (fabs(p.u[j] - r->value[fan]) < 0.01)
+                                p.u[j] = i % 2 ? 0.8 : 1.0;
+                gate_step_end(r->gate, &p, false), finish_writes(r, WRITE_ACCEPTED);
+                writes += i >= 40 && last_write(r, before, fan) >= 0;
+        }
+        assert_in_range(writes, 20, 40);
+        rig_free(r);
+}
+
 static void test_local_device_is_not_written(void **state)
 {
         struct rig *r = rig_new(true);
@@ -364,6 +394,7 @@ int main(void)
             cmocka_unit_test(test_foreign_write_is_left_alone),
             cmocka_unit_test(test_foreign_write_is_found_while_we_write_too),
             cmocka_unit_test(test_flicker_is_no_second_master),
+            cmocka_unit_test(test_flicker_between_writes_is_no_second_master),
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
             cmocka_unit_test(test_same_inputs_same_decisions),
