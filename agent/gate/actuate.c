@@ -417,7 +417,9 @@ void actuate_reading(struct actuate *a, const struct sample *s, int64_t mono_ms)
                 return;
         }
         e->differing++;
-        if ((e->differing >= FOREIGN_READINGS || e->replaced >= FOREIGN_REPLACED) && !e->foreign) {
+        if ((e->differing >= FOREIGN_READINGS ||
+             (e->replaced >= FOREIGN_REPLACED && mono_ms - e->replaced_mono_ms <= FOREIGN_MS)) &&
+            !e->foreign) {
                 e->foreign = a->latches_unsaved = true;
                 actuate_report(a, 4, "%s: foreign write found, value %g instead of ours %g; the point is left alone",
                                p->name, s->value, e->value);

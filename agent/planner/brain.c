@@ -193,6 +193,7 @@ void brain_step(struct brain *b, const struct ipc_step *step, struct ipc_proposa
             .plant = plant,
             .knee_scale = knee_scale(b),
             .slow_step = step->slow_step != 0,
+            .followed = o.follows && step->mode == IPC_MODE_ACTIVE,
             .step = step->head.seq,
             .explore = step->explore != 0,
             .caution_k = b->caution_k,

@@ -577,6 +577,8 @@ static void explore(struct plan *p, const struct plan_input *in, bool window_kno
                         u[j] = 2.0 * v->hi - u[j];
                 if (u[j] < v->lo)
                         u[j] = 2.0 * v->lo - u[j];
+                if (v->kind == PLAN_U_CHWST && window_known && u[j] > p->now[j] && plan_least_room_k(p) < 0.0)
+                        u[j] = p->now[j];
                 if (v->kind == PLAN_U_CWST && u[j] < in->plant.wetbulb_c + p->args.tower_approach_k)
                         u[j] = p->now[j];
         }

@@ -75,6 +75,7 @@ struct plan_input {
         const double *d_future;      /* [horizon × nd] forecast */
         struct energy_sample plant;  /* plant averages now */
         bool slow_step;
+        bool followed;     /* what the last step asked for was acted on (not in shadow, not after a late answer) */
         uint64_t step;     /* counter; randomness is a function of (seed, step) */
         bool explore;      /* identification phase: random walk u + U(−Δ, Δ) in range and rate */
         double knee_scale; /* of every knee_w_per_k and leak_w_per_k, > 0; anything else: 1 */

@@ -46,7 +46,7 @@ struct plan_staging {
         uint64_t lengthened; /* last change of the wait */
         size_t asked;        /* chiller asked to switch in the last slow step, SIZE_MAX = none … */
         bool asked_economy;  /* … on, though capacity did not need it */
-        bool waits;          /* a start that would pay waits now */
+        bool waits;          /* a switch that would pay waits now */
 };
 
 struct plan {
@@ -144,6 +144,8 @@ double plan_valve_factor(const struct plan *p, double warmer_k);
 double plan_valve_slope(const struct plan *p);
 /* Least room of the inlets this variable acts on: target − caution − measured; INFINITY when none is known. */
 double plan_room_k(const struct plan *p, size_t j);
+/* Of all inlets. */
+double plan_least_room_k(const struct plan *p);
 double plan_clamp(double v, double lo, double hi);
 /* Largest valve opening now; NaN when no valve is known. */
 double plan_valve_now(const struct plan *p);

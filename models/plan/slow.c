@@ -15,7 +15,8 @@
 #define STAGING_MIN_S 1800.0    /* after a change of the running set: before a stop, and before a start at least … */
 #define STAGING_MAX_S 86400.0   /* … and at most, where starts took stops back again and again */
 #define STAGING_CALM_S 172800.0 /* … shorter by half after so long without */
-#define STAGING_SETTLE_S 900.0  /* … before fewer running than asked for means that one has tripped */
+#define STAGING_SETTLE_S 900.0  /* after a start: before fewer running than asked for means that one has tripped … */
+#define STAGING_WARM_K 1.0      /* … if chilled water is so far above its setpoint */
 #define STAGING_VAIN_S 3600.0   /* a machine that did not switch when asked is not asked again */
 #define GAIN_MIN_RATIO 0.001    /* of plant power: below it a move is noise */
 #define STAGING_GAIN_RATIO 0.03
@@ -122,13 +123,13 @@ void plan_observe_staging(struct plan *p, const struct plan_input *in)
                         continue;
                 on = on || (s->seen && now && !(p->was[j] > 0.5));
                 off = off || (s->seen && !now && p->was[j] > 0.5);
-                if (s->asked == j && now == (p->was[j] > 0.5))
+                if (s->asked == j && in->followed && now == (p->was[j] > 0.5))
                         p->vain_until[j] = (double)(p->slow_count + slow_steps(p, STAGING_VAIN_S));
                 p->was[j] = in->u_now[j];
         }
         if (s->wait < least)
                 s->wait = least;
-        if (on && s->asked_economy && s->changed_once && !s->last_on && p->slow_count - s->changed < s->wait + least) {
+        if (on && s->asked_economy && s->changed_once && !s->last_on && p->slow_count - s->changed <= s->wait + least) {
                 s->wait = 2 * s->wait < most ? 2 * s->wait : most;
                 s->lengthened = p->slow_count;
         } else if (p->slow_count - s->lengthened >= slow_steps(p, STAGING_CALM_S)) {
@@ -156,6 +157,28 @@ static bool is_vain(const struct plan *p, size_t j)
         return (double)p->slow_count < p->vain_until[j];
 }
 
+/* Machines that were asked to run and, as their statuses and the water that stays warm say, do not: they tripped. One
+ * that only idles, as beside an economiser, leaves the water where it should be. */
+static double missing_chillers(const struct plan *p, const struct energy_sample *plant)
+{
+        const bool starting =
+            p->staging.last_on && p->slow_count - p->staging.changed < slow_steps(p, STAGING_SETTLE_S);
+        double commanded = 0.0, setpoint_c = 0.0;
+        size_t n = 0;
+
+        for (size_t j = 0; j < p->nu; j++) {
+                commanded += p->u[j].kind == PLAN_U_CHILLER && p->now[j] > 0.5;
+                if (p->u[j].kind == PLAN_U_CHWST) {
+                        setpoint_c += p->now[j];
+                        n++;
+                }
+        }
+        if (starting || n == 0 || !(plant->chwst_c > setpoint_c / (double)n + STAGING_WARM_K) ||
+            !(plant->chillers_on < commanded - 0.5))
+                return 0.0;
+        return round(commanded - plant->chillers_on);
+}
+
 static struct staging staging_options(const struct plan *p, const struct energy_sample *plant)
 {
         const uint64_t since = p->slow_count - p->staging.changed;
@@ -165,6 +188,8 @@ static struct staging staging_options(const struct plan *p, const struct energy_
                             .may_stop = since >= slow_steps(p, STAGING_MIN_S),
                             .may_start = since >= p->staging.wait};
         const double needed = plant->heat_w * (1.0 + p->args.capacity_margin);
+        const double missing = missing_chillers(p, plant);
+        double largest_w = 0.0;
         size_t vain = SIZE_MAX; /* asked for only when nothing else is left */
 
         for (size_t j = 0; j < p->nu; j++) {
@@ -174,23 +199,19 @@ static struct staging staging_options(const struct plan *p, const struct energy_
                 if (p->now[j] > 0.5) {
                         s.running_w += p->u[j].rated_w;
                         s.nrunning++;
+                        largest_w = fmax(largest_w, p->u[j].rated_w);
                         /* ties: the later unit goes first, so that the first stays the lead */
-                        if (s.off == SIZE_MAX || p->u[j].rated_w <= p->u[s.off].rated_w)
+                        if (!is_vain(p, j) && (s.off == SIZE_MAX || p->u[j].rated_w <= p->u[s.off].rated_w))
                                 s.off = j;
                 } else if (*on == SIZE_MAX || p->u[j].rated_w < p->u[*on].rated_w) {
                         *on = j;
                 }
         }
-        if (since >= slow_steps(p, STAGING_SETTLE_S) && plant->chillers_on < (double)s.nrunning - 0.5) {
-                s.running_w *= plant->chillers_on / (double)s.nrunning; /* one has tripped */
-                s.may_stop = false;
-        }
+        s.running_w = fmax(s.running_w - missing * largest_w, 0.0);
         s.short_of_capacity = s.nrunning == 0 || needed > s.running_w;
         if (s.short_of_capacity && s.on == SIZE_MAX)
                 s.on = vain;
         s.short_of_capacity = s.short_of_capacity && s.on != SIZE_MAX;
-        if (s.off != SIZE_MAX && is_vain(p, s.off))
-                s.off = SIZE_MAX;
         if (s.off != SIZE_MAX && !(s.nrunning > 1 && s.running_w - p->u[s.off].rated_w >= needed))
                 s.off = SIZE_MAX; /* also when the heat is unknown (NaN) */
         return s;
@@ -293,8 +314,7 @@ static double valve_penalty(const struct plan *p, double valve)
         return over > 0.0 ? VALVE_SHARE * weight * over * over : 0.0;
 }
 
-/* Least room of all inlets, K; INFINITY when none is known. */
-static double room_k(const struct plan *p)
+double plan_least_room_k(const struct plan *p)
 {
         double room = (double)INFINITY;
 
@@ -312,14 +332,14 @@ static bool may_warm(const struct plan *p)
 {
         const uint64_t settle = slow_steps(p, WATER_SETTLE_S);
 
-        return p->slow_count >= p->warm_from && room_k(p) >= 0.0 &&
+        return p->slow_count >= p->warm_from && plan_least_room_k(p) >= 0.0 &&
                !(p->staging.changed_once && p->slow_count < p->staging.changed + settle);
 }
 
 /* The coils cannot do what the racks need with this water. */
 static bool must_cool(const struct plan *p, double valve)
 {
-        return valve > VALVE_LOWER_ABOVE || (valve > PLAN_VALVE_RAISE_BELOW && room_k(p) < -INLET_OVER_K);
+        return valve > VALVE_LOWER_ABOVE || (valve > PLAN_VALVE_RAISE_BELOW && plan_least_room_k(p) < -INLET_OVER_K);
 }
 
 /* Without an energy model: the direction physics gives. */
@@ -355,9 +375,11 @@ static double local_correction(const struct plan_input *in, const struct energy_
 static struct move best_move(struct plan *p, const struct plan_input *in, const struct staging *st, const double *u,
                              const struct energy_estimate *hold, const double *valve_at)
 {
+        static const struct move colder = {.chw_k = -0.5, .off = SIZE_MAX, .on = SIZE_MAX};
         const double hold_score = hold->power_w + p->args.spread_k * hold->std_w + valve_penalty(p, valve_at[0]);
         struct move best = {.off = SIZE_MAX, .on = SIZE_MAX};
-        const bool must_lower = must_cool(p, valve_at[0]); /* coils first, whatever it costs */
+        /* coils first, whatever it costs, where the water can be colder */
+        const bool must_lower = must_cool(p, valve_at[0]) && apply(p, in, &colder, u, p->trial);
         const bool warm = may_warm(p);
         double best_gain = must_lower ? -(double)INFINITY : GAIN_MIN_RATIO * hold->power_w;
         double waiting = -(double)INFINITY;
@@ -420,6 +442,7 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
         if (st.short_of_capacity) {
                 m.off = SIZE_MAX;
                 m.on = st.on;
+                p->staging.waits = false;
         }
         if (!apply(p, in, &m, u, p->trial))
                 m = (struct move){.off = SIZE_MAX, .on = m.on};

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/gate/gate.h"
+#include "agent/planner/plant.h"
 #include "agent/planner/brain_internal.h"
 #include "tests/unit/brain_bench.h"
 
@@ -216,9 +217,29 @@ static void starts_from_the_database_and_places_vms(void **state)
         store_close(reader);
 }
 
+/* Without statuses the commands are counted; one that cannot be read is not one that stopped. */
+static void a_chiller_that_cannot_be_read_is_not_off(void **state)
+{
+        (void)state;
+        const struct site site = {0};
+        struct layout_var u[3];
+        const double power[ENERGY_PARTS] = {0};
+        double on[3] = {1, 1, 0};
+
+        for (int k = 0; k < 3; k++)
+                u[k] = (struct layout_var){.point = -1, .kind = U_CHILLER, .equipment = -1, .zone = -1};
+        const struct layout l = {.site = &site, .nu = 3, .u = u};
+        assert_true(plant_sample(&l, NULL, on, NULL, power, (double)NAN).chillers_on == 2.0);
+        assert_true(plant_sample(&l, NULL, on, NULL, power, 1.0).chillers_on == 1.0);
+        on[1] = (double)NAN;
+        assert_true(isnan(plant_sample(&l, NULL, on, NULL, power, (double)NAN).chillers_on));
+        assert_true(plant_sample(&l, NULL, on, NULL, power, 1.0).chillers_on == 1.0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(a_chiller_that_cannot_be_read_is_not_off),
             cmocka_unit_test_setup_teardown(explores_identifies_and_saves, bench_setup, bench_teardown),
             cmocka_unit_test_setup_teardown(a_rack_nothing_is_known_of_is_not_a_rack_without_influence, bench_setup,
                                             bench_teardown),

@@ -132,6 +132,23 @@ static void test_lost_command(void **state)
         dataset_free(d);
 }
 
+/* A log's column has no device: a blank cell in it says nothing of the command, which stands until it changes. */
+static void test_blank_cells_lose_no_command(void **state)
+{
+        struct ctx *c = *state;
+        c->f->point[3].device = -1;
+        for (int k = 0; k < 8; k++) {
+                struct sample s = fixture_sample(3, T0 + k * STEP, k == 0 ? 18 : (double)NAN);
+                assert_int_equal(store_append_samples(c->s, &s, 1, NULL), 0);
+                add(c, 0, T0 + k * STEP, 20);
+        }
+        struct dataset *d = load(c, 4);
+        assert_int_equal(d->n, 8);
+        for (size_t k = 0; k < 8; k++)
+                assert_number(d->u[2 * k], 18);
+        dataset_free(d);
+}
+
 static void test_zone_power(void **state)
 {
         struct ctx *c = *state;
@@ -293,6 +310,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_means_and_last, setup, teardown),
             cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
             cmocka_unit_test_setup_teardown(test_lost_command, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_blank_cells_lose_no_command, setup, teardown),
             cmocka_unit_test_setup_teardown(test_zone_power, setup, teardown),
             cmocka_unit_test_setup_teardown(test_zone_power_scales, setup, teardown),
             cmocka_unit_test_setup_teardown(test_segments, setup, teardown),

@@ -300,13 +300,17 @@ static void box_and_rate_hold_whatever_comes_in(void **state)
                         r->wd[rng_below(&g, (uint32_t)(WINDOW * r->nd))] = rng_below(&g, 2) ? (double)INFINITY : 1e300;
                 for (size_t j = 0; j < r->nu; j++)
                         u[j] = rng_below(&g, 20) ? rng_range(&g, r->u[j].lo, r->u[j].hi) : (double)NAN;
+                for (size_t c = 0; c < 3 && t % 2; c++) /* at rest: then water may get warmer */
+                        u[chw_u(r) + 2 + c] = c < 2;
                 struct plan_input in = input_of(r, t);
                 in.u_now = u;
+                in.followed = rng_below(&g, 2);
                 in.slow_step = rng_below(&g, 2);
                 in.explore = rng_below(&g, 2);
                 in.window.n = rng_below(&g, 4) ? WINDOW : rng_below(&g, WINDOW);
                 const bool planned = r->plan->planned;
                 const struct plan_staging staging = r->plan->staging;
+                const uint64_t warm_from = r->plan->warm_from;
                 memcpy(was, r->plan->was, r->nu * sizeof *was);
                 memcpy(vain, r->plan->vain_until, r->nu * sizeof *vain);
                 memcpy(target, r->plan->target, r->nu * sizeof *target);
@@ -321,6 +325,7 @@ static void box_and_rate_hold_whatever_comes_in(void **state)
                 const uint64_t slow = r->plan->slow_count;
                 r->plan->slow_count -= in.slow_step;
                 r->plan->staging = staging;
+                r->plan->warm_from = warm_from;
                 memcpy(r->plan->was, was, r->nu * sizeof *was);
                 memcpy(r->plan->vain_until, vain, r->nu * sizeof *vain);
                 r->plan->planned = planned;
