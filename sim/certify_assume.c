@@ -64,7 +64,7 @@ bool certify_in_anchor(const struct arx *m, const struct arx_window *w, const do
                 }
                 /* predict.c, anchor_row */
                 if (!(sum / (double)count >=
-                      -fmin(r->w_bar, fmax(r->w_step, r->w_bar / sqrt((double)count))) - ROUNDING))
+                      -fmin(arx_w_bar(r), fmax(arx_w_step(r), arx_w_bar(r) / sqrt((double)count))) - ROUNDING))
                         return false;
         }
         return true;

@@ -58,6 +58,10 @@ struct arx_args gate_arx_args(const struct gate_spans *span)
         args.w_unfitted = W_UNFITTED_K;
         args.forget = span->forget;
         args.anchor = true;
+        args.track_miss = 0.02;
+        args.track_step = 0.5;
+        args.track_floor = 1;
+        args.track_reset = 4;
         return args;
 }
 

@@ -91,10 +91,11 @@ static int create_arrays(struct gate *g)
         g->onoff = calloc(l->nu + 1, 1);
         g->u_fixed = calloc(l->nu + 1, 1);
         g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
+        g->resets_told = calloc(l->ny + 1, sizeof *g->resets_told);
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
             !g->d_change2 || !g->d_steps || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff || !g->u_fixed ||
-            !g->fixed || !g->queue || !g->window_u_seen || !g->u_seen)
+            !g->fixed || !g->resets_told || !g->queue || !g->window_u_seen || !g->u_seen)
                 return -ENOMEM;
         return 0;
 }
@@ -287,6 +288,7 @@ struct gate *gate_free(struct gate *g)
         free(g->onoff);
         free(g->u_fixed);
         free(g->fixed);
+        free(g->resets_told);
         free(g->queue);
         free(g->timers);
         layout_free(g->layout);

@@ -106,9 +106,10 @@ struct gate_status {
         bool exploring;
         size_t model_rows_fitted, model_rows;
         double holdout_c[GATE_HOLDOUTS], holdout_persistence_c[GATE_HOLDOUTS]; /* RMSE of inlets; NaN = none yet */
-        double model_rmse_c;                                                   /* median one-step of inlet rows */
-        size_t variables;                                                      /* layout nu */
-        bool watching; /* nothing to command or no certified output: no decisions are made */
+        double drift_score;  /* largest of the rows of the safety model: arx_row_info.drift */
+        double model_rmse_c; /* median one-step of inlet rows */
+        size_t variables;    /* layout nu */
+        bool watching;       /* nothing to command or no certified output: no decisions are made */
 };
 void gate_status(const struct gate *g, struct gate_status *ret);
 /* Variable j (< layout nu): why it is not ours to move, NULL when it is, as of the last step. *ret_point: its point. */

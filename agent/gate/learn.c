@@ -81,6 +81,28 @@ out:
         return r;
 }
 
+static void see_drift(struct gate *g)
+{
+        const struct layout *l = g->layout;
+        char text[128 + POINT_NAME_MAX];
+
+        g->status.drift_score = 0;
+        for (size_t i = 0; i < l->ny; i++) {
+                struct arx_row_info info;
+
+                arx_row_info(g->model, i, &info);
+                g->status.drift_score = fmax(g->status.drift_score, info.drift);
+                if (info.resets == g->resets_told[i])
+                        continue;
+                g->resets_told[i] = info.resets;
+                (void)snprintf(
+                    text, sizeof text,
+                    "%s: readings contradict what was learned of it; forgotten, learned anew from data sheets",
+                    l->y[i].point >= 0 ? l->site->point[l->y[i].point].name : "?");
+                gate_event(g, 4, "model", text);
+        }
+}
+
 /* A reading carried for a while is fine for control, but a model learns only from what was really seen: a carried value
  * says that nothing moved. */
 void gate_model_step(struct gate *g)
@@ -97,6 +119,7 @@ void gate_model_step(struct gate *g)
                         g->store_models = true;
                 gate_model_rows(g);
         }
+        see_drift(g);
 }
 
 /* Takes over the model that an earlier run of the gate stored, if it is of these variables and learned since from_ms.

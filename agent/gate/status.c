@@ -93,7 +93,7 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
 
         gate_status(g, &s);
         doc = json_pack(
-            "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:I, s:I, s:o}",
+            "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:I, s:I, s:o, s:f}",
             "site", site->name, "mode", gate_mode_str(s.mode), "decision", decision_kind_str(s.kind), "reason",
             decision_reason_str(s.reason), "binding", s.binding, "step", (json_int_t)s.step, "last_cycle",
             clk_format(s.last_cycle_t_ms, utc), "max_inlet_c", number(s.max_inlet_c), "margin_k", number(s.margin_k),
@@ -101,7 +101,7 @@ size_t status_json(const struct site *site, const struct clk *clk, const struct 
             (json_int_t)s.samples_committed, "samples_bad", (json_int_t)s.samples_bad, "last_commit_s",
             number(s.last_commit_s), "last_solve_s", number(s.last_solve_s), "exploring", (int)s.exploring, "planner",
             (int)planner_connected, "model_rows", (json_int_t)s.model_rows, "model_rows_fitted",
-            (json_int_t)s.model_rows_fitted, "model_rmse_c", number(s.model_rmse_c));
+            (json_int_t)s.model_rows_fitted, "model_rmse_c", number(s.model_rmse_c), "drift_score", s.drift_score);
         if (doc) {
                 (void)json_object_set_new(doc, "watching", json_boolean(s.watching));
                 (void)json_object_set_new(doc, "clock_ahead_s", json_real((double)clk_ahead_ms(clk) / 1000.0));

@@ -35,7 +35,7 @@ void gatedoc_clear(struct gatedoc *d)
         d->last_cycle_t_ms = -1;
         d->max_inlet_c = (double)NAN;
         d->margin_k = (double)NAN;
-        d->model_rmse_c = (double)NAN;
+        d->model_rmse_c = d->drift_score = (double)NAN;
         d->last_commit_s = (double)NAN;
         d->unstored_s = (double)NAN;
         d->samples_dropped = -1;
@@ -118,6 +118,7 @@ int gatedoc_parse(const char *text, size_t n, struct gatedoc *ret)
         d.max_inlet_c = number(doc, "max_inlet_c");
         d.margin_k = number(doc, "margin_k");
         d.model_rmse_c = number(doc, "model_rmse_c");
+        d.drift_score = number(doc, "drift_score");
         d.last_commit_s = number(doc, "last_commit_s");
         d.last_purge_s = number(doc, "last_purge_s");
         d.samples_dropped = count(doc, "samples_dropped", -1);

@@ -35,8 +35,8 @@ struct gate_device {
 struct gatedoc {
         enum gate_link link;
         char mode[24];
-        int64_t step, last_cycle_t_ms;              /* −1 = not said */
-        double max_inlet_c, margin_k, model_rmse_c; /* NaN = unknown */
+        int64_t step, last_cycle_t_ms;                           /* −1 = not said */
+        double max_inlet_c, margin_k, model_rmse_c, drift_score; /* NaN = unknown */
         double last_commit_s, last_purge_s;
         int64_t samples_dropped; /* −1 = not said */
         double unstored_s;       /* for how long nothing could be stored; NaN = it can */

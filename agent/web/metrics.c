@@ -90,6 +90,11 @@ static void put_gate(const struct view *v, struct text *t)
                        "One-step error of the safety model's inlet rows, over the rows.");
                 sample(t, "coolplane_model_residual_celsius", "quantile", "0.5", v->gate.model_rmse_c);
         }
+        if (isfinite(v->gate.drift_score))
+                gauge(t, "coolplane_drift_score",
+                      "Noise bounds by which the worst row of the safety model strays from what it learned; at 8 it is "
+                      "learned anew.",
+                      v->gate.drift_score);
         if (isfinite(v->gate.last_commit_s))
                 gauge(t, "coolplane_db_commit_seconds", "Time of the last database commit.", v->gate.last_commit_s);
         if (isfinite(v->gate.last_purge_s))

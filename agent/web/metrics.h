@@ -26,11 +26,10 @@
  *                                                               inlet_recommended, inlet_allowable: limit − hottest
  *   coolplane_solver_seconds                           histogram time of the safety filter
  *   coolplane_model_residual_celsius{quantile}         gauge    one-step error of the inlet rows, median
+ *   coolplane_drift_score                              gauge    0 = none; safety/THEOREM.md, G3
  *   coolplane_db_bytes, coolplane_db_free_bytes        gauge    database with its WAL; room left on its disk
  *   coolplane_db_commit_seconds                        gauge    last commit
  *   coolplane_samples_total{quality}                   counter  stored samples, good and bad, since the database began
- *
- * There is no coolplane_drift_score: the gate computes none.
  */
 #ifndef COOLPLANE_WEB_METRICS_H
 #define COOLPLANE_WEB_METRICS_H

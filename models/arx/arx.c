@@ -93,6 +93,9 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         double *scratch = slice(s, sizeof(double) * (3 * ARX_TERMS_MAX * ARX_TERMS_MAX + 8 * ARX_TERMS_MAX));
         struct arx_hash_memo *memo = slice(s, sizeof(*memo));
         double *free_run = slice(s, sizeof(double) * (st->lag_max + ARX_HORIZON_MAX) * st->ny);
+        double *bound = slice(s, sizeof(double) * st->ny);
+        double *bound_work = slice(s, sizeof(double) * arx_work_of(st, 1));
+        uint8_t *every = slice(s, st->ny);
         struct arx_row *row = slice(s, sizeof(*row) * st->ny);
         for (size_t i = 0; i < st->ny; i++) {
                 size_t n = st->row_start[i + 1] - st->row_start[i], ref = find_ref(st, i);
@@ -132,6 +135,10 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         m->hi = hi;
         m->scratch = scratch;
         m->free_run = free_run;
+        m->bound = bound;
+        m->bound_work = bound_work;
+        m->every = every;
+        memset(every, 1, st->ny);
         m->memo = memo;
         return m;
 }
@@ -162,6 +169,42 @@ static bool priors_valid(const struct arx_structure *st, const double *lo, const
         return true;
 }
 
+/* Row i knows nothing but its prior. */
+static void row_begin(struct arx *m, size_t i)
+{
+        struct arx_row *r = &m->row[i];
+
+        for (size_t k = r->t0; k < r->t0 + r->n; k++) {
+                m->lo[k] = m->prior_lo[k];
+                m->hi[k] = m->prior_hi[k];
+                m->theta[k] = clamp(0.0, m->lo[k], m->hi[k]);
+        }
+        if (r->ref < r->n)
+                m->theta[r->t0 + r->ref] = clamp(1.0, m->lo[r->t0 + r->ref], m->hi[r->t0 + r->ref]);
+        r->w_bar = r->w_step = fmax(m->args.w_unfitted, m->args.w_min);
+        r->w_more = 0.0;
+        r->track = -m->args.track_floor;
+        arx_row_check_sum1(m, i);
+}
+
+void arx_row_reset(struct arx *m, size_t i)
+{
+        struct arx_row *r = &m->row[i];
+
+        memset(r->g, 0, sizeof(double) * r->m * r->m);
+        memset(r->factor, 0, sizeof(double) * r->m * r->m);
+        memset(r->b, 0, sizeof(double) * r->m);
+        memset(r->hist, 0, sizeof(double) * ARX_HIST_BINS);
+        memset(r->drift, 0, sizeof(double) * ARX_HIST_BINS);
+        memset(r->phi_sum, 0, sizeof(double) * r->n);
+        memset(r->phi0, 0, sizeof(double) * r->n);
+        r->yy = r->weight = r->samples = r->fitted = r->s = r->s_hist = 0.0;
+        r->ew_sq = r->ew_weight = r->hist_weight = r->drift_weight = r->radius = r->width0 = 0.0;
+        r->resets++;
+        row_begin(m, i);
+        m->memo->known = false;
+}
+
 int arx_create(void *mem, size_t size, const struct arx_structure *st, const struct arx_args *args,
                const double *prior_lo, const double *prior_hi, struct arx **ret)
 {
@@ -171,6 +214,10 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
             !(args->delta > 0.0 && args->delta < 1.0) || !(args->w_quantile > 0.0 && args->w_quantile < 1.0) ||
             !(args->w_min > 0.0 && args->w_min < 1e9) || args->w_horizon == 1 || args->w_horizon > ARX_HORIZON_MAX ||
             (args->set != ARX_SET_SELF_NORMALISED && args->set != ARX_SET_ASYMPTOTIC))
+                return -EINVAL;
+        if (!(args->track_miss >= 0.0 && args->track_miss < 1.0) ||
+            (args->track_miss > 0.0 && !(args->track_step > 0.0 && args->track_step < 1e9 && args->track_floor >= 0.0 &&
+                                         args->track_floor < 1e9 && args->track_reset >= 0.0)))
                 return -EINVAL;
         if (!priors_valid(st, prior_lo, prior_hi))
                 return -EINVAL;
@@ -186,17 +233,11 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
                         l = 0.0;
                 if (st->term[k].sign < 0 && h > 0.0)
                         h = 0.0;
-                m->prior_lo[k] = m->lo[k] = l;
-                m->prior_hi[k] = m->hi[k] = h;
-                m->theta[k] = clamp(0.0, l, h);
+                m->prior_lo[k] = l;
+                m->prior_hi[k] = h;
         }
-        for (size_t i = 0; i < st->ny; i++) {
-                struct arx_row *r = &m->row[i];
-                if (r->ref < r->n)
-                        m->theta[r->t0 + r->ref] = clamp(1.0, m->lo[r->t0 + r->ref], m->hi[r->t0 + r->ref]);
-                r->w_bar = r->w_step = fmax(args->w_unfitted, args->w_min);
-                arx_row_check_sum1(m, i);
-        }
+        for (size_t i = 0; i < st->ny; i++)
+                row_begin(m, i);
         *ret = m;
         return 0;
 }
@@ -320,18 +361,56 @@ static void add_row(size_t n, double f, double za, const double *restrict z, dou
                 g[b] = f * g[b] + za * z[b];
 }
 
+/* Upper one-step bounds of all rows from this window into m->bound; NaN where nothing is tracked. */
+static void find_bounds(struct arx *m, const struct arx_window *w)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < m->st.ny; i++)
+                any |= m->row[i].fitted > 0.0;
+        if (any && m->args.track_miss > 0.0 && w->n > 0)
+                arx_worst(m, w, 1, w->u + (w->n - 1) * m->st.nu, w->d + (w->n - 1) * m->st.nd, 1, m->every,
+                          m->bound_work, m->bound);
+        else
+                for (size_t i = 0; i < m->st.ny; i++)
+                        m->bound[i] = (double)NAN;
+}
+
+/* False when the data contradict the row's set. */
+static bool track(struct arx *m, struct arx_row *r, double y, double bound)
+{
+        const bool miss = y > bound;
+
+        if (!isfinite(bound))
+                return true;
+        r->readings++;
+        r->misses += miss;
+        r->track += m->args.track_step * ((double)miss - m->args.track_miss);
+        r->track = fmax(r->track, -m->args.track_floor);
+        if (r->track * r->w_bar > r->w_more) {
+                r->w_more = r->track * r->w_bar;
+                m->memo->known = false;
+        }
+        return !(m->args.track_reset > 0.0 && r->track >= m->args.track_reset);
+}
+
 size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
 {
         double phi[ARX_TERMS_MAX] = {0}, z[ARX_TERMS_MAX] = {0}, target;
         size_t taken = 0;
         add_drift(m, w, y_next);
+        find_bounds(m, w);
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
                 if (!isfinite(y_next[i]) || !arx_regressor(m, i, w, phi) || !reduce(m, r, phi, y_next[i], z, &target))
                         continue;
                 taken++;
-                if (r->fitted > 0.0)
-                        add_residual(m, r, y_next[i] - num_dot(r->n, phi, m->theta + r->t0));
+                if (r->fitted > 0.0) {
+                        if (!track(m, r, y_next[i], m->bound[i]))
+                                arx_row_reset(m, i);
+                        else
+                                add_residual(m, r, y_next[i] - num_dot(r->n, phi, m->theta + r->t0));
+                }
 
                 double f = m->args.forget;
                 for (size_t a = 0; a < r->m; a++) {
@@ -358,8 +437,13 @@ void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret)
             .samples = (size_t)r->samples,
             .fitted = r->fitted > 0.0,
             .rmse = r->ew_weight > 0.0 ? sqrt(r->ew_sq / r->ew_weight) : (r->fitted > 0.0 ? r->s : (double)NAN),
-            .w_bar = r->w_bar,
-            .w_step = r->w_step,
+            .w_bar = arx_w_bar(r),
+            .w_step = arx_w_step(r),
+            .w_more = r->w_more,
+            .drift = fmax(r->track, 0.0),
+            .readings = r->readings,
+            .misses = r->misses,
+            .resets = r->resets,
             .width = width,
             .sum1_infeasible = r->sum1_infeasible,
         };

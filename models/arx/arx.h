@@ -21,7 +21,10 @@
  * to a convex prior that holds the truth never moves it away from the truth in the norm of G, so the set stays valid.
  * The ellipsoid keeps what intervals lose: at the operating point the data say precisely what happens, although single
  * coefficients may be poorly known (measured on the simulated hall: one-step excess 6 K with intervals alone, 0.3 K).
- * w̄: quantile of the |one-step residuals| seen before they were learned from.
+ * w̄: quantile of the |one-step residuals| seen before they were learned from, and on top of it what keeps the one-step
+ * bound honest whatever the data do: quantile tracking (adaptive conformal inference, Gibbs and Candès 2021; of the
+ * quantile itself, Angelopoulos et al. 2023). A reading above its bound adds track_step (1 − track_miss), one below it
+ * takes track_step · track_miss off; what is above zero, times w̄, counts as noise in every step of a worst case.
  * After Lazic et al., "Data center cooling using model-predictive control", NeurIPS 2018 (5 lags, 30 s, masks).
  *
  * Pure: caller's memory, no I/O, no clock, no allocation after create. One thread per object.
@@ -88,6 +91,16 @@ struct arx_args {
          * transitions is counted as w̄; with w_horizon as max(w_step, w̄/√count), at most w̄. Sound at every step, but a
          * later window may bound less, so a certificate no longer implies the next one (safety.h, chain). */
         bool anchor;
+        /* Of the readings of a row at most this share, in the long run and whatever made them, lies above the upper
+         * one-step bound of that step: misses ≤ track_miss T + (B / w_min + track_floor) / track_step + 1 after T
+         * readings that exceed the bound without the addition by no more than B. 0 = no tracking. The next three are in
+         * units of w̄. */
+        double track_miss;
+        double track_step;  /* > 0 */
+        double track_floor; /* ≥ 0: how far below zero it may go, so that a single miss adds nothing */
+        /* Addition at which the data contradict the set: the row forgets them and begins anew from its prior. 0: never.
+         */
+        double track_reset;
 };
 #define ARX_HORIZON_MAX 20
 void arx_args_default(struct arx_args *ret);
@@ -109,21 +122,26 @@ const struct arx_structure *arx_structure(const struct arx *m);
 bool arx_regressor(const struct arx *m, size_t i, const struct arx_window *w, double *phi);
 
 /* Adds the one-step pair (window → y_next [ny]); rows with a missing value are skipped. Also feeds the residual
- * statistics of the current fit. Returns the number of rows that took the sample. */
+ * statistics of the current fit and the tracking of its bound. Returns the number of rows that took the sample. */
 size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next);
 
-/* Re-solves every row with at least min_samples samples; other rows keep θ. Returns rows fitted. */
+/* Re-solves every row with at least min_samples samples; other rows keep θ. A fitted set that cannot add to one is
+ * empty: that row begins anew from its prior. Returns rows fitted. */
 size_t arx_fit(struct arx *m, size_t min_samples);
 
 /* Per-row state. */
 struct arx_row_info {
         size_t samples;
         bool fitted;
-        double rmse;          /* one-step, over the samples since the last fit (exponentially weighted) */
-        double w_bar;         /* noise bound in force */
-        double w_step;        /* what the worst case counts per step after the first; = w_bar when w_horizon is 0 */
-        double width;         /* Σ (hi − lo)·scale: how wide the set still is */
-        bool sum1_infeasible; /* the intervals cannot add to 1: arx_worst drops the group's constraint */
+        double rmse;             /* one-step, over the samples since the last fit (exponentially weighted) */
+        double w_bar;            /* noise bound in force, w_more in it */
+        double w_step;           /* what the worst case counts per step after the first; = w_bar when w_horizon is 0 */
+        double w_more;           /* what tracking adds to w_bar and w_step */
+        double drift;            /* the tracker in units of w̄, ≥ 0: how far the row strays from its set now */
+        size_t readings, misses; /* one-step bounds that were compared with a reading, and how many it exceeded */
+        size_t resets;           /* how often the data contradicted the set since create */
+        double width;            /* Σ (hi − lo)·scale: how wide the set still is */
+        bool sum1_infeasible;    /* the intervals cannot add to 1: arx_worst drops the group's constraint */
 };
 void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret);
 

@@ -14,9 +14,9 @@
 #include "models/num/bytes.h"
 #include "models/num/num.h"
 
-#define VERSION 2u
+#define VERSION 3u
 #define HEAD_BYTES 32u
-#define ROW_SCALARS 11u
+#define ROW_SCALARS 13u
 
 static uint64_t fnv(uint64_t h, uint64_t v)
 {
@@ -59,7 +59,7 @@ uint64_t arx_hash(const struct arx *m)
                 h = fnv(fnv(fnv(h, bits(m->theta[k])), bits(m->lo[k])), bits(m->hi[k]));
         for (size_t i = 0; i < m->st.ny; i++) {
                 const struct arx_row *r = &m->row[i];
-                h = fnv(fnv(h, bits(r->w_bar)), bits(r->w_step));
+                h = fnv(fnv(fnv(h, bits(r->w_bar)), bits(r->w_step)), bits(r->w_more));
                 h = fnv(h, bits(r->radius));
                 for (size_t k = 0; k < r->n; k++)
                         h = fnv(h, bits(r->phi0[k]));
@@ -98,9 +98,19 @@ size_t arx_save(const struct arx *m, void *buf, size_t cap)
         p += HEAD_BYTES;
         for (size_t i = 0; i < m->st.ny; i++) {
                 const struct arx_row *r = &m->row[i];
-                const double scalar[ROW_SCALARS] = {r->yy,        r->weight,      r->samples, r->fitted,
-                                                    r->s,         r->s_hist,      r->w_bar,   r->ew_sq,
-                                                    r->ew_weight, r->hist_weight, r->radius};
+                const double scalar[ROW_SCALARS] = {r->yy,
+                                                    r->weight,
+                                                    r->samples,
+                                                    r->fitted,
+                                                    r->s,
+                                                    r->s_hist,
+                                                    r->w_bar,
+                                                    r->ew_sq,
+                                                    r->ew_weight,
+                                                    r->hist_weight,
+                                                    r->radius,
+                                                    r->w_more,
+                                                    r->track + m->args.track_floor};
                 p = bytes_put_f64(p, scalar, ROW_SCALARS);
                 p = bytes_put_f64(p, m->theta + r->t0, r->n);
                 p = bytes_put_f64(p, m->lo + r->t0, r->n);
@@ -169,9 +179,9 @@ int arx_load(struct arx *m, const void *buf, size_t len)
         m->memo->known = false;
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
-                double *scalar[ROW_SCALARS] = {&r->yy,        &r->weight,      &r->samples, &r->fitted,
-                                               &r->s,         &r->s_hist,      &r->w_bar,   &r->ew_sq,
-                                               &r->ew_weight, &r->hist_weight, &r->radius};
+                double *scalar[ROW_SCALARS] = {&r->yy,     &r->weight, &r->samples, &r->fitted,    &r->s,
+                                               &r->s_hist, &r->w_bar,  &r->ew_sq,   &r->ew_weight, &r->hist_weight,
+                                               &r->radius, &r->w_more, &r->track};
                 for (size_t k = 0; k < ROW_SCALARS; k++)
                         p = bytes_get_f64(p, scalar[k], 1);
                 p = bytes_get_f64(p, m->theta + r->t0, r->n);
@@ -187,6 +197,7 @@ int arx_load(struct arx *m, const void *buf, size_t len)
                         p = bytes_get_f64(p, r->factor + a * r->m, a + 1);
                 (void)arx_reduce(m, r, r->phi0, m->scratch);
                 r->width0 = r->radius > 0.0 ? arx_ellipsoid_width(r, m->scratch) : 0.0;
+                r->track -= m->args.track_floor;
                 r->w_step = r->w_bar; /* until free runs of this process say otherwise */
                 r->drift_weight = 0.0;
                 memset(r->drift, 0, sizeof(double) * ARX_HIST_BINS);

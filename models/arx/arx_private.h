@@ -30,7 +30,21 @@ struct arx_row {
         double width0;          /* radius · ‖reduced phi0‖ in the inverse norm; follows from the above */
         double w_step, drift_weight, *drift; /* histogram of the free-run residual over args.w_horizon steps */
         bool sum1_infeasible;
+        /* Tracking of the one-step bound: the tracker (units of w_bar), and what is in force of it (unit of y; raised
+         * at once, lowered by a fit, so that the set changes seldom). */
+        double track, w_more;
+        size_t readings, misses, resets;
 };
+
+static inline double arx_w_bar(const struct arx_row *r)
+{
+        return r->w_bar + r->w_more;
+}
+
+static inline double arx_w_step(const struct arx_row *r)
+{
+        return r->w_step + r->w_more;
+}
 
 /* arx_hash reads every byte of the set: once a fit is enough. */
 struct arx_hash_memo {
@@ -45,6 +59,8 @@ struct arx {
         double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
         double *theta, *lo, *hi;     /* [nterm] */
         double *free_run;            /* [(lag_max + ARX_HORIZON_MAX) ny] nominal prediction of the recent past */
+        double *bound, *bound_work;  /* [ny], [arx_predict_work of one step]: what arx_add compares readings with */
+        uint8_t *every;              /* [ny] all 1 */
         struct arx_hash_memo *memo;
         double *scratch; /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };
@@ -63,7 +79,11 @@ double arx_hist_quantile(const struct arx *m, const double *hist, double weight,
 /* predict.c: nominal free run of the whole window's last `steps` rows, started before them; buf as free_run. */
 const double *arx_free_run(const struct arx *m, const struct arx_window *w, size_t steps, double *buf);
 
+/* arx_predict_work of this structure. */
+size_t arx_work_of(const struct arx_structure *st, size_t n_steps);
 /* Recomputes row i's sum1_infeasible from lo/hi. */
 void arx_row_check_sum1(struct arx *m, size_t i);
+/* Row i as after create, but for the counts; a reset is counted. */
+void arx_row_reset(struct arx *m, size_t i);
 
 #endif

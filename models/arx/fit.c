@@ -326,10 +326,15 @@ static bool fit_row(struct arx *m, size_t i)
         }
         r->w_bar = noise_bound(m, r);
         r->w_step = noise_step(m, r);
+        r->w_more = fmax(r->track, 0.0) * r->w_bar;
         r->ew_sq = r->ew_weight = 0.0;
         r->fitted = 1.0;
         intervals(m, r, &p);
         arx_row_check_sum1(m, i);
+        if (r->sum1_infeasible) {
+                arx_row_reset(m, i);
+                return false;
+        }
         return true;
 }
 

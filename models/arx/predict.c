@@ -56,9 +56,14 @@ static double last_finite(const struct arx_window *w, size_t ny, size_t i)
         return (double)NAN;
 }
 
+size_t arx_work_of(const struct arx_structure *st, size_t n_steps)
+{
+        return 3 * (st->lag_max + n_steps) * st->ny + st->nterm + 2 * st->ny;
+}
+
 size_t arx_predict_work(const struct arx *m, size_t n_steps)
 {
-        return 3 * (m->st.lag_max + n_steps) * m->st.ny + m->st.nterm + 2 * m->st.ny;
+        return arx_work_of(&m->st, n_steps);
 }
 
 static void run_nominal(const struct horizon *hz, double *buf)
@@ -353,9 +358,9 @@ static void anchor_row(struct horizon *hz, size_t i)
         size_t count;
 
         hz->y_ref[i] = window_mean(m, i, hz->w, hz->phi_ref + r->t0, &count);
-        hz->w_ref[i] = r->w_bar;
+        hz->w_ref[i] = arx_w_bar(r);
         if (m->args.w_horizon > 0 && count > 0)
-                hz->w_ref[i] = fmin(r->w_bar, fmax(r->w_step, r->w_bar / sqrt((double)count)));
+                hz->w_ref[i] = fmin(arx_w_bar(r), fmax(arx_w_step(r), arx_w_bar(r) / sqrt((double)count)));
 }
 
 /* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
@@ -370,7 +375,7 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
         const struct arx_row *r = &m->row[i];
         const double *ref = hz->phi_ref + r->t0;
         const bool anchored = isfinite(hz->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
-        double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], noise = t == 0 ? r->w_bar : r->w_step;
+        double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], noise = t == 0 ? arx_w_bar(r) : arx_w_step(r);
         struct side zero, anchor;
         zero.known = zero.point = true;
         for (size_t k = 0; k < r->n; k++) {

@@ -224,6 +224,30 @@ static void test_flicker_between_writes_is_no_second_master(void **state)
         rig_free(r);
 }
 
+/* A room that begins to do what the model set does not hold is told of, and what was learned of it is forgotten. */
+static void test_drift_is_seen_and_contradiction_told(void **state)
+{
+        struct rig *r = rig_new(false);
+        int inlet = point(r, "row1/inlet");
+        struct ipc_proposal p;
+        int seen = 0, told = 0;
+
+        (void)state;
+        for (int i = 0; i < 130 && !told; i++) {
+                if (i > 85)
+                        r->value[inlet] = 21 + 0.02 * (i - 85) * (i - 85);
+                advance(r, ROLE_NONE), proposal(r, &p), gate_step_end(r->gate, &p, false);
+                if (i == 85)
+                        assert_true(status(r).drift_score == 0 && status(r).model_rows_fitted > 0);
+                seen = seen == 0 && status(r).drift_score > 0 ? i : seen;
+                told = logged(r, "row1/inlet: readings contradict") > 0 ? i : 0;
+        }
+        assert_in_range(seen, 87, 92);    /* three readings, the first may be within the noise */
+        assert_int_equal(told, seen + 8); /* eleven in all */
+        assert_int_equal(logged(r, "readings contradict"), 1);
+        rig_free(r);
+}
+
 static void test_local_device_is_not_written(void **state)
 {
         struct rig *r = rig_new(true);
@@ -395,6 +419,7 @@ int main(void)
             cmocka_unit_test(test_foreign_write_is_found_while_we_write_too),
             cmocka_unit_test(test_flicker_is_no_second_master),
             cmocka_unit_test(test_flicker_between_writes_is_no_second_master),
+            cmocka_unit_test(test_drift_is_seen_and_contradiction_told),
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
             cmocka_unit_test(test_same_inputs_same_decisions),

@@ -174,7 +174,8 @@ static void query_numbers(void **state)
 
 static const char good_doc[] =
     "{\"site\":\"t\",\"mode\":\"HOLD\",\"step\":12,\"last_cycle_t_ms\":1700000000000,\"margin_k\":1.25,"
-    "\"max_inlet_c\":null,\"model_rmse_c\":0.05,\"planner\":true,\"last_commit_s\":0.002,\"last_purge_s\":0.003,"
+    "\"max_inlet_c\":null,\"model_rmse_c\":0.05,\"drift_score\":1.5,\"planner\":true,\"last_commit_s\":0.002,\"last_"
+    "purge_s\":0.003,"
     "\"mqtt\":{\"connected\":false},\"devices\":[{\"name\":\"plc\",\"state\":\"down\",\"unit_id\":3,"
     "\"poll_errors\":{\"timeout\":2,\"exception-02\":1,\"x\":\"y\","
     "\"a-code-far-too-long-for-a-label\":1}},7],\"samples_dropped\":4,\"unstored_s\":null}\n";
@@ -203,6 +204,7 @@ static void gate_document(void **state)
         assert_true(d.device[0].error[0].n == 2 && d.device[0].error[1].n == 1);
         assert_int_equal(d.samples_dropped, 4);
         assert_true(isnan(d.unstored_s));
+        assert_true(d.drift_score > 1.4 && d.drift_score < 1.6);
         assert_true(d.last_purge_s > 0.002 && d.last_purge_s < 0.004);
         assert_non_null(strstr(d.json, "\"margin_k\":1.25"));
         for (size_t i = 0; i < sizeof garbled / sizeof garbled[0]; i++) {
