@@ -90,7 +90,7 @@ struct gate {
         struct gate_spans span;
         struct gate_envelope envelope;
         size_t fit_countdown, fitted_told;
-        size_t *resets_told; /* [ny] how often a row's readings contradicted what was learned */
+        size_t *resets_told;  /* [ny] how often a row's readings contradicted what was learned */
         char layout_id[17];   /* of the variables the model knows by number */
         int64_t learned_t_ms; /* beginning of the last step it learned from */
         int64_t model_stored_mono_ms;
