@@ -97,7 +97,7 @@ for line in text.splitlines():
         name, kind = line.split(" ")[2:]
         assert name == family and kind in ("gauge", "counter", "histogram"), line
         assert (kind == "counter") == name.endswith("_total"), line
-        assert re.search("_(celsius|seconds|bytes|info|total|up|mode)$", name) and name.startswith("coolplane_"), name
+        assert re.search("_(celsius|seconds|bytes|info|total|up|mode|score)$", name) and name.startswith("coolplane_"), name
         families[name] = kind
     else:
         m = sample.match(line)
