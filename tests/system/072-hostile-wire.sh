@@ -42,6 +42,8 @@ event '%crah-8/supply_air_temp_sp: read back%'
 event '%crah-10: local after an outage; it is taken again%'
 # M6: never fought over. Half an hour has three windows of two tries toward less cooling and one more each 5 min.
 rewrites() { awk -F, -v d="$1" -v from=$((start_ms + 2250000)) '$2 > from && $3 == d && $6 == 0' "$writes" | wc -l; }
+sql "SELECT time, value, result, read_back FROM v_actions WHERE point LIKE '%/crah-2/supply_air_temp_sp' ORDER BY t_ms" \
+  >"$work/crah-2.log" # printed when this fails
 at_most "writes to a setpoint that is ignored" "$(rewrites crah-2)" 12
 # M7: a second master is found and not one write follows; one that is always quicker than our read-back cannot be told
 # from a device that takes nothing, and is not fought over either
