@@ -9,6 +9,8 @@
 #define WARM_UP_S 7200.0
 #define QUIET_S 300.0
 #define QUIET_K 0.25 /* of return air, from the mean of a step to its end */
+#define QUIET_RATIO 0.02   /* of a commanded fan's speed, and */
+#define QUIET_WATER_K 0.05 /* of a commanded water setpoint: on its way no farther than this */
 
 /* Installed characteristic of an equal-percentage valve (rangeability 50) at authority 0.5, so that half open is well
  * over a third of the flow; closes tight. */
@@ -90,18 +92,22 @@ const struct plant_spec *plant_spec(const struct plant *p)
         return &p->spec;
 }
 
-/* Nobody commands, nothing is broken, no machine has started or stopped lately and no temperature runs away. */
+/* Nothing is broken, no machine has started or stopped lately, no temperature runs away, and what a supervisor commands
+ * is in force: one that holds or trims its setpoints disturbs no more than the plant's own logic. */
 static bool calm(const struct plant *p)
 {
-        bool busy =
-            p->water.lease.enable || p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed || p->bypass_shut;
+        const struct water *w = &p->water;
+        bool busy = p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed || p->bypass_shut ||
+                    (w->lease.enable && fabs(w->chwst_target_c - w->chwst_sp_c) > QUIET_WATER_K);
 
-        for (size_t i = 0; i < p->spec.ncrah && !busy; i++)
-                busy =
-                    p->crah[i].lease.enable || p->crah[i].failed || p->crah[i].deaf || isfinite(p->crah[i].stuck_ratio);
+        for (size_t i = 0; i < p->spec.ncrah && !busy; i++) {
+                const struct crah *c = &p->crah[i];
+
+                busy = c->failed || c->deaf || isfinite(c->stuck_ratio) ||
+                       (c->lease.enable && fabs(c->fan_sp_ratio - c->fan_ratio) > QUIET_RATIO);
+        }
         for (size_t i = 0; i < p->spec.nchiller && !busy; i++)
-                busy = p->chiller[i].lease.enable || p->chiller[i].tripped || p->chiller[i].evap_ratio < 1.0 ||
-                       p->chiller[i].state_s < QUIET_S;
+                busy = p->chiller[i].tripped || p->chiller[i].evap_ratio < 1.0 || p->chiller[i].state_s < QUIET_S;
         for (size_t i = 0; i < p->spec.nroom && !busy; i++)
                 busy = p->room[i].open || fabs(p->room[i].hot_c - p->room[i].hot_mean_c) > QUIET_K;
         return !busy;

@@ -20,7 +20,7 @@
 #include "sim/chiller_curves.h"
 #include "sim/plant.h"
 
-#define PLANT_STEP_S 5.0       /* longest internal step while anything happens or anybody commands */
+#define PLANT_STEP_S 5.0       /* longest internal step while anything happens */
 #define PLANT_CALM_STEP_S 30.0 /* and while nothing does */
 #define PLANT_TICK_S 60.0      /* hosts, weather and slow logic */
 #define AIR_J_M3K 1207.0       /* ρ c_p of air */

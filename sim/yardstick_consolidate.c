@@ -19,7 +19,19 @@
 
 struct load {
         double cores, mem_gib, cpu_cores;
-        size_t nvm, nfixed; /* VMs; those that keep the host awake whatever we do */
+        size_t nvm, nfixed, nleaving; /* VMs; those that keep the host awake whatever we do; those on their way */
+};
+
+struct guest {
+        struct plant_vm vm;
+        size_t at;          /* its number in the plant */
+        size_t to;          /* where it would go; nhost: nowhere */
+        struct guest *next; /* the next smaller of the same host */
+};
+
+struct candidate {
+        size_t host;
+        double worth_w; /* idle power given up for each VM that still has to leave */
 };
 
 struct under_way {
@@ -30,9 +42,12 @@ struct under_way {
 struct yard_consolidator {
         size_t nhost;
         struct plant_host *host;
-        struct load *load, *tried; /* [nhost] as it is with our moves done; with those of a candidate */
-        struct plant_vm *vm;       /* [nvm] */
-        size_t *by_size, nvm, cap; /* VMs, largest first */
+        struct load *load, *tried;   /* [nhost] as it is with our moves done; with those of a candidate */
+        struct guest *guest;         /* [nvm] largest first */
+        struct guest **first;        /* [nhost] its largest VM, NULL = none */
+        struct candidate *candidate; /* [nhost] */
+        size_t *open, nopen;         /* [nhost] awake hosts that take at least the smallest VM */
+        size_t nvm, cap;
         struct under_way under_way[AT_ONCE];
         size_t nunder_way;
         int64_t asked_ms[PER_HOUR];
@@ -50,7 +65,11 @@ int yard_consolidator_create(const struct plant *p, struct yard_consolidator **r
         k->host = calloc(k->nhost, sizeof(*k->host));
         k->load = calloc(k->nhost, sizeof(*k->load));
         k->tried = calloc(k->nhost, sizeof(*k->tried));
-        if (k->host == NULL || k->load == NULL || k->tried == NULL) {
+        k->first = calloc(k->nhost, sizeof(*k->first));
+        k->candidate = calloc(k->nhost, sizeof(*k->candidate));
+        k->open = calloc(k->nhost, sizeof(*k->open));
+        if (k->host == NULL || k->load == NULL || k->tried == NULL || k->first == NULL || k->candidate == NULL ||
+            k->open == NULL) {
                 yard_consolidator_free(k);
                 return -ENOMEM;
         }
@@ -64,8 +83,10 @@ struct yard_consolidator *yard_consolidator_free(struct yard_consolidator *k)
                 free(k->host);
                 free(k->load);
                 free(k->tried);
-                free(k->vm);
-                free(k->by_size);
+                free(k->guest);
+                free(k->first);
+                free(k->candidate);
+                free(k->open);
         }
         free(k);
         return NULL;
@@ -94,26 +115,34 @@ static const struct under_way *find_move(const struct yard_consolidator *k, uint
         return NULL;
 }
 
-static bool larger(const struct plant_vm *a, const struct plant_vm *b)
+static int by_size(const void *a, const void *b)
 {
-        return a->cores != b->cores ? a->cores > b->cores : a->id < b->id;
+        const struct plant_vm *x = &((const struct guest *)a)->vm, *y = &((const struct guest *)b)->vm;
+
+        if (x->cores != y->cores)
+                return x->cores > y->cores ? -1 : 1;
+        return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int by_worth(const void *a, const void *b)
+{
+        const struct candidate *x = a, *y = b;
+
+        if (x->worth_w != y->worth_w)
+                return x->worth_w > y->worth_w ? -1 : 1;
+        return x->host < y->host ? -1 : x->host > y->host;
 }
 
 static int room_for(struct yard_consolidator *k, size_t nvm)
 {
-        struct plant_vm *vm;
-        size_t *by_size;
+        struct guest *guest;
 
         if (nvm <= k->cap)
                 return 0;
-        vm = realloc(k->vm, 2 * nvm * sizeof(*vm));
-        if (vm == NULL)
+        guest = realloc(k->guest, 2 * nvm * sizeof(*guest));
+        if (guest == NULL)
                 return -ENOMEM;
-        k->vm = vm;
-        by_size = realloc(k->by_size, 2 * nvm * sizeof(*by_size));
-        if (by_size == NULL)
-                return -ENOMEM;
-        k->by_size = by_size;
+        k->guest = guest;
         k->cap = 2 * nvm;
         return 0;
 }
@@ -121,35 +150,47 @@ static int room_for(struct yard_consolidator *k, size_t nvm)
 /* Hosts and VMs as they are; a VM on its way counts at both ends, and keeps its target awake. */
 static int look(struct yard_consolidator *k, const struct plant *p)
 {
+        const size_t nvm = plant_nvm(p);
+        bool in_order = true;
         size_t still = 0;
 
-        k->nvm = plant_nvm(p);
-        if (room_for(k, k->nvm) < 0)
+        if (room_for(k, nvm) < 0)
                 return -ENOMEM;
+        for (size_t i = 0; i < nvm && nvm != k->nvm; i++)
+                k->guest[i].at = i; /* else in the order of the last look, which mostly still holds */
+        k->nvm = nvm;
         for (size_t i = 0; i < k->nhost; i++) {
                 plant_host(p, i, &k->host[i]);
                 k->load[i] = (struct load){0};
+                k->first[i] = NULL;
         }
-        for (size_t i = 0; i < k->nvm; i++)
-                plant_vm(p, i, &k->vm[i]);
+        for (size_t i = 0; i < nvm; i++) {
+                plant_vm(p, k->guest[i].at, &k->guest[i].vm);
+                in_order = in_order && (i == 0 || by_size(&k->guest[i - 1], &k->guest[i]) <= 0);
+        }
+        if (!in_order)
+                qsort(k->guest, nvm, sizeof(*k->guest), by_size);
         for (size_t m = 0; m < k->nunder_way; m++)
                 for (size_t i = 0; i < k->nvm; i++)
-                        if (k->vm[i].id == k->under_way[m].vm && k->vm[i].moving) {
+                        if (k->guest[i].vm.id == k->under_way[m].vm && k->guest[i].vm.moving) {
                                 k->under_way[still++] = k->under_way[m];
                                 break;
                         }
         k->nunder_way = still;
-        for (size_t i = 0; i < k->nvm; i++) {
-                const struct plant_vm *v = &k->vm[i];
-                size_t at = i;
+        for (size_t i = k->nvm; i-- > 0;) {
+                struct guest *g = &k->guest[i];
+                const struct under_way *move = g->vm.moving ? find_move(k, g->vm.id) : NULL;
 
-                put(&k->load[v->host], v, !v->movable);
-                if (v->moving && find_move(k, v->id) != NULL)
-                        put(&k->load[find_move(k, v->id)->to], v, true);
-                for (; at > 0 && larger(v, &k->vm[k->by_size[at - 1]]); at--)
-                        k->by_size[at] = k->by_size[at - 1];
-                k->by_size[at] = i;
+                put(&k->load[g->vm.host], &g->vm, !g->vm.movable);
+                if (move != NULL) {
+                        put(&k->load[move->to], &g->vm, true);
+                        k->load[g->vm.host].nleaving++;
+                }
+                g->next = k->first[g->vm.host];
+                k->first[g->vm.host] = g;
         }
+        for (size_t i = 0; i < k->nhost; i++)
+                k->tried[i] = k->load[i];
         return 0;
 }
 
@@ -158,75 +199,73 @@ static size_t best_fit(const struct yard_consolidator *k, const struct plant_vm 
 {
         size_t best = k->nhost;
 
-        for (size_t i = 0; i < k->nhost; i++)
-                if (i != v->host && k->tried[i].nvm > 0 && !k->host[i].reserved && fits(&k->host[i], &k->tried[i], v) &&
+        for (size_t n = 0; n < k->nopen; n++) {
+                const size_t i = k->open[n];
+
+                if (i != v->host && fits(&k->host[i], &k->tried[i], v) &&
                     (best == k->nhost || k->tried[i].cores > k->tried[best].cores))
                         best = i;
+        }
         return best;
 }
 
-/* Whether all VMs of the host find another; ret_vm, ret_to: the first, at most n, *ret_n of them. */
-static bool empties(struct yard_consolidator *k, size_t host, size_t n, size_t *ret_vm, size_t *ret_to, size_t *ret_n)
-{
-        *ret_n = 0;
-        for (size_t i = 0; i < k->nhost; i++)
-                k->tried[i] = k->load[i];
-        for (size_t i = 0; i < k->nvm; i++) {
-                const struct plant_vm *v = &k->vm[k->by_size[i]];
-                size_t to;
+struct move {
+        struct guest *guest;
+        size_t to;
+};
 
-                if (v->host != host || v->moving)
+/* Whether all VMs of the host find another; ret: the first of them, at most n, *ret_n. `tried` is left as `load`. */
+static bool empties(struct yard_consolidator *k, size_t host, size_t n, struct move *ret, size_t *ret_n)
+{
+        struct guest *g;
+        bool all = true;
+
+        *ret_n = 0;
+        for (g = k->first[host]; g != NULL && all; g = g->next) {
+                g->to = g->vm.moving ? k->nhost : best_fit(k, &g->vm);
+                all = g->vm.moving || g->to < k->nhost;
+                if (g->to == k->nhost)
                         continue;
-                to = best_fit(k, v);
-                if (to == k->nhost)
-                        return false;
-                put(&k->tried[to], v, true);
-                if (*ret_n < n) {
-                        ret_vm[*ret_n] = k->by_size[i];
-                        ret_to[(*ret_n)++] = to;
-                }
+                put(&k->tried[g->to], &g->vm, true);
+                if (*ret_n < n)
+                        ret[(*ret_n)++] = (struct move){.guest = g, .to = g->to};
         }
-        return true;
+        for (struct guest *t = k->first[host]; t != g; t = t->next)
+                if (t->to < k->nhost)
+                        k->tried[t->to] = k->load[t->to];
+        return all;
 }
 
-/* Idle power given up for each VM that still has to leave; 0 = not to be emptied. */
+/* 0 = not to be emptied. */
 static double worth_w(const struct yard_consolidator *k, size_t host)
 {
-        size_t leaving = 0;
+        const struct load *l = &k->load[host];
 
-        if (k->host[host].reserved || k->load[host].nfixed > 0 || k->load[host].nvm == 0)
+        if (k->host[host].reserved || l->nfixed > 0 || l->nleaving >= l->nvm)
                 return 0.0;
-        for (size_t m = 0; m < k->nunder_way; m++)
-                for (size_t i = 0; i < k->nvm; i++)
-                        leaving += k->vm[i].id == k->under_way[m].vm && k->vm[i].host == host;
-        return leaving < k->load[host].nvm ? k->host[host].idle_w / (double)(k->load[host].nvm - leaving) : 0.0;
+        return k->host[host].idle_w / (double)(l->nvm - l->nleaving);
 }
 
-/* Moves to make now, at most n. The hosts in order of their worth, which a linear search each time gives. */
-static size_t plan(struct yard_consolidator *k, size_t n, size_t *ret_vm, size_t *ret_to)
+/* Moves to make now, at most n: of the host of most worth that can be emptied. */
+static size_t plan(struct yard_consolidator *k, size_t n, struct move *ret)
 {
-        double below_w = 1e300;
-        size_t last = 0, found;
+        const double least_cores = k->nvm > 0 ? k->guest[k->nvm - 1].vm.cores : 0.0;
+        size_t ncandidate = 0, found;
 
-        for (;;) {
-                double most_w = 0.0;
-                size_t best = k->nhost;
+        k->nopen = 0;
+        for (size_t i = 0; i < k->nhost; i++) {
+                const double w = worth_w(k, i);
 
-                for (size_t i = 0; i < k->nhost; i++) {
-                        const double w = worth_w(k, i);
-
-                        if (w > most_w && (w < below_w || (w == below_w && i > last))) {
-                                most_w = w;
-                                best = i;
-                        }
-                }
-                if (best == k->nhost)
-                        return 0;
-                if (empties(k, best, n, ret_vm, ret_to, &found))
-                        return found;
-                below_w = most_w;
-                last = best;
+                if (k->load[i].nvm > 0 && !k->host[i].reserved && k->load[i].cores + least_cores <= k->host[i].cores)
+                        k->open[k->nopen++] = i;
+                if (w > 0.0)
+                        k->candidate[ncandidate++] = (struct candidate){.host = i, .worth_w = w};
         }
+        qsort(k->candidate, ncandidate, sizeof(*k->candidate), by_worth);
+        for (size_t i = 0; i < ncandidate; i++)
+                if (empties(k, k->candidate[i].host, n, ret, &found))
+                        return found;
+        return 0;
 }
 
 void yard_consolidator_step(struct yard_consolidator *k, struct plant *p)
@@ -244,17 +283,22 @@ void yard_consolidator_step(struct yard_consolidator *k, struct plant *p)
         if (look(k, p) < 0)
                 return;
         while (k->nunder_way < AT_ONCE && k->nasked < PER_HOUR) {
-                size_t vm[AT_ONCE], to[AT_ONCE], room = AT_ONCE - k->nunder_way, n;
+                struct move move[AT_ONCE];
+                size_t room = AT_ONCE - k->nunder_way, n;
 
                 room = room < PER_HOUR - k->nasked ? room : PER_HOUR - k->nasked;
-                n = plan(k, room, vm, to);
+                n = plan(k, room, move);
                 for (size_t i = 0; i < n; i++) {
-                        if (plant_move_vm(p, vm[i], to[i], ++k->request) < 0)
+                        struct plant_vm *v = &move[i].guest->vm;
+
+                        if (plant_move_vm(p, move[i].guest->at, move[i].to, ++k->request) < 0)
                                 return;
                         k->asked_ms[k->nasked++] = now_ms;
-                        k->under_way[k->nunder_way++] = (struct under_way){.vm = k->vm[vm[i]].id, .to = to[i]};
-                        k->vm[vm[i]].moving = true;
-                        put(&k->load[to[i]], &k->vm[vm[i]], true);
+                        k->under_way[k->nunder_way++] = (struct under_way){.vm = v->id, .to = move[i].to};
+                        v->moving = true;
+                        put(&k->load[move[i].to], v, true);
+                        k->tried[move[i].to] = k->load[move[i].to];
+                        k->load[v->host].nleaving++;
                 }
                 if (n == 0)
                         return;
