@@ -8,7 +8,7 @@
 
 #define WARM_UP_S 7200.0
 #define QUIET_S 300.0
-#define QUIET_K 0.25 /* of return air, from the mean of a step to its end */
+#define QUIET_K 0.25       /* of return air, from the mean of a step to its end */
 #define QUIET_RATIO 0.02   /* of a commanded fan's speed, and */
 #define QUIET_WATER_K 0.05 /* of a commanded water setpoint: on its way no farther than this */
 

@@ -24,9 +24,9 @@ struct load {
 
 struct guest {
         struct plant_vm vm;
-        size_t at;          /* its number in the plant */
-        size_t to;          /* where it would go; nhost: nowhere */
-        struct guest *next; /* the next smaller of the same host */
+        size_t at;   /* its number in the plant */
+        size_t to;   /* where it would go; nhost: nowhere */
+        size_t next; /* the next smaller of the same host; nvm: none */
 };
 
 struct candidate {
@@ -44,7 +44,7 @@ struct yard_consolidator {
         struct plant_host *host;
         struct load *load, *tried;   /* [nhost] as it is with our moves done; with those of a candidate */
         struct guest *guest;         /* [nvm] largest first */
-        struct guest **first;        /* [nhost] its largest VM, NULL = none */
+        size_t *first;               /* [nhost] its largest VM; nvm: none */
         struct candidate *candidate; /* [nhost] */
         size_t *open, nopen;         /* [nhost] awake hosts that take at least the smallest VM */
         size_t nvm, cap;
@@ -162,7 +162,7 @@ static int look(struct yard_consolidator *k, const struct plant *p)
         for (size_t i = 0; i < k->nhost; i++) {
                 plant_host(p, i, &k->host[i]);
                 k->load[i] = (struct load){0};
-                k->first[i] = NULL;
+                k->first[i] = nvm;
         }
         for (size_t i = 0; i < nvm; i++) {
                 plant_vm(p, k->guest[i].at, &k->guest[i].vm);
@@ -187,7 +187,7 @@ static int look(struct yard_consolidator *k, const struct plant *p)
                         k->load[g->vm.host].nleaving++;
                 }
                 g->next = k->first[g->vm.host];
-                k->first[g->vm.host] = g;
+                k->first[g->vm.host] = i;
         }
         for (size_t i = 0; i < k->nhost; i++)
                 k->tried[i] = k->load[i];
@@ -217,11 +217,13 @@ struct move {
 /* Whether all VMs of the host find another; ret: the first of them, at most n, *ret_n. `tried` is left as `load`. */
 static bool empties(struct yard_consolidator *k, size_t host, size_t n, struct move *ret, size_t *ret_n)
 {
-        struct guest *g;
         bool all = true;
+        size_t end;
 
         *ret_n = 0;
-        for (g = k->first[host]; g != NULL && all; g = g->next) {
+        for (end = k->first[host]; end < k->nvm && all; end = k->guest[end].next) {
+                struct guest *g = &k->guest[end];
+
                 g->to = g->vm.moving ? k->nhost : best_fit(k, &g->vm);
                 all = g->vm.moving || g->to < k->nhost;
                 if (g->to == k->nhost)
@@ -230,9 +232,9 @@ static bool empties(struct yard_consolidator *k, size_t host, size_t n, struct m
                 if (*ret_n < n)
                         ret[(*ret_n)++] = (struct move){.guest = g, .to = g->to};
         }
-        for (struct guest *t = k->first[host]; t != g; t = t->next)
-                if (t->to < k->nhost)
-                        k->tried[t->to] = k->load[t->to];
+        for (size_t i = k->first[host]; i != end; i = k->guest[i].next)
+                if (k->guest[i].to < k->nhost)
+                        k->tried[k->guest[i].to] = k->load[k->guest[i].to];
         return all;
 }
 

@@ -638,8 +638,10 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         p->move[0] = '\0';
         ret->move = p->move;
         p->slow_count += in->slow_step;
-        if (in->slow_step)
+        if (in->slow_step) {
                 plan_observe_staging(p, in);
+                plan_observe_free(p, &in->plant);
+        }
 
         usable = plan_load_window(p, in);
         p->planned = p->planned && usable && !in->explore;

@@ -49,6 +49,15 @@ struct plan_staging {
         bool waits;          /* a switch that would pay waits now */
 };
 
+/* What is known of free cooling (freecool.c). Reach: K of chilled-water setpoint above tower water, per W of heat. */
+struct plan_free {
+        bool seen, is_free;    /* ever since create; in the last slow step */
+        double short_k_w;      /* reach that was too short; 0 = none is known */
+        double last_k_w;       /* of the last slow step */
+        double running_w;      /* what the compressors drew when they last ran */
+        uint64_t enough_since; /* slow step of the last one with too short a reach */
+};
+
 struct plan {
         struct plan_args args;
         size_t nu, ny, nd, npy, lag_max, nterm; /* ny: outputs of the model; npy: outputs that matter here */
@@ -90,6 +99,7 @@ struct plan {
         double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
         struct plan_staging staging;
+        struct plan_free freecool;
         uint64_t warm_from; /* slow step from which warmer water may be asked for again */
         double *was;        /* [nu] chillers: command of the last slow step */
         double *vain_until; /* [nu] chillers: asked to switch and did not; left alone until this slow step */
@@ -151,6 +161,11 @@ double plan_clamp(double v, double lo, double hi);
 double plan_valve_now(const struct plan *p);
 /* Before a slow step: what the chillers did since the last one. */
 void plan_observe_staging(struct plan *p, const struct plan_input *in);
+/* Before a slow step: whether compressors stood still, and with how cold tower water. */
+void plan_observe_free(struct plan *p, const struct energy_sample *s);
+/* W: what the plant s under u gains over `hold` by keeping, or coming nearer to, free cooling; < 0: loses. */
+double plan_free_gain_w(const struct plan *p, const struct plan_input *in, const struct energy_sample *hold,
+                        const double *u_hold, const struct energy_sample *s, const double *u);
 /* Chooses the slow variables into u [nu]; sets p->move. */
 void plan_slow(struct plan *p, const struct plan_input *in, double *u);
 /* Switches one chiller on when the running ones cannot carry the heat with margin. */

@@ -373,7 +373,8 @@ static double local_correction(const struct plan_input *in, const struct energy_
 }
 
 static struct move best_move(struct plan *p, const struct plan_input *in, const struct staging *st, const double *u,
-                             const struct energy_estimate *hold, const double *valve_at)
+                             const struct energy_sample *now, const struct energy_estimate *hold,
+                             const double *valve_at)
 {
         static const struct move colder = {.chw_k = -0.5, .off = SIZE_MAX, .on = SIZE_MAX};
         const double hold_score = hold->power_w + p->args.spread_k * hold->std_w + valve_penalty(p, valve_at[0]);
@@ -409,7 +410,8 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
                                         continue;
                                 e.power_w += local_correction(in, &s, &e, hold, valve_at[c] / valve_at[0]);
                                 gain = hold_score - e.power_w - p->args.spread_k * e.std_w -
-                                       valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0);
+                                       valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0) +
+                                       plan_free_gain_w(p, in, now, u, &s, p->trial);
                                 if ((g == 1 && !st->may_stop) || (g == 2 && !st->may_start)) {
                                         waiting = fmax(waiting, gain);
                                 } else if (gain > best_gain) {
@@ -436,7 +438,7 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
 
         struct energy_sample s = plan_sample_with(p, &in->plant, u);
         if (in->energy && energy_predict(in->energy, &s, &hold))
-                m = best_move(p, in, &st, u, &hold, valve_at);
+                m = best_move(p, in, &st, u, &s, &hold, valve_at);
         else
                 m = prior_move(p, valve);
         if (st.short_of_capacity) {
