@@ -242,10 +242,12 @@ static bool fill(struct plan *p, const double *src, size_t n, size_t nsrc, size_
         return true;
 }
 
-static bool term_known(const struct plan *p, const struct arx_term *q)
+static bool term_known(const struct plan *p, const struct plan_input *in, const struct arx_term *q)
 {
         const size_t r = p->lag_max - 1;
         switch (q->src) {
+        case ARX_SRC_U:
+                return isfinite(in->u_now[q->index]);
         case ARX_SRC_Y:
                 return isfinite(*plan_y_at(p, r, q->index));
         case ARX_SRC_D:
@@ -255,16 +257,16 @@ static bool term_known(const struct plan *p, const struct arx_term *q)
         }
 }
 
-static void find_usable_rows(struct plan *p, const struct arx *m)
+static void find_usable_rows(struct plan *p, const struct plan_input *in)
 {
-        const struct arx_structure *st = arx_structure(m);
+        const struct arx_structure *st = arx_structure(in->model);
 
         for (size_t i = 0; i < p->ny; i++) {
                 struct arx_row_info info;
-                arx_row_info(m, i, &info);
+                arx_row_info(in->model, i, &info);
                 p->row_ok[i] = info.fitted && isfinite(*plan_y_at(p, p->lag_max - 1, i));
                 for (size_t t = st->row_start[i]; t < st->row_start[i + 1] && p->row_ok[i]; t++)
-                        p->row_ok[i] = term_known(p, &st->term[t]);
+                        p->row_ok[i] = term_known(p, in, &st->term[t]);
         }
 }
 
@@ -362,7 +364,7 @@ bool plan_load_window(struct plan *p, const struct plan_input *in)
                         plan_put_u(p, l - 1 + k, j, p->now[j]);
         find_rises(p, &in->window);
         plan_anchor_valves(p);
-        find_usable_rows(p, in->model);
+        find_usable_rows(p, in);
         find_offsets(p, in);
         find_free(p, in->model);
         plan_compile(p, in->model);
@@ -623,16 +625,18 @@ static bool believable(const struct plan *p, const struct arx *m)
 
 void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret)
 {
-        bool known = true, usable;
+        bool any = false, all = true, all_slow = true, known, usable;
 
         memset(ret, 0, sizeof *ret);
         ret->predicted_w = ret->predicted_std_w = ret->predicted_max_inlet_c = (double)NAN;
         for (size_t j = 0; j < p->nu; j++) {
-                known = known && isfinite(in->u_now[j]);
-                p->now[j] = isfinite(in->u_now[j]) ? plan_clamp(in->u_now[j], p->u[j].lo, p->u[j].hi) : p->u[j].nominal;
+                const bool is_known = isfinite(in->u_now[j]);
+                any = any || is_known;
+                all = all && is_known;
+                all_slow = all_slow && (is_known || p->u[j].kind == PLAN_U_SAT || p->u[j].kind == PLAN_U_FAN);
+                p->now[j] = is_known ? plan_clamp(in->u_now[j], p->u[j].lo, p->u[j].hi) : p->u[j].nominal;
                 ret->u[j] = p->now[j];
         }
-        ret->in_distribution = known;
         p->caution_k = in->caution_k >= 0.0 && in->caution_k < 20.0 ? in->caution_k : 0.0;
         p->knee_scale = in->knee_scale > 0.0 && isfinite(in->knee_scale) ? in->knee_scale : 1.0;
         p->move[0] = '\0';
@@ -644,6 +648,9 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         }
 
         usable = plan_load_window(p, in);
+        /* air handlers that nobody can read: what reads them is not modelled, and nothing that acts on that moves */
+        known = usable ? any && all_slow : all;
+        ret->in_distribution = known;
         p->planned = p->planned && usable && !in->explore;
         if (usable && !in->explore) {
                 value_warmth(p, in);

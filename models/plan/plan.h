@@ -71,7 +71,7 @@ struct plan_input {
         const struct arx *model;     /* nominal model; unfitted: holds, or explores when asked */
         const struct energy *energy; /* may be NULL or unfitted */
         struct arx_window window;    /* last row = now; fans as plan_fan_input */
-        const double *u_now;         /* [nu] confirmed */
+        const double *u_now;         /* [nu] confirmed; NaN = cannot be read (plan_step) */
         const double *d_future;      /* [horizon × nd] forecast */
         struct energy_sample plant;  /* plant averages now */
         bool slow_step;
@@ -89,7 +89,9 @@ struct plan_output {
         bool in_distribution;
         const char *move; /* name of the slow move chosen, e.g. "chwst +0.5 K"; valid until the next plan_step */
 };
-/* Never fails; with no usable model it proposes u_now (or explores when asked). nu ≤ 512. */
+/* Never fails; with no usable model it proposes u_now (or explores when asked). nu ≤ 512. A fan that cannot be
+ * read, or supply air whose temperature cannot either, leaves what shares an inlet with it where it is; a water
+ * setpoint or chiller: nothing is in_distribution. */
 void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret);
 
 #endif

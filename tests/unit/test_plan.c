@@ -238,6 +238,37 @@ static void closed_loop_saves_fan_power_inside_the_targets(void **state)
         room_free(r);
 }
 
+/* A fan that cannot be read: what shares an inlet with it stays, and the proposal counts. Supply air: its own stays,
+ * the reading of it goes on as it is. A chiller or a water setpoint: the proposal does not count. */
+static void an_unreadable_air_handler_stops_its_neighbours_only(void **state)
+{
+        (void)state;
+        struct room *r = room_new(2, 4, 400);
+        double u[U_MAX];
+        bool moved = false;
+
+        for (size_t j = 0; j < r->nu; j++) {
+                const bool slow = r->u[j].kind != PLAN_U_SAT && r->u[j].kind != PLAN_U_FAN;
+                struct plan_input in = input_of(r, 3);
+                struct plan_output out;
+
+                memcpy(u, in.u_now, r->nu * sizeof *u);
+                plan_step(r->plan, &in, &out);
+                for (size_t k = 0; k < r->nu; k++)
+                        moved = moved || fabs(out.u[k] - u[k]) > 1e-6;
+                u[j] = (double)NAN;
+                in.u_now = u;
+                plan_step(r->plan, &in, &out);
+                assert_int_equal(out.in_distribution, !slow);
+                for (size_t k = 0; k < r->nu && !slow; k++)
+                        if (k != j && r->u[j].kind == PLAN_U_FAN)
+                                near(out.u[k], u[k], 0.0); /* every inlet of this room reads every fan */
+                near(out.u[j], slow ? out.u[j] : r->u[j].nominal, 0.0);
+        }
+        assert_true(moved);
+        room_free(r);
+}
+
 static void unfitted_model_or_unknown_state_proposes_nothing_new(void **state)
 {
         (void)state;
@@ -445,6 +476,7 @@ int main(void)
             cmocka_unit_test(small_steps_are_saved_up_to_the_dead_band),
             cmocka_unit_test(less_cooling_comes_slowly_and_more_at_once),
             cmocka_unit_test(closed_loop_saves_fan_power_inside_the_targets),
+            cmocka_unit_test(an_unreadable_air_handler_stops_its_neighbours_only),
             cmocka_unit_test(unfitted_model_or_unknown_state_proposes_nothing_new),
             cmocka_unit_test(blind_spot_freezes_the_variables_that_reach_it),
             cmocka_unit_test(box_and_rate_hold_whatever_comes_in),
