@@ -60,6 +60,7 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         s->u_future = take(a, n * nu, sizeof(double));
         s->d_future = take(a, n * e->nd, sizeof(double));
         s->y_up = take(a, n * ny, sizeof(double));
+        s->least = take(a, e->ncert, sizeof(double));
         s->box = take(a, ny, sizeof(double));
         s->syn_y = take(a, lag * ny, sizeof(double));
         s->syn_u = take(a, lag * nu, sizeof(double));
@@ -254,6 +255,19 @@ static bool eager(const struct safety *s, size_t g)
         return false;
 }
 
+/* Less cooling than now needs the reserve on top, so that the noise of the next step does not take the certificate away
+ * again. */
+static bool needs_reserve(const struct group *p)
+{
+        return p->toward_less && (p->phase == PHASE_PROPOSAL || p->phase == PHASE_BISECT);
+}
+
+static void need_all(struct safety *s, double need)
+{
+        for (size_t g = 0; g < s->ngroup; g++)
+                s->group[g].need = need;
+}
+
 /* What phase p tries: the proposal; what the plant has (with every proposed move toward more cooling); the backup; then
  * bisection of the segment from the last certified of these toward the one before it. */
 static void candidate(struct safety *s, const struct safety_snapshot *snap, const struct group *p, size_t j)
@@ -286,14 +300,13 @@ static void give_up(struct safety *s, const struct safety_snapshot *snap, size_t
         settle(s, g, 0, false);
 }
 
-/* One verdict of the rollout for group g: it decides the group, leads one phase on, or halves the segment. Less cooling
- * than now needs the reserve on top, so that the noise of the next step does not take the certificate away again. */
+/* One verdict of the rollout for group g: it decides the group, leads one phase on, or halves the segment. */
 static void next_phase(struct safety *s, const struct safety_snapshot *snap, size_t g)
 {
         struct group *p = &s->group[g], kept = *p;
         bool ok = tighten_judge(s, g);
 
-        if (p->toward_less && (p->phase == PHASE_PROPOSAL || p->phase == PHASE_BISECT))
+        if (needs_reserve(p))
                 ok = ok && p->margin >= s->env.reserve;
         if (p->phase == PHASE_PROPOSAL) {
                 if (ok)
@@ -337,7 +350,8 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
         }
         if (!any)
                 return;
-        tighten_rollout(s, snap, snap->d_hi, s->act, true);
+        need_all(s, s->env.reserve);
+        tighten_rollout(s, snap->d_hi, s->act, true);
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
                 if (u->drives_d == SAFETY_NO_D || !(s->clip[j] > s->base[j]))
@@ -373,7 +387,12 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
                         if (s->u_group[j] != SAFETY_NO_GROUP && !s->group[s->u_group[j]].decided)
                                 candidate(s, snap, &s->group[s->u_group[j]], j);
                 }
-                tighten_rollout(s, snap, snap->d_hi, s->act, false);
+                for (size_t g = 0; g < s->ngroup; g++) {
+                        struct group *p = &s->group[g];
+                        /* of a backup that cannot be certified the margin is told */
+                        p->need = needs_reserve(p) ? s->env.reserve : p->phase == PHASE_BACKUP ? -(double)INFINITY : 0;
+                }
+                tighten_rollout(s, snap->d_hi, s->act, false);
                 open = 0;
                 for (size_t g = 0; g < s->ngroup; g++) {
                         if (!s->group[g].decided)
@@ -499,6 +518,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 memcpy(s->act, s->clip, s->env.nu * sizeof(double));
         } else {
                 hold_blind(s);
+                tighten_window(s, snap);
                 certify_drivers(s, snap, &cut, &binding_u);
                 certify(s, snap);
                 conclude(s, cut, &binding_u);
@@ -511,7 +531,9 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
 bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, const double *d_with)
 {
         bool ok = s->have_last;
-        tighten_rollout(s, snap, d_with, s->last, true);
+        need_all(s, 0);
+        tighten_window(s, snap);
+        tighten_rollout(s, d_with, s->last, true);
         for (size_t g = 0; g < s->ngroup; g++) {
                 struct group kept = s->group[g]; /* the certificate of the decision is not touched */
                 ok = tighten_judge(s, g) && !s->group[g].blind && ok;

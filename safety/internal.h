@@ -106,6 +106,12 @@ struct group {
         double lo, hi, fraction; /* bisection: lo certified, hi not */
         double margin;
         int binding;
+        /* The rollout that is under way: */
+        bool cooperative;     /* outputs never cool each other, for the present model set */
+        double need;          /* margin without which it need not go on; −INFINITY: its least is wanted */
+        bool rolling, lost;   /* goes on; that margin is lost */
+        bool rose, outside;   /* some row, in this step; of the terminal box */
+        size_t steady, falls; /* step from which the inputs stay; steps in a row in which no row rose */
 };
 
 struct verifier;
@@ -125,10 +131,12 @@ struct safety {
         double *base, *want, *clip, *start, *end, *act, *last; /* [nu] */
         double *u_future, *d_future;                           /* [N × nu], [N × nd] */
         double *y_up;                                          /* [N × ny] */
+        double *least;                                         /* [ncert] least margin in the last rollout */
         double *box;                                           /* [ny] terminal box, upper */
         double *syn_y, *syn_u, *syn_d; /* [lag_max × …] constant window of the terminal set */
         uint8_t *active, *row_bad;     /* [ny] */
         double *arx_work;
+        struct arx_rollout rollout;
         struct verifier *verifier;
         struct safety_decision decision;
 };
@@ -136,10 +144,11 @@ struct safety {
 void tighten_groups(struct safety *s);
 void tighten_model(struct safety *s); /* terminal boxes, when the model set changed */
 void tighten_observe(struct safety *s, const struct safety_snapshot *snap);
-/* Worst case of act [nu] for one step and the backup after it, for every group that is not decided (all = every one).
- */
-void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const double *d_hi, const double *act,
-                     bool all);
+/* The window from which the next rollouts start; borrowed until the last of them. */
+void tighten_window(struct safety *s, const struct safety_snapshot *snap);
+/* Worst case of act [nu] for one step and the backup after it, for every group that is not decided (all = every one),
+ * as far as it takes to judge it. */
+void tighten_rollout(struct safety *s, const double *d_hi, const double *act, bool all);
 /* True when a row of group g reads the disturbance that variable j drives. */
 bool tighten_reads(const struct safety *s, size_t g, size_t j);
 /* True when group g of the last rollout is certified; fills its margin, binding and terminal. */

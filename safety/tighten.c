@@ -123,6 +123,18 @@ static bool box_possible(const struct safety *s, const struct arx_structure *st,
         return true;
 }
 
+/* A warmer output never cools another. */
+static bool cooperative(const struct safety *s, const struct arx_structure *st, size_t i)
+{
+        const double *theta, *lo, *hi;
+        arx_row(s->model, i, &theta, &lo, &hi);
+        for (size_t k = st->row_start[i]; k < st->row_start[i + 1]; k++) {
+                if (st->term[k].src == ARX_SRC_Y && !(lo[k - st->row_start[i]] >= 0))
+                        return false;
+        }
+        return true;
+}
+
 /* One worst-case step from the constant state box; fills y_up row 0. */
 static void one_step(struct safety *s)
 {
@@ -186,9 +198,13 @@ void tighten_model(struct safety *s)
         for (size_t i = 0; i < s->env.ny; i++)
                 s->active[i] = s->row_group[i] != SAFETY_NO_GROUP;
         terminal_window(s);
-        for (size_t g = 0; g < s->ngroup; g++)
+        for (size_t g = 0; g < s->ngroup; g++) {
                 s->group[g].invariant = s->env.horizon >= s->lag_max;
+                s->group[g].cooperative = true;
+        }
         for (size_t i = 0; i < s->env.ny; i++) {
+                if (s->active[i] && !cooperative(s, st, i))
+                        s->group[s->row_group[i]].cooperative = false;
                 if (s->active[i] && !box_possible(s, st, i))
                         s->group[s->row_group[i]].invariant = false;
         }
@@ -203,6 +219,7 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                 *p = (struct group){.chained = p->chained,
                                     .held = p->held,
                                     .invariant = p->invariant,
+                                    .cooperative = p->cooperative,
                                     .comfortable = true,
                                     .dark = true,
                                     .blind_row = -1,
@@ -243,14 +260,15 @@ bool tighten_reads(const struct safety *s, size_t g, size_t j)
         return false;
 }
 
-void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const double *d_hi, const double *act,
-                     bool all)
+/* Inputs and disturbances of a rollout: act for one step, then the backup. Disturbances are the same in every step. */
+static void fill_future(struct safety *s, const double *d_hi, const double *act)
 {
         const size_t nu = s->env.nu, nd = s->env.nd, n = s->env.horizon;
         for (size_t k = 0; k < n && nd > 0; k++)
                 memcpy(s->d_future + k * nd, d_hi, nd * sizeof(double));
         for (size_t j = 0; j < nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
+                struct group *g = s->u_group[j] != SAFETY_NO_GROUP ? &s->group[s->u_group[j]] : NULL;
                 double v = act[j];
                 bool ramps = u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0;
                 if (u->kind == SAFETY_U_ONOFF)
@@ -268,26 +286,100 @@ void tighten_rollout(struct safety *s, const struct safety_snapshot *snap, const
                                 double next = limits_more_of(u, v, limits_ramp(u, v));
                                 ramps = next != v;
                                 v = next;
+                                if (ramps && g)
+                                        g->steady = g->steady > k + 1 ? g->steady : k + 1;
                         }
                 }
         }
-        for (size_t i = 0; i < s->env.ny; i++)
-                s->active[i] = s->row_group[i] != SAFETY_NO_GROUP && (all || !s->group[s->row_group[i]].decided);
-        arx_worst(s->model, &snap->window, n, s->u_future, s->d_future, 1, s->active, s->arx_work, s->y_up);
 }
 
-/* Least margin of certified row i over the horizon; NaN when the rollout could not be computed. */
-static double row_margin(const struct safety *s, size_t i)
+/* What step k says of the groups: the least margins so far; whether one that is needed is lost, whether a row rose,
+ * whether one is outside of the terminal box. */
+static void look(struct safety *s, size_t k)
 {
-        const struct safety_y *c = &s->env.cert[i];
-        double least = (double)INFINITY;
-        for (size_t k = 0; k < s->env.horizon; k++) {
-                double up = c->hi - s->y_up[k * s->env.ny + c->row];
-                if (isnan(up))
-                        return (double)NAN;
-                least = fmin(least, up);
+        const double *y = s->y_up + k * s->env.ny;
+        for (size_t g = 0; g < s->ngroup; g++) {
+                s->group[g].rose = k == 0; /* from what is measured to what is predicted is no fall */
+                s->group[g].outside = false;
         }
-        return least;
+        for (size_t i = 0; i < s->env.ny; i++) {
+                struct group *p = s->active[i] ? &s->group[s->row_group[i]] : NULL;
+                if (!p)
+                        continue;
+                p->rose = p->rose || !(y[i] <= s->y_up[(k - 1) * s->env.ny + i]);
+                p->outside = p->outside || !(y[i] <= s->box[i] + CERT_TOL);
+        }
+        for (size_t i = 0; i < s->env.ncert; i++) {
+                const struct safety_y *c = &s->env.cert[i];
+                double m = c->hi - y[c->row];
+                if (!s->active[c->row] || isnan(c->hi))
+                        continue;
+                if (!isnan(s->least[i]) && !(s->least[i] <= m))
+                        s->least[i] = m; /* NaN stays */
+                if (!(s->least[i] >= s->group[s->row_group[c->row]].need - CERT_TOL))
+                        s->group[s->row_group[c->row]].lost = true;
+        }
+}
+
+/* True when what comes after step k cannot change what is said of group p: a margin that it needs is lost; or it has
+ * settled (THEOREM.md): inputs stay from now on, no row rose in any of the last lag_max steps, and the terminal box is
+ * reached where it counts. */
+static bool told(const struct safety *s, const struct group *p, size_t k)
+{
+        const size_t lags = s->lag_max;
+        return (p->lost && !p->blind) ||
+               (p->cooperative && p->falls >= lags && k + 1 >= p->steady + lags && !(p->invariant && p->outside));
+}
+
+/* Ends the rollout of group g after step k. Of one that settled what was reached last bounds what follows as well; of
+ * one that lost its margin nobody asks. */
+static void stop(struct safety *s, size_t g, size_t k)
+{
+        const size_t ny = s->env.ny;
+        s->group[g].rolling = false;
+        for (size_t i = 0; i < ny; i++) {
+                if (s->row_group[i] != g)
+                        continue;
+                s->active[i] = 0;
+                for (size_t t = k + 1; t < s->env.horizon; t++)
+                        s->y_up[t * ny + i] = s->y_up[k * ny + i];
+        }
+}
+
+void tighten_window(struct safety *s, const struct safety_snapshot *snap)
+{
+        for (size_t i = 0; i < s->env.ny; i++)
+                s->active[i] = s->row_group[i] != SAFETY_NO_GROUP;
+        arx_rollout_begin(&s->rollout, s->model, &snap->window, s->env.horizon, 1, s->active, s->arx_work);
+}
+
+void tighten_rollout(struct safety *s, const double *d_hi, const double *act, bool all)
+{
+        size_t rolling = 0;
+        for (size_t g = 0; g < s->ngroup; g++) {
+                struct group *p = &s->group[g];
+                p->rolling = all || !p->decided;
+                p->lost = false;
+                p->steady = p->falls = 0;
+                rolling += p->rolling;
+        }
+        for (size_t i = 0; i < s->env.ny; i++)
+                s->active[i] = s->row_group[i] != SAFETY_NO_GROUP && s->group[s->row_group[i]].rolling;
+        for (size_t i = 0; i < s->env.ncert; i++)
+                s->least[i] = s->active[s->env.cert[i].row] ? (double)INFINITY : s->least[i];
+        fill_future(s, d_hi, act);
+        for (size_t k = 0; k < s->env.horizon && rolling > 0; k++) {
+                arx_rollout_step(&s->rollout, k, s->u_future, s->d_future, s->active, s->y_up + k * s->env.ny);
+                look(s, k);
+                for (size_t g = 0; g < s->ngroup; g++) {
+                        struct group *p = &s->group[g];
+                        p->falls = p->rose ? 0 : p->falls + 1;
+                        if (!p->rolling || !told(s, p, k))
+                                continue;
+                        stop(s, g, k);
+                        rolling--;
+                }
+        }
 }
 
 /* True when the backup is wholly in force for every lag at the end of the horizon. */
@@ -320,14 +412,13 @@ static bool in_box(const struct safety *s, size_t g)
 bool tighten_judge(struct safety *s, size_t g)
 {
         struct group *p = &s->group[g];
-        bool ok = true, boxed;
+        bool ok = true, box_due;
         p->margin = (double)INFINITY;
         p->binding = -1;
         for (size_t i = 0; i < s->env.ncert; i++) {
-                double m;
+                double m = s->least[i];
                 if (s->row_group[s->env.cert[i].row] != g || isnan(s->env.cert[i].hi))
                         continue;
-                m = row_margin(s, i);
                 if (p->blind && (isnan(m) || s->row_bad[s->env.cert[i].row]))
                         continue;
                 if (isnan(m))
@@ -339,7 +430,7 @@ bool tighten_judge(struct safety *s, size_t g)
                 }
         }
         /* the terminal box is asked for where it can be reached, and never given up once it was held */
-        boxed = p->invariant && !p->blind && (p->held || at_backup(s, g));
-        p->terminal = boxed && at_backup(s, g) && in_box(s, g);
-        return ok && (p->terminal || !boxed);
+        box_due = p->invariant && !p->blind && (p->held || at_backup(s, g));
+        p->terminal = ok && box_due && at_backup(s, g) && in_box(s, g);
+        return ok && (p->terminal || !box_due);
 }

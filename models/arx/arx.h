@@ -172,6 +172,26 @@ void arx_predict(const struct arx *m, const struct arx_window *w, size_t n_steps
 void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
                const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y);
 
+/* The same worst case step by step, for a caller that tries many inputs from one window, or has seen enough before the
+ * end. begin: once a window; the model must stay as it is until the last step. step: t = 0 first, then one by one, and
+ * again from 0 for other inputs; u_future and d_future as above, rows up to t are read. Writes ret_y [ny] of the rows
+ * that are active now. Those of begin are the most that may be; later fewer may be active, but none that
+ * reads an inactive one. */
+struct arx_rollout { /* members are arx's own */
+        const struct arx *m;
+        const struct arx_window *w;
+        size_t n;
+        double sgn;
+        double *far, *near; /* tubes, lag_max measured rows before the steps; one and the same where one is enough */
+        /* The anchor of each row (args.anchor): what the last transitions of the window showed. Mean regressor [nterm],
+         * mean outcome [ny] (NaN = no anchor) and the bound of their mean noise [ny]. */
+        double *phi_ref, *y_ref, *w_ref;
+};
+void arx_rollout_begin(struct arx_rollout *ret, const struct arx *m, const struct arx_window *w, size_t n_steps,
+                       int dir, const uint8_t *active, double *work);
+void arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_future, const double *d_future,
+                      const uint8_t *active, double *ret_y);
+
 /* Hash of structure, θ, intervals and w̄ (FNV-1a 64 over the little-endian bytes): names the model set in decisions. */
 uint64_t arx_hash(const struct arx *m);
 

@@ -14,9 +14,6 @@ struct horizon {
         size_t n;
         const double *u, *d;
         const double *offset; /* [ny] of the nominal prediction, NULL = none */
-        /* The anchor of each row (arx_worst with args.anchor): what the last transitions of the window showed. Mean
-         * regressor [nterm], mean outcome [ny] (NaN = no anchor) and the bound of their mean noise [ny]. */
-        double *phi_ref, *y_ref, *w_ref;
 };
 
 static size_t y_at(const struct arx *m, size_t t, unsigned lag)
@@ -36,13 +33,13 @@ static double input_at(const struct horizon *hz, const struct arx_term *term, si
         return (is_u ? hz->w->u : hz->w->d)[(hz->w->n - 1 - back) * stride + term->index];
 }
 
-static void load_history(const struct horizon *hz, double *buf)
+static void load_history(const struct arx *m, const struct arx_window *w, double *buf)
 {
-        size_t ny = hz->m->st.ny, lags = hz->m->st.lag_max;
+        size_t ny = m->st.ny, lags = m->st.lag_max;
         for (size_t k = 0; k < lags; k++) {
                 size_t back = lags - 1 - k;
                 for (size_t i = 0; i < ny; i++) {
-                        double v = back < hz->w->n ? hz->w->y[(hz->w->n - 1 - back) * ny + i] : (double)NAN;
+                        double v = back < w->n ? w->y[(w->n - 1 - back) * ny + i] : (double)NAN;
                         buf[k * ny + i] = isfinite(v) ? v : (double)NAN;
                 }
         }
@@ -70,7 +67,7 @@ static void run_nominal(const struct horizon *hz, double *buf)
 {
         const struct arx *m = hz->m;
         size_t ny = m->st.ny;
-        load_history(hz, buf);
+        load_history(m, hz->w, buf);
         for (size_t t = 0; t < hz->n; t++) {
                 double *now = buf + y_at(m, t, 1), *next = now + ny;
                 for (size_t i = 0; i < ny; i++) {
@@ -351,16 +348,16 @@ static double set_bound(const struct arx *m, const struct arx_row *r, const stru
 
 /* The anchor of row i and the bound of its mean noise: w̄ at most. With w_horizon, of `count` transitions: white noise
  * averages out by √count, what persists is in w_step; of a single one all of w̄. */
-static void anchor_row(struct horizon *hz, size_t i)
+static void anchor_row(const struct arx_rollout *ro, size_t i)
 {
-        const struct arx *m = hz->m;
+        const struct arx *m = ro->m;
         const struct arx_row *r = &m->row[i];
         size_t count;
 
-        hz->y_ref[i] = window_mean(m, i, hz->w, hz->phi_ref + r->t0, &count);
-        hz->w_ref[i] = arx_w_bar(r);
+        ro->y_ref[i] = window_mean(m, i, ro->w, ro->phi_ref + r->t0, &count);
+        ro->w_ref[i] = arx_w_bar(r);
         if (m->args.w_horizon > 0 && count > 0)
-                hz->w_ref[i] = fmin(arx_w_bar(r), fmax(arx_w_step(r), arx_w_bar(r) / sqrt((double)count)));
+                ro->w_ref[i] = fmin(arx_w_bar(r), fmax(arx_w_step(r), arx_w_bar(r) / sqrt((double)count)));
 }
 
 /* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
@@ -368,13 +365,13 @@ static void anchor_row(struct horizon *hz, size_t i)
  * With an anchor it is counted from the mean of the last transitions as well as from zero, and the tighter bound taken:
  * for every model of the set
  *   ȳ = θ·φ̄ + w',  so  y = θ·φ + w = ȳ − w' + θ·(φ − φ̄) + w. */
-static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, const double *tube_lo,
-                      const double *tube_hi)
+static double extreme(const struct arx_rollout *ro, const struct horizon *hz, size_t i, size_t t, double sgn,
+                      const double *tube_lo, const double *tube_hi)
 {
-        const struct arx *m = hz->m;
+        const struct arx *m = ro->m;
         const struct arx_row *r = &m->row[i];
-        const double *ref = hz->phi_ref + r->t0;
-        const bool anchored = isfinite(hz->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
+        const double *ref = ro->phi_ref + r->t0;
+        const bool anchored = isfinite(ro->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
         double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], noise = t == 0 ? arx_w_bar(r) : arx_w_step(r);
         struct side zero, anchor;
         zero.known = zero.point = true;
@@ -410,7 +407,7 @@ static double extreme(const struct horizon *hz, size_t i, size_t t, double sgn, 
         }
         double best = set_bound(m, r, &zero, sgn, FROM_ZERO, psi, ellipsoid ? bound : NULL);
         if (anchored)
-                best = fmin(best, sgn * hz->y_ref[i] + hz->w_ref[i] +
+                best = fmin(best, sgn * ro->y_ref[i] + ro->w_ref[i] +
                                       set_bound(m, r, &anchor, sgn, FROM_ANCHOR, psi, ellipsoid ? bound : NULL));
         return sgn * (best + noise);
 }
@@ -426,51 +423,66 @@ static bool needs_both_tubes(const struct arx *m, const uint8_t *active)
         return false;
 }
 
+void arx_rollout_begin(struct arx_rollout *ret, const struct arx *m, const struct arx_window *w, size_t n_steps,
+                       int dir, const uint8_t *active, double *work)
+{
+        const size_t ny = m->st.ny, block = (m->st.lag_max + n_steps) * ny;
+
+        *ret = (struct arx_rollout){.m = m,
+                                    .w = w,
+                                    .n = n_steps,
+                                    .sgn = dir > 0 ? 1.0 : -1.0,
+                                    .far = work + block,
+                                    .near = work + block, /* never read where it differs: every active coefficient on it
+                                                           * is ≥ 0 */
+                                    .phi_ref = work + 3 * block,
+                                    .y_ref = work + 3 * block + m->st.nterm,
+                                    .w_ref = work + 3 * block + m->st.nterm + ny};
+        if (needs_both_tubes(m, active))
+                ret->near = work + 2 * block;
+        load_history(m, w, ret->far);
+        load_history(m, w, ret->near);
+        for (size_t i = 0; i < ny; i++) {
+                ret->y_ref[i] = (double)NAN;
+                if (active[i] && m->args.anchor)
+                        anchor_row(ret, i);
+        }
+}
+
+void arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_future, const double *d_future,
+                      const uint8_t *active, double *ret_y)
+{
+        const struct horizon hz = {.m = ro->m, .w = ro->w, .n = ro->n, .u = u_future, .d = d_future};
+        const size_t ny = ro->m->st.ny, next = y_at(ro->m, t, 1) + ny;
+
+        for (size_t i = 0; i < ny; i++) {
+                if (!active[i])
+                        continue;
+                /* seen from the bound sought, `near` is the small end and `far` the large one */
+                const double worst = extreme(ro, &hz, i, t, ro->sgn, ro->near, ro->far);
+                if (ro->near != ro->far)
+                        ro->near[next + i] = extreme(ro, &hz, i, t, -ro->sgn, ro->far, ro->near);
+                ro->far[next + i] = ret_y[i] = worst;
+        }
+}
+
 void arx_worst(const struct arx *m, const struct arx_window *w, size_t n_steps, const double *u_future,
                const double *d_future, int dir, const uint8_t *active, double *work, double *ret_y)
 {
-        size_t ny = m->st.ny, block = (m->st.lag_max + n_steps) * ny;
-        struct horizon hz = {.m = m,
-                             .w = w,
-                             .n = n_steps,
-                             .u = u_future,
-                             .d = d_future,
-                             .phi_ref = work + 3 * block,
-                             .y_ref = work + 3 * block + m->st.nterm,
-                             .w_ref = work + 3 * block + m->st.nterm + ny};
-        double *nominal = work, *far = work + block, *near = work + 2 * block;
-        double sgn = dir > 0 ? 1.0 : -1.0;
-        bool both = needs_both_tubes(m, active);
-
+        const struct horizon hz = {.m = m, .w = w, .n = n_steps, .u = u_future, .d = d_future};
+        const size_t ny = m->st.ny, now = m->st.lag_max * ny;
+        struct arx_rollout ro;
         bool any_inactive = false;
+
+        arx_rollout_begin(&ro, m, w, n_steps, dir, active, work);
         for (size_t i = 0; i < ny; i++)
                 any_inactive |= !active[i];
-        if (any_inactive)
-                run_nominal(&hz, nominal);
-        load_history(&hz, far);
-        if (both)
-                load_history(&hz, near);
-        else
-                near = far; /* never read where it differs: every active coefficient on it is ≥ 0 */
-
-        for (size_t i = 0; i < ny; i++) {
-                hz.y_ref[i] = (double)NAN;
-                if (active[i] && m->args.anchor)
-                        anchor_row(&hz, i);
+        if (any_inactive) {
+                run_nominal(&hz, work);
+                memcpy(ro.far + now, work + now, sizeof(double) * n_steps * ny);
+                memcpy(ro.near + now, work + now, sizeof(double) * n_steps * ny);
         }
-        for (size_t t = 0; t < n_steps; t++) {
-                size_t next = y_at(m, t, 1) + ny;
-                for (size_t i = 0; i < ny; i++) {
-                        if (!active[i]) {
-                                far[next + i] = near[next + i] = nominal[next + i];
-                                continue;
-                        }
-                        /* seen from the bound sought, `near` is the small end and `far` the large one */
-                        double worst = extreme(&hz, i, t, sgn, near, far);
-                        if (both)
-                                near[next + i] = extreme(&hz, i, t, -sgn, far, near);
-                        far[next + i] = worst;
-                }
-        }
-        memcpy(ret_y, far + m->st.lag_max * ny, sizeof(double) * n_steps * ny);
+        for (size_t t = 0; t < n_steps; t++)
+                arx_rollout_step(&ro, t, u_future, d_future, active, ro.far + now + t * ny);
+        memcpy(ret_y, ro.far + now, sizeof(double) * n_steps * ny);
 }

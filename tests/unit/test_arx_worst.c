@@ -316,6 +316,48 @@ static void test_vertex_attains(void **state)
         free(mem);
 }
 
+/* Step by step, and from one beginning twice, it is the same. */
+static void test_step_by_step(void **state)
+{
+        struct rng r;
+        size_t size;
+        void *mem;
+
+        (void)state;
+        rng_seed(&r, seed, 10);
+        for (int rep = 0; rep < 400; rep++) {
+                double work[3 * (LAGS + STEPS) * NY + 2 * NT + 2 * NY], whole[STEPS * NY], y[NY];
+                const int dir = rep % 4 < 2 ? 1 : -1;
+                const uint8_t active[NY] = {1, 1}, second[NY] = {0, 1};
+                struct arx_rollout ro;
+                struct arx_window w;
+                struct path p, other;
+                struct set s;
+                const struct arx *m;
+
+                terms(rep % 8 < 4);
+                size = arx_memsize(&structure);
+                mem = aligned_alloc(16, size);
+                random_set(&r, rep % 2 ? 0.0 : -0.6, &s);
+                random_path(&r, &p);
+                random_path(&r, &other);
+                m = make(&s, mem, size);
+                w = (struct arx_window){LAGS, p.y, p.u, p.d};
+                arx_rollout_begin(&ro, m, &w, STEPS, dir, active, work);
+                for (size_t t = 0; t < STEPS / 2; t++)
+                        arx_rollout_step(&ro, t, other.u_future, other.d_future, active, y);
+                worst(m, &p, dir, active, whole);
+                for (size_t t = 0; t < STEPS; t++) {
+                        arx_rollout_step(&ro, t, p.u_future, p.d_future, active, y);
+                        assert_memory_equal(y, whole + t * NY, sizeof(y));
+                }
+                y[0] = 1234.5; /* not active now: not written */
+                arx_rollout_step(&ro, STEPS - 1, p.u_future, p.d_future, second, y);
+                assert_true(y[0] == 1234.5 && y[1] == whole[(STEPS - 1) * NY + 1]);
+                free(mem);
+        }
+}
+
 /* One step of a group row against brute force over all vertices of box ∩ {sum 1}: all at a bound but one. */
 static void test_group_step_is_the_best_vertex(void **state)
 {
@@ -497,6 +539,7 @@ int main(void)
             cmocka_unit_test(test_mixed_signs_group),
             cmocka_unit_test(test_anchored),
             cmocka_unit_test(test_vertex_attains),
+            cmocka_unit_test(test_step_by_step),
             cmocka_unit_test(test_group_step_is_the_best_vertex),
             cmocka_unit_test(test_wider_set_is_never_better),
             cmocka_unit_test(test_infeasible_group_falls_back_to_the_box),
