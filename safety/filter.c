@@ -7,23 +7,12 @@
 #include <string.h>
 
 #define BISECT_END (1.0 / 128) /* of the way from backup to proposal: below a register step in practice */
-
-/* Bump allocation over the caller's block; with mem NULL it only counts. */
-struct arena {
-        char *mem;
-        size_t used;
-};
-
-static void *take(struct arena *a, size_t n, size_t size)
-{
-        size_t at = a->used;
-        a->used += (n * size + 15) / 16 * 16;
-        return a->mem ? a->mem + at : NULL;
-}
+#define PROJECT_TRIES 6        /* rollouts of PHASE_PROJECT, the one that it starts from included */
+#define PROJECT_GAIN 0.01      /* of the distance to the end of the segment: less is not worth a rollout */
 
 static void *copy(struct arena *a, const void *from, size_t n, size_t size)
 {
-        void *p = take(a, n, size);
+        void *p = arena_take(a, n, size);
         if (p && n > 0)
                 memcpy(p, from, n * size);
         return p;
@@ -38,37 +27,41 @@ static size_t work_max(const struct arx_structure *st, size_t n)
 static void carve(struct arena *a, const struct safety_envelope *e, const struct arx_structure *st, struct safety *s)
 {
         const size_t nu = e->nu, ny = e->ny, n = e->horizon, lag = st->lag_max;
-        (void)take(a, 1, sizeof(*s)); /* the object itself */
+        (void)arena_take(a, 1, sizeof(*s)); /* the object itself */
         s->env = *e;
         s->own_u = copy(a, e->u, nu, sizeof(struct safety_u));
         s->env.u = s->now_u = copy(a, e->u, nu, sizeof(struct safety_u));
         s->env.cert = copy(a, e->cert, e->ncert, sizeof(struct safety_y));
         s->env.d_max = copy(a, e->d_max, e->nd, sizeof(double));
-        s->group = take(a, ny, sizeof(struct group));
-        s->row_group = take(a, ny, sizeof(size_t));
-        s->u_group = take(a, nu, sizeof(size_t));
-        s->equip = take(a, nu, sizeof(struct equipment));
-        s->lock.trip_count = take(a, e->ncert, sizeof(unsigned));
-        s->base = take(a, nu, sizeof(double));
-        s->want = take(a, nu, sizeof(double));
-        s->clip = take(a, nu, sizeof(double));
-        s->start = take(a, nu, sizeof(double));
-        s->end = take(a, nu, sizeof(double));
-        s->act = take(a, nu, sizeof(double));
-        s->last = take(a, nu, sizeof(double));
-        s->decision.u = take(a, nu, sizeof(double));
-        s->u_future = take(a, n * nu, sizeof(double));
-        s->d_future = take(a, n * e->nd, sizeof(double));
-        s->y_up = take(a, n * ny, sizeof(double));
-        s->least = take(a, e->ncert, sizeof(double));
-        s->box = take(a, ny, sizeof(double));
-        s->syn_y = take(a, lag * ny, sizeof(double));
-        s->syn_u = take(a, lag * nu, sizeof(double));
-        s->syn_d = take(a, lag * e->nd, sizeof(double));
-        s->active = take(a, ny, sizeof(uint8_t));
-        s->row_bad = take(a, ny, sizeof(uint8_t));
-        s->arx_work = take(a, work_max(st, n), sizeof(double));
-        s->verifier = take(a, 1, verify_memsize(e, st));
+        s->group = arena_take(a, ny, sizeof(struct group));
+        s->row_group = arena_take(a, ny, sizeof(size_t));
+        s->u_group = arena_take(a, nu, sizeof(size_t));
+        s->equip = arena_take(a, nu, sizeof(struct equipment));
+        s->lock.trip_count = arena_take(a, e->ncert, sizeof(unsigned));
+        s->base = arena_take(a, nu, sizeof(double));
+        s->want = arena_take(a, nu, sizeof(double));
+        s->clip = arena_take(a, nu, sizeof(double));
+        s->start = arena_take(a, nu, sizeof(double));
+        s->end = arena_take(a, nu, sizeof(double));
+        s->act = arena_take(a, nu, sizeof(double));
+        s->last = arena_take(a, nu, sizeof(double));
+        s->best = arena_take(a, nu, sizeof(double));
+        s->guess = arena_take(a, nu, sizeof(double));
+        s->decision.u = arena_take(a, nu, sizeof(double));
+        s->u_future = arena_take(a, n * nu, sizeof(double));
+        s->d_future = arena_take(a, n * e->nd, sizeof(double));
+        s->y_up = arena_take(a, n * ny, sizeof(double));
+        s->least = arena_take(a, e->ncert, sizeof(double));
+        s->when = arena_take(a, e->ncert, sizeof(size_t));
+        s->box = arena_take(a, ny, sizeof(double));
+        s->syn_y = arena_take(a, lag * ny, sizeof(double));
+        s->syn_u = arena_take(a, lag * nu, sizeof(double));
+        s->syn_d = arena_take(a, lag * e->nd, sizeof(double));
+        s->active = arena_take(a, ny, sizeof(uint8_t));
+        s->row_bad = arena_take(a, ny, sizeof(uint8_t));
+        s->arx_work = arena_take(a, work_max(st, n), sizeof(double));
+        project_carve(a, e, st, &s->projector);
+        s->verifier = arena_take(a, 1, verify_memsize(e, st));
 }
 
 size_t safety_memsize(const struct safety_envelope *e, const struct arx_structure *st)
@@ -234,6 +227,14 @@ static double between(const struct safety *s, size_t j, double f)
         return limits_quantise(u, s->start[j] + f * (s->end[j] - s->start[j]), s->base[j]);
 }
 
+static double halfway(const struct safety *s, size_t j)
+{
+        const struct safety_u *u = &s->env.u[j];
+        if (u->kind == SAFETY_U_ONOFF)
+                return s->best[j];
+        return limits_quantise(u, s->best[j] + 0.5 * (s->guess[j] - s->best[j]), s->base[j]);
+}
+
 static void settle(struct safety *s, size_t g, double f, bool certified)
 {
         s->group[g].decided = true;
@@ -259,7 +260,7 @@ static bool eager(const struct safety *s, size_t g)
  * again. */
 static bool needs_reserve(const struct group *p)
 {
-        return p->toward_less && (p->phase == PHASE_PROPOSAL || p->phase == PHASE_BISECT);
+        return p->toward_less && p->phase != PHASE_HOLD && p->phase != PHASE_BACKUP;
 }
 
 static void need_all(struct safety *s, double need)
@@ -269,7 +270,8 @@ static void need_all(struct safety *s, double need)
 }
 
 /* What phase p tries: the proposal; what the plant has (with every proposed move toward more cooling); the backup; then
- * bisection of the segment from the last certified of these toward the one before it. */
+ * bisection of the segment from the last certified of these toward the one before it; then what is nearer to its end
+ * than the segment. */
 static void candidate(struct safety *s, const struct safety_snapshot *snap, const struct group *p, size_t j)
 {
         double hold = no_less(s, j, s->clip[j]);
@@ -281,8 +283,10 @@ static void candidate(struct safety *s, const struct safety_snapshot *snap, cons
                 s->end[j] = hold;
                 segment_start(s, snap, j, !p->chained && p->comfortable);
                 s->act[j] = s->start[j];
-        } else {
+        } else if (p->phase == PHASE_BISECT) {
                 s->act[j] = between(s, j, 0.5 * (p->lo + p->hi));
+        } else {
+                s->act[j] = s->guess[j];
         }
 }
 
@@ -298,6 +302,48 @@ static void give_up(struct safety *s, const struct safety_snapshot *snap, size_t
                         retreat(s, j);
         }
         settle(s, g, 0, false);
+}
+
+/* The bisection of group g has ended: what it found is what there is, unless something nearer is certified. Where even
+ * the start of the segment leaves no reserve there is nothing. */
+static void end_bisection(struct safety *s, size_t g)
+{
+        struct group *p = &s->group[g];
+        settle(s, g, p->lo, true);
+        if (p->blind || (p->toward_less && p->lo == 0))
+                return;
+        p->decided = false;
+        p->tries = PROJECT_TRIES;
+        p->phase = PHASE_PROJECT;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                if (s->u_group[j] == g)
+                        s->best[j] = s->guess[j] = s->act[j];
+        }
+}
+
+/* One verdict on the guess of group g: from a certified one (the first is the bisection's own) the next is made,
+ * another is halved. Ends with the best. */
+static void project(struct safety *s, size_t g, bool ok)
+{
+        struct group *p = &s->group[g];
+        bool more = true;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                if (s->u_group[j] == g && ok)
+                        s->best[j] = s->guess[j];
+                else if (s->u_group[j] == g)
+                        s->guess[j] = halfway(s, j);
+        }
+        if (ok && p->tries < PROJECT_TRIES)
+                p->fraction = 1 - project_distance(s, g, s->best) / project_distance(s, g, s->start);
+        if (ok)
+                more = project_guess(s, g, s->best, s->guess);
+        p->tries--;
+        if (more && p->tries > 0 &&
+            project_distance(s, g, s->guess) < (1 - PROJECT_GAIN) * project_distance(s, g, s->best))
+                return;
+        p->decided = true;
+        for (size_t j = 0; j < s->env.nu; j++)
+                s->act[j] = s->u_group[j] == g ? s->best[j] : s->act[j];
 }
 
 /* One verdict of the rollout for group g: it decides the group, leads one phase on, or halves the segment. */
@@ -319,16 +365,20 @@ static void next_phase(struct safety *s, const struct safety_snapshot *snap, siz
                         give_up(s, snap, g);
                 p->toward_less = false; /* the segment ends at what the plant has */
                 p->phase = PHASE_BISECT;
+        } else if (p->phase == PHASE_PROJECT) {
+                if (!ok)
+                        *p = kept; /* margin and terminal stay those of the best certified action */
+                project(s, g, ok);
         } else {
                 double mid = 0.5 * (p->lo + p->hi);
                 if (ok) {
                         p->lo = mid;
-                } else { /* margin and terminal stay those of the best certified action */
-                        *p = kept;
+                } else {
+                        *p = kept; /* as above */
                         p->hi = mid;
                 }
                 if (p->hi - p->lo < BISECT_END)
-                        settle(s, g, p->lo, true);
+                        end_bisection(s, g);
         }
 }
 

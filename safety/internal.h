@@ -6,6 +6,7 @@
 #ifndef COOLPLANE_SAFETY_INTERNAL_H
 #define COOLPLANE_SAFETY_INTERNAL_H
 
+#include "models/num/qp.h"
 #include "safety/ladder.h"
 #include "safety/safety.h"
 
@@ -18,6 +19,19 @@
 #define SAFETY_BAD_MAX 0.3 /* share of certified outputs without a reading that means FALLBACK at once */
 #define SAFETY_NO_GROUP SIZE_MAX
 #define SAFETY_STATE_PER_U (6 + SAFETY_STARTS_MAX)
+
+/* Bump allocation over the caller's block; with mem NULL it only counts. */
+struct arena {
+        char *mem;
+        size_t used;
+};
+
+static inline void *arena_take(struct arena *a, size_t n, size_t size)
+{
+        size_t at = a->used;
+        a->used += (n * size + 15) / 16 * 16;
+        return a->mem ? a->mem + at : NULL;
+}
 
 struct safety_decision {
         int64_t t_ms;
@@ -101,7 +115,8 @@ struct group {
         bool held;        /* and it ended in the terminal box */
         bool invariant;   /* the terminal box exists for the present model set */
         bool decided, certified, terminal;
-        enum { PHASE_PROPOSAL, PHASE_HOLD, PHASE_BACKUP, PHASE_BISECT } phase;
+        enum { PHASE_PROPOSAL, PHASE_HOLD, PHASE_BACKUP, PHASE_BISECT, PHASE_PROJECT } phase;
+        unsigned tries;          /* rollouts left to PHASE_PROJECT */
         bool toward_less;        /* the segment leads to less cooling than the plant has */
         double lo, hi, fraction; /* bisection: lo certified, hi not */
         double margin;
@@ -112,6 +127,19 @@ struct group {
         bool rolling, lost;   /* goes on; that margin is lost */
         bool rose, outside;   /* some row, in this step; of the terminal box */
         size_t steady, falls; /* step from which the inputs stay; steps in a row in which no row rose */
+};
+
+/* project.c: scratch of one guess; n variables, m rows */
+struct projector {
+        double *slope;   /* [steps × nterm] of each row, */
+        uint8_t *known;  /* [steps × ny] once it is asked for */
+        double *adjoint; /* [N × ny] of one certified output by those of earlier steps */
+        double *grad;    /* [m × nu] of each by the action */
+        size_t *var;     /* [n] */
+        double *h, *a;   /* [n × n], [m × n] */
+        double *g, *lb, *ub, *cl, *cu;
+        void *qp;
+        size_t qp_size;
 };
 
 struct verifier;
@@ -129,14 +157,17 @@ struct safety {
         struct equipment *equip;      /* [nu] */
         struct interlock lock;
         double *base, *want, *clip, *start, *end, *act, *last; /* [nu] */
-        double *u_future, *d_future;                           /* [N × nu], [N × nd] */
-        double *y_up;                                          /* [N × ny] */
-        double *least;                                         /* [ncert] least margin in the last rollout */
-        double *box;                                           /* [ny] terminal box, upper */
+        double *best, *guess;        /* [nu] PHASE_PROJECT: the best certified action so far, and what is tried next */
+        double *u_future, *d_future; /* [N × nu], [N × nd] */
+        double *y_up;                /* [N × ny] */
+        double *least;               /* [ncert] least margin in the last rollout, */
+        size_t *when;                /* [ncert] and its step */
+        double *box;                 /* [ny] terminal box, upper */
         double *syn_y, *syn_u, *syn_d; /* [lag_max × …] constant window of the terminal set */
         uint8_t *active, *row_bad;     /* [ny] */
         double *arx_work;
         struct arx_rollout rollout;
+        struct projector projector;
         struct verifier *verifier;
         struct safety_decision decision;
 };
@@ -153,6 +184,15 @@ void tighten_rollout(struct safety *s, const double *d_hi, const double *act, bo
 bool tighten_reads(const struct safety *s, size_t g, size_t j);
 /* True when group g of the last rollout is certified; fills its margin, binding and terminal. */
 bool tighten_judge(struct safety *s, size_t g);
+
+/* project.c */
+void project_carve(struct arena *a, const struct safety_envelope *e, const struct arx_structure *st,
+                   struct projector *p);
+/* How far act [nu] is from the end of group g's segment: the norm of W. */
+double project_distance(const struct safety *s, size_t g, const double *act);
+/* ret_act [nu] ← where a certified action of group g may lie nearer to the end of its segment, between start and end.
+ * Right after the rollout of act. Writes the variables of g that the segment moves; false: no idea. */
+bool project_guess(struct safety *s, size_t g, const double *act, double *ret_act);
 
 /* fallback.c: want [nu] ← trim and respond without the model. */
 void fallback_action(const struct safety *s, const struct safety_snapshot *snap, bool full, double *want);

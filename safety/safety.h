@@ -4,11 +4,14 @@
  * The safety filter: takes a proposal from an untrusted planner and returns the only thing that may be written, a
  * decision. It reasons with hard limits and with an interval model (models/arx) and with nothing else.
  *
- *   u₀ = the proposal, or else the nearest action to it on the segment [what the plant has, proposal], or else the one
- *   nearest to what the plant has on the segment [backup, what the plant has], such that, for every model θ ∈ Θ and
+ *   u₀ = the proposal, or else an action near it between what the plant has and the proposal, or else one near to what
+ *   the plant has between the backup and what the plant has, such that, for every model θ ∈ Θ and
  * every |w| ≤ w̄: apply u₀ for one step, then the backup policy (more cooling at the equipment's own rates); every
  * certified output stays ≤ its limit along the horizon N, and ends where the backup holds it (terminal set: the limit
  * box, when invariant under the backup; computed in tighten.c).
+ *
+ * Near: the farthest certified action on the segment (bisection), or one found with a solver that is nearer to its end,
+ * every variable by itself; in the norm of ranges. The solver only guesses: what it says goes through the same check.
  *
  * Moves toward more cooling are never limited by rates, intervals or the optimiser; only moves toward less cooling are.
  *
@@ -166,7 +169,8 @@ struct safety_certificate {
         double margin;   /* least (limit − worst case) over certified outputs and steps; NaN = not computed */
         int binding_y;   /* arx row with the least margin, −1 = none */
         int binding_u;   /* variable that was cut first, −1 = none */
-        double fraction; /* 1: the proposal; else how far along its segment the action lies */
+        double fraction; /* 1: the proposal; else how far toward the end of its segment the action lies, least of all
+                            groups */
         bool terminal;   /* the limit box is invariant under the backup for the present model set */
         bool verified;   /* the second checker agreed */
 };

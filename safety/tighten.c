@@ -314,8 +314,10 @@ static void look(struct safety *s, size_t k)
                 double m = c->hi - y[c->row];
                 if (!s->active[c->row] || isnan(c->hi))
                         continue;
-                if (!isnan(s->least[i]) && !(s->least[i] <= m))
-                        s->least[i] = m; /* NaN stays */
+                if (!isnan(s->least[i]) && !(s->least[i] <= m)) { /* NaN stays */
+                        s->least[i] = m;
+                        s->when[i] = k;
+                }
                 if (!(s->least[i] >= s->group[s->row_group[c->row]].need - CERT_TOL))
                         s->group[s->row_group[c->row]].lost = true;
         }

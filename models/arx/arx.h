@@ -191,6 +191,11 @@ void arx_rollout_begin(struct arx_rollout *ret, const struct arx *m, const struc
                        int dir, const uint8_t *active, double *work);
 void arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_future, const double *d_future,
                       const uint8_t *active, double *ret_y);
+/* For a guess at other inputs: by how much the bound of row i at step t of the last pass changes with each regressor of
+ * the row that is an output or an input (ret_slope [terms of row i], 0 for the others, NaN where there is no bound). By
+ * differences: right while the maximising coefficients stay the same, and itself no bound of anything. */
+void arx_rollout_slopes(const struct arx_rollout *ro, size_t i, size_t t, const double *u_future,
+                        const double *d_future, double *ret_slope);
 
 /* Hash of structure, θ, intervals and w̄ (FNV-1a 64 over the little-endian bytes): names the model set in decisions. */
 uint64_t arx_hash(const struct arx *m);

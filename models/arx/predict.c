@@ -6,6 +6,8 @@
 #include "models/arx/arx_private.h"
 #include "models/num/num.h"
 
+#define SLOPE_STEP 1e-4 /* of a regressor's scale */
+
 /* Time τ is relative to the window's last row (0 = now). Outputs live in a buffer that holds the last lag_max measured
  * rows and the n predicted ones; inputs are looked up where they are. */
 struct horizon {
@@ -360,21 +362,12 @@ static void anchor_row(const struct arx_rollout *ro, size_t i)
                 ro->w_ref[i] = fmin(arx_w_bar(r), fmax(arx_w_step(r), arx_w_bar(r) / sqrt((double)count)));
 }
 
-/* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
- * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is.
- * With an anchor it is counted from the mean of the last transitions as well as from zero, and the tighter bound taken:
- * for every model of the set
- *   ȳ = θ·φ̄ + w',  so  y = θ·φ + w = ȳ − w' + θ·(φ − φ̄) + w. */
-static double extreme(const struct arx_rollout *ro, const struct horizon *hz, size_t i, size_t t, double sgn,
-                      const double *tube_lo, const double *tube_hi)
+/* φ of row i at step t within the tubes [lo, hi] of the outputs, sgn applied. False when no bound can be given. */
+static bool regressors(const struct arx_rollout *ro, const struct horizon *hz, size_t i, size_t t, double sgn,
+                       const double *tube_lo, const double *tube_hi, struct side *ret)
 {
         const struct arx *m = ro->m;
         const struct arx_row *r = &m->row[i];
-        const double *ref = ro->phi_ref + r->t0;
-        const bool anchored = isfinite(ro->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
-        double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], noise = t == 0 ? arx_w_bar(r) : arx_w_step(r);
-        struct side zero, anchor;
-        zero.known = zero.point = true;
         for (size_t k = 0; k < r->n; k++) {
                 const struct arx_term *term = &m->st.term[r->t0 + k];
                 double a, b;
@@ -388,28 +381,59 @@ static double extreme(const struct arx_rollout *ro, const struct horizon *hz, si
                 /* a tube may be infinite (no bound), an input may not */
                 if (isnan(a) || isnan(b) || !(term->src == ARX_SRC_Y || isfinite(b))) {
                         if (m->lo[r->t0 + k] != 0.0 || m->hi[r->t0 + k] != 0.0)
-                                return (double)NAN;
+                                return false;
                         a = b = 0.0; /* plays no part, whatever it reads */
                 }
-                zero.known = zero.known && isfinite(a) && isfinite(b);
-                zero.point = zero.point && a == b;
-                zero.a[k] = a;
-                zero.b[k] = b;
+                ret->a[k] = a;
+                ret->b[k] = b;
+        }
+        return true;
+}
+
+/* Largest θᵀφ of row i over its set, the noise of an anchor included, sgn applied to φ.
+ * With an anchor it is counted from the mean of the last transitions as well as from zero, and the tighter bound taken:
+ * for every model of the set
+ *   ȳ = θ·φ̄ + w',  so  y = θ·φ + w = ȳ − w' + θ·(φ − φ̄) + w. */
+static double row_bound(const struct arx_rollout *ro, size_t i, double sgn, struct side *zero)
+{
+        const struct arx *m = ro->m;
+        const struct arx_row *r = &m->row[i];
+        const double *ref = ro->phi_ref + r->t0;
+        const bool anchored = isfinite(ro->y_ref[i]), ellipsoid = r->radius > 0.0 && !r->sum1_infeasible;
+        double psi[ARX_TERMS_MAX * NPSI], bound[NPSI], best;
+        struct side anchor;
+        zero->known = zero->point = true;
+        for (size_t k = 0; k < r->n; k++) {
+                const double a = zero->a[k], b = zero->b[k];
+                zero->known = zero->known && isfinite(a) && isfinite(b);
+                zero->point = zero->point && a == b;
                 anchor.a[k] = anchored ? a - sgn * ref[k] : 0.0;
                 anchor.b[k] = anchored ? b - sgn * ref[k] : 0.0;
         }
-        anchor.known = zero.known; /* the anchor is finite */
-        anchor.point = zero.point;
+        anchor.known = zero->known; /* the anchor is finite */
+        anchor.point = zero->point;
         if (ellipsoid) {
-                split_points(m, r, &zero, sgn, FROM_ZERO, psi);
+                split_points(m, r, zero, sgn, FROM_ZERO, psi);
                 split_points(m, r, &anchor, sgn, FROM_ANCHOR, psi);
                 ellipsoid_bounds(m, r, psi, bound);
         }
-        double best = set_bound(m, r, &zero, sgn, FROM_ZERO, psi, ellipsoid ? bound : NULL);
+        best = set_bound(m, r, zero, sgn, FROM_ZERO, psi, ellipsoid ? bound : NULL);
         if (anchored)
                 best = fmin(best, sgn * ro->y_ref[i] + ro->w_ref[i] +
                                       set_bound(m, r, &anchor, sgn, FROM_ANCHOR, psi, ellipsoid ? bound : NULL));
-        return sgn * (best + noise);
+        return best;
+}
+
+/* Largest value of row i at step t over its set, noise included, given tubes [lo, hi] of the outputs. sgn = +1; for the
+ * smallest value the caller passes −1 and swapped tubes: every regressor is negated, then the result is. */
+static double extreme(const struct arx_rollout *ro, const struct horizon *hz, size_t i, size_t t, double sgn,
+                      const double *tube_lo, const double *tube_hi)
+{
+        const struct arx_row *r = &ro->m->row[i];
+        struct side phi;
+        if (!regressors(ro, hz, i, t, sgn, tube_lo, tube_hi, &phi))
+                return (double)NAN;
+        return sgn * (row_bound(ro, i, sgn, &phi) + (t == 0 ? arx_w_bar(r) : arx_w_step(r)));
 }
 
 static bool needs_both_tubes(const struct arx *m, const uint8_t *active)
@@ -463,6 +487,29 @@ void arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_fu
                 if (ro->near != ro->far)
                         ro->near[next + i] = extreme(ro, &hz, i, t, -ro->sgn, ro->far, ro->near);
                 ro->far[next + i] = ret_y[i] = worst;
+        }
+}
+
+void arx_rollout_slopes(const struct arx_rollout *ro, size_t i, size_t t, const double *u_future,
+                        const double *d_future, double *ret_slope)
+{
+        const struct horizon hz = {.m = ro->m, .w = ro->w, .n = ro->n, .u = u_future, .d = d_future};
+        const struct arx_row *r = &ro->m->row[i];
+        struct side phi;
+        const bool known = regressors(ro, &hz, i, t, ro->sgn, ro->near, ro->far, &phi);
+        const double here = known ? row_bound(ro, i, ro->sgn, &phi) : (double)NAN;
+        for (size_t k = 0; k < r->n; k++) {
+                const struct arx_term *term = &ro->m->st.term[r->t0 + k];
+                const double a = phi.a[k], b = phi.b[k], h = SLOPE_STEP * ro->m->st.scale[r->t0 + k];
+                const bool moves = term->src == ARX_SRC_Y || term->src == ARX_SRC_U;
+                ret_slope[k] = known ? 0.0 : (double)NAN;
+                if (!known || !moves)
+                        continue;
+                phi.a[k] += h;
+                phi.b[k] += h;
+                ret_slope[k] = (row_bound(ro, i, ro->sgn, &phi) - here) / h;
+                phi.a[k] = a;
+                phi.b[k] = b;
         }
 }
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(t hostile loop limits filter rollout alloc beyond clamp)
+foreach(t hostile loop limits filter rollout project alloc beyond clamp)
   coolplane_unit_test(test_safety_${t} LINK coolplane_safety)
 endforeach()
 coolplane_unit_test(test_verify LINK coolplane_safety)
 coolplane_unit_test(test_ladder LINK coolplane_safety)
 target_compile_definitions(test_ladder PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_options(test_safety_limits PRIVATE -Wl,--wrap=arx_predict_work)
+target_link_options(test_safety_project PRIVATE -Wl,--wrap=arx_rollout_slopes)
 target_link_options(test_safety_alloc PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 
 # The same hostile proposers with one of the two checkers taken out by the linker: the other alone must hold.

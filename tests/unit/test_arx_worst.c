@@ -358,6 +358,49 @@ static void test_step_by_step(void **state)
         }
 }
 
+/* The slopes are the maximising coefficients: of a vertex its own, 0 of what is no output and no input. */
+static void test_slopes(void **state)
+{
+        struct rng r;
+        const uint8_t active[NY] = {1, 1};
+
+        (void)state;
+        rng_seed(&r, seed, 11);
+        terms(false);
+        for (int rep = 0; rep < 200; rep++) {
+                double work[3 * (LAGS + STEPS) * NY + 2 * NT + 2 * NY], y[NY], slope[NT];
+                const int dir = rep % 2 ? 1 : -1;
+                void *mem = aligned_alloc(16, arx_memsize(&structure));
+                struct arx_rollout ro;
+                struct arx_window w;
+                struct path p;
+                struct set s;
+
+                random_set(&r, 0.0, &s);
+                random_path(&r, &p);
+                w = (struct arx_window){LAGS, p.y, p.u, p.d};
+                if (rep % 8 == 0)
+                        p.y[0] = (double)NAN; /* two steps ago: row 0 has no bound */
+                arx_rollout_begin(&ro, make(&s, mem, arx_memsize(&structure)), &w, STEPS, dir, active, work);
+                arx_rollout_step(&ro, 0, p.u_future, p.d_future, active, y);
+                for (size_t i = 0; i < NY; i++) {
+                        arx_rollout_slopes(&ro, i, 0, p.u_future, p.d_future, slope);
+                        for (size_t k = 0; k < NT; k++) {
+                                const struct arx_term *t = &term[i * NT + k];
+                                const double x = value(&p, p.y, t, 0);
+                                const bool moves = t->src == ARX_SRC_Y || t->src == ARX_SRC_U;
+                                const double at = dir * x > 0 ? s.hi[i * NT + k] : s.lo[i * NT + k];
+
+                                if (rep % 8 == 0 && i == 0)
+                                        assert_true(isnan(slope[k]) && isnan(y[0]));
+                                else if (fabs(x) > 1e-3) /* not at the bend */
+                                        assert_true(fabs(slope[k] - (moves ? at : 0.0)) < 1e-8);
+                        }
+                }
+                free(mem);
+        }
+}
+
 /* One step of a group row against brute force over all vertices of box ∩ {sum 1}: all at a bound but one. */
 static void test_group_step_is_the_best_vertex(void **state)
 {
@@ -540,6 +583,7 @@ int main(void)
             cmocka_unit_test(test_anchored),
             cmocka_unit_test(test_vertex_attains),
             cmocka_unit_test(test_step_by_step),
+            cmocka_unit_test(test_slopes),
             cmocka_unit_test(test_group_step_is_the_best_vertex),
             cmocka_unit_test(test_wider_set_is_never_better),
             cmocka_unit_test(test_infeasible_group_falls_back_to_the_box),

@@ -1355,6 +1355,7 @@ static void test_nearest_certified_action(void **state)
         a.step = 0;
         rig_open(&r, a, 1);
         rig_create(&r);
+        r.s->projector.qp_size = 0; /* the bisection alone */
         set_inlets(&r, 25);
         r.d_hi[0] = 1.1;
         r.confirmed[0] = r.confirmed[2] = 20;
