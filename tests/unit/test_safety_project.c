@@ -139,7 +139,7 @@ static void try_everywhere(void)
         double with = 0, without = 0;
         size_t count = 0, nearer = 0;
 
-        for (uint64_t k = 0; k < 36; k++) {
+        for (uint64_t k = 0; k < (wrong == RIGHT ? 36 : 12); k++) {
                 struct rig_args a = rig_default();
                 struct rig r;
                 double *up, *work, *bisected;
@@ -184,7 +184,7 @@ static void try_everywhere(void)
         printf("slopes %d: %zu projections, %zu nearer: mean distance %.4f, of the bisection %.4f\n", (int)wrong, count,
                nearer, with / (double)count, without / (double)count);
         assert_true(count > 100);
-        assert_true(wrong != RIGHT || (nearer > count / 2 && with < 0.9 * without));
+        assert_true(wrong != RIGHT || (nearer > count * 65 / 100 && with < 0.84 * without)); /* 67 %, 0.83 */
 }
 
 /* Nothing that a guess is made from is believed: legal, certified and never farther, whatever the slopes are. */
