@@ -95,6 +95,60 @@ static double capacity_without(const struct safety_envelope *e, const struct saf
         return sum_w;
 }
 
+/* Unit k takes its share of the water: it runs, or it was ordered on just now and is about to. */
+static bool shares_water(const struct safety_snapshot *snap, const struct equipment *q, bool on, size_t k)
+{
+        return (snap->onoff_status && snap->onoff_status[k] == 1) ||
+               (on && !(q[k].commanded && snap->mono_s - q[k].on_s >= SAFETY_START_S));
+}
+
+/* Water that the evaporators need with unit j beside the others; the units before j are decided. 0 = none but j. */
+static double flow_beside(const struct safety_envelope *e, const struct equipment *q,
+                          const struct safety_snapshot *snap, const double *base, const double *act, size_t j)
+{
+        double sum = 0;
+        for (size_t k = 0; k < e->nu; k++) {
+                if (e->u[k].kind == SAFETY_U_ONOFF && k != j &&
+                    shares_water(snap, q, (k < j ? act[k] : base[k]) >= 0.5, k))
+                        sum += e->u[k].min_flow_m3s;
+        }
+        return sum;
+}
+
+/* False: with unit j some evaporator would get too little water. The first one always may: without any the pumps stand,
+ * and the flow says nothing. */
+static bool flow_for(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
+                     const double *base, const double *act, size_t j)
+{
+        const double beside = flow_beside(e, q, snap, base, act, j), own = e->u[j].min_flow_m3s;
+        return !(own > 0 && beside > 0 && snap->chw_flow_m3s < (beside + own) * (1 + e->capacity_margin));
+}
+
+/* Where the evaporators that run get hardly more than their least water, as after a bypass has shut, all of them are
+ * about to trip. One is stopped in time, and the others have its share; it needs no capacity to spare, and it can come
+ * back. The last one stays. */
+static void relieve(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
+                    const double *base, double *act, enum decision_reason *why, int *binding)
+{
+        double need_m3s = 0;
+        size_t staying = 0, last = e->nu;
+        for (size_t j = 0; j < e->nu; j++) {
+                if (e->u[j].kind != SAFETY_U_ONOFF || !snap->onoff_status || snap->onoff_status[j] != 1)
+                        continue;
+                if (base[j] < 0.5 || act[j] < 0.5)
+                        return; /* one is on its way out already */
+                need_m3s += e->u[j].min_flow_m3s;
+                staying++;
+                if (equipment_may_stop(&q[j], &e->u[j], snap->mono_s) && e->u[j].min_flow_m3s > 0)
+                        last = j;
+        }
+        if (staying < 2 || last == e->nu || !(snap->evap_flow_m3s < need_m3s * (1 + e->capacity_margin)))
+                return;
+        act[last] = 0;
+        *why = DR_EQUIPMENT;
+        *binding = (int)last;
+}
+
 void equipment_move(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
                     const double *base, const double *want, double *act, enum decision_reason *why, int *binding)
 {
@@ -105,7 +159,8 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                 if (u->kind != SAFETY_U_ONOFF)
                         continue;
                 on = want[j] > 0; /* anything but off is on: rounding goes toward more cooling */
-                if (on && !was && !equipment_may_start(&q[j], u, snap->mono_s)) {
+                if (on && !was &&
+                    !(equipment_may_start(&q[j], u, snap->mono_s) && flow_for(e, q, snap, base, act, j))) {
                         on = false;
                         cut = DR_EQUIPMENT;
                 } else if (!on && was && !u->fast && !snap->slow_step) {
@@ -125,6 +180,7 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                                 *binding = (int)j;
                 }
         }
+        relieve(e, q, snap, base, act, why, binding);
 }
 
 void equipment_save(const struct equipment *q, double mono_s, double *buf)

@@ -32,6 +32,7 @@ static void carve(struct arena *a, const struct safety_envelope *e, const struct
         s->own_u = copy(a, e->u, nu, sizeof(struct safety_u));
         s->env.u = s->now_u = copy(a, e->u, nu, sizeof(struct safety_u));
         s->env.cert = copy(a, e->cert, e->ncert, sizeof(struct safety_y));
+        s->env.lift = copy(a, e->lift, e->nlift, sizeof(struct safety_lift));
         s->env.d_max = copy(a, e->d_max, e->nd, sizeof(double));
         s->group = arena_take(a, ny, sizeof(struct group));
         s->row_group = arena_take(a, ny, sizeof(size_t));
@@ -72,6 +73,16 @@ size_t safety_memsize(const struct safety_envelope *e, const struct arx_structur
         return a.used;
 }
 
+/* Variable j is decided for all groups, by certify_drivers or together with others, so none may own it. */
+static bool shared(const struct safety_envelope *e, size_t j)
+{
+        for (size_t i = 0; i < e->nlift; i++) {
+                if (e->lift[i].cw == j || e->lift[i].chw == j)
+                        return true;
+        }
+        return e->u[j].drives_d != SAFETY_NO_D || e->u[j].min_flow_m3s > 0;
+}
+
 int safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model, struct safety **ret)
 {
         const struct arx_structure *st = arx_structure(model);
@@ -82,8 +93,8 @@ int safety_create(void *mem, size_t size, const struct safety_envelope *e, const
         if (safety_envelope_validate(e, &what, &index) < 0 || e->nu != st->nu || e->ny != st->ny || e->nd != st->nd)
                 return -EINVAL;
         for (size_t k = 0; k < st->nterm; k++) {
-                if (st->term[k].src == ARX_SRC_U && e->u[st->term[k].index].drives_d != SAFETY_NO_D)
-                        return -EINVAL; /* certify_drivers decides it for all groups, so none may own it */
+                if (st->term[k].src == ARX_SRC_U && shared(e, st->term[k].index))
+                        return -EINVAL;
         }
         if (!mem || size < safety_memsize(e, st) || arx_predict_work(model, e->horizon) > work_max(st, e->horizon))
                 return -ENOMEM;
@@ -106,10 +117,25 @@ static bool is_fixed(const struct safety_snapshot *snap, size_t j)
         return snap->u_fixed && snap->u_fixed[j];
 }
 
+/* Some certified reading is missing or near its soft limit: floors that are soft give way to what the hard limit asks.
+ */
+static bool heat_calls(const struct safety *s, const struct safety_snapshot *snap)
+{
+        for (size_t i = 0; i < s->env.ncert; i++) {
+                const struct safety_y *c = &s->env.cert[i];
+                double y;
+                if (interlock_reading(&s->env, snap, c->row, &y) != COND_TRUE ||
+                    y > (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT)
+                        return true;
+        }
+        return false;
+}
+
 /* What the plant has now, inside the box or not: read-back, else what was last decided, else the nominal action. A
  * variable that cannot be moved has no other value: its box is that point. */
 static void set_base(struct safety *s, const struct safety_snapshot *snap)
 {
+        s->heat = heat_calls(s, snap);
         s->box_changed = false;
         for (size_t j = 0; j < s->env.nu; j++) {
                 struct safety_u *u = &s->now_u[j];
@@ -127,6 +153,11 @@ static void set_base(struct safety *s, const struct safety_snapshot *snap)
                 if (is_fixed(snap, j)) {
                         u->lo = u->hi = u->nominal = v;
                         u->step = u->kind == SAFETY_U_ONOFF ? u->step : 0;
+                } else {
+                        if (snap->no_colder_water && !u->fast)
+                                limits_raise(u, v, (double)INFINITY);
+                        if (snap->u_floor && !s->heat)
+                                limits_raise(u, v, snap->u_floor[j]);
                 }
                 s->box_changed =
                     s->box_changed || u->lo != was.lo || u->hi != was.hi || limits_beyond(u, v) != was_beyond;
@@ -155,15 +186,35 @@ static void dark_rooms(struct safety *s, const struct safety_snapshot *snap)
         }
 }
 
-/* clip ← want inside box, rates, slow step, water, equipment. */
-static void clip_all(struct safety *s, const struct safety_snapshot *snap, enum decision_reason *why, int *binding)
+/* want, or where the soft floor of variable j takes it: what is below comes up by rates, as far as it is certified, but
+ * not where it is warm. */
+static double dry(const struct safety *s, const struct safety_snapshot *snap, size_t j, enum decision_reason *cut)
+{
+        const struct safety_u *u = &s->env.u[j];
+        if (s->heat || u->safe_dir >= 0 || !(snap->u_floor[j] > s->want[j]) ||
+            snap->u_floor[j] - s->base[j] < u->dead_band)
+                return s->want[j];
+        *cut = DR_LIMIT;
+        return fmin(snap->u_floor[j], u->hi);
+}
+
+/* clip ← want inside box, rates, slow step, water, equipment. proposed: inside the soft floors, too, but for rooms that
+ * cannot be seen. */
+static void clip_all(struct safety *s, const struct safety_snapshot *snap, bool proposed, enum decision_reason *why,
+                     int *binding)
 {
         for (size_t j = 0; j < s->env.nu; j++) {
+                const bool dark = s->u_group[j] != SAFETY_NO_GROUP && s->group[s->u_group[j]].dark;
                 enum decision_reason cut = DR_ACCEPTED;
-                if (s->env.u[j].kind != SAFETY_U_CONTINUOUS)
+                double want = s->want[j];
+                struct safety_u u = s->env.u[j];
+                if (u.kind != SAFETY_U_CONTINUOUS)
                         continue;
-                s->clip[j] =
-                    limits_move(&s->env.u[j], s->base[j], s->want[j], snap->slow_step, snap->no_warmer_water, &cut);
+                if (proposed && snap->u_floor && !dark && !is_fixed(snap, j)) {
+                        limits_raise(&u, s->base[j], snap->u_floor[j]);
+                        want = dry(s, snap, j, &cut);
+                }
+                s->clip[j] = limits_move(&u, s->base[j], want, snap->slow_step, snap->no_warmer_water, &cut);
                 if (cut != DR_ACCEPTED && *why == DR_ACCEPTED) {
                         *why = cut;
                         *binding = (int)j;
@@ -421,6 +472,12 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
         }
 }
 
+static void keep_lift(const struct safety *s, double *act, enum decision_reason *why, int *binding)
+{
+        for (size_t i = 0; i < s->env.nlift; i++)
+                limits_lift(&s->env.lift[i], s->env.u, s->base, act, why, binding);
+}
+
 /* Every group by itself, all groups in one rollout. At most three phases and eight halvings each: the loop ends. */
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
@@ -508,13 +565,14 @@ static void verify_last(struct safety *s, const struct safety_snapshot *snap)
         verify_observe(s->verifier, snap);
         d->cert.verified = verify_action(s->verifier, snap, s->act);
         if (!d->cert.verified) {
+                enum decision_reason cut;
+                int binding = -1;
                 for (size_t j = 0; j < s->env.nu; j++) {
-                        const struct safety_u *u = &s->env.u[j];
-                        if (u->kind == SAFETY_U_ONOFF)
-                                s->act[j] = s->base[j] > 0 || equipment_may_start(&s->equip[j], u, snap->mono_s);
-                        else
-                                s->act[j] = no_less(s, j, limits_full(u, s->base[j]));
+                        s->want[j] = 1; /* of units; clip is made anew */
+                        s->act[j] = no_less(s, j, limits_full(&s->env.u[j], s->base[j]));
                 }
+                equipment_move(&s->env, s->equip, snap, s->base, s->want, s->act, &cut, &binding);
+                keep_lift(s, s->act, &cut, &binding);
                 if (!verify_action(s->verifier, snap, s->act)) {
                         for (size_t j = 0; j < s->env.nu; j++)
                                 s->act[j] = no_less(s, j, s->base[j]);
@@ -563,13 +621,15 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 fallback_action(s, snap, lock.order == ORDER_FULL, s->want);
         if (lock.order < ORDER_FALLBACK && s->lock.seen)
                 dark_rooms(s, snap);
-        clip_all(s, snap, &cut, &binding_u);
+        clip_all(s, snap, lock.order == ORDER_NORMAL, &cut, &binding_u);
         if (lock.order >= ORDER_FALLBACK) {
+                keep_lift(s, s->clip, &cut, &binding_u);
                 memcpy(s->act, s->clip, s->env.nu * sizeof(double));
         } else {
                 hold_blind(s);
                 tighten_window(s, snap);
                 certify_drivers(s, snap, &cut, &binding_u);
+                keep_lift(s, s->clip, &cut, &binding_u);
                 certify(s, snap);
                 conclude(s, cut, &binding_u);
         }

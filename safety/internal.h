@@ -10,13 +10,15 @@
 #include "safety/ladder.h"
 #include "safety/safety.h"
 
+#define SAFETY_START_S 300.0 /* one that does not run so long after its order is not about to */
 #define SAFETY_STARTS_MAX 16 /* start times kept per unit; bounds max_starts_per_h */
 #define SAFETY_NEAR                                                                                                    \
         1.0 /* unit of the output: FALLBACK: this close to a hard limit, full cooling; steps of its response */
 #define SAFETY_COMFORT 0.5 /* unit of the output: at least this far below, the nominal action counts as known safe */
 #define SAFETY_SNAP 1e-3   /* of a step: read-back noise that still counts as on the grid */
 #define SAFETY_FLOAT 1e-7  /* of 1 + |value|: what a single-precision register rounds; at a bound it is the bound */
-#define SAFETY_BAD_MAX 0.3 /* share of certified outputs without a reading that means FALLBACK at once */
+#define SAFETY_LIFT_TOL_K 1e-6 /* rounding of a difference of setpoints */
+#define SAFETY_BAD_MAX 0.3     /* share of certified outputs without a reading that means FALLBACK at once */
 #define SAFETY_NO_GROUP SIZE_MAX
 #define SAFETY_STATE_PER_U (6 + SAFETY_STARTS_MAX)
 
@@ -60,6 +62,13 @@ double limits_ramp(const struct safety_u *u, double from);
 /* Nearest permitted value to `want`; *why is set to the last bound that cut it, untouched when none did. */
 double limits_move(const struct safety_u *u, double base, double want, bool slow_step, bool no_warmer_water,
                    enum decision_reason *why);
+/* u's box of this step ends at `floor`, or at base where that is colder: what the plant has may stay. Floors bind
+ * variables with safe_dir −1. */
+void limits_raise(struct safety_u *u, double base, double floor);
+/* Lift of act [nu] ← inside its bounds, or no farther outside than what the plant has: first the condenser water goes
+ * back toward what the plant has, then the chilled water. *why and *binding as limits_move. */
+void limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
+                 enum decision_reason *why, int *binding);
 
 /* equipment.c: automaton of one ONOFF unit. What counts is the later of the order and of what the machine was seen to
  * do: the order needs time to arrive, and the machine its own timers. */
@@ -149,6 +158,7 @@ struct safety {
         const struct arx *model;
         uint64_t model_hash;
         bool have_hash, have_last, box_changed;
+        bool heat; /* soft floors give way */
         size_t lag_max, ngroup;
         struct group *group;
         size_t *row_group, *u_group;  /* [ny], [nu]; SAFETY_NO_GROUP = no certified output depends on it */

@@ -68,6 +68,8 @@ static const char *check_onoff(const struct safety_u *u)
                 return "u.min_off_s";
         if (!(u->max_starts_per_h >= 1 && u->max_starts_per_h <= SAFETY_STARTS_MAX))
                 return "u.max_starts_per_h";
+        if (!(isfinite(u->min_flow_m3s) && u->min_flow_m3s >= 0))
+                return "u.min_flow_m3s";
         return NULL;
 }
 
@@ -106,6 +108,22 @@ static const char *check_cert(const struct safety_envelope *e, size_t i)
         return NULL;
 }
 
+/* The coldest water must be in reach, and some pair inside both boxes. */
+static const char *check_lift(const struct safety_envelope *e, const struct safety_lift *p)
+{
+        const struct safety_u *cw, *chw;
+        if (!(p->cw < e->nu && e->u[p->cw].kind == SAFETY_U_CONTINUOUS))
+                return "lift.cw";
+        if (!(p->chw < e->nu && p->chw != p->cw && e->u[p->chw].kind == SAFETY_U_CONTINUOUS &&
+              e->u[p->chw].safe_dir == -1))
+                return "lift.chw";
+        cw = &e->u[p->cw];
+        chw = &e->u[p->chw];
+        if (!(p->min_k <= p->max_k && p->min_k <= cw->hi - chw->lo))
+                return "lift.min_k";
+        return p->max_k >= cw->lo - chw->lo ? NULL : "lift.max_k";
+}
+
 static const char *check_scalars(const struct safety_envelope *e)
 {
         if (e->nu < 1 || !e->u)
@@ -116,6 +134,8 @@ static const char *check_scalars(const struct safety_envelope *e)
                 return "ncert";
         if (e->nd > 0 && !e->d_max)
                 return "d_max";
+        if (e->nlift > 0 && !e->lift)
+                return "nlift";
         if (!(isfinite(e->step_s) && e->step_s > 0))
                 return "step_s";
         if (!(e->horizon >= 1 && e->horizon <= 1000))
@@ -144,6 +164,10 @@ int safety_envelope_validate(const struct safety_envelope *e, const char **reter
         }
         for (size_t i = 0; !what && i < e->ncert; i++) {
                 what = check_cert(e, i);
+                index = i;
+        }
+        for (size_t i = 0; !what && i < e->nlift; i++) {
+                what = check_lift(e, &e->lift[i]);
                 index = i;
         }
         for (size_t d = 0; !what && d < e->nd; d++) {
@@ -240,4 +264,51 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
                 *why = limits_beyond(u, v) ? DR_LIMIT : DR_RATE; /* the box is out of reach: stays at base */
         }
         return limits_quantise(u, v, base);
+}
+
+void limits_raise(struct safety_u *u, double base, double floor)
+{
+        /* NaN: no floor */
+        if (u->kind != SAFETY_U_CONTINUOUS || u->safe_dir >= 0 || !(floor > u->lo) || limits_beyond(u, base))
+                return;
+        u->lo = fmin(floor, limits_quantise(u, base, base));
+        u->nominal = fmax(u->nominal, u->lo);
+}
+
+/* Where a variable is when nothing moves: what the plant has, or inside the box where it has to go there. */
+static double rest(const struct safety_u *u, double base)
+{
+        return limits_quantise(u, base, base);
+}
+
+/* v rounded toward rest, so that no bound is passed by rounding: not by what counts as on the grid, either. */
+static double toward(const struct safety_u *u, double v, double rest_at)
+{
+        struct safety_u t = *u;
+        double q;
+        t.safe_dir = 0;
+        q = limits_quantise(&t, v, rest_at);
+        if (fabs(q - rest_at) > fabs(v - rest_at) + SAFETY_LIFT_TOL_K)
+                q += q > rest_at ? -u->step : u->step;
+        return q;
+}
+
+void limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
+                 enum decision_reason *why, int *binding)
+{
+        const struct safety_u *cw = &u[p->cw], *chw = &u[p->chw];
+        const double cw0 = rest(cw, base[p->cw]), chw0 = rest(chw, base[p->chw]), cw1 = act[p->cw], chw1 = act[p->chw];
+        const double lo = fmin(p->min_k, cw0 - chw0), hi = fmax(p->max_k, cw0 - chw0);
+        if (cw1 - chw1 < lo - SAFETY_LIFT_TOL_K) {
+                act[p->cw] = toward(cw, fmax(cw1, fmin(cw0, chw1 + lo)), cw0);
+                act[p->chw] = toward(chw, fmin(chw1, act[p->cw] - lo), chw0);
+        } else if (cw1 - chw1 > hi + SAFETY_LIFT_TOL_K) {
+                act[p->cw] = toward(cw, fmin(cw1, fmax(cw0, chw1 + hi)), cw0);
+                act[p->chw] = toward(chw, fmax(chw1, act[p->cw] - hi), chw0);
+        } else {
+                return;
+        }
+        *why = DR_EQUIPMENT;
+        if (*binding < 0)
+                *binding = (int)(act[p->cw] != cw1 ? p->cw : p->chw);
 }

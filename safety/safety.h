@@ -20,6 +20,12 @@
  * until a decision moves it to a value of the box within one rate of it; from farther away it always stays. Full
  * cooling leaves it there. From the other side it enters the box at once. What stays beyond is not written.
  *
+ * Hard, whoever asks: boxes and grids, minimum on and off, starts per hour, water for the evaporators, lift, freezing,
+ * the outputs' hard limit. A missing reading of flow, freezing or dew point forbids nothing: that would be less
+ * cooling. Soft, and given up in this order: first hi − soft_k, which proposals aim at: none goes below u_floor for its
+ * sake. Then u_floor, for what the hard limit asks through backup, fallback or trip, and only while some certified
+ * reading is missing or less than SAFETY_COMFORT below hi − soft_k. Nothing else gives way.
+ *
  * NaN, late, malformed or absent proposals are ordinary: HOLD, then FALLBACK. Guarantee layers: ARCHITECTURE.md.
  * Pure: caller's memory, no I/O, no clock, no logging, no allocation after create.
  */
@@ -63,9 +69,19 @@ struct safety_u {
                        * A slow continuous variable with safe_dir ≤ 0 is a water setpoint (no_warmer_water). */
         /* ONOFF only: lo 0, hi 1, step 1, origin 0, safe_dir +1; rate and backup_rate unused. The equipment's own
          * minimum off time and starts per hour bind toward more cooling as well: no one may start a chiller against
-         * them. No unit stops unless the others that report running carry the load with the margin. */
+         * them. No unit stops unless the others that report running carry the load with the margin; but where those
+         * that run get less than their min_flow_m3s and the margin, one stops in time, the last one never. With less
+         * than that for all none starts beside another. Such a unit is read by no row of the model. */
         double capacity_w;                            /* cooling capacity; 0 = unknown */
         double min_on_s, min_off_s, max_starts_per_h; /* 1 … 16 starts in any sliding hour */
+        double min_flow_m3s;                          /* least water through its evaporator; 0 = unknown, no rule */
+};
+
+/* What a machine can lift: condenser-water setpoint − chilled-water setpoint. Too little and oil does not return, too
+ * much and it surges at part load. Two continuous variables that no row of the model reads, chw with safe_dir −1. */
+struct safety_lift {
+        size_t cw, chw;      /* variables */
+        double min_k, max_k; /* min_k ≤ max_k; ∓INFINITY = no such bound */
 };
 
 /* One certified output: arx row → limit. Upper limits only. */
@@ -84,13 +100,15 @@ struct safety_envelope {
         const struct safety_y *cert; /* [ncert] */
         const double *d_max;         /* [nd] worst plausible disturbance for the terminal set (coefficients ≥ 0);
                                       * INFINITY = unknown: what reads it has no terminal set */
-        double step_s;               /* control step */
-        size_t horizon;              /* steps, e.g. 20 */
-        double capacity_margin;      /* running capacity ≥ load × (1 + margin), e.g. 0.15 */
-        double reserve;              /* ≥ 0, unit of the outputs: margin that a move toward less cooling must leave */
-        unsigned hold_steps;         /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
-        unsigned required_persist;   /* clean steps needed to leave FALLBACK */
-        double delta; /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
+        size_t nlift;
+        const struct safety_lift *lift; /* [nlift] */
+        double step_s;                  /* control step */
+        size_t horizon;                 /* steps, e.g. 20 */
+        double capacity_margin;    /* running capacity ≥ load × (1 + margin), flow ≥ need × (1 + margin); 0.15 */
+        double reserve;            /* ≥ 0, unit of the outputs: margin that a move toward less cooling must leave */
+        unsigned hold_steps;       /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
+        unsigned required_persist; /* clean steps needed to leave FALLBACK */
+        double delta;              /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
 };
 
 /* Static text naming the bad field ("u.lo"), or NULL: fit to be an element of u. What ties it to d is not looked at. */
@@ -115,9 +133,13 @@ struct safety_snapshot {
         const uint8_t *y_ok; /* [ny] enum safety_cond of the reading: FALSE = not usable, TRUE = fresh and GOOD */
         const uint8_t *onoff_status; /* [nu] running feedback of ONOFF units (0/1), 255 = unknown; may be NULL */
         double cooling_load_w;       /* measured or estimated load on the chillers; NaN = unknown */
+        double chw_flow_m3s;         /* chilled water that evaporators could share; NaN = unknown: forbids no start */
+        double evap_flow_m3s;        /* what those that run do get; NaN = unknown: stops none */
         bool slow_step;              /* true when slow variables may change this step */
         bool interlock;              /* an interlock outside this library demands full cooling */
         bool no_warmer_water;        /* valve or request interlock: water setpoints may not rise */
+        bool no_colder_water;        /* water near freezing: slow variables with safe_dir −1 may not fall */
+        const double *u_floor; /* [nu] soft floor where safe_dir is −1 (dew point); NaN = none; NULL = none at all */
 };
 
 struct safety_proposal {
@@ -141,7 +163,7 @@ enum decision_reason {
         DR_ACCEPTED = 0,
         DR_LIMIT = 1,       /* box limit of a variable, or it lies beyond its box and stays there */
         DR_RATE = 2,        /* rate toward less cooling */
-        DR_EQUIPMENT = 3,   /* minimum on/off, starts per hour, capacity */
+        DR_EQUIPMENT = 3,   /* minimum on/off, starts per hour, capacity, flow, lift */
         DR_WORST_CASE = 4,  /* robust constraint: binding names the output */
         DR_SLOW_STEP = 5,   /* slow variable proposed off the slow step */
         DR_NO_PROPOSAL = 6, /* absent or late */

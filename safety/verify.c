@@ -46,8 +46,9 @@ static void *slice(char **at, size_t n)
 size_t verify_memsize(const struct safety_envelope *e, const struct arx_structure *st)
 {
         return round16(sizeof(struct verifier)) + round16(e->nu * sizeof(struct safety_u)) +
-               round16(e->ncert * sizeof(struct safety_y)) + round16(e->nu * sizeof(struct unit)) +
-               2 * round16(e->nu * sizeof(double)) + round16(e->nu) + round16(e->ncert * e->nu) + round16(st->ny);
+               round16(e->ncert * sizeof(struct safety_y)) + round16(e->nlift * sizeof(struct safety_lift)) +
+               round16(e->nu * sizeof(struct unit)) + 2 * round16(e->nu * sizeof(double)) + round16(e->nu) +
+               round16(e->ncert * e->nu) + round16(st->ny);
 }
 
 static void fill_reach(struct verifier *v, const struct arx_structure *st, size_t i)
@@ -91,11 +92,15 @@ struct verifier *verify_create(void *mem, const struct safety_envelope *e, const
         struct verifier *v = slice(&at, sizeof(*v));
         struct safety_u *u = slice(&at, e->nu * sizeof(*u));
         struct safety_y *cert = slice(&at, e->ncert * sizeof(*cert));
+        struct safety_lift *lift = slice(&at, e->nlift * sizeof(*lift));
         memcpy(u, e->u, e->nu * sizeof(*u));
         memcpy(cert, e->cert, e->ncert * sizeof(*cert));
         v->env = *e;
         v->env.u = u;
         v->env.cert = cert;
+        for (size_t i = 0; i < e->nlift; i++)
+                lift[i] = e->lift[i];
+        v->env.lift = lift;
         v->model = model;
         v->unit = slice(&at, e->nu * sizeof(*v->unit));
         v->have = slice(&at, e->nu * sizeof(double));
@@ -181,13 +186,29 @@ void verify_decided(struct verifier *v, const double *act)
         v->decided_before = true;
 }
 
+/* The units that run are about to trip for want of water: one may stop whatever the load, if another one stays. */
+static bool short_of_water(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
+{
+        double need = 0;
+        bool stays = false;
+        for (size_t k = 0; snap->onoff_status && k < v->env.nu; k++) {
+                if (v->env.u[k].kind != SAFETY_U_ONOFF || snap->onoff_status[k] != 1)
+                        continue;
+                need += v->env.u[k].min_flow_m3s;
+                stays = stays || act[k] == 1;
+        }
+        return stays && snap->evap_flow_m3s < need * (1 + v->env.capacity_margin);
+}
+
 static bool stop_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
 {
         const struct unit *q = &v->unit[j];
         double left_w = 0;
-        if (!v->env.u[j].fast && !snap->slow_step)
-                return false;
         if (snap->mono_s - q->up_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1)
+                return false;
+        if (short_of_water(v, snap, act))
+                return true;
+        if (!v->env.u[j].fast && !snap->slow_step)
                 return false;
         for (size_t k = 0; k < v->env.nu; k++) {
                 if (v->env.u[k].kind == SAFETY_U_ONOFF && act[k] == 1 && v->have[k] == 1 && snap->onoff_status &&
@@ -195,6 +216,23 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
                         left_w += v->env.u[k].capacity_w;
         }
         return left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
+}
+
+/* Enough water for unit j and those that run or may be about to. Alone it may always start; a flow that nobody knows
+ * stops nobody. */
+static bool water_for(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
+{
+        double others = 0;
+        for (size_t k = 0; k < v->env.nu; k++) {
+                const struct unit *q = &v->unit[k];
+                const bool runs = snap->onoff_status && snap->onoff_status[k] == 1;
+                const bool starts = act[k] == 1 && (v->have[k] == 0 || snap->mono_s - q->up_s < SAFETY_START_S);
+                if (v->env.u[k].kind == SAFETY_U_ONOFF && k != j && (runs || starts))
+                        others += v->env.u[k].min_flow_m3s;
+        }
+        if (v->env.u[j].min_flow_m3s == 0 || others == 0 || isnan(snap->chw_flow_m3s))
+                return true;
+        return snap->chw_flow_m3s >= (others + v->env.u[j].min_flow_m3s) * (1 + v->env.capacity_margin);
 }
 
 static bool onoff_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
@@ -207,7 +245,8 @@ static bool onoff_allowed(const struct verifier *v, const struct safety_snapshot
                 return true;
         if (was)
                 return stop_allowed(v, snap, act, j);
-        return snap->mono_s - q->down_s >= v->env.u[j].min_off_s && starts_left(q, &v->env.u[j], snap->mono_s) >= 1;
+        return snap->mono_s - q->down_s >= v->env.u[j].min_off_s && starts_left(q, &v->env.u[j], snap->mono_s) >= 1 &&
+               water_for(v, snap, act, j);
 }
 
 /* The last value that the register has on that side of the box. */
@@ -227,13 +266,42 @@ static bool outside(const struct verifier *v, size_t j)
         return (u->safe_dir <= 0 && v->have[j] < edge(u, false)) || (u->safe_dir >= 0 && v->have[j] > edge(u, true));
 }
 
+/* Every certified output is read and clear of its soft limit: nothing is so hot that a soft floor has to give way. */
+static bool cool(const struct verifier *v, const struct safety_snapshot *snap)
+{
+        for (size_t i = 0; i < v->env.ncert; i++) {
+                const struct safety_y *c = &v->env.cert[i];
+                const double limit = (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT;
+                if (!snap->y_ok || snap->y_ok[c->row] != COND_TRUE || snap->window.n == 0 ||
+                    !(snap->window.y[(snap->window.n - 1) * v->env.ny + c->row] <= limit))
+                        return false;
+        }
+        return true;
+}
+
+/* Not colder than a floor of this step, or than what the plant has where that is colder. */
+static bool above_floor(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
+{
+        const struct safety_u *u = &v->env.u[j];
+        double floor_c = -(double)INFINITY, now = v->have[j];
+        if (u->safe_dir != -1)
+                return true;
+        if (snap->u_floor && snap->u_floor[j] > floor_c && cool(v, snap))
+                floor_c = snap->u_floor[j];
+        if (snap->no_colder_water && !u->fast)
+                floor_c = (double)INFINITY;
+        if (u->step > 0) /* the value of the register that the plant has */
+                now = u->origin + u->step * floor((now - u->origin) / u->step + SAFETY_SNAP);
+        return a >= fmin(fmin(floor_c, now), u->hi) - 1e-9 * (1 + fabs(a));
+}
+
 static bool continuous_allowed(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
 {
         const struct safety_u *u = &v->env.u[j];
         double tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(v->have[j])), change = a - v->have[j];
         if (change == 0 && outside(v, j))
                 return true; /* stays: nothing is written */
-        if (!(a >= u->lo && a <= u->hi))
+        if (!(a >= u->lo && a <= u->hi) || !above_floor(v, snap, a, j))
                 return false;
         if (u->step > 0 && !(fabs(u->origin + round((a - u->origin) / u->step) * u->step - a) <= 1e-9 * (1 + fabs(a))))
                 return false;
@@ -400,12 +468,31 @@ static bool known_safe(const struct verifier *v, double a, size_t j)
         return u->safe_dir * (a - now) >= -tol || u->safe_dir * (a - own) >= -tol;
 }
 
+/* Where variable j is when nothing moves: what the plant has, inside the box where it has to go there. */
+static double still(const struct verifier *v, size_t j)
+{
+        const struct safety_u *u = &v->env.u[j];
+        return v->stuck[j] || outside(v, j) ? v->have[j] : fmin(fmax(v->have[j], edge(u, false)), edge(u, true));
+}
+
+/* Lift inside its bounds, or no farther outside than when nothing moves, but for a count of the registers. */
+static bool lift_allowed(const struct verifier *v, const double *act, const struct safety_lift *p)
+{
+        const double lift = act[p->cw] - act[p->chw], now = still(v, p->cw) - still(v, p->chw);
+        const double count = v->env.u[p->cw].step + v->env.u[p->chw].step + TOL;
+        return (lift >= p->min_k - TOL || lift >= now - count) && (lift <= p->max_k + TOL || lift <= now + count);
+}
+
 bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
         for (size_t j = 0; j < v->env.nu; j++) {
                 if (v->stuck[j]                               ? act[j] != v->have[j]
                     : v->env.u[j].kind == SAFETY_U_CONTINUOUS ? !continuous_allowed(v, snap, act[j], j)
                                                               : !onoff_allowed(v, snap, act, j))
+                        return false;
+        }
+        for (size_t i = 0; i < v->env.nlift; i++) {
+                if (!lift_allowed(v, act, &v->env.lift[i]))
                         return false;
         }
         for (size_t i = 0; i < v->env.ncert; i++) {

@@ -27,6 +27,7 @@ struct rig_args {
         size_t rooms, crahs, inlets, lags, horizon;
         bool sat_rows; /* inlets read measured supply air, which follows the setpoint */
         bool plant;    /* chilled water setpoint and two chillers */
+        bool towers;   /* and a condenser water setpoint before them */
         double spread; /* relative half width of the gains */
         double w;      /* noise bound */
         double limit_c, step;
@@ -160,6 +161,8 @@ static inline void rig_variables(struct rig *r)
                                                 .nominal = 0.8,
                                                 .fast = 1};
         }
+        if (a->towers)
+                r->u[n++] = (struct safety_u){.lo = 14, .hi = 30, .step = 0.5, .rate = 1, .nominal = 20};
         if (!a->plant)
                 return;
         r->u[n] = (struct safety_u){
@@ -239,7 +242,7 @@ static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
         r->a = a;
         rng_seed(&r->rng, seed, 7);
         r->ninlet = a.rooms * a.inlets;
-        r->nu = 2 * a.rooms * a.crahs + (a.plant ? 3 : 0);
+        r->nu = 2 * a.rooms * a.crahs + (a.towers ? 1 : 0) + (a.plant ? 3 : 0);
         r->ny = r->ninlet + (a.sat_rows ? a.rooms * a.crahs : 0);
         r->nd = a.rooms + 1;
         terms = r->ny * (a.lags + 2 + a.crahs * (1 + 2 * a.lags));

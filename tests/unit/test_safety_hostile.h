@@ -38,6 +38,21 @@ static inline double hostile_value(struct rig *r, const struct safety_u *u, unsi
         }
 }
 
+static struct safety_lift hostile_pair;
+static double hostile_floor[64];
+
+/* Bounds of the lift between the two water setpoints that pass validation. */
+static inline void hostile_lift(struct rig *r)
+{
+        const size_t cw = r->nu - 4, chw = r->nu - 3;
+        const double min_k = rng_range(&r->rng, -4, 16);
+
+        hostile_pair = (struct safety_lift){cw, chw, min_k, min_k + rng_range(&r->rng, 0, 8)};
+        hostile_pair.max_k = fmax(hostile_pair.max_k, r->u[cw].lo - r->u[chw].lo);
+        r->env.lift = &hostile_pair;
+        r->env.nlift = 1;
+}
+
 /* Boxes, grids and rates no one would configure, but which pass validation. */
 static inline void hostile_envelope(struct rig *r)
 {
@@ -57,8 +72,14 @@ static inline void hostile_envelope(struct rig *r)
         }
         if (r->a.sat_rows && r->u[r->nu - 3].safe_dir < 0)
                 r->u[r->nu - 3].drives_d = SAFETY_DRIVES(r->a.rooms);
+        for (size_t j = r->nu - 2; j < r->nu; j++)
+                r->u[j].min_flow_m3s = rng_below(&r->rng, 3) ? rng_range(&r->rng, 0.005, 0.02) : 0;
+        if (r->a.towers && r->u[r->nu - 3].safe_dir < 0)
+                hostile_lift(r);
         for (size_t i = 0; i < r->ninlet; i++)
                 r->cert[i].hi = rng_range(&r->rng, 20, 30);
+        for (size_t i = 0; i < r->ninlet; i++)
+                r->cert[i].soft_k = rng_range(&r->rng, 0, 8);
         for (size_t i = 0; i < r->ninlet; i++)
                 r->cert[i].trip = rng_below(&r->rng, 2) ? r->cert[i].hi + 3 : (double)NAN;
 }
@@ -81,6 +102,12 @@ static inline void hostile_plant(struct rig *r)
         r->snap.slow_step = rng_below(&r->rng, 5) == 0;
         r->snap.no_warmer_water = rng_below(&r->rng, 3) == 0;
         r->snap.interlock = rng_below(&r->rng, 200) == 0;
+        r->snap.no_colder_water = rng_below(&r->rng, 5) == 0;
+        r->snap.chw_flow_m3s = rng_below(&r->rng, 10) ? rng_range(&r->rng, 0, 0.05) : (double)NAN;
+        r->snap.evap_flow_m3s = rng_below(&r->rng, 10) ? r->snap.chw_flow_m3s : (double)NAN;
+        for (size_t j = 0; j < r->nu; j++)
+                hostile_floor[j] = rng_below(&r->rng, 3) ? (double)NAN : rng_range(&r->rng, r->u[j].lo, r->u[j].hi);
+        r->snap.u_floor = rng_below(&r->rng, 3) ? hostile_floor : NULL;
         r->snap.cooling_load_w = rng_below(&r->rng, 10) ? rng_range(&r->rng, 0, 200e3) : (double)NAN;
 }
 
@@ -124,6 +151,51 @@ static inline void hostile_unit_check(struct hostile_unit *q, const struct safet
         }
         q->on = on;
         q->since_s = now_s;
+}
+
+/* What is tied to others: water of the evaporators, lift, and the floors of this step. */
+static inline void hostile_ties_check(const struct rig *r, const double *act, const double *was, const uint8_t *fixed)
+{
+        double need = 0;
+        bool starts = false, runs = false, cool = r->snap.u_floor;
+
+        for (size_t j = r->nu - 2; j < r->nu; j++) {
+                if (act[j] == 1 || was[j] == 1) /* one that stops runs on for a while */
+                        need += r->u[j].min_flow_m3s;
+                starts = starts || (act[j] == 1 && was[j] == 0 && r->u[j].min_flow_m3s > 0);
+                runs = runs || (was[j] == 1 && r->u[j].min_flow_m3s > 0);
+        }
+        if (starts && runs && r->snap.chw_flow_m3s < need * 1.15)
+                fail_msg("a start with %g of %g m3/s", r->snap.chw_flow_m3s, need);
+        for (size_t i = 0; i < r->env.ncert; i++) {
+                const double y = r->wy[(RIG_HIST - 1) * r->ny + i];
+
+                cool = cool && r->y_ok[i] == COND_TRUE && y <= r->cert[i].hi - r->cert[i].soft_k - 0.5;
+        }
+        for (size_t j = 0; j < r->nu - 2; j++) {
+                double least = cool && hostile_floor[j] > r->u[j].lo ? hostile_floor[j] : r->u[j].lo;
+
+                if (r->snap.no_colder_water && !r->u[j].fast)
+                        least = r->u[j].hi;
+                if (r->u[j].safe_dir == -1 && !fixed[j] && act[j] < fmin(least, was[j]) - r->u[j].step * 1.001 - 1e-9)
+                        fail_msg("variable %zu: %g from %g is below %g", j, act[j], was[j], least);
+        }
+        if (r->env.nlift > 0) {
+                const size_t cw = hostile_pair.cw, chw = hostile_pair.chw;
+                double rest[2], lift = act[cw] - act[chw], slack = r->u[cw].step + r->u[chw].step + 1e-6;
+
+                for (size_t k = 0; k < 2; k++) {
+                        const size_t j = k ? chw : cw;
+
+                        rest[k] = fixed[j] || beyond_box(&r->u[j], was[j])
+                                      ? was[j]
+                                      : fmin(fmax(was[j], box_end(&r->u[j], false)), box_end(&r->u[j], true));
+                }
+                if (lift < fmin(hostile_pair.min_k, rest[0] - rest[1] - slack) - 1e-6 ||
+                    lift > fmax(hostile_pair.max_k, rest[0] - rest[1] + slack) + 1e-6)
+                        fail_msg("lift %g from %g, bounds %g to %g", lift, rest[0] - rest[1], hostile_pair.min_k,
+                                 hostile_pair.max_k);
+        }
 }
 
 static inline void hostile_episode(struct rig *r, size_t n)
@@ -180,13 +252,18 @@ static inline void hostile_episode(struct rig *r, size_t n)
                         if (u->kind == SAFETY_U_CONTINUOUS && !u->fast &&
                             fabs(act[j] - was[j]) > u->step * 1.001 + 1e-9) {
                                 /* more than rounding: on the slow step, or toward more cooling */
-                                if (!r->snap.slow_step)
-                                        assert_true(u->safe_dir * (act[j] - was[j]) > 0);
+                                if (!r->snap.slow_step && !(u->safe_dir * (act[j] - was[j]) > 0))
+                                        fail_msg("step %zu variable %zu of %zu: %.17g from %.17g in [%g, %g] step %g "
+                                                 "dir %d, off the slow step: %s",
+                                                 k, j, nu, act[j], was[j], u->lo, u->hi, u->step, u->safe_dir,
+                                                 decision_reason_str(decision_reason(d)));
                                 if (r->snap.no_warmer_water && u->safe_dir <= 0)
                                         assert_true(act[j] < was[j]);
                         }
-                        /* toward more cooling nothing is cut, whenever the proposal is looked at at all */
-                        if (!hostile_replaced && u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0 &&
+                        /* toward more cooling nothing else is cut, whenever the proposal is looked at at all */
+                        if (!hostile_replaced && !r->snap.no_colder_water && !r->snap.u_floor &&
+                            !(r->env.nlift > 0 && j == hostile_pair.chw) && u->kind == SAFETY_U_CONTINUOUS &&
+                            u->safe_dir != 0 &&
                             (decision_kind(d) == DECISION_ACCEPT || decision_kind(d) == DECISION_PROJECT) && finite &&
                             r->p.present && !r->p.malformed && decision_certificate(d)->verified) {
                                 double want = fmin(fmax(r->prop[j], u->lo), u->hi);
@@ -199,6 +276,7 @@ static inline void hostile_episode(struct rig *r, size_t n)
                         if (u->kind == SAFETY_U_ONOFF)
                                 hostile_unit_check(&unit[j - (nu - 2)], u, act[j], r->snap.mono_s);
                 }
+                hostile_ties_check(r, act, was, fixed);
                 memcpy(r->confirmed, act, nu * sizeof(double));
         }
 }
@@ -220,6 +298,7 @@ static void test_hostile(void **state)
                 a.lags = 1 + episode % 2;
                 a.horizon = 4;
                 a.sat_rows = episode % 4 == 3;
+                a.towers = episode % 5 < 3;
                 rig_open(&r, a, seed + episode);
                 hostile_envelope(&r);
                 rig_create(&r);
