@@ -74,6 +74,9 @@ enum plant_dev { PLANT_DEV_CRAH, PLANT_DEV_CHILLER, PLANT_DEV_PLANT }; /* each h
 struct plant_crah_cmd {
         double sat_sp_c, fan_ratio;
 };
+/* Least water of an evaporator: below it the running machine trips. */
+double plant_min_flow_m3s(const struct plant_spec *s);
+
 struct plant_chiller_cmd {
         bool enable;
 };

@@ -31,6 +31,11 @@ double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, dou
         return chiller_power_w(p->chiller[i].curves, p->chiller[i].nominal_w, load_w, leaving_c, entering_cw_c);
 }
 
+double plant_min_flow_m3s(const struct plant_spec *s)
+{
+        return EVAP_FLOW_MIN * s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
+}
+
 /* The site's capacity is given at one rating point, whatever the maker's own. */
 static void rate_chillers(struct plant *p)
 {

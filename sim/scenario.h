@@ -81,6 +81,7 @@ enum scenario_measure {
         SM_LAST_INLET_C,
         SM_MEAN_INLET_C,
         SM_MAX_CHWST_C,
+        SM_MIN_LIFT_K,
         SM_MEAN_SAT_SP_C,
         SM_MEAN_FAN_RATIO,
         SM_FAN_GAP_RATIO,

@@ -38,6 +38,7 @@ static const struct {
     [SM_LAST_INLET_C] = {"last_inlet_c", "hottest true inlet at the end"},
     [SM_MEAN_INLET_C] = {"mean_inlet_c", "mean over time of the hottest true inlet"},
     [SM_MAX_CHWST_C] = {"max_chwst_c", "warmest chilled water, as the header's instrument reads it"},
+    [SM_MIN_LIFT_K] = {"min_lift_k", "least condenser-water setpoint in force minus the chilled water's"},
     [SM_MEAN_SAT_SP_C] = {"mean_sat_sp_c", "supply setpoint in force, mean of air handlers and time"},
     [SM_MEAN_FAN_RATIO] = {"mean_fan_ratio", "and fan command"},
     [SM_FAN_GAP_RATIO] = {"fan_gap_ratio", "how far fans are from what they were told, mean of air handlers and time"},
@@ -125,7 +126,8 @@ static void mark(const struct book *b, double t_s, struct book_mark *ret)
 
 /* The plant at one moment. */
 struct look {
-        double t_s, hottest_c, rise_k, dewpoint_c, chwst_c, sat_c, fan_ratio, sat_travel_k, fan_travel, remote_share;
+        double t_s, hottest_c, rise_k, dewpoint_c, chwst_c, lift_k, sat_c, fan_ratio, sat_travel_k, fan_travel,
+            remote_share;
         double chillers, fixed, fan_gap;
         struct gate_status gate;
         bool decided;
@@ -181,6 +183,7 @@ static void look_water(const struct book *b, struct look *l)
 
         plant_water_meas(b->plant, &w);
         l->chwst_c = w.chwst_c;
+        l->lift_k = w.cwst_sp_c - w.chwst_sp_c;
         for (size_t i = 0; i < plant_spec(b->plant)->nchiller; i++) {
                 struct plant_chiller_meas c;
 
@@ -234,6 +237,7 @@ static void passed(struct book_part *p, const struct look *l, double dt_s)
         p->fan_travel += l->fan_travel;
         p->max_rise_k = fmax(p->max_rise_k, l->rise_k);
         p->max_chwst_c = fmax(p->max_chwst_c, l->chwst_c);
+        p->min_lift_k = fmin(p->min_lift_k, l->lift_k);
         if (!l->decided)
                 return;
         p->by_reason[l->gate.reason]++;
@@ -281,6 +285,7 @@ void book_open(struct book *b, enum scenario_part p, double t_s)
                                  .hottest_c = -100.0,
                                  .max_dewpoint_c = -100.0,
                                  .max_chwst_c = -100.0,
+                                 .min_lift_k = 100.0,
                                  .min_remote_share = 1.0,
                                  .local_t_s = (double)NAN,
                                  .bad_t_s = (double)NAN,
@@ -341,6 +346,7 @@ static void read_plant(const struct book *b, const struct book_part *p, double *
         m[SM_LAST_INLET_C] = p->last_c;
         m[SM_MEAN_INLET_C] = p->mean_c / s;
         m[SM_MAX_CHWST_C] = p->max_chwst_c;
+        m[SM_MIN_LIFT_K] = p->min_lift_k;
         m[SM_MEAN_SAT_SP_C] = p->sat_c / s;
         m[SM_MEAN_FAN_RATIO] = p->fan_ratio / s;
         m[SM_FAN_GAP_RATIO] = p->fan_gap / s;

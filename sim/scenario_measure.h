@@ -26,7 +26,7 @@ struct book_part {
         struct book_mark from, to;
         double hottest_c, first_c, mean_c, sat_c, fan_ratio, fan_gap, chillers; /* means: sums over time until read */
         double margin_k, margins;                                               /* sum, and of how many */
-        double max_rise_k, max_dewpoint_c, max_chwst_c, sat_travel_k, fan_travel;
+        double max_rise_k, max_dewpoint_c, max_chwst_c, min_lift_k, sat_travel_k, fan_travel;
         double remote_share, min_remote_share, fixed_max, fixed_last, last_c;
         double local_t_s, bad_t_s, fallback_t_s, release_t_s,
             inactive_t_s; /* of the run; NaN = it did not come to it */

@@ -29,6 +29,24 @@ static const char *envelope_words(const char *what)
         return what;
 }
 
+static void tell_envelope(const struct layout *l, const struct safety_envelope *env, const char *what, size_t index,
+                          struct site_errors *e)
+{
+        const struct point *cw, *chw;
+
+        if (strncmp(what, "lift.", 5) != 0) {
+                site_errors_add(e, l->site, 0, 0, "safety envelope: %s of entry %zu", what, index);
+                return;
+        }
+        cw = &l->site->point[l->u[env->lift[index].cw].point];
+        chw = &l->site->point[l->u[env->lift[index].chw].point];
+        site_errors_add(
+            e, l->site, cw->file, cw->line,
+            "'%s' and '%s': with the chillers' min_lift_k %g and max_lift_k %g the coldest chilled water is out "
+            "of reach, or no pair of setpoints is left",
+            cw->name, chw->name, env->lift[index].min_k, env->lift[index].max_k);
+}
+
 static void check_size(const struct layout *l, struct site_errors *e, const char *what, size_t n, size_t most)
 {
         if (n > most)
@@ -69,7 +87,7 @@ static int check_envelope(const struct layout *l, bool whole, struct site_errors
                                         envelope_words(what));
         }
         if (!watches && site_errors_count(e) == 0 && safety_envelope_validate(&env.safety, &what, &index) < 0)
-                site_errors_add(e, l->site, 0, 0, "safety envelope: %s of entry %zu", what, index);
+                tell_envelope(l, &env.safety, what, index, e);
         gate_envelope_free(&env);
         return 0;
 }

@@ -130,6 +130,7 @@ static void envelope_u(const struct layout *l, size_t j, struct safety_u *ret)
                         u.min_on_s = fallback(e->min_on_s, 300);
                         u.min_off_s = fallback(e->min_off_s, 600);
                         u.max_starts_per_h = fallback(e->max_starts_per_h, 3);
+                        u.min_flow_m3s = fallback(e->min_flow_m3s, 0);
                 }
                 break;
         }
@@ -189,16 +190,60 @@ static bool certified(const struct layout *l, size_t i)
         return true;
 }
 
+/* Setpoint v acts on machine e: its own, or one that all share. */
+static bool acts_on(const struct layout *l, const struct layout_var *v, size_t e)
+{
+        return v->equipment < 0 || l->site->equipment[v->equipment].cls != EQ_CHILLER || v->equipment == (int)e;
+}
+
+/* What every machine between the two setpoints can lift; false: none says. */
+static bool envelope_lift(const struct layout *l, size_t cw, size_t chw, struct safety_lift *ret)
+{
+        struct safety_lift p = {cw, chw, -(double)INFINITY, (double)INFINITY};
+
+        for (size_t e = 0; e < l->site->nequipment; e++) {
+                const struct equipment *q = &l->site->equipment[e];
+
+                if (q->cls != EQ_CHILLER || !acts_on(l, &l->u[cw], e) || !acts_on(l, &l->u[chw], e))
+                        continue;
+                p.min_k = fmax(p.min_k, q->min_lift_k); /* NaN: not given */
+                p.max_k = fmin(p.max_k, q->max_lift_k);
+        }
+        *ret = p;
+        return isfinite(p.min_k) || isfinite(p.max_k);
+}
+
+static size_t envelope_lifts(const struct layout *l, struct safety_lift *ret)
+{
+        size_t n = 0;
+
+        for (size_t cw = 0; cw < l->nu; cw++)
+                for (size_t chw = 0; chw < l->nu && l->u[cw].kind == U_CWST; chw++)
+                        if (l->u[chw].kind == U_CHWST)
+                                n += envelope_lift(l, cw, chw, &ret[n]);
+        return n;
+}
+
+static size_t count_u(const struct layout *l, enum u_kind kind)
+{
+        size_t n = 0;
+
+        for (size_t j = 0; j < l->nu; j++)
+                n += l->u[j].kind == (int)kind;
+        return n;
+}
+
 int gate_envelope_build(const struct layout *l, struct gate_envelope *ret)
 {
         const struct site_limits *lim = &l->site->limits;
         struct gate_spans span = gate_spans(l->step_s);
         struct gate_envelope e = {.u = calloc(l->nu + 1, sizeof *e.u),
                                   .cert = calloc(l->ny + 1, sizeof *e.cert),
+                                  .lift = calloc(count_u(l, U_CWST) * count_u(l, U_CHWST) + 1, sizeof *e.lift),
                                   .d_max = calloc(l->nd + 1, sizeof *e.d_max)};
         size_t ncert = 0;
 
-        if (!e.u || !e.cert || !e.d_max) {
+        if (!e.u || !e.cert || !e.lift || !e.d_max) {
                 gate_envelope_free(&e);
                 return -ENOMEM;
         }
@@ -221,6 +266,8 @@ int gate_envelope_build(const struct layout *l, struct gate_envelope *ret)
             .u = e.u,
             .cert = e.cert,
             .d_max = e.d_max,
+            .nlift = envelope_lifts(l, e.lift),
+            .lift = e.lift,
             .step_s = l->step_s,
             .horizon = span.horizon,
             .delta = GATE_DELTA,
@@ -237,6 +284,7 @@ void gate_envelope_free(struct gate_envelope *e)
 {
         free(e->u);
         free(e->cert);
+        free(e->lift);
         free(e->d_max);
         *e = (struct gate_envelope){0};
 }

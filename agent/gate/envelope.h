@@ -38,6 +38,7 @@ struct gate_envelope {
         struct safety_envelope safety; /* its arrays are those below */
         struct safety_u *u;
         struct safety_y *cert;
+        struct safety_lift *lift;
         double *d_max; /* INFINITY = unknown */
 };
 

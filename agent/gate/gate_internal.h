@@ -102,9 +102,11 @@ struct gate {
         double *d_change2;                   /* [nd] mean square change over one horizon */
         double *d_steps;                     /* [nd] steps it was learned from, at most a day */
         uint8_t *y_ok, *onoff;
+        double *u_floor;          /* [nu] soft floors; NaN = none */
         uint8_t *u_fixed;         /* [nu] 1 = cannot be moved */
         struct gate_fixed *fixed; /* [nu] and why */
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
+        double chw_flow_m3s, evap_flow_m3s;
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
         struct stored_timers *timers;                          /* equipment timers on their way to the store */

@@ -67,6 +67,84 @@ static void read_powers(struct gate *g, int64_t t_ms)
         g->chillers_on = total_all_known(&on);
 }
 
+/* A reading below this share of what the machines that run need is a dead meter's: they would have tripped. */
+#define FLOW_BELIEVED 0.7
+
+static double believed(double flow_m3s, double need_m3s)
+{
+        return flow_m3s < FLOW_BELIEVED * need_m3s ? (double)NAN : flow_m3s;
+}
+
+/* Water through the evaporators that run, by their own meters: what the best supplied one gets, the others could get as
+ * well. And what more of them could share: that, or what the coils take by the plant's meter (without what a bypass
+ * adds) where it is more. NaN: not known. */
+static void read_flow(struct gate *g, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+        double need = 0, best = (double)NAN, loop = (double)NAN;
+
+        for (size_t i = 0; i < site->npoint; i++) {
+                const struct point *p = &site->point[i];
+
+                if (p->role == ROLE_CHW_FLOW && p->equipment >= 0 && site->equipment[p->equipment].cls == EQ_PLANT)
+                        loop = fmax(loop, reading(g, i, t_ms)); /* fmax: the one that is known */
+        }
+        for (size_t j = 0; j < g->layout->nu; j++) {
+                const double least = g->envelope.u[j].min_flow_m3s;
+                int p;
+
+                if (g->onoff[j] != 1 || !(least > 0))
+                        continue;
+                need += least;
+                p = site_point_of(site, g->layout->u[j].equipment, ROLE_CHW_FLOW);
+                if (p >= 0)
+                        best = fmax(best, reading(g, (size_t)p, t_ms) / least);
+        }
+        g->evap_flow_m3s = believed(best * need, need);
+        g->chw_flow_m3s = believed(fmax(loop, g->evap_flow_m3s), need);
+}
+
+/* Leaving water near freezing. What cannot be read forbids nothing: the setpoint has its own lower limit. */
+static bool near_freezing(const struct gate *g, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+
+        for (size_t i = 0; i < site->npoint; i++)
+                if (site->point[i].role == ROLE_CHWST && reading(g, i, t_ms) < site->limits.chwst_freeze_c)
+                        return true;
+        return false;
+}
+
+/* Highest dew point known of a zone; NaN: none is. */
+static double dewpoint_c(const struct gate *g, int zone, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+        double dew_c = (double)NAN;
+
+        for (size_t i = 0; i < site->npoint; i++) {
+                const struct point *p = &site->point[i];
+
+                if (p->role == ROLE_DEWPOINT && p->zone == zone)
+                        dew_c = fmax(dew_c, reading(g, i, t_ms));
+        }
+        return dew_c;
+}
+
+/* Tiles, cabinets and servers are as cold as the supply air: it stays a margin above the dew point of its zone. Coils
+ * and pipes may sweat (drain pans, insulation), so chilled water has no such floor. In whole tenths, so that noise
+ * moves it seldom. */
+static void read_floors(struct gate *g, int64_t t_ms)
+{
+        const struct layout *l = g->layout;
+
+        for (size_t j = 0; j < l->nu; j++) {
+                g->u_floor[j] = (double)NAN;
+                if (l->u[j].kind == U_SAT)
+                        g->u_floor[j] =
+                            ceil(10 * (dewpoint_c(g, l->u[j].zone, t_ms) + l->site->limits.dewpoint_margin_k)) / 10;
+        }
+}
+
 static void push_row(double *rows, size_t n, size_t cap, size_t width, const double *row)
 {
         if (n == cap)
@@ -329,6 +407,8 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
                 g->d_free[k] = disturbance_hi(g, k, d[k]);
         vm_inventory_load(g->vm, t_ms, g->d_free, g->d_hi);
         read_powers(g, t_ms);
+        read_flow(g, t_ms);
+        read_floors(g, t_ms);
 
         if (g->last_step_mono_ms > 0 && g->status.exploring && g->status.mode == GATE_ACTIVE)
                 g->explored_ms += mono_ms - g->last_step_mono_ms;
@@ -344,8 +424,12 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
             .y_ok = g->y_ok,
             .onoff_status = g->onoff,
             .cooling_load_w = g->cooling_load_w,
+            .chw_flow_m3s = g->chw_flow_m3s,
+            .evap_flow_m3s = g->evap_flow_m3s,
             .slow_step = ratio <= 1 || g->step % (uint64_t)ratio == 0,
             .interlock = interlock(g, t_ms),
+            .no_colder_water = near_freezing(g, t_ms),
+            .u_floor = g->u_floor,
             .no_warmer_water = no_headroom(g, t_ms),
         };
         ipc_head_init(&msg->head, IPC_STEP, g->step, t_ms, g->a.site->hash);

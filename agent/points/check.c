@@ -24,6 +24,9 @@ static void check_zones_equipment(struct builder *b)
                 const struct equipment_more *more = &b->equipment_more[i];
                 if (e->name[0] != '\0' && find_name(e->name, equipment_name, s) != (int)i)
                         bad(b, more->at, "equipment '%s' is given twice", e->name);
+                if (e->min_lift_k > e->max_lift_k)
+                        bad(b, more->at, "equipment '%s': min_lift_k %g is above max_lift_k %g", e->name, e->min_lift_k,
+                            e->max_lift_k);
                 if (more->zone[0] != '\0') {
                         e->zone = find_name(more->zone, zone_name, s);
                         if (e->zone < 0)
@@ -101,10 +104,12 @@ static void default_paths(struct builder *b)
                 (void)snprintf(s->run_dir, sizeof(s->run_dir), "%.200s%s", run ? run : b->dir, run ? "" : "run");
 }
 
+#define FREEZE_BELOW_K 2 /* the coldest setpoint minus what a loop overshoots by */
+
 void check_site(struct builder *b)
 {
         struct site *s = b->s;
-        const struct site_limits *l = &s->limits;
+        struct site_limits *l = &s->limits;
         if (!b->named)
                 bad(b, b->site_at, "site: 'name' is missing");
         if (s->slow_step_ms % s->fast_step_ms != 0)
@@ -114,6 +119,11 @@ void check_site(struct builder *b)
                     l->inlet_min_c, l->inlet_recommended_c, l->inlet_allowable_c);
         if (!(l->chwst_min_c < l->chwst_max_c))
                 bad(b, b->limits_at, "limits: chwst_min %g is not below chwst_max %g", l->chwst_min_c, l->chwst_max_c);
+        if (isnan(l->chwst_freeze_c))
+                l->chwst_freeze_c = l->chwst_min_c - FREEZE_BELOW_K;
+        if (!(l->chwst_freeze_c < l->chwst_min_c))
+                bad(b, b->limits_at, "limits: chwst_freeze %g is not below chwst_min %g", l->chwst_freeze_c,
+                    l->chwst_min_c);
         if (s->mqtt.enabled && s->mqtt.host[0] == '\0')
                 bad(b, b->mqtt_at, "mqtt: 'host' is missing");
         if ((s->mqtt.tls_cert_file[0] == '\0') != (s->mqtt.tls_key_file[0] == '\0'))
@@ -439,6 +449,45 @@ static void check_retention(struct builder *b)
                      bytes / (1 << 30));
 }
 
+static bool has_role(const struct site *s, enum role role, int equipment, int zone)
+{
+        for (size_t i = 0; i < s->npoint; i++) {
+                const struct point *p = &s->point[i];
+                if (p->role == role && (equipment < 0 || p->equipment == equipment) && (zone < 0 || p->zone == zone))
+                        return true;
+        }
+        return false;
+}
+
+/* A limit that the site file asks for and that no point tells about limits nothing. */
+static void check_told(struct builder *b)
+{
+        const struct site *s = b->s;
+        bool loop = false;
+        for (size_t i = 0; i < s->nequipment; i++)
+                loop |= s->equipment[i].cls == EQ_PLANT && has_role(s, ROLE_CHW_FLOW, (int)i, -1);
+        for (size_t i = 0; i < s->nequipment; i++) {
+                const struct equipment *e = &s->equipment[i];
+                if (isfinite(e->min_flow_m3s) && !loop && !has_role(s, ROLE_CHW_FLOW, (int)i, -1))
+                        warn(b, b->equipment_more[i].at,
+                             "equipment '%s': min_flow_m3s, but no point tells its flow or the plant's: no start is "
+                             "refused for it",
+                             e->name);
+                if ((isfinite(e->min_lift_k) || isfinite(e->max_lift_k)) &&
+                    !(has_role(s, ROLE_CWST_SP, -1, -1) && has_role(s, ROLE_CHWST_SP, -1, -1)))
+                        warn(b, b->equipment_more[i].at,
+                             "equipment '%s': min_lift_k, max_lift_k: without setpoints of chilled and of condenser "
+                             "water "
+                             "nothing is limited",
+                             e->name);
+        }
+        for (size_t z = 0; z < s->nzone && b->dewpoint_at.line > 0; z++)
+                if (has_role(s, ROLE_SAT_SP, -1, (int)z) && !has_role(s, ROLE_DEWPOINT, -1, (int)z))
+                        warn(b, b->dewpoint_at,
+                             "dewpoint_margin_k: no point tells the dew point of zone '%s': nothing is limited there",
+                             s->zone[z].name);
+}
+
 void check_points(struct builder *b)
 {
         if (b->s->npoint == 0 && site_errors_count(b->errors) == 0)
@@ -452,5 +501,6 @@ void check_points(struct builder *b)
                 check_one(b, i);
         if (b->rc == 0)
                 check_heartbeats(b);
+        check_told(b);
         check_retention(b);
 }

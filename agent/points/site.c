@@ -189,6 +189,7 @@ static void defaults(struct site *s)
             .inlet_min_c = 18,
             .chwst_min_c = 5,
             .chwst_max_c = 18,
+            .chwst_freeze_c = (double)NAN,
             .chwst_ramp_k_per_min = 0.2,
             .dewpoint_margin_k = 2,
             .valve_max_ratio = 0.9,

@@ -58,6 +58,8 @@ struct equipment {
         double fan_power_w;                           /* at full fan speed */
         double power_w;                               /* rated electrical */
         double min_on_s, min_off_s, max_starts_per_h; /* chillers */
+        double min_flow_m3s;                          /* chillers: least water through the evaporator */
+        double min_lift_k, max_lift_k;                /* chillers: condenser minus chilled water setpoint */
         int line;
 };
 
@@ -74,11 +76,13 @@ struct site_limits {
                                        32) */
         double inlet_min_c;         /* 18 recommended; shown, kept by nobody */
         double chwst_min_c, chwst_max_c;
+        double chwst_freeze_c; /* leaving water below it forbids colder setpoints; 2 K below chwst_min when not given */
         double chwst_ramp_k_per_min; /* upward only */
-        double dewpoint_margin_k; /* kept by nobody: safety has no moving bounds; choose bounds above the dew point */
-        double valve_max_ratio;   /* above it no chilled-water raise */
-        double tower_approach_k;  /* least approach to wet bulb the planner asks for; the gate does not enforce it */
-        double it_fan_knee_c;     /* inlet above which server fans speed up (planner's penalty) */
+        double
+            dewpoint_margin_k;   /* supply-air setpoints stay so far above the dew point measured in their zone; soft */
+        double valve_max_ratio;  /* above it no chilled-water raise */
+        double tower_approach_k; /* least approach to wet bulb the planner asks for; the gate does not enforce it */
+        double it_fan_knee_c;    /* inlet above which server fans speed up (planner's penalty) */
 };
 
 /* How long the database keeps what it has. The planner and the gate learn from the last day: samples younger than

@@ -90,7 +90,8 @@ struct builder {
         size_t nprofile;
         struct points_file *points_file;
         size_t npoints_file;
-        bool named; /* site.name was given, right or wrong */
+        bool named;             /* site.name was given, right or wrong */
+        struct pos dewpoint_at; /* of its margin, where the site file gives one */
         struct pos limits_at, mqtt_at, vm_at, site_at, retention_at;
         int rc; /* -ENOMEM and the like: loading stops */
 };

@@ -293,6 +293,7 @@ static void read_sections(struct yreader *r, const struct ynode *root)
             FIELD("inlet_min", F_NUMBER, struct site_limits, inlet_min_c, -20, 60),
             FIELD("chwst_min", F_NUMBER, struct site_limits, chwst_min_c, -10, 40),
             FIELD("chwst_max", F_NUMBER, struct site_limits, chwst_max_c, -10, 40),
+            FIELD("chwst_freeze", F_NUMBER, struct site_limits, chwst_freeze_c, -20, 40),
             FIELD("chwst_ramp_k_per_min", F_NUMBER, struct site_limits, chwst_ramp_k_per_min, 0.001, 0.5),
             FIELD("dewpoint_margin_k", F_NUMBER, struct site_limits, dewpoint_margin_k, 0, 20),
             FIELD("valve_max_ratio", F_NUMBER, struct site_limits, valve_max_ratio, 0.01, 1),
@@ -303,7 +304,6 @@ static void read_sections(struct yreader *r, const struct ynode *root)
                 const char *key, *why;
         } unenforced[] = {
             {"inlet_min", "it is shown, and nothing keeps inlets above it"},
-            {"dewpoint_margin_k", "give setpoints a min above the dew point"},
             {"tower_approach_k", "the planner asks for nothing below it"},
         };
         static const struct field retention[] = {
@@ -326,6 +326,8 @@ static void read_sections(struct yreader *r, const struct ynode *root)
         if ((n = yaml_get(&r->y, root, "limits")) != NULL) {
                 r->b->limits_at = at_node(r, n);
                 (void)apply(r, n, "limits", limits, COUNT(limits), &s->limits);
+                if (yaml_get(&r->y, n, "dewpoint_margin_k") != NULL)
+                        r->b->dewpoint_at = at_key(r, yaml_get(&r->y, n, "dewpoint_margin_k"));
                 for (size_t i = 0; i < COUNT(unenforced); i++) {
                         const struct ynode *c = yaml_get(&r->y, n, unenforced[i].key);
                         if (c != NULL)
@@ -400,6 +402,9 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
             FIELD("min_on", F_SECONDS, struct equipment, min_on_s, 0, 86400e3),
             FIELD("min_off", F_SECONDS, struct equipment, min_off_s, 0, 86400e3),
             FIELD("max_starts_per_h", F_NUMBER, struct equipment, max_starts_per_h, 1, 16),
+            FIELD("min_flow_m3s", F_NUMBER, struct equipment, min_flow_m3s, 1e-6, 1e3),
+            FIELD("min_lift_k", F_NUMBER, struct equipment, min_lift_k, -30, 60),
+            FIELD("max_lift_k", F_NUMBER, struct equipment, max_lift_k, -30, 60),
         };
         static const struct field refs[] = {
             FIELD("brick", F_TEXT, struct equipment_more, brick, 0, 0),
@@ -416,6 +421,7 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
         *e = (struct equipment){.zone = -1, .line = n->line};
         e->capacity_w = e->airflow_m3s = e->fan_power_w = e->power_w = (double)NAN;
         e->min_on_s = e->min_off_s = e->max_starts_per_h = (double)NAN;
+        e->min_flow_m3s = e->min_lift_k = e->max_lift_k = (double)NAN;
         *more = (struct equipment_more){.at = at_node(r, n)};
         uint64_t seen = apply(r, n, "equipment", own, COUNT(own), e);
         need(r, n, "equipment", own, seen, 0);

@@ -425,6 +425,147 @@ static int teardown(void **state)
         return rmdir(dir);
 }
 
+#define WATER_HEAD                                                                                                     \
+        HEAD INLET "s/w,d,p1,holding,0,uint16,0.1,0,degC,RW,6,18,,-,Leaving_Chilled_Water_Temperature_Setpoint\n"
+#define TOWER "s/t,d,p1,holding,1,uint16,0.1,0,degC,RW,14,32,,,Entering_Condenser_Water_Temperature_Setpoint\n"
+
+static void put_chillers(const char *first, const char *second, const char *more)
+{
+        char text[1024];
+
+        (void)snprintf(text, sizeof text,
+                       "site: { name: s }\nzones: [ { name: z } ]\nequipment:\n"
+                       "  - { name: r1, brick: ICT_Rack, zone: z }\n"
+                       "  - { name: p1, brick: Chilled_Water_System }\n"
+                       "  - { name: c1, brick: Chiller%s }\n"
+                       "  - { name: c2, brick: Chiller%s }\n"
+                       "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\npoints: [ points.csv ]\n%s",
+                       first, second, more);
+        put("site.yaml", text);
+}
+
+static void check_lift(size_t n, double min_k, double max_k)
+{
+        struct site *s = accepted();
+        struct layout *l;
+        struct gate_envelope e;
+
+        assert_int_equal(layout_create(s, &l), 0);
+        assert_int_equal(gate_envelope_build(l, &e), 0);
+        assert_int_equal(e.safety.nlift, n);
+        for (size_t i = 0; i < n; i++) {
+                assert_int_equal(l->u[e.lift[i].cw].kind, U_CWST);
+                assert_int_equal(l->u[e.lift[i].chw].kind, U_CHWST);
+                assert_true(e.lift[i].min_k == min_k && e.lift[i].max_k == max_k);
+        }
+        gate_envelope_free(&e);
+        layout_free(l);
+        site_free(s);
+}
+
+/* The narrowest of the machines between two setpoints; none where nobody says, or where there is nothing to compare. */
+static void test_lift_of_the_machines(void **state)
+{
+        (void)state;
+        put("points.csv", WATER_HEAD TOWER);
+        put_chillers("", "", "");
+        check_lift(0, 0, 0);
+        put_chillers(", min_lift_k: 5", ", min_lift_k: 7, max_lift_k: 25", "");
+        check_lift(1, 7, 25);
+        put_chillers(", min_lift_k: 5, max_lift_k: 22", ", min_lift_k: 4.5", "");
+        check_lift(1, 5, 22);
+        put_chillers(", max_lift_k: 22", "", "");
+        check_lift(1, -(double)INFINITY, 22);
+        put_chillers(", min_lift_k: 9, max_lift_k: 8.5", "", "");
+        refused("site.yaml:6:5: equipment 'c1': min_lift_k 9 is above max_lift_k 8.5");
+        put_chillers(", min_lift_k: 26", "", "");
+        check_lift(1, 26, (double)INFINITY); /* 32 over 6 */
+        put_chillers(", min_lift_k: 26.5", "", "");
+        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k 26.5 and max_lift_k inf");
+        put_chillers(", max_lift_k: 8", "", ""); /* 14 over 6 */
+        check_lift(1, -(double)INFINITY, 8);
+        put_chillers(", max_lift_k: 7.5", "", "");
+        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 7.5");
+        put("points.csv", WATER_HEAD);
+        put_chillers(", max_lift_k: 22", "", "");
+        check_lift(0, 0, 0);
+        assert_non_null(strstr(found, "site.yaml:6:5: warning: equipment 'c1': min_lift_k, max_lift_k: without"));
+        /* each its own chilled water, towers for both */
+        put("points.csv", HEAD INLET TOWER
+            "s/w1,d,c1,holding,2,uint16,0.1,0,degC,RW,6,18,,-,Leaving_Chilled_Water_Temperature_Setpoint\n"
+            "s/w2,d,c2,holding,3,uint16,0.1,0,degC,RW,6,18,,-,Leaving_Chilled_Water_Temperature_Setpoint\n");
+        put_chillers(", min_lift_k: 5", ", max_lift_k: 25", "");
+        struct site *s = accepted();
+        struct layout *l;
+        struct gate_envelope e;
+        assert_int_equal(layout_create(s, &l), 0);
+        assert_int_equal(gate_envelope_build(l, &e), 0);
+        assert_int_equal(e.safety.nlift, 2);
+        assert_true(e.lift[0].min_k == 5 && isinf(e.lift[0].max_k));
+        assert_true(isinf(e.lift[1].min_k) && e.lift[1].max_k == 25);
+        assert_int_equal(l->u[e.lift[1].chw].point, site_find_point(s, "s/w2"));
+        gate_envelope_free(&e);
+        layout_free(l);
+        site_free(s);
+        /* a tower for each as well: no lift between one machine's and the other's */
+        put("points.csv", HEAD INLET
+            "s/t1,d,c1,holding,0,uint16,0.1,0,degC,RW,14,32,,,Entering_Condenser_Water_Temperature_Setpoint\n"
+            "s/t2,d,c2,holding,1,uint16,0.1,0,degC,RW,14,32,,,Entering_Condenser_Water_Temperature_Setpoint\n"
+            "s/w1,d,c1,holding,2,uint16,0.1,0,degC,RW,6,18,,-,Leaving_Chilled_Water_Temperature_Setpoint\n");
+        put_chillers(", min_lift_k: 5", ", min_lift_k: 7", "");
+        check_lift(1, 5, (double)INFINITY);
+}
+
+static void told(const char *text, bool yes)
+{
+        site_free(accepted());
+        if ((strstr(found, text) != NULL) != yes)
+                fail_msg("'%s' is %sin:\n%s", text, yes ? "not " : "", found);
+}
+
+/* What is asked for and cannot be known limits nothing, and check-config says so. */
+static void test_limits_that_no_point_tells_about(void **state)
+{
+#define FLOW(equipment) "s/f,d," equipment ",input,5,uint16,0.001,0,m3/s,R,,,,,Chilled_Water_Flow_Sensor\n"
+        static const char no_flow[] =
+            "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells its flow";
+        static const char no_dew[] = "dewpoint_margin_k: no point tells the dew point of zone 'z'";
+        static const char sat[] = HEAD INLET "s/sat,d,a1,holding,3,int16,0.1,0,degC,RW,14,27,,-,"
+                                             "Supply_Air_Temperature_Setpoint\n";
+        char text[2048];
+
+        (void)state;
+        put_chillers(", min_flow_m3s: 0.01", "", "");
+        put("points.csv", HEAD INLET);
+        told(no_flow, true);
+        put("points.csv", HEAD INLET FLOW("c2"));
+        told(no_flow, true);
+        put("points.csv", HEAD INLET FLOW("c1"));
+        told(no_flow, false);
+        put("points.csv", HEAD INLET FLOW("p1"));
+        told(no_flow, false);
+        put_chillers("", "", "");
+        put("points.csv", HEAD INLET);
+        told("min_flow_m3s", false);
+
+        put("points.csv", sat);
+        put_site("", "");
+        told("dewpoint_margin_k", false); /* only where the site file asks for it */
+        put_site("", "limits: { dewpoint_margin_k: 3 }\n");
+        told(no_dew, true);
+        assert_non_null(strstr(found, "site.yaml:9:"));
+        (void)snprintf(text, sizeof text, "%ss/dew,d,r1,input,7,int16,0.1,0,degC,R,,,,,Dewpoint_Sensor\n", sat);
+        put("points.csv", text);
+        told(no_dew, false);
+        put("points.csv", HEAD INLET); /* no air to command */
+        told(no_dew, false);
+
+        put_site("", "limits: { chwst_min: 6, chwst_freeze: 5.9 }\n");
+        site_free(accepted());
+        put_site("", "limits: { chwst_min: 6, chwst_freeze: 6 }\n");
+        refused("limits: chwst_freeze 6 is not below chwst_min 6");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -436,6 +577,8 @@ int main(void)
             cmocka_unit_test(test_worst_disturbance),
             cmocka_unit_test(test_dead_band),
             cmocka_unit_test(test_driven_water),
+            cmocka_unit_test(test_lift_of_the_machines),
+            cmocka_unit_test(test_limits_that_no_point_tells_about),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -450,6 +450,125 @@ static void test_water_waits_for_every_valve(void **state)
         rig_free(r);
 }
 
+/* ---- what ties machines and water together: the example hall, three machines of 0.007963 m³/s each ---- */
+
+#define LEAST_M3S 0.007963
+
+static int point_on(const struct rig *r, const char *equipment, enum role role)
+{
+        for (size_t e = 0; e < r->site->nequipment; e++)
+                if (strcmp(r->site->equipment[e].name, equipment) == 0)
+                        return site_point_of(r->site, (int)e, role);
+        fail_msg("no %s", equipment);
+        return -1;
+}
+
+static void show(struct rig *r, const char *equipment, enum role role, double value)
+{
+        const int p = point_on(r, equipment, role);
+
+        assert_true(p >= 0);
+        r->value[p] = value;
+}
+
+static double flow_after(struct rig *r, enum role skip)
+{
+        advance(r, skip);
+        gate_step_end(r->gate, NULL, false);
+        finish_writes(r, WRITE_ACCEPTED);
+        return r->gate->snap.chw_flow_m3s;
+}
+
+static void test_water_that_evaporators_can_share(void **state)
+{
+        static const char *const machine[] = {"chiller-1", "chiller-2", "chiller-3"};
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        for (size_t i = 0; i < 3; i++)
+                show(r, machine[i], ROLE_CHW_FLOW, i == 0 ? 0.010 : 0.011);
+        show(r, "plant", ROLE_CHW_FLOW, 0.025);
+        /* the best supplied machine's share for all of them, and never less than what the coils take */
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 0.033) < 1e-9);
+        show(r, "plant", ROLE_CHW_FLOW, 0.040);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 0.040) < 1e-9);
+        assert_true(fabs(r->gate->snap.evap_flow_m3s - 0.033) < 1e-9); /* of that only the machines' own meters tell */
+        show(r, "plant", ROLE_CHW_FLOW, 0.010);
+        show(r, machine[2], ROLE_CHILLER_STATUS, 0); /* what stands has no share */
+        show(r, machine[2], ROLE_CHW_FLOW, 0.5);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 0.022) < 1e-9);
+        /* below seven tenths of what runs need it is a dead meter's: they would have tripped */
+        for (size_t i = 0; i < 3; i++)
+                show(r, machine[i], ROLE_CHW_FLOW, 0.71 * LEAST_M3S);
+        show(r, "plant", ROLE_CHW_FLOW, 0);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 2 * 0.71 * LEAST_M3S) < 1e-9);
+        assert_true(fabs(r->gate->snap.evap_flow_m3s - 2 * 0.71 * LEAST_M3S) < 1e-9);
+        for (size_t i = 0; i < 3; i++)
+                show(r, machine[i], ROLE_CHW_FLOW, 0.69 * LEAST_M3S);
+        assert_true(isnan(flow_after(r, ROLE_NONE)) && isnan(r->gate->snap.evap_flow_m3s));
+        show(r, "plant", ROLE_CHW_FLOW, 0.012); /* the other meter tells what could be shared, not what they get */
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 0.012) < 1e-9 && isnan(r->gate->snap.evap_flow_m3s));
+        for (size_t i = 0; i < 3; i++) /* nothing runs: what the coils take is all there is to tell */
+                show(r, machine[i], ROLE_CHILLER_STATUS, 0);
+        show(r, "plant", ROLE_CHW_FLOW, 0.003);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 0.003) < 1e-9);
+        for (int i = 0; i < 12; i++)
+                (void)flow_after(r, ROLE_CHW_FLOW); /* no meter can be read */
+        assert_true(isnan(r->gate->snap.chw_flow_m3s));
+        rig_free(r);
+}
+
+static void test_water_near_freezing(void **state)
+{
+        struct rig *r = rig_hall(true);
+        size_t n = 0;
+
+        (void)state;
+        assert_true(r->site->limits.chwst_freeze_c == 4); /* chwst_min 6 */
+        for (size_t i = 0; i < r->site->npoint; i++)
+                if (r->site->point[i].role == ROLE_CHWST) {
+                        r->value[i] = 4.0;
+                        n++;
+                }
+        assert_int_equal(n, 4);
+        (void)flow_after(r, ROLE_NONE);
+        assert_false(r->gate->snap.no_colder_water);
+        show(r, "chiller-2", ROLE_CHWST, 3.99); /* any machine's */
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(r->gate->snap.no_colder_water);
+        for (int i = 0; i < 12; i++)
+                (void)flow_after(r, ROLE_CHWST); /* what cannot be read forbids nothing */
+        assert_false(r->gate->snap.no_colder_water);
+        rig_free(r);
+}
+
+static void test_air_above_the_dew_point(void **state)
+{
+        struct rig *r = rig_hall(true);
+        const struct layout *l = r->gate->layout;
+        size_t with = 0;
+
+        (void)state;
+        show(r, "room-1-air", ROLE_DEWPOINT, 14.81);
+        (void)flow_after(r, ROLE_NONE);
+        for (size_t j = 0; j < l->nu; j++) {
+                const double floor_c = r->gate->snap.u_floor[j];
+
+                if (l->u[j].kind != U_SAT)
+                        assert_true(isnan(floor_c)); /* coils may sweat: no floor for water */
+                else if (l->u[j].zone == 0)
+                        with += fabs(floor_c - 16.9) < 1e-9; /* 2 K above it, rounded up */
+                else
+                        assert_true(fabs(floor_c - 2.1) < 1e-9); /* another room, another dew point */
+        }
+        assert_true(with > 0);
+        for (int i = 0; i < 12; i++)
+                (void)flow_after(r, ROLE_DEWPOINT);
+        for (size_t j = 0; j < l->nu; j++)
+                assert_true(isnan(r->gate->snap.u_floor[j]));
+        rig_free(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -467,6 +586,9 @@ int main(void)
             cmocka_unit_test(test_restart_keeps_what_was_learned),
             cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
+            cmocka_unit_test(test_water_that_evaporators_can_share),
+            cmocka_unit_test(test_water_near_freezing),
+            cmocka_unit_test(test_air_above_the_dew_point),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,6 @@ static void test_unenforced_limits_warn(void **state)
         static const struct {
                 const char *limit, *says;
         } v[] = {{"inlet_min: 17", "inlet_min: not enforced by the gate"},
-                 {"dewpoint_margin_k: 3", "dewpoint_margin_k: not enforced by the gate"},
                  {"tower_approach_k: 4", "tower_approach_k: not enforced by the gate"},
                  {"chwst_max: 17, valve_max_ratio: 0.8", NULL}};
         (void)state;
