@@ -205,4 +205,12 @@ uint64_t arx_hash(const struct arx *m);
 size_t arx_save(const struct arx *m, void *buf, size_t cap);
 int arx_load(struct arx *m, const void *buf, size_t len);
 
+/* The model set alone, as arx_hash names it: all that a worst case needs, nothing to go on learning from. A fixed
+ * number of bytes for a structure, so that two sets can be compared byte by byte. save: returns bytes needed; writes
+ * when cap suffices. load: -EINVAL (other structure or version, outside m's prior, not finite), then m is untouched;
+ * afterwards arx_worst and arx_hash answer as the model that was saved (created with the same arguments); whether the
+ * bytes are those that were saved, only the hash tells. */
+size_t arx_set_save(const struct arx *m, void *buf, size_t cap);
+int arx_set_load(struct arx *m, const void *buf, size_t len);
+
 #endif

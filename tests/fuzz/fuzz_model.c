@@ -3,9 +3,9 @@
 /*
  * Saved models. Input: flags u8, then a patch (fuzz_patch) on the saved form of a small trained ARX and energy model;
  * the checksum is put right when flags say so (a checksum is no defence against whoever writes the file). The bytes as
- * they are are tried too. Oracles: a refusal leaves the model as it was, bit for bit; what loads saves to the same
- * bytes, has θ inside finite-or-prior intervals, predicts, and survives more data and a refit without ever leaving its
- * priors.
+ * they are are tried too, and the set alone (arx_set_save). Oracles: a refusal leaves the model as it was, bit for bit;
+ * what loads saves to the same bytes, has θ inside finite-or-prior intervals, predicts, and survives more data and a
+ * refit without ever leaving its priors.
  */
 #include <math.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 
 #define NY 2
 #define NT 4
-enum { FLAG_CRC = 1, FLAG_ENERGY = 2, FLAG_SHORT = 4 };
+enum { FLAG_CRC = 1, FLAG_ENERGY = 2, FLAG_SHORT = 4, FLAG_SET = 8 };
 
 static const size_t row_start[] = {0, NT, 2 * NT};
 static const struct arx_term term[] = {
@@ -119,6 +119,39 @@ static void try_arx(struct arx *m, const uint8_t *buf, size_t len)
         free(after);
 }
 
+/* The set alone: a refusal leaves the model's own as it was, what loads saves to the same bytes and answers. */
+static void try_set(struct arx *m, const uint8_t *buf, size_t len)
+{
+        size_t need = arx_set_save(m, NULL, 0);
+        uint8_t *before = malloc(need), *after = malloc(need);
+        uint64_t hash = arx_hash(m);
+        MUST(before && after && arx_set_save(m, before, need) == need);
+        if (arx_set_load(m, buf, len) < 0) {
+                MUST(arx_set_save(m, after, need) == need && memcmp(before, after, need) == 0);
+        } else {
+                MUST(len == need && arx_set_save(m, after, need) == need && memcmp(buf, after, need) == 0);
+                arx_check(m);
+                MUST(arx_set_load(m, before, need) == 0);
+        }
+        MUST(arx_hash(m) == hash);
+        free(before);
+        free(after);
+}
+
+static void patch_set(struct arx *m, const uint8_t *data, size_t size)
+{
+        size_t len = arx_set_save(m, NULL, 0);
+        uint8_t *buf = malloc(len), *exact;
+        MUST(buf && arx_set_save(m, buf, len) == len);
+        fuzz_patch(buf, len, data + 1, size - 1);
+        if (data[0] & FLAG_SHORT)
+                len -= 8;
+        exact = fuzz_copy(buf, len);
+        try_set(m, exact, len);
+        free(exact);
+        free(buf);
+}
+
 static struct energy *energy_make(size_t nsample)
 {
         struct energy *e = NULL;
@@ -191,7 +224,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *raw = fuzz_copy(data, size);
         try_arx(m, raw, size);
         try_energy(e, raw, size);
+        try_set(m, raw, size);
         free(raw);
+        if (data[0] & FLAG_SET) {
+                patch_set(m, data, size);
+                return 0;
+        }
 
         size_t len;
         bool energy = data[0] & FLAG_ENERGY;

@@ -198,6 +198,73 @@ static void test_another_shape_is_refused(void **state)
         free(b);
 }
 
+static void worst(const struct arx *m, double *ret)
+{
+        double work[4096];
+        const double y[2 * NY] = {20, 20, 21, 22}, u[2] = {18, 19}, d[2] = {1, 1}, u3[3] = {18, 19, 20},
+                           d3[3] = {1, 1, 1};
+        const uint8_t active[NY] = {1, 1};
+        struct arx_window w = {2, y, u, d};
+        assert_true(arx_predict_work(m, 3) <= sizeof work / sizeof work[0]);
+        arx_worst(m, &w, 3, u3, d3, 1, active, work, ret);
+}
+
+/* The set alone answers as the model it was taken from, before a fit, after one, and with what tracking added; a
+ * changed byte that is not refused has another hash. */
+static void test_set_answers_as_the_model(void **state)
+{
+        (void)state;
+        double lo[2 * NT], hi[2 * NT], want[3 * NY], got[3 * NY];
+        for (size_t k = 0; k < 2 * NT; k++)
+                lo[k] = -2.0, hi[k] = 2.0;
+        lo[3] = -5.0, hi[3] = 5.0;
+        struct arx *a = make(&structure, lo, hi), *b = make(&structure, lo, hi),
+                   *free_prior = make(&structure, NULL, NULL);
+        size_t len = arx_set_save(a, NULL, 0);
+        unsigned char *buf = malloc(len);
+        assert_non_null(buf);
+        for (size_t round = 0; round < 3; round++) {
+                assert_int_equal(arx_set_save(a, buf, len - 1), len); /* too small: nothing written */
+                assert_int_equal(arx_set_save(a, buf, len), len);
+                assert_int_equal(arx_set_load(b, buf, len), 0);
+                assert_true(arx_hash(a) == arx_hash(b));
+                worst(a, want);
+                worst(b, got);
+                assert_memory_equal(want, got, sizeof want);
+                train(a, round + 1, 300);
+                if (round == 0)
+                        assert_int_equal(arx_fit(a, 50), 2);
+        }
+        assert_int_equal(arx_set_load(b, buf, len), 0);
+        uint64_t hash = arx_hash(b);
+        size_t refused = 0;
+        struct arx_row_info info;
+        arx_row_info(b, 0, &info);
+        assert_true(info.fitted);
+        for (size_t k = 0; k < len; k++) {
+                buf[k] = (unsigned char)(buf[k] ^ (1u << (k % 8)));
+                if (arx_set_load(b, buf, len) < 0)
+                        refused++;
+                else
+                        assert_true(arx_hash(b) != hash);
+                buf[k] = (unsigned char)(buf[k] ^ (1u << (k % 8)));
+                assert_int_equal(arx_set_load(b, buf, len), 0);
+                assert_true(arx_hash(b) == hash);
+        }
+        assert_true(refused >= 32); /* the head at least */
+        assert_int_equal(arx_set_load(b, buf, len - 8), -EINVAL);
+        assert_int_equal(arx_set_load(b, NULL, 0), -EINVAL);
+        /* outside this model's prior */
+        (void)arx_set_save(free_prior, buf, len);
+        assert_int_equal(arx_set_load(b, buf, len), -EINVAL);
+        assert_true(arx_hash(b) == hash);
+        assert_int_equal(arx_set_load(free_prior, buf, len), 0); /* unbounded, as the prior is */
+        free(buf);
+        free(a);
+        free(b);
+        free(free_prior);
+}
+
 int main(void)
 {
         const char *s = getenv("COOLPLANE_SEED");
@@ -208,6 +275,7 @@ int main(void)
             cmocka_unit_test(test_every_bit_flip_is_refused),
             cmocka_unit_test(test_content_is_checked_behind_the_checksum),
             cmocka_unit_test(test_another_shape_is_refused),
+            cmocka_unit_test(test_set_answers_as_the_model),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
