@@ -133,7 +133,7 @@ static bool heat_calls(const struct safety *s, const struct safety_snapshot *sna
 
 /* What the plant has now, inside the box or not: read-back, else what was last decided, else the nominal action. A
  * variable that cannot be moved has no other value: its box is that point. */
-static void set_base(struct safety *s, const struct safety_snapshot *snap)
+void filter_set_base(struct safety *s, const struct safety_snapshot *snap)
 {
         s->heat = heat_calls(s, snap);
         s->box_changed = false;
@@ -600,7 +600,7 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
         struct interlock_result lock;
         enum decision_reason cut = DR_ACCEPTED;
         int binding_u = -1;
-        set_base(s, snap);
+        filter_set_base(s, snap);
         tighten_model(s);
         tighten_observe(s, snap);
         lock = interlock_step(&s->lock, &s->env, snap, prop);

@@ -182,6 +182,9 @@ struct safety {
         struct safety_decision decision;
 };
 
+/* filter.c: base, the boxes of this step and the equipment's timers from the snapshot. */
+void filter_set_base(struct safety *s, const struct safety_snapshot *snap);
+
 void tighten_groups(struct safety *s);
 void tighten_model(struct safety *s); /* terminal boxes, when the model set changed */
 void tighten_observe(struct safety *s, const struct safety_snapshot *snap);

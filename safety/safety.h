@@ -226,4 +226,23 @@ bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, con
 size_t safety_state_save(const struct safety *s, double mono_s, double *buf, size_t cap);
 void safety_state_restore(struct safety *s, double mono_s, double elapsed_s, const double *buf, size_t n);
 
+/* What a decision was made on beside its snapshot and the model set: the equipment's timers, what the plant was taken
+ * to have, and how each room was decided. Plain doubles; returns the count needed. Call right after safety_filter. */
+size_t safety_basis_save(const struct safety *s, double mono_s, double *buf, size_t cap);
+
+/* A decision judged again from what was stored with it (recheck.c). */
+struct safety_recheck {
+        bool base_same; /* what the snapshot says is confirmed is what the filter counted from */
+        bool verified;  /* the second checker passes the action */
+        bool certified; /* the filter had certified every room: margin, binding and terminal are of the certificate */
+        bool holds;     /* the worst case of each room that it had certified keeps the limits */
+        bool terminal;
+        double margin; /* as in the certificate; NaN = not computed */
+        int binding_y;
+};
+/* s: created with the same envelope; its model holds the set of that decision. snap, act [nu]: that decision's. s is
+ * used up by it: for re-checks only. -EINVAL: basis is not one of this envelope; ret untouched. */
+int safety_recheck(struct safety *s, const struct safety_snapshot *snap, const double *basis, size_t n,
+                   const double *act, struct safety_recheck *ret);
+
 #endif
