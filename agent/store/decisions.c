@@ -72,6 +72,8 @@ int store_put_decision(struct store *s, int64_t run_id, const struct store_decis
         r = insert_decision(s, run_id, d, &id);
         if (r == 0)
                 r = insert_vars(s, id, d);
+        if (r == 0 && d->evidence)
+                r = store_insert_evidence(s, run_id, id, d);
         if (r == 0)
                 r = store_commit(s);
         if (r < 0)

@@ -70,10 +70,29 @@ static int delete_samples(struct store *s, int64_t before_ms, struct store_purge
         return r;
 }
 
+/* Evidence of decisions before before_ms, oldest first, and sets that nothing follows any more. The newest set stays:
+ * the gate may be about to refer to it. */
+static int delete_evidence(struct store *s, int64_t before_ms, struct store_purged *p)
+{
+        int r = change(s,
+                       "DELETE FROM evidence WHERE decision_id IN (SELECT d.id FROM (SELECT decision_id FROM evidence"
+                       " ORDER BY decision_id LIMIT 50) JOIN decision d ON d.id = decision_id WHERE d.t_ms < ?1)",
+                       before_ms, 0, &p->records);
+        if (r == 0)
+                r = change(s,
+                           "DELETE FROM model_set WHERE id IN (SELECT id FROM model_set WHERE id <"
+                           " (SELECT max(id) FROM model_set) ORDER BY id LIMIT 8)"
+                           " AND NOT EXISTS (SELECT 1 FROM evidence WHERE set_id = model_set.id)",
+                           0, 0, &p->records);
+        return r;
+}
+
 static int delete_records(struct store *s, int64_t before_ms, struct store_purged *p)
 {
         static const char *const sql[] = {
             /* of the same decisions, children first */
+            "DELETE FROM evidence WHERE decision_id IN"
+            " (SELECT id FROM decision WHERE t_ms < ?1 ORDER BY t_ms, id LIMIT 50)",
             "DELETE FROM decision_var WHERE decision_id IN"
             " (SELECT id FROM decision WHERE t_ms < ?1 ORDER BY t_ms, id LIMIT 50)",
             "DELETE FROM action WHERE decision_id IN"
@@ -111,6 +130,8 @@ int store_purge(struct store *s, const struct store_keep *keep, struct store_pur
                 r = delete_samples(s, before_ms, &p);
         else if (r == 0)
                 r = delete_records(s, keep->records_ms, &p);
+        if (r == 0)
+                r = delete_evidence(s, p.samples > 0 ? p.samples_before_ms : before_ms, &p);
         p.more = p.samples > 0 || p.records > 0;
         if (r == 0 && !p.more && free_pages > VACUUM_KEEP) {
                 char sql[48];

@@ -58,6 +58,16 @@ int store_group_end(struct store *s, int r);
 
 /* --- decisions --------------------------------------------------------------------------------------------------- */
 
+/* What a decision was made on (agent/gate/evidence.h). */
+struct store_evidence {
+        const void *set; /* a model set to be stored with it; NULL: it follows the one of set_id */
+        size_t set_len;
+        uint64_t set_hash;
+        int64_t set_id; /* of a new set: filled in */
+        const void *blob;
+        size_t len;
+};
+
 struct store_decision {
         int64_t t_ms;
         uint64_t step;    /* control step counter of the run */
@@ -74,9 +84,29 @@ struct store_decision {
         const char *move;                    /* planner's name for the slow move, "" = none */
         double worst_inlet_c;                /* measured hottest inlet; NaN = unknown */
         double solve_s;
+        struct store_evidence *evidence; /* NULL = none, else cert, action and confirmed are not NULL */
 };
-/* Inserts decision and its per-variable rows in one durable transaction. */
+/* Inserts decision, its per-variable rows and its evidence in one durable transaction. */
 int store_put_decision(struct store *s, int64_t run_id, const struct store_decision *d, int64_t *ret_decision_id);
+
+/* A decision as it stands in the database. */
+struct store_record {
+        int64_t id, run_id;
+        const char *run_mode, *config; /* of its run; configuration hash, 64 hex digits */
+        struct store_decision d;       /* .evidence NULL */
+        bool in_span;                  /* false: it only leads to the span */
+        bool stored;                   /* there is evidence: */
+        bool intact;                   /* and the decision and it are as they were written */
+        int64_t set_id;
+        const void *blob;
+        size_t len;
+};
+/* Decisions with from ≤ t_ms < to in the order they were stored, and `lead` ones before them. Everything is borrowed
+ * until the callback returns: 0 to go on, else the walk stops and returns that value. */
+typedef int (*store_record_fn)(void *ctx, const struct store_record *r);
+int store_read_records(struct store *s, int64_t from_ms, int64_t to_ms, size_t lead, store_record_fn fn, void *ctx);
+/* A stored model set; *ret_blob malloc'ed. -ENOENT. */
+int store_get_set(struct store *s, int64_t id, uint64_t *ret_hash, void **ret_blob, size_t *ret_len);
 
 struct store_action {
         int64_t decision_id; /* −1 for heartbeat/hand-back writes outside a decision: not stored per heartbeat */
@@ -156,6 +186,7 @@ struct store_keep {
         int64_t max_bytes;
         int64_t records_ms; /* decisions with their actions, events, VM move requests */
 };
+/* The evidence of decisions goes with the samples of its time. */
 struct store_purged {
         int64_t samples, records;  /* deleted now */
         int64_t samples_before_ms; /* of samples: older than this */

@@ -27,6 +27,8 @@ enum store_stmt {
         STMT_COUNTER_ADD,
         STMT_DECISION_INSERT,
         STMT_DECISION_VAR_INSERT,
+        STMT_SET_INSERT,
+        STMT_EVIDENCE_INSERT,
         STMT_ACTION_INSERT,
         STMT_ACTION_OUTCOME,
         STMT_EVENT_INSERT,
@@ -71,6 +73,9 @@ extern const struct store_migration store_migrations[]; /* ascending; ends with 
 int store_migrate(sqlite3 *db, const struct store_migration *list, char *err);
 /* The same checks without writing; -ENOENT when the database is still empty, -ESTALE when it is older. */
 int store_check_version(sqlite3 *db, const struct store_migration *list, char *err);
+
+/* evidence.c: within the decision's transaction; the set first when it is new. */
+int store_insert_evidence(struct store *s, int64_t run_id, int64_t decision_id, const struct store_decision *d);
 
 int store_errno(int sqlite_rc);
 /* Keeps the message of the failed call, marks the handle in doubt on I/O errors; returns store_errno(rc). */

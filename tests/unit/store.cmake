@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 coolplane_unit_test(test_store LINK coolplane_store coolplane_drivers)
 coolplane_unit_test(test_store_upkeep LINK coolplane_store)
+coolplane_unit_test(test_store_evidence LINK coolplane_store)
 coolplane_unit_test(test_store_kill LINK coolplane_store)
 coolplane_unit_test(test_dataset LINK coolplane_store)
 coolplane_unit_test(test_csvlog LINK coolplane_store)

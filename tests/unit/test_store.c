@@ -83,7 +83,8 @@ static void test_fresh_and_again(void **state)
         struct store *s = open_write(f);
         assert_query(s, "SELECT version, name, dirty FROM migration",
                      "[{\"version\":1,\"name\":\"0001_init\",\"dirty\":0},\n"
-                     "{\"version\":2,\"name\":\"0002_retention\",\"dirty\":0}]");
+                     "{\"version\":2,\"name\":\"0002_retention\",\"dirty\":0},\n"
+                     "{\"version\":3,\"name\":\"0003_evidence\",\"dirty\":0}]");
         int64_t wal = 0;
         assert_int_equal(
             store_get_int(s, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'", 0, &wal), 0);
@@ -92,7 +93,7 @@ static void test_fresh_and_again(void **state)
         assert_query(s, "PRAGMA auto_vacuum", "[{\"auto_vacuum\":2}]");
         store_close(s);
         s = open_write(f); /* idempotent */
-        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":2}]");
+        assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":3}]");
         store_close(s);
 }
 
@@ -117,10 +118,10 @@ static void test_refusals(void **state)
         }
         tamper(f, "DELETE FROM migration WHERE version = 999");
         /* between two migrations of the gate: not yet */
-        tamper(f, "DELETE FROM migration WHERE version = 2");
+        tamper(f, "DELETE FROM migration WHERE version = 3");
         assert_int_equal(store_open(f->db, STORE_READ, &s, f->err), -ESTALE);
         assert_non_null(strstr(f->err, "older"));
-        tamper(f, "INSERT INTO migration VALUES (2, 'again', 0, 0)");
+        tamper(f, "INSERT INTO migration VALUES (3, 'again', 0, 0)");
         store_close(open_write(f));
         assert_null(s);
 }
