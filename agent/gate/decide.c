@@ -80,10 +80,22 @@ static double margin_of(const struct gate *g, const struct safety_decision *d)
         return g->status.model_rows_fitted > 0 ? decision_certificate(d)->margin : (double)NAN;
 }
 
+/* What the decision just made was made on. */
+static void take_evidence(struct gate *g, struct store_evidence *ret)
+{
+        const uint64_t hash = arx_hash(g->model);
+
+        (void)safety_basis_save(g->safety, g->snap.mono_s, evidence_basis(g->evidence), SIZE_MAX);
+        if (!evidence_knows(g->evidence, hash))
+                (void)arx_set_save(g->model, evidence_set(g->evidence), SIZE_MAX);
+        evidence_pack(g->evidence, &g->snap, hash, ret);
+}
+
 static void store_decision(struct gate *g, const struct safety_decision *d, const struct ipc_proposal *prop,
                            const char *binding, int64_t *ret_id)
 {
         struct safety_certificate cert = *decision_certificate(d);
+        struct store_evidence evidence;
         size_t nu;
         struct store_decision row = {
             .t_ms = g->snap.t_ms,
@@ -101,6 +113,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
             .move = prop ? prop->move_name : "",
             .worst_inlet_c = g->max_inlet_c,
             .solve_s = g->status.last_solve_s,
+            .evidence = &evidence,
         };
         int64_t id = -1;
         int r;
@@ -110,6 +123,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         *ret_id = -1;
         if (!g->a.store)
                 return;
+        take_evidence(g, &evidence);
         r = store_group_begin(g->a.store);
         if (r == 0) {
                 r = gate_put_events(g);
@@ -119,7 +133,10 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         }
         if (r == 0) {
                 gate_events_stored(g);
+                evidence_stored(g->evidence, evidence.set_id);
                 *ret_id = id;
+        } else {
+                evidence_lost(g->evidence);
         }
         gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }

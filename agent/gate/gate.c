@@ -159,7 +159,16 @@ static int create_safety(struct gate *g)
         g->safety_mem = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
         if (!g->safety_mem)
                 return -ENOMEM;
-        return safety_create(g->safety_mem, size, &g->envelope.safety, g->model, &g->safety);
+        r = safety_create(g->safety_mem, size, &g->envelope.safety, g->model, &g->safety);
+        if (r < 0 || !g->a.store)
+                return r;
+        return evidence_create(&(struct evidence_shape){.nu = g->layout->nu,
+                                                        .ny = g->layout->ny,
+                                                        .nd = g->layout->nd,
+                                                        .rows = g->window_cap,
+                                                        .nbasis = safety_basis_save(g->safety, 0, NULL, 0),
+                                                        .set_bytes = arx_set_save(g->model, NULL, 0)},
+                               &g->evidence);
 }
 
 int gate_create(const struct gate_args *args, struct gate **ret)
@@ -265,6 +274,7 @@ struct gate *gate_free(struct gate *g)
         actuate_free(g->actuate);
         resampler_free(g->resampler);
         ptable_free(g->points);
+        evidence_free(g->evidence);
         free(g->safety_mem);
         free(g->watch_y);
         free(g->watch_work);

@@ -8,6 +8,7 @@
 #include "agent/base/hash.h"
 #include "agent/gate/actuate.h"
 #include "agent/gate/envelope.h"
+#include "agent/gate/evidence.h"
 #include "agent/gate/gate.h"
 #include "agent/points/quality.h"
 #include "agent/store/dataset.h"
@@ -89,6 +90,7 @@ struct gate {
         double *watch_y, *watch_work; /* then: the model's forecast of the next row */
         struct gate_spans span;
         struct gate_envelope envelope;
+        struct evidence *evidence; /* of decisions on their way to the store; NULL where none is stored */
         size_t fit_countdown, fitted_told;
         size_t *resets_told;  /* [ny] how often a row's readings contradicted what was learned */
         char layout_id[17];   /* of the variables the model knows by number */
