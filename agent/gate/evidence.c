@@ -10,6 +10,7 @@
  */
 #include "agent/gate/evidence.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -341,7 +342,7 @@ void evidence_lost(struct evidence *e)
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
-int evidence_read_set(struct evidence *e, const void *blob, size_t len)
+int evidence_read_base(struct evidence *e, const void *blob, size_t len)
 {
         const uint8_t *p = blob;
 
@@ -404,24 +405,24 @@ static int read_frame(struct evidence *e, const uint8_t *p, size_t len)
 
 int evidence_read(struct evidence *e, const void *blob, size_t len)
 {
-        const uint8_t *p = blob;
-        int r = read_frame(e, p, len);
+        int r = read_frame(e, blob, len);
 
-        if (r == 0) {
-                const uint8_t *set = p + HEAD + bytes_get(p + 6, 4), *end = p + len;
-
+        e->have_past = r == 0;
+        if (r == 0)
                 memcpy(e->past, e->now, 8 * e->count);
-                e->have_past = true;
-                if (!e->have_base)
-                        return -ENODATA;
-                if (set == end)
-                        memcpy(e->set, e->base, e->shape.set_bytes);
-                else
-                        r = unpack(set, end, e->base, e->shape.set_bytes, e->diff, e->set);
-                return r;
-        }
-        e->have_past = false;
         return r;
+}
+
+int evidence_read_set(struct evidence *e, const void *blob, size_t len)
+{
+        const uint8_t *end = (const uint8_t *)blob + len,
+                      *set = (const uint8_t *)blob + HEAD + bytes_get((const uint8_t *)blob + 6, 4);
+
+        assert(e->have_past && e->have_base);
+        if (set < end)
+                return unpack(set, end, e->base, e->shape.set_bytes, e->diff, e->set);
+        memcpy(e->set, e->base, e->shape.set_bytes);
+        return 0;
 }
 
 void evidence_snapshot(const struct evidence *e, struct safety_snapshot *ret)

@@ -43,13 +43,15 @@ void evidence_pack(struct evidence *e, const struct safety_snapshot *snap, uint6
 void evidence_stored(struct evidence *e, int64_t set_id);
 void evidence_lost(struct evidence *e);
 
-/* --- reading, in the order of the run */
-/* The set that following blobs start from. -EBADMSG: not one of this shape; then there is none. */
-int evidence_read_set(struct evidence *e, const void *blob, size_t len);
-/* -EBADMSG: not one of this shape; -ENODATA: it follows one that was not read, or no set is there. Then the next that
- * can be read is a whole one. */
+/* --- reading, in the order of the run; -EBADMSG: not of this shape, or damaged */
+/* The set that following blobs start from. After an error there is none. */
+int evidence_read_base(struct evidence *e, const void *blob, size_t len);
+/* The snapshot and the basis. -ENODATA: it follows one that was not read. After an error the next that can be read is a
+ * whole one. */
 int evidence_read(struct evidence *e, const void *blob, size_t len);
-/* What was read last, borrowed from e: the set is in evidence_set, the basis in evidence_basis. Without u_confirmed. */
+/* The model set of the blob that was just read, into evidence_set. Needs its base. */
+int evidence_read_set(struct evidence *e, const void *blob, size_t len);
+/* What was read last, borrowed from e: without t_ms and u_confirmed. The basis is in evidence_basis. */
 void evidence_snapshot(const struct evidence *e, struct safety_snapshot *ret);
 
 #endif

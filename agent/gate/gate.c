@@ -73,7 +73,6 @@ static int create_arrays(struct gate *g)
 {
         const struct layout *l = g->layout;
 
-        g->window_cap = g->structure->lag_max + g->span.window;
         g->window_y = calloc(g->window_cap * (l->ny + 1), sizeof(double));
         g->window_seen = calloc(g->window_cap * (l->ny + 1), sizeof(double));
         g->window_u = calloc(g->window_cap * (l->nu + 1), sizeof(double));

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "agent/gate/gate_internal.h"
+#include "agent/gate/safety_model.h"
 
 enum {
         SEED_MS = 24 * 3600 * 1000,
         SEED_ROWS = 1000000, /* samples read at most: about half a second, before the first scan */
-        ALIGN = 64
 };
 
 static void add_vars(struct hash *h, const struct site *site, const struct layout_var *v, size_t n)
@@ -53,32 +53,14 @@ static int name_layout(struct gate *g)
 
 int gate_model_create(struct gate *g)
 {
-        struct arx_args args;
-        double *lo = NULL, *hi = NULL;
-        size_t size, n;
-        int r;
+        struct safety_model m;
+        int r = safety_model_create(g->layout, &m);
 
-        r = layout_arx_structure(g->layout, 1, 1, &g->structure);
-        if (r < 0)
-                return r;
-        n = g->structure->nterm;
-        lo = calloc(n ? n : 1, sizeof *lo);
-        hi = calloc(n ? n : 1, sizeof *hi);
-        size = arx_memsize(g->structure);
-        g->model_mem = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
-        if (!lo || !hi || !g->model_mem) {
-                r = -ENOMEM;
-                goto out;
-        }
-        layout_arx_prior(g->layout, g->structure, lo, hi);
-        args = gate_arx_args(&g->span);
-        r = arx_create(g->model_mem, size, g->structure, &args, lo, hi, &g->model);
-        if (r == 0)
-                r = name_layout(g);
-out:
-        free(lo);
-        free(hi);
-        return r;
+        g->structure = m.structure;
+        g->model_mem = m.mem;
+        g->model = m.arx;
+        g->window_cap = m.window;
+        return r < 0 ? r : name_layout(g);
 }
 
 static void see_drift(struct gate *g)
