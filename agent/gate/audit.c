@@ -29,8 +29,9 @@ struct audit {
         void *mem, *rules_mem;
         struct safety *safety, *rules;
         struct evidence *evidence;
-        size_t nbasis;
+        size_t nbasis, nstate;  /* of the latter timers, then what the plant had */
         double *basis, *action; /* of a decision without evidence */
+        uint8_t *kept;          /* [nu] and what it leaves as it was */
         /* the decision before this one */
         int64_t run_id, t_ms, set_id;
         uint64_t step;
@@ -83,10 +84,12 @@ static int create(struct audit *a)
         if (r < 0)
                 return r;
         a->nbasis = safety_basis_save(a->safety, 0, NULL, 0);
+        a->nstate = safety_state_save(a->safety, 0, NULL, 0);
         a->basis = calloc(a->nbasis, sizeof(double));
         a->action = calloc(l->nu, sizeof(double));
+        a->kept = calloc(l->nu, 1);
         a->last = calloc(l->nu, sizeof(double));
-        if (!a->basis || !a->action || !a->last)
+        if (!a->basis || !a->action || !a->kept || !a->last)
                 return -ENOMEM;
         return evidence_create(&(struct evidence_shape){.nu = l->nu,
                                                         .ny = l->ny,
@@ -101,6 +104,7 @@ static void destroy(struct audit *a)
 {
         evidence_free(a->evidence);
         free(a->last);
+        free(a->kept);
         free(a->action);
         free(a->basis);
         free(a->rules_mem);
@@ -129,16 +133,17 @@ static void settle(struct audit_decision *o, enum audit_verdict v, const char *w
         o->why = why;
 }
 
-/* Nothing but the record itself: action within box and grid, and within rate of what was confirmed. Machines that are
- * switched are left out: their timers are not known. */
+/* Nothing but the record itself: what is changed stays within box and grid, and within rate of what was confirmed.
+ * Machines that are switched are left out: their timers are not known. */
 static void check_record(struct audit *a, const struct store_record *rec, struct audit_decision *o)
 {
         const struct store_decision *d = &rec->d;
-        const size_t nu = a->layout->nu, nstate = safety_state_save(a->rules, 0, NULL, 0);
+        const size_t nu = a->layout->nu;
         const int64_t ratio = a->site->slow_step_ms / a->site->fast_step_ms;
-        double *base = a->basis + nstate;
+        double *base = a->basis + a->nstate;
         struct safety_recheck r;
         struct safety_snapshot snap = {.u_confirmed = base,
+                                       .u_fixed = a->kept,
                                        .d_hi = a->envelope.d_max,
                                        .cooling_load_w = (double)NAN,
                                        .slow_step = ratio <= 1 || d->step % (uint64_t)ratio == 0};
@@ -150,6 +155,7 @@ static void check_record(struct audit *a, const struct store_record *rec, struct
 
                 base[j] = isfinite(d->confirmed[j]) ? d->confirmed[j] : a->have_last ? a->last[j] : d->action[j];
                 a->action[j] = onoff ? base[j] >= 0.5 : d->action[j];
+                a->kept[j] = onoff || d->action[j] == base[j];
         }
         if (d->cert->verified && safety_recheck(a->rules, &snap, a->basis, a->nbasis, a->action, &r) == 0 &&
             !r.verified)
@@ -180,6 +186,21 @@ static bool any_fitted(const struct audit *a)
         return info.fitted;
 }
 
+/* An accepted proposal was changed by rounding and dead bands only, and by what cannot be moved. */
+static bool as_proposed(const struct audit *a, const struct store_decision *d, const struct safety_snapshot *snap,
+                        const double *base)
+{
+        for (size_t j = 0; j < d->nu && d->kind == DECISION_ACCEPT; j++) {
+                const struct safety_u *u = &a->envelope.u[j];
+                const double p = d->proposal ? d->proposal[j] : (double)NAN, count = 1.001 * u->step;
+
+                if (!(snap->u_fixed[j] || fabs(d->action[j] - p) <= count + 1e-9 * (1 + fabs(p)) ||
+                      (fabs(p - base[j]) < u->dead_band && fabs(d->action[j] - base[j]) <= count)))
+                        return false;
+        }
+        return true;
+}
+
 static void check_certificate(struct audit *a, const struct store_record *rec, const struct safety_snapshot *snap,
                               struct audit_decision *o)
 {
@@ -198,6 +219,8 @@ static void check_certificate(struct audit *a, const struct store_record *rec, c
                 settle(o, AUDIT_DIFFERS, "the second checker refuses the action");
         else if (c->horizon != e->horizon || !(c->delta == e->delta))
                 settle(o, AUDIT_DIFFERS, "horizon or confidence is not that of the site");
+        else if (!as_proposed(a, &rec->d, snap, evidence_basis(a->evidence) + a->nstate))
+                settle(o, AUDIT_DIFFERS, "accepted, but the action is not the proposal");
         else if (!near(c->margin, o->margin))
                 settle(o, AUDIT_DIFFERS, "another margin");
         else if (!c->verified)
