@@ -34,9 +34,10 @@ static enum verdict verdict_of(const struct group *p)
 size_t safety_basis_save(const struct safety *s, double mono_s, double *buf, size_t cap)
 {
         size_t n = state_count(s), nu = s->env.nu;
-        double *group = buf + n + nu;
+        double *group;
         if (cap < n + nu + 2 * s->ngroup)
                 return n + nu + 2 * s->ngroup;
+        group = buf + n + nu;
         (void)safety_state_save(s, mono_s, buf, cap);
         memcpy(buf + n, s->base, nu * sizeof(double));
         for (size_t g = 0; g < s->ngroup; g++) {
