@@ -226,9 +226,9 @@ bool safety_check_load(struct safety *s, const struct safety_snapshot *snap, con
 size_t safety_state_save(const struct safety *s, double mono_s, double *buf, size_t cap);
 void safety_state_restore(struct safety *s, double mono_s, double elapsed_s, const double *buf, size_t n);
 
-/* What a decision was made on beside its snapshot and the model set: the equipment's timers (as safety_state_save), what
- * the plant was taken to have [nu], and how each room was decided. Plain doubles; returns the count needed. Call right
- * after safety_filter. */
+/* What a decision was made on beside its snapshot and the model set: the equipment's timers (as safety_state_save),
+ * what the plant was taken to have [nu], and how each room was decided. Plain doubles; returns the count needed. Call
+ * right after safety_filter. */
 size_t safety_basis_save(const struct safety *s, double mono_s, double *buf, size_t cap);
 
 /* A decision judged again from what was stored with it (recheck.c). */

@@ -468,6 +468,7 @@ static int open_agent(struct closed_loop *c)
                                             .run_mode = "sim",
                                             .acting = a->acting,
                                             .decisions_only = !a->database,
+                                            .unaudited = !a->database,
                                             .explore_ms = a->explore_ms,
                                             .publish_move = a->acting ? on_move : NULL,
                                             .publish_ctx = c},

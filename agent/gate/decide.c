@@ -113,7 +113,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
             .move = prop ? prop->move_name : "",
             .worst_inlet_c = g->max_inlet_c,
             .solve_s = g->status.last_solve_s,
-            .evidence = &evidence,
+            .evidence = g->evidence ? &evidence : NULL,
         };
         int64_t id = -1;
         int r;
@@ -123,7 +123,8 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         *ret_id = -1;
         if (!g->a.store)
                 return;
-        take_evidence(g, &evidence);
+        if (g->evidence)
+                take_evidence(g, &evidence);
         r = store_group_begin(g->a.store);
         if (r == 0) {
                 r = gate_put_events(g);
@@ -133,11 +134,12 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         }
         if (r == 0) {
                 gate_events_stored(g);
-                evidence_stored(g->evidence, evidence.set_id);
                 *ret_id = id;
-        } else {
-                evidence_lost(g->evidence);
         }
+        if (g->evidence && r == 0)
+                evidence_stored(g->evidence, evidence.set_id);
+        else if (g->evidence)
+                evidence_lost(g->evidence);
         gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }
 

@@ -159,7 +159,7 @@ static int create_safety(struct gate *g)
         if (!g->safety_mem)
                 return -ENOMEM;
         r = safety_create(g->safety_mem, size, &g->envelope.safety, g->model, &g->safety);
-        if (r < 0 || !g->a.store)
+        if (r < 0 || !g->a.store || g->a.unaudited)
                 return r;
         return evidence_create(&(struct evidence_shape){.nu = g->layout->nu,
                                                         .ny = g->layout->ny,

@@ -35,6 +35,7 @@ struct gate_args {
         const char *run_mode;     /* "live", "shadow", "replay", "sim": a label in the run row */
         bool acting;              /* writes go out (live, sim); false: decisions are recorded only */
         bool decisions_only;      /* samples are not stored: a replay's log has them, or nobody keeps the log */
+        bool unaudited;           /* what decisions were made on is not stored either: nobody keeps the record */
         int64_t explore_ms;       /* identification: ACTIVE time of all runs; anew when the last day teaches nothing */
         int (*publish_move)(void *ctx, const char *json); /* VM move requests: 0 or -Exxx; NULL = none */
         void *publish_ctx;

@@ -3,7 +3,8 @@
 # Every command of ours in the README's code does what it says there; a command the README gains fails here until it is run
 # below. test.sh is what runs this: only its options are checked. demo.sh has 180, --release 150, coolplane-sim tune 170, explore 175, certify 176.
 . "$(dirname "$0")/lib.sh"
-covered='coolplane check-config
+covered='coolplane audit
+coolplane check-config
 coolplane check-live
 coolplane import
 coolplane points help
@@ -56,6 +57,7 @@ wait_for 30 'step_at_least 15' || fail "shadow makes no steps"
 [ "$("$BIN/coolplane" status --config "$config" --json | field mode)" = SHADOW ] || fail "without --mode it is not shadow"
 "$BIN/coolplane" status --config "$config" | grep -q SHADOW || fail "status does not show the mode"
 "$BIN/coolplane" why latest --config "$config" | grep -qi 'what changed' || fail "why: $("$BIN/coolplane" why latest --config "$config" | head -5)"
+"$BIN/coolplane" audit verify --config "$config" >"$work/audit.txt" && grep -q '^  differs *0$' "$work/audit.txt" || fail "audit verify: $(cat "$work/audit.txt")"
 "$BIN/coolplane-sim" compare --site tiny --hours 1 --warmup-hours 1 --controllers b0,b2 | grep -q '^b2 .*0\.' || fail "compare"
 grep -E '\bnan\b' "$work/planner.log" && fail "the planner tells an error that does not exist"
 
