@@ -320,6 +320,9 @@ static int judge(struct audit *a, const struct store_record *rec, struct audit_d
         }
         if (rec->stored && !rec->intact && o->verdict != AUDIT_DIFFERS)
                 settle(o, AUDIT_DIFFERS, "the record was changed after it was written");
+        /* it may count otherwise, and nothing was changed */
+        if (rec->intact && o->verdict == AUDIT_DIFFERS && strcmp(rec->version, COOLPLANE_VERSION) != 0)
+                settle(o, AUDIT_PARTLY, "another version of coolplane made it and comes to something else");
         return r;
 }
 

@@ -170,6 +170,7 @@ static int read_record(struct reader *r)
         rec->run_id = sqlite3_column_int64(st, 1);
         rec->run_mode = text_of(st, 23);
         rec->config = text_of(st, 24);
+        rec->version = text_of(st, 28);
         r->cert = (struct safety_certificate){.model_hash = strtoull(text_of(st, 8), NULL, 16),
                                               .delta = real_of(st, 9),
                                               .horizon = (size_t)sqlite3_column_int64(st, 10),
@@ -242,7 +243,7 @@ int store_read_records(struct store *s, int64_t from_ms, int64_t to_ms, size_t l
             "SELECT d.id, d.run_id, d.step, d.t_ms, d.mode, d.kind, d.reason, d.binding, d.model_hash, d.delta,"
             " d.horizon, d.margin, d.binding_y, d.binding_u, d.fraction, d.terminal, d.verified, d.has_proposal,"
             " d.predicted_w, d.predicted_std_w, d.move, d.worst_inlet_c, d.solve_s, r.mode, r.config, e.set_id,"
-            " e.digest, e.blob FROM decision d JOIN run r ON r.id = d.run_id"
+            " e.digest, e.blob, r.version FROM decision d JOIN run r ON r.id = d.run_id"
             " LEFT JOIN evidence e ON e.decision_id = d.id WHERE d.id >= ?1 AND d.id <= ?2 ORDER BY d.id LIMIT ?3";
         struct reader rd = {.s = s};
         int64_t next = 0, last = -1;

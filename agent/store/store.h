@@ -92,11 +92,11 @@ int store_put_decision(struct store *s, int64_t run_id, const struct store_decis
 /* A decision as it stands in the database. */
 struct store_record {
         int64_t id, run_id;
-        const char *run_mode, *config; /* of its run; configuration hash, 64 hex digits */
-        struct store_decision d;       /* .evidence NULL */
-        bool in_span;                  /* false: it only leads to the span */
-        bool stored;                   /* there is evidence: */
-        bool intact;                   /* and the decision and it are as they were written */
+        const char *run_mode, *version, *config; /* of its run; configuration hash, 64 hex digits */
+        struct store_decision d;                 /* .evidence NULL */
+        bool in_span;                            /* false: it only leads to the span */
+        bool stored;                             /* there is evidence: */
+        bool intact;                             /* and the decision and it are as they were written */
         int64_t set_id;
         const void *blob;
         size_t len;
