@@ -119,7 +119,8 @@ int safety_envelope_validate(const struct safety_envelope *e, const char **reter
 /* Four-valued condition (NASA LC). */
 enum safety_cond { COND_FALSE, COND_TRUE, COND_STALE, COND_ERROR };
 
-/* What the gate saw at this step. */
+/* What the gate saw at this step. Stored with its decision, every field of it, for safety_recheck
+ * (agent/gate/evidence.c). */
 struct safety_snapshot {
         int64_t t_ms;              /* label */
         double mono_s;             /* monotonic or virtual seconds; all timers use it */
