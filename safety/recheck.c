@@ -89,7 +89,10 @@ int safety_recheck(struct safety *s, const struct safety_snapshot *snap, const d
         for (size_t g = 0; g < s->ngroup; g++) /* a recheck says nothing of the step before */
                 s->group[g].chained = s->group[g].held = false;
         tighten_observe(s, snap);
-        tighten_rollout(s, snap, snap->d_hi, act, true);
+        tighten_window(s, snap);
+        for (size_t g = 0; g < s->ngroup; g++)
+                s->group[g].need = -(double)INFINITY; /* the least margin, whatever it is */
+        tighten_rollout(s, snap->d_hi, act, true);
         for (size_t g = 0; g < s->ngroup; g++)
                 judge_group(s, g, group[2 * g], group[2 * g + 1], &r);
         if (!isfinite(r.margin))

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Formats, little-endian.
- * Frame: doubles: rows in the window, mono_s, cooling load, three flags, the window's y, u and d (each `rows` rows,
- * newest last, unused ones 0), d_hi, u_fixed, on/off status, y_ok, basis.
+ * Frame: doubles: rows in the window, mono_s, cooling load, chilled water and evaporator flow, four flags, the window's
+ * y, u and d (each `rows` rows, newest last, unused ones 0), d_hi, u_floor, u_fixed, on/off status, y_ok, basis.
  * Packed: of the XOR of two arrays of doubles the bytes, all most significant ones first, as { zeros, literals, bytes
  * }, counts in base 128. Evidence: version, flags, CRC-32 of the frame (u32), length of the packed frame (u32), packed
  * frame, packed set; no packed set: it is the one stored. Set: version, packed set.
@@ -19,7 +19,7 @@
 #include "models/num/bytes.h"
 
 enum { VERSION = 1, FLAG_KEY = 1, FLAG_SHIFT = 2, HEAD = 10, ZEROS_MIN = 3 };
-enum { F_ROWS, F_MONO, F_LOAD, F_SLOW, F_INTERLOCK, F_WATER, SCALARS };
+enum { F_ROWS, F_MONO, F_LOAD, F_CHW_FLOW, F_EVAP_FLOW, F_SLOW, F_INTERLOCK, F_NO_WARMER, F_NO_COLDER, SCALARS };
 
 struct part {
         size_t at, n; /* doubles */
@@ -27,7 +27,7 @@ struct part {
 
 struct evidence {
         struct evidence_shape shape;
-        struct part y, u, d, d_hi, fixed, onoff, ok, basis;
+        struct part y, u, d, d_hi, floor, fixed, onoff, ok, basis;
         size_t count;          /* doubles of a frame */
         uint8_t *past, *now;   /* [8 count] frames */
         uint8_t *told;         /* [8 count] what is foretold of now */
@@ -67,6 +67,7 @@ int evidence_create(const struct evidence_shape *shape, struct evidence **ret)
         e->u = part(&e->count, rows * shape->nu);
         e->d = part(&e->count, rows * shape->nd);
         e->d_hi = part(&e->count, shape->nd);
+        e->floor = part(&e->count, shape->nu);
         e->fixed = part(&e->count, shape->nu);
         e->onoff = part(&e->count, shape->nu);
         e->ok = part(&e->count, shape->ny);
@@ -243,13 +244,17 @@ static void put_frame(struct evidence *e, const struct safety_snapshot *s)
         v[F_ROWS] = (double)s->window.n;
         v[F_MONO] = s->mono_s;
         v[F_LOAD] = s->cooling_load_w;
+        v[F_CHW_FLOW] = s->chw_flow_m3s;
+        v[F_EVAP_FLOW] = s->evap_flow_m3s;
         v[F_SLOW] = s->slow_step;
         v[F_INTERLOCK] = s->interlock;
-        v[F_WATER] = s->no_warmer_water;
+        v[F_NO_WARMER] = s->no_warmer_water;
+        v[F_NO_COLDER] = s->no_colder_water;
         put_rows(v, e->y, rows, s->window.n, s->window.y);
         put_rows(v, e->u, rows, s->window.n, s->window.u);
         put_rows(v, e->d, rows, s->window.n, s->window.d);
         memcpy(v + e->d_hi.at, s->d_hi, e->d_hi.n * sizeof *v);
+        memcpy(v + e->floor.at, s->u_floor, e->floor.n * sizeof *v);
         put_bytes(v, e->fixed, s->u_fixed);
         put_bytes(v, e->onoff, s->onoff_status);
         put_bytes(v, e->ok, s->y_ok);
@@ -440,7 +445,11 @@ void evidence_snapshot(const struct evidence *e, struct safety_snapshot *ret)
                                         .y_ok = e->byte + e->fixed.n + e->onoff.n,
                                         .onoff_status = e->byte + e->fixed.n,
                                         .cooling_load_w = v[F_LOAD],
+                                        .chw_flow_m3s = v[F_CHW_FLOW],
+                                        .evap_flow_m3s = v[F_EVAP_FLOW],
                                         .slow_step = v[F_SLOW] != 0,
                                         .interlock = v[F_INTERLOCK] != 0,
-                                        .no_warmer_water = v[F_WATER] != 0};
+                                        .no_warmer_water = v[F_NO_WARMER] != 0,
+                                        .no_colder_water = v[F_NO_COLDER] != 0,
+                                        .u_floor = v + e->floor.at};
 }

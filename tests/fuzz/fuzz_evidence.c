@@ -84,7 +84,7 @@ static struct evidence *coder(void)
 
 /* A snapshot and a basis whose doubles are the input's, over and over. */
 struct values {
-        double y[ROWS * NY], u[ROWS * NU], d[ROWS * ND], d_hi[ND];
+        double y[ROWS * NY], u[ROWS * NU], d[ROWS * ND], d_hi[ND], floor[NU];
         uint8_t fixed[NU], onoff[NU], ok[NY];
         struct safety_snapshot snap;
 };
@@ -109,6 +109,8 @@ static void fill(struct values *v, double *basis, const uint8_t *data, size_t si
         for (size_t i = 0; i < ROWS * ND; i++)
                 v->d[i] = next_value(&data, &size, 1);
         v->d_hi[0] = next_value(&data, &size, 1.5);
+        v->floor[0] = next_value(&data, &size, 12);
+        v->floor[1] = (double)NAN;
         for (size_t i = 0; i < shape.nbasis; i++)
                 basis[i] = next_value(&data, &size, i == 0);
         basis[0] = 1;
@@ -124,18 +126,24 @@ static void fill(struct values *v, double *basis, const uint8_t *data, size_t si
                                            .y_ok = v->ok,
                                            .onoff_status = v->onoff,
                                            .cooling_load_w = 5e4,
-                                           .slow_step = true};
+                                           .chw_flow_m3s = 0.01,
+                                           .evap_flow_m3s = (double)NAN,
+                                           .slow_step = true,
+                                           .no_colder_water = true,
+                                           .u_floor = v->floor};
 }
 
 static void same_snapshot(const struct safety_snapshot *a, const struct safety_snapshot *b)
 {
         MUST(a->window.n == b->window.n && a->slow_step == b->slow_step && a->interlock == b->interlock &&
-             a->no_warmer_water == b->no_warmer_water && fuzz_same(a->mono_s, b->mono_s) &&
-             fuzz_same(a->cooling_load_w, b->cooling_load_w));
+             a->no_warmer_water == b->no_warmer_water && a->no_colder_water == b->no_colder_water &&
+             fuzz_same(a->mono_s, b->mono_s) && fuzz_same(a->cooling_load_w, b->cooling_load_w) &&
+             fuzz_same(a->chw_flow_m3s, b->chw_flow_m3s) && fuzz_same(a->evap_flow_m3s, b->evap_flow_m3s));
         MUST(memcmp(a->window.y, b->window.y, a->window.n * NY * sizeof(double)) == 0);
         MUST(memcmp(a->window.u, b->window.u, a->window.n * NU * sizeof(double)) == 0);
         MUST(memcmp(a->window.d, b->window.d, a->window.n * ND * sizeof(double)) == 0);
         MUST(memcmp(a->d_hi, b->d_hi, ND * sizeof(double)) == 0);
+        MUST(memcmp(a->u_floor, b->u_floor, NU * sizeof(double)) == 0);
         MUST(memcmp(a->u_fixed, b->u_fixed, NU) == 0 && memcmp(a->onoff_status, b->onoff_status, NU) == 0 &&
              memcmp(a->y_ok, b->y_ok, NY) == 0);
 }

@@ -256,6 +256,7 @@ static void shake(struct pair *p, uint8_t *fixed)
         r->p.present = rng_uniform(g) < 0.95;
         r->snap.slow_step = rng_uniform(g) < 0.3;
         r->snap.no_warmer_water = rng_uniform(g) < 0.1;
+        r->snap.no_colder_water = rng_uniform(g) < 0.1;
         r->snap.interlock = rng_uniform(g) < 0.01;
         r->snap.cooling_load_w = rng_uniform(g) < 0.1 ? (double)NAN : rng_range(g, 40e3, 120e3);
 }
