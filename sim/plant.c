@@ -8,9 +8,9 @@
 
 #define WARM_UP_S 7200.0
 #define QUIET_S 300.0
-#define QUIET_K 0.25       /* of return air, from the mean of a step to its end */
-#define QUIET_RATIO 0.02   /* of a commanded fan's speed, and */
-#define QUIET_WATER_K 0.05 /* of a commanded water setpoint: on its way no farther than this */
+#define QUIET_K 0.25     /* of return air, from the mean of a step to its end */
+#define QUIET_RATIO 0.02 /* of a commanded fan, from its speed, and */
+#define QUIET_SP_K 0.3   /* of a commanded setpoint, from the one in force: asked for no farther than this */
 
 /* Installed characteristic of an equal-percentage valve (rangeability 50) at authority 0.5, so that half open is well
  * over a third of the flow; closes tight. */
@@ -92,20 +92,37 @@ const struct plant_spec *plant_spec(const struct plant *p)
         return &p->spec;
 }
 
-/* Nothing is broken, no machine has started or stopped lately, no temperature runs away, and what a supervisor commands
- * is in force: one that holds or trims its setpoints disturbs no more than the plant's own logic. */
-static bool calm(const struct plant *p)
+static bool far(double a, double b, double most)
+{
+        return isfinite(a) && fabs(a - b) > most;
+}
+
+/* A supervisor asks for something that is not in force yet. */
+static bool asked(const struct plant *p)
 {
         const struct water *w = &p->water;
-        bool busy = p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed || p->bypass_shut ||
-                    (w->lease.enable && fabs(w->chwst_target_c - w->chwst_sp_c) > QUIET_WATER_K);
+        bool yes = plant_lease_alive(p, &w->lease) && (far(w->cmd.chwst_sp_c, w->chwst_sp_c, QUIET_SP_K) ||
+                                                       far(w->cmd.cwst_sp_c, w->cwst_sp_c, QUIET_SP_K));
 
-        for (size_t i = 0; i < p->spec.ncrah && !busy; i++) {
+        for (size_t i = 0; i < p->spec.ncrah && !yes; i++) {
                 const struct crah *c = &p->crah[i];
 
-                busy = c->failed || c->deaf || isfinite(c->stuck_ratio) ||
-                       (c->lease.enable && fabs(c->fan_sp_ratio - c->fan_ratio) > QUIET_RATIO);
+                yes = plant_lease_alive(p, &c->lease) && (far(c->cmd.sat_sp_c, c->sat_sp_c, QUIET_SP_K) ||
+                                                          far(c->cmd.fan_ratio, c->fan_ratio, QUIET_RATIO));
         }
+        for (size_t i = 0; i < p->spec.nchiller && !yes; i++)
+                yes = plant_lease_alive(p, &p->chiller[i].lease) && p->chiller[i].cmd.enable != p->chiller[i].want;
+        return yes;
+}
+
+/* Nothing is broken, nothing asked for that is not in force, no machine has started or stopped lately and no
+ * temperature runs away: a supervisor that holds or trims its setpoints disturbs no more than the plant's own logic. */
+static bool calm(const struct plant *p)
+{
+        bool busy = p->outage_s > 0.0 || p->tower_failed || p->cw_pump_failed || p->bypass_shut || asked(p);
+
+        for (size_t i = 0; i < p->spec.ncrah && !busy; i++)
+                busy = p->crah[i].failed || p->crah[i].deaf || isfinite(p->crah[i].stuck_ratio);
         for (size_t i = 0; i < p->spec.nchiller && !busy; i++)
                 busy = p->chiller[i].tripped || p->chiller[i].evap_ratio < 1.0 || p->chiller[i].state_s < QUIET_S;
         for (size_t i = 0; i < p->spec.nroom && !busy; i++)

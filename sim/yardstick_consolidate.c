@@ -157,7 +157,8 @@ static int look(struct yard_consolidator *k, const struct plant *p)
         if (room_for(k, nvm) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < nvm && nvm != k->nvm; i++)
-                k->guest[i].at = i; /* else in the order of the last look, which mostly still holds */
+                k->guest[i].at =
+                    i; /* else in the order of the last look, which mostly still holds; what is there is read anew */
         k->nvm = nvm;
         for (size_t i = 0; i < k->nhost; i++) {
                 plant_host(p, i, &k->host[i]);

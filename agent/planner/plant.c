@@ -184,7 +184,7 @@ struct energy_sample plant_sample(const struct layout *l, const double *y, const
 {
         struct energy_sample s = {.fan_ratio_cubed = (double)NAN, .chillers_on = chillers_on};
         const struct total it = total_of(l->d, d, l->nd, D_RACK_POWER);
-        double fan = 0.0, rated = 0.0, on = 0.0;
+        double fan = 0.0, most = 0.0, rated = 0.0, on = 0.0; /* most: of fans that cannot be read all they can take */
         size_t nchiller = 0;
 
         memcpy(s.power_w, power_w, sizeof s.power_w);
@@ -192,6 +192,7 @@ struct energy_sample plant_sample(const struct layout *l, const double *y, const
                 if (l->u[j].kind == U_FAN) {
                         const double full = plant_fan_w(l->site, l->u[j].equipment);
                         fan += full * u[j] * u[j] * u[j];
+                        most += isfinite(u[j]) ? full * u[j] * u[j] * u[j] : full;
                         rated += full;
                 } else if (l->u[j].kind == U_CHILLER) {
                         on += isfinite(u[j]) ? u[j] > 0.5
@@ -203,7 +204,7 @@ struct energy_sample plant_sample(const struct layout *l, const double *y, const
                 s.fan_ratio_cubed = fan / rated;
         if (!isfinite(s.chillers_on) && nchiller)
                 s.chillers_on = on;
-        s.heat_w = total_value(&it) + (isfinite(power_w[ENERGY_FANS]) ? power_w[ENERGY_FANS] : fan);
+        s.heat_w = total_value(&it) + (isfinite(power_w[ENERGY_FANS]) ? power_w[ENERGY_FANS] : most);
         s.chwst_c = mean_of(l->d, d, l->nd, D_CHW_TEMP);
         if (!isfinite(s.chwst_c))
                 s.chwst_c = mean_of(l->u, u, l->nu, U_CHWST);

@@ -6,21 +6,24 @@
  * so what counts is that distance per watt, the reach z. How much of it the site needs nobody tells us; it is bracketed
  * by what is seen: a reach that lost free cooling, or did not bring it, was too short, one that keeps it is enough. The
  * energy model cannot know: it sees two plants, one with compressors and one without, and in neither does warmer tower
- * water cost much. Where compressors never stand still while heat is carried, nothing here says anything.
+ * water cost much. Where compressors never stand still while colder tower water
+ * carries the heat, or are not metered, nothing here says anything.
  */
 #include "models/plan/plan_impl.h"
 
 #include <math.h>
 
 #define IDLE_RATIO 0.01     /* of the heat: chillers that draw less than this do not cool it */
+#define NEAR_K 1.0          /* tower water at most this much warmer than the chilled water is to be */
 #define WARM_K 2.0          /* chilled water this far above its setpoint is no cooling at all, free or not */
 #define MARGIN_RATIO 1.1    /* reach asked for, of what was too short */
-#define FORGET_RATIO 0.0005 /* of what was too short, a slow step of 5 min: 13 % a day; then it is tried again */
+#define FORGET_RATIO 0.0005 /* of what was too short, a slow step of 5 min: 13 % a day; tried again after 16 h */
 #define FORGET_STEP_S 300.0 /* that step */
 #define PATIENCE_S 3600.0   /* with reach enough and still no free cooling: it takes more */
 #define STEEP_K 2.0         /* K of tower water over which the compressors' power is lost, in the score, at least */
 #define HEADROOM_K 1.0      /* what warmer chilled water may add to it */
 
+/* NaN when one of them is. */
 static double mean_chwst_sp_c(const struct plan *p, const double *u)
 {
         double sum = 0.0;
@@ -40,25 +43,31 @@ static double reach(const struct plan *p, const struct energy_sample *s, const d
         return s->heat_w > 0.0 ? (mean_chwst_sp_c(p, u) - s->cwst_c) / s->heat_w : (double)NAN;
 }
 
-static bool is_free(const struct plan *p, const struct energy_sample *s)
+/* Machines rest for other reasons as well: it is tower water that must be cold enough, but for what sensors err. */
+static bool is_free(const struct energy_sample *s, double chwst_sp_c)
 {
         const double chillers_w = s->power_w[ENERGY_CHILLERS];
 
-        return s->heat_w > 0.0 && s->chwst_c < mean_chwst_sp_c(p, p->now) + WARM_K &&
+        return s->chwst_c < chwst_sp_c + WARM_K && s->cwst_c < chwst_sp_c + NEAR_K &&
                (isfinite(chillers_w) ? chillers_w < IDLE_RATIO * s->heat_w : s->chillers_on < 0.5);
 }
 
-void plan_observe_free(struct plan *p, const struct energy_sample *s)
+void plan_observe_economiser(struct plan *p, const struct plan_input *in)
 {
-        struct plan_free *f = &p->freecool;
-        const double z = reach(p, s, p->now);
-        const bool now = is_free(p, s);
+        struct plan_economiser *f = &p->freecool;
+        const struct energy_sample *s = &in->plant;
+        const double z = reach(p, s, in->u_now), chillers_w = s->power_w[ENERGY_CHILLERS];
+        const bool now = isfinite(z) && is_free(s, mean_chwst_sp_c(p, in->u_now));
 
-        if (!isfinite(z))
-                return;
         f->short_k_w *= 1.0 - FORGET_RATIO * p->args.slow_step_s / FORGET_STEP_S;
-        if (!now && s->power_w[ENERGY_CHILLERS] > 0.0)
-                f->running_w = s->power_w[ENERGY_CHILLERS];
+        f->running_w *= 1.0 - FORGET_RATIO * p->args.slow_step_s / FORGET_STEP_S;
+        if (!isfinite(z)) { /* what comes after a gap follows nothing */
+                f->is_free = false;
+                f->enough_since = p->slow_count;
+                return;
+        }
+        if (!now && chillers_w > f->running_w)
+                f->running_w = chillers_w;         /* also of the last day: machines unload before they stop */
         if (now && f->is_free && z < f->short_k_w) /* twice in a row: it does keep it */
                 f->short_k_w = z;
         if (!now && f->is_free) {
@@ -91,16 +100,16 @@ static double missing_k(const struct plan *p, const struct energy_sample *s, con
         return (MARGIN_RATIO * p->freecool.short_k_w - reach(p, s, u)) * s->heat_w;
 }
 
-double plan_free_gain_w(const struct plan *p, const struct plan_input *in, const struct energy_sample *hold,
-                        const double *u_hold, const struct energy_sample *s, const double *u)
+double plan_economiser_gain_w(const struct plan *p, const struct plan_input *in, const struct energy_sample *hold,
+                              const double *u_hold, const struct energy_sample *s, const double *u)
 {
-        const struct plan_free *f = &p->freecool;
+        const struct plan_economiser *f = &p->freecool;
         const double now_k = missing_k(p, hold, u_hold), then_k = missing_k(p, s, u);
         const double coldest_c = coldest_tower_c(p, in->plant.wetbulb_c), width_k = fmax(STEEP_K, now_k);
 
         if (!f->seen || !(f->running_w > 0.0) || !isfinite(now_k) || !isfinite(then_k))
                 return 0.0;
-        if (!f->is_free && !(hold->cwst_c - coldest_c + HEADROOM_K > now_k))
+        if (!f->is_free && !(isfinite(in->plant.wetbulb_c) && hold->cwst_c - coldest_c + HEADROOM_K > now_k))
                 return 0.0; /* not in this weather */
         return f->running_w * (plan_clamp(now_k / width_k, 0.0, 1.0) - plan_clamp(then_k / width_k, 0.0, 1.0));
 }

@@ -623,17 +623,34 @@ static bool believable(const struct plan *p, const struct arx *m)
         return true;
 }
 
+/* Air handlers that cannot be read: what reads them is not modelled, and nothing that acts on that moves. Nothing
+ * counts when it is half of them or more, a chiller or a water setpoint, or when the identification needs them all. */
+static bool enough_known(const struct plan *p, const struct plan_input *in, bool usable)
+{
+        size_t nfast = 0, nread = 0;
+
+        if (!usable || in->explore)
+                return p->all_known;
+        for (size_t j = 0; j < p->nu; j++) {
+                const bool is_fast = p->u[j].kind == PLAN_U_SAT || p->u[j].kind == PLAN_U_FAN;
+                if (!is_fast && !isfinite(in->u_now[j]))
+                        return false;
+                nfast += is_fast;
+                nread += is_fast && isfinite(in->u_now[j]);
+        }
+        return nread == nfast || 2 * nread > nfast;
+}
+
 void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret)
 {
-        bool any = false, all = true, all_slow = true, known, usable;
+        bool known, usable;
 
         memset(ret, 0, sizeof *ret);
         ret->predicted_w = ret->predicted_std_w = ret->predicted_max_inlet_c = (double)NAN;
+        p->all_known = true;
         for (size_t j = 0; j < p->nu; j++) {
                 const bool is_known = isfinite(in->u_now[j]);
-                any = any || is_known;
-                all = all && is_known;
-                all_slow = all_slow && (is_known || p->u[j].kind == PLAN_U_SAT || p->u[j].kind == PLAN_U_FAN);
+                p->all_known = p->all_known && is_known;
                 p->now[j] = is_known ? plan_clamp(in->u_now[j], p->u[j].lo, p->u[j].hi) : p->u[j].nominal;
                 ret->u[j] = p->now[j];
         }
@@ -644,12 +661,11 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
         p->slow_count += in->slow_step;
         if (in->slow_step) {
                 plan_observe_staging(p, in);
-                plan_observe_free(p, &in->plant);
+                plan_observe_economiser(p, in);
         }
 
         usable = plan_load_window(p, in);
-        /* air handlers that nobody can read: what reads them is not modelled, and nothing that acts on that moves */
-        known = usable ? any && all_slow : all;
+        known = enough_known(p, in, usable);
         ret->in_distribution = known;
         p->planned = p->planned && usable && !in->explore;
         if (usable && !in->explore) {
@@ -660,7 +676,7 @@ void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *
                                 ret->u[j] = first_action(p, j);
                 ret->predicted_max_inlet_c = plan_hottest(p);
                 ret->in_distribution = ret->in_distribution && believable(p, in->model);
-                if (in->slow_step)
+                if (in->slow_step && known)
                         plan_slow(p, in, ret->u);
         } else if (in->explore) {
                 explore(p, in, usable, ret->u);

@@ -89,9 +89,9 @@ struct plan_output {
         bool in_distribution;
         const char *move; /* name of the slow move chosen, e.g. "chwst +0.5 K"; valid until the next plan_step */
 };
-/* Never fails; with no usable model it proposes u_now (or explores when asked). nu ≤ 512. A fan that cannot be
- * read, or supply air whose temperature cannot either, leaves what shares an inlet with it where it is; a water
- * setpoint or chiller: nothing is in_distribution. */
+/* Never fails; with no usable model it proposes u_now (or explores when asked). nu ≤ 512. A fan that cannot be read, or
+ * supply air whose temperature cannot either, leaves what shares an inlet with it where it is. Not in_distribution: a
+ * water setpoint or chiller that cannot be read, half of the air handlers, or any of them while it explores. */
 void plan_step(struct plan *p, const struct plan_input *in, struct plan_output *ret);
 
 #endif

@@ -50,11 +50,11 @@ struct plan_staging {
 };
 
 /* What is known of free cooling (freecool.c). Reach: K of chilled-water setpoint above tower water, per W of heat. */
-struct plan_free {
+struct plan_economiser {
         bool seen, is_free;    /* ever since create; in the last slow step */
         double short_k_w;      /* reach that was too short; 0 = none is known */
         double last_k_w;       /* of the last slow step */
-        double running_w;      /* what the compressors drew when they last ran */
+        double running_w;      /* what the compressors drew at most when they last ran; 0 = not known */
         uint64_t enough_since; /* slow step of the last one with too short a reach */
 };
 
@@ -90,6 +90,7 @@ struct plan {
 
         double *saved; /* [nu] steps toward less cooling not yet asked for: too small by themselves */
 
+        bool all_known;   /* every variable could be read in this step */
         bool planned;     /* target holds the last step's: where to begin */
         double caution_k; /* of this step */
         double knee_scale;
@@ -99,7 +100,7 @@ struct plan {
         double valve_price_w; /* W per opening of the widest valve: what keeps the chilled water from rising */
 
         struct plan_staging staging;
-        struct plan_free freecool;
+        struct plan_economiser freecool;
         uint64_t warm_from; /* slow step from which warmer water may be asked for again */
         double *was;        /* [nu] chillers: command of the last slow step */
         double *vain_until; /* [nu] chillers: asked to switch and did not; left alone until this slow step */
@@ -162,10 +163,10 @@ double plan_valve_now(const struct plan *p);
 /* Before a slow step: what the chillers did since the last one. */
 void plan_observe_staging(struct plan *p, const struct plan_input *in);
 /* Before a slow step: whether compressors stood still, and with how cold tower water. */
-void plan_observe_free(struct plan *p, const struct energy_sample *s);
+void plan_observe_economiser(struct plan *p, const struct plan_input *in);
 /* W: what the plant s under u gains over `hold` by keeping, or coming nearer to, free cooling; < 0: loses. */
-double plan_free_gain_w(const struct plan *p, const struct plan_input *in, const struct energy_sample *hold,
-                        const double *u_hold, const struct energy_sample *s, const double *u);
+double plan_economiser_gain_w(const struct plan *p, const struct plan_input *in, const struct energy_sample *hold,
+                              const double *u_hold, const struct energy_sample *s, const double *u);
 /* Chooses the slow variables into u [nu]; sets p->move. */
 void plan_slow(struct plan *p, const struct plan_input *in, double *u);
 /* Switches one chiller on when the running ones cannot carry the heat with margin. */

@@ -326,13 +326,13 @@ double plan_least_room_k(const struct plan *p)
         return room;
 }
 
-/* Warmer water shows late: one step of it at a time, none while racks are warm already. Colder water waits for nothing.
- */
+/* Warmer water shows late: one step of it at a time, none while racks are warm already, or while the widest valve may
+ * be one that nobody sees. Colder water waits for nothing. */
 static bool may_warm(const struct plan *p)
 {
         const uint64_t settle = slow_steps(p, WATER_SETTLE_S);
 
-        return p->slow_count >= p->warm_from && plan_least_room_k(p) >= 0.0 &&
+        return p->all_known && p->slow_count >= p->warm_from && plan_least_room_k(p) >= 0.0 &&
                !(p->staging.changed_once && p->slow_count < p->staging.changed + settle);
 }
 
@@ -342,7 +342,7 @@ static bool must_cool(const struct plan *p, double valve)
         return valve > VALVE_LOWER_ABOVE || (valve > PLAN_VALVE_RAISE_BELOW && plan_least_room_k(p) < -INLET_OVER_K);
 }
 
-/* Without an energy model: the direction physics gives. */
+/* Without an energy model, or a heat to ask it about: the direction physics gives. */
 static struct move prior_move(const struct plan *p, double valve)
 {
         struct move m = {.off = SIZE_MAX, .on = SIZE_MAX};
@@ -411,7 +411,7 @@ static struct move best_move(struct plan *p, const struct plan_input *in, const 
                                 e.power_w += local_correction(in, &s, &e, hold, valve_at[c] / valve_at[0]);
                                 gain = hold_score - e.power_w - p->args.spread_k * e.std_w -
                                        valve_penalty(p, valve_at[c]) - (g ? STAGING_GAIN_RATIO * hold->power_w : 0.0) +
-                                       plan_free_gain_w(p, in, now, u, &s, p->trial);
+                                       plan_economiser_gain_w(p, in, now, u, &s, p->trial);
                                 if ((g == 1 && !st->may_stop) || (g == 2 && !st->may_start)) {
                                         waiting = fmax(waiting, gain);
                                 } else if (gain > best_gain) {
@@ -437,7 +437,7 @@ void plan_slow(struct plan *p, const struct plan_input *in, double *u)
                 valve_at[c] = valve * plan_valve_factor(p, chw_step_k[c]);
 
         struct energy_sample s = plan_sample_with(p, &in->plant, u);
-        if (in->energy && energy_predict(in->energy, &s, &hold))
+        if (in->energy && isfinite(in->plant.heat_w) && energy_predict(in->energy, &s, &hold))
                 m = best_move(p, in, &st, u, &s, &hold, valve_at);
         else
                 m = prior_move(p, valve);

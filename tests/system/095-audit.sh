@@ -35,8 +35,8 @@ assert any(g["run_before"] == 1 and g["run_after"] == 2 for g in d["gaps"]), d["
 assert s["steps_missing"] == 0, d["gaps"]
 PY
 # tampered NAME SQL 'WHAT IT MUST SAY': on a copy
-held=$(sql "SELECT id FROM decision WHERE reason = 0 AND kind = 0 AND margin IS NOT NULL AND run_id = 1 ORDER BY id DESC LIMIT 1")
-[ -n "$held" ] || fail "no certified proposal in the first run"
+held=$(sql "SELECT id FROM decision WHERE reason = 0 AND kind = 0 AND margin IS NOT NULL ORDER BY id DESC LIMIT 1")
+[ -n "$held" ] || fail "no certified proposal"
 tampered() {
   sqlite3 -readonly "$db" "VACUUM INTO '$work/$1.db'" && sqlite3 "$work/$1.db" "PRAGMA foreign_keys = OFF; $2" || fail "cannot change $1"
   "$BIN/coolplane" audit verify --config "$config" --db "$work/$1.db" >"$work/$1.txt" 2>&1

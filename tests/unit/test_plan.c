@@ -264,6 +264,14 @@ static void an_unreadable_air_handler_stops_its_neighbours_only(void **state)
                         if (k != j && r->u[j].kind == PLAN_U_FAN)
                                 near(out.u[k], u[k], 0.0); /* every inlet of this room reads every fan */
                 near(out.u[j], slow ? out.u[j] : r->u[j].nominal, 0.0);
+                in.explore = true;
+                plan_step(r->plan, &in, &out);
+                assert_false(out.in_distribution);
+                in.explore = false;
+                for (size_t k = 0; k < r->nu; k++) /* half of all */
+                        u[k] = k != j && k % 2 == 0 && k < chw_u(r) ? (double)NAN : u[k];
+                plan_step(r->plan, &in, &out);
+                assert_false(out.in_distribution);
         }
         assert_true(moved);
         room_free(r);

@@ -45,7 +45,7 @@ static double gain(const struct site *s, double warmer_k)
         struct energy_sample then = s->in.plant;
 
         then.cwst_c += warmer_k;
-        return plan_free_gain_w(s->r->plan, &s->in, &s->in.plant, s->u, &then, s->u);
+        return plan_economiser_gain_w(s->r->plan, &s->in, &s->in.plant, s->u, &then, s->u);
 }
 
 /* Five minutes: what is seen, then the best of three moves of the tower water. */
@@ -59,7 +59,7 @@ static void site_step(struct site *s)
         s->lost += s->free && !free;
         s->free = free;
         p->power_w[ENERGY_CHILLERS] = free ? 0.0 : RUNNING_W;
-        plan_observe_free(s->r->plan, p);
+        plan_observe_economiser(s->r->plan, &s->in);
         s->r->plan->slow_count++;
         for (size_t k = 1; k < 3; k++) {
                 const double g = gain(s, step_k[k]) + step_k[k] * TOWER_W_K;
@@ -152,27 +152,42 @@ static void says_nothing_where_compressors_never_stand_still(void **state)
                 site_step(&s);
                 assert_true(gain(&s, 1.0) == 0.0 && gain(&s, -1.0) == 0.0);
         }
-        /* no heat, heat unknown, or water that nobody cools, is not free cooling */
+        /* no heat, heat unknown, water that nobody cools, or that warmer water cannot have cooled, is not free cooling
+         */
         s.in.plant.power_w[ENERGY_CHILLERS] = 0.0;
-        s.in.plant.heat_w = 0.0;
-        plan_observe_free(s.r->plan, &s.in.plant);
-        s.in.plant.heat_w = (double)NAN;
-        plan_observe_free(s.r->plan, &s.in.plant);
-        s.in.plant.heat_w = 500e3;
-        s.in.plant.chwst_c = 13.1;
-        plan_observe_free(s.r->plan, &s.in.plant);
+        s.in.plant.cwst_c = 8.0;
+        for (int k = 0; k < 4; k++) {
+                s.in.plant.heat_w = k == 0 ? 0.0 : k == 1 ? (double)NAN : 500e3;
+                s.in.plant.chwst_c = k == 2 ? 13.1 : 12.9;
+                s.in.plant.cwst_c = k == 3 ? 12.1 : 8.0;
+                plan_observe_economiser(s.r->plan, &s.in);
+                plan_observe_economiser(s.r->plan, &s.in);
+                assert_false(s.r->plan->freecool.seen);
+        }
+        s.u[chw_u(s.r)] = (double)NAN; /* nor where the setpoint cannot be read */
+        s.in.plant.cwst_c = 8.0;
+        plan_observe_economiser(s.r->plan, &s.in);
+        plan_observe_economiser(s.r->plan, &s.in);
         assert_false(s.r->plan->freecool.seen);
-        s.in.plant.chwst_c = 12.9;
-        plan_observe_free(s.r->plan, &s.in.plant);
+        s.u[chw_u(s.r)] = 11.0;
+        plan_observe_economiser(s.r->plan, &s.in);
         assert_false(s.r->plan->freecool.seen); /* twice in a row */
-        plan_observe_free(s.r->plan, &s.in.plant);
+        plan_observe_economiser(s.r->plan, &s.in);
         assert_true(s.r->plan->freecool.seen);
+        assert_true(gain(&s, 2.9) == 0.0);
+        s.in.plant.cwst_c = 10.0;
+        s.in.plant.wetbulb_c = 0.0;
+        s.in.plant.power_w[ENERGY_CHILLERS] = RUNNING_W;
+        plan_observe_economiser(s.r->plan, &s.in);
+        assert_true(gain(&s, -1.0) > 0.0);
+        s.in.plant.wetbulb_c = (double)NAN; /* how far the towers reach is not known */
+        assert_true(gain(&s, -1.0) == 0.0);
         /* without a meter the statuses tell */
         s.in.plant.power_w[ENERGY_CHILLERS] = (double)NAN;
-        plan_observe_free(s.r->plan, &s.in.plant);
+        plan_observe_economiser(s.r->plan, &s.in);
         assert_false(s.r->plan->freecool.is_free);
         s.in.plant.chillers_on = 0.0;
-        plan_observe_free(s.r->plan, &s.in.plant);
+        plan_observe_economiser(s.r->plan, &s.in);
         assert_true(s.r->plan->freecool.is_free);
         site_free(&s);
 }

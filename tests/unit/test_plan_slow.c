@@ -343,6 +343,32 @@ static void a_long_slow_step_changes_none_of_it(void **state)
         free(mem[1]);
 }
 
+/* Nothing is asked of the energy model about a heat that nobody knows: the valves say what the water needs. */
+static void without_a_heat_the_valves_decide(void **state)
+{
+        (void)state;
+        void *mem = malloc(energy_memsize());
+        struct energy *e = trained_energy(mem, 15e3, 0.0);
+        struct room *r = room_new(2, 4, 400);
+        struct plan_output out;
+
+        for (int known = 0; known < 2; known++) {
+                start_state(r, 18, 0.8, 9.0);
+                for (size_t t = 0; t < WINDOW; t++)
+                        for (size_t v = 0; v < r->ncrah; v++)
+                                r->wy[t * r->ny + r->nrack + r->ncrah + v] = 0.8; /* neither wide nor narrow */
+                struct plan_input in = input_of(r, 1);
+                in.slow_step = true;
+                in.energy = e;
+                in.plant.heat_w = known ? 500e3 : (double)NAN;
+                in.plant.chillers_on = 3;
+                plan_step(r->plan, &in, &out);
+                assert_int_equal(strcmp(out.move, "hold") == 0, !known);
+        }
+        room_free(r);
+        free(mem);
+}
+
 /* In shadow nothing follows: the same is asked for in every slow step, and no machine counts as one that refuses. */
 static void in_shadow_nothing_counts_as_refused(void **state)
 {
@@ -459,6 +485,7 @@ int main(void)
             cmocka_unit_test(idle_chiller_is_switched_off_with_margin_and_not_too_often),
             cmocka_unit_test(a_start_that_takes_a_stop_back_makes_the_next_one_wait),
             cmocka_unit_test(a_long_slow_step_changes_none_of_it),
+            cmocka_unit_test(without_a_heat_the_valves_decide),
             cmocka_unit_test(in_shadow_nothing_counts_as_refused),
             cmocka_unit_test(a_bad_spell_does_not_keep_a_chiller_running_for_ever),
             cmocka_unit_test(a_tripped_chiller_is_replaced_without_waiting),

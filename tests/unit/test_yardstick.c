@@ -363,11 +363,45 @@ static void a_rise_spans_fifteen_minutes(void **state)
         rig_free(&r);
 }
 
+/* A commanded plant takes long steps once what is asked for is in force: as good as short ones. After an hour the air
+ * and a fan, after two hours the water is asked for otherwise. */
+static void long_steps_under_command_are_as_good(void **state)
+{
+        struct rig r[2] = {rig_new("tiny", 3, SUMMER_MS), rig_new("tiny", 3, SUMMER_MS)};
+        struct plant_account a[2];
+
+        (void)state;
+        for (size_t k = 0; k < 2; k++) {
+                struct plant *p = r[k].plant;
+                struct yard_command c;
+
+                yard_command_uniform(plant_spec(p), 18.0, 0.6, 9.0, 24.0, 1, &c);
+                yard_hold(p, &c, 4.0);
+                plant_account_reset(p);
+                for (int t = 0; t < 4 * 720; t += k == 0 ? 6 : 1) {
+                        yard_command_uniform(plant_spec(p), t < 720 ? 18.0 : 16.0, 0.6, t < 1440 ? 9.0 : 11.0,
+                                             t < 1440 ? 24.0 : 22.0, 1, &c);
+                        c.fan_ratio[0] = t < 720 ? 0.6 : 0.9;
+                        yard_hold(p, &c, (k == 0 ? 30.0 : 5.0) / 3600.0);
+                }
+                a[k] = account(p);
+                assert_true(a[k].energy_residual_ratio < 1e-9);
+        }
+        print_message("total %+.4f %%, hottest inlet %+.3f K\n", 100.0 * (a[0].total_kwh / a[1].total_kwh - 1.0),
+                      a[0].max_inlet_c - a[1].max_inlet_c);
+        assert_near(a[0].total_kwh / a[1].total_kwh, 1.0, 0.0005);
+        assert_near(a[0].max_inlet_c, a[1].max_inlet_c, 0.05);
+        assert_int_equal(a[0].hard_violations, a[1].hard_violations);
+        rig_free(&r[0]);
+        rig_free(&r[1]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(a_copy_has_the_same_future),
             cmocka_unit_test(a_held_command_is_in_force),
+            cmocka_unit_test(long_steps_under_command_are_as_good),
             cmocka_unit_test(local_loops_hold_pressure_and_offset),
             cmocka_unit_test(no_other_constants_are_better),
             cmocka_unit_test(the_oracle_finds_its_way),
