@@ -59,8 +59,8 @@ int plant_clone(const struct plant *p, struct plant **ret);
 void plant_copy(struct plant *to, const struct plant *from);
 const struct plant_spec *plant_spec(const struct plant *p);
 
-/* Advances by dt, internally in steps of at most 5 s; of at most 30 s while what a supervisor asks for is in force, nothing
- * is broken, and nothing has started, stopped or run away for five minutes. Runs PLCs, hosts, physics. */
+/* Advances by dt, internally in steps of at most 5 s; of at most 30 s while what a supervisor asks for is in force,
+ * nothing is broken, and nothing has started, stopped or run away for five minutes. Runs PLCs, hosts, physics. */
 void plant_advance(struct plant *p, double dt_s);
 int64_t plant_t_ms(const struct plant *p);
 
@@ -183,8 +183,8 @@ struct plant_account {
          * is below the room's dew point. */
         double max_dewpoint_c, cold_surface_min, wet_coil_min;
         double latent_kwh; /* heat of the vapour that the coils condensed; part of what the chillers moved */
-        /* Racks above 32 °C, counted every 5 s (of a longer internal step as often); freeze; equipment rule broken. The second counts
-         * from the moment a supervisor first held a device and is never reset. */
+        /* Racks above 32 °C, counted every 5 s (of a longer internal step as often); freeze; equipment rule broken. The
+         * second counts from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
         /* How far things were moved, as looked at once a minute: setpoints in force and valve positions, each way, mean
