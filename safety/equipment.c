@@ -36,7 +36,7 @@ void equipment_reset(struct equipment *q)
 
 void equipment_observe(struct equipment *q, const struct safety_u *u, bool commanded, uint8_t status, double mono_s)
 {
-        const bool running = status == 255 ? q->running : status == 1;
+        const bool running = status == 255 ? q->running : status == 1, told = q->told || status != 255;
 
         if (!q->seen) {
                 /* Nothing is known of the past: timers start now and one start is left in this hour, so that a
@@ -61,6 +61,7 @@ void equipment_observe(struct equipment *q, const struct safety_u *u, bool comma
                 q->off_s = mono_s;
         q->commanded = commanded;
         q->running = running;
+        q->told = told;
 }
 
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s)
@@ -95,10 +96,11 @@ static double capacity_without(const struct safety_envelope *e, const struct saf
         return sum_w;
 }
 
-/* Unit k takes its share of the water: it runs, or it was ordered on just now and is about to. */
+/* Unit k takes its share of the water: it runs, as far as anyone knows, or it was ordered on just now and is about to.
+ * Of one that was never seen its order tells. */
 static bool shares_water(const struct safety_snapshot *snap, const struct equipment *q, bool on, size_t k)
 {
-        return (snap->onoff_status && snap->onoff_status[k] == 1) ||
+        return (q[k].told ? q[k].running : q[k].commanded) ||
                (on && !(q[k].commanded && snap->mono_s - q[k].on_s >= SAFETY_START_S));
 }
 
@@ -124,6 +126,20 @@ static bool flow_for(const struct safety_envelope *e, const struct equipment *q,
         return !(own > 0 && beside > 0 && snap->chw_flow_m3s < (beside + own) * (1 + e->capacity_margin));
 }
 
+/* Unit j is rather the one to stop than unit k: the others have their water then; else more of it is left to them; and
+ * the least capacity goes. */
+static bool goes_before(const struct safety_envelope *e, double flow_m3s, double need_m3s, size_t j, size_t k)
+{
+        const struct safety_u *a = &e->u[j], *b = &e->u[k];
+        const bool enough_a = flow_m3s >= (need_m3s - a->min_flow_m3s) * SAFETY_RELIEF;
+        const bool enough_b = flow_m3s >= (need_m3s - b->min_flow_m3s) * SAFETY_RELIEF;
+        if (enough_a != enough_b)
+                return enough_a;
+        if (!enough_a && a->min_flow_m3s != b->min_flow_m3s)
+                return a->min_flow_m3s > b->min_flow_m3s;
+        return a->capacity_w <= b->capacity_w;
+}
+
 /* Where the evaporators that run get hardly more than their least water, as after a bypass has shut, all of them are
  * about to trip. One is stopped in time, and the others have its share; it needs no capacity to spare, and it can come
  * back. The last one stays. */
@@ -131,7 +147,7 @@ static void relieve(const struct safety_envelope *e, const struct equipment *q, 
                     const double *base, double *act, enum decision_reason *why, int *binding)
 {
         double need_m3s = 0;
-        size_t staying = 0, last = e->nu;
+        size_t staying = 0, goes = e->nu;
         for (size_t j = 0; j < e->nu; j++) {
                 if (e->u[j].kind != SAFETY_U_ONOFF || !snap->onoff_status || snap->onoff_status[j] != 1)
                         continue;
@@ -139,14 +155,20 @@ static void relieve(const struct safety_envelope *e, const struct equipment *q, 
                         return; /* one is on its way out already */
                 need_m3s += e->u[j].min_flow_m3s;
                 staying++;
-                if (equipment_may_stop(&q[j], &e->u[j], snap->mono_s) && e->u[j].min_flow_m3s > 0)
-                        last = j;
         }
-        if (staying < 2 || last == e->nu || !(snap->evap_flow_m3s < need_m3s * (1 + e->capacity_margin)))
+        if (staying < 2 || !(snap->evap_flow_m3s < need_m3s * SAFETY_RELIEF))
                 return;
-        act[last] = 0;
+        for (size_t j = 0; j < e->nu; j++) {
+                if (e->u[j].kind == SAFETY_U_ONOFF && snap->onoff_status[j] == 1 && e->u[j].min_flow_m3s > 0 &&
+                    equipment_may_stop(&q[j], &e->u[j], snap->mono_s) &&
+                    (goes == e->nu || goes_before(e, snap->evap_flow_m3s, need_m3s, j, goes)))
+                        goes = j;
+        }
+        if (goes == e->nu)
+                return;
+        act[goes] = 0;
         *why = DR_EQUIPMENT;
-        *binding = (int)last;
+        *binding = (int)goes;
 }
 
 void equipment_move(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
@@ -187,7 +209,7 @@ void equipment_save(const struct equipment *q, double mono_s, double *buf)
 {
         buf[0] = q->seen;
         buf[1] = q->commanded;
-        buf[2] = q->running;
+        buf[2] = q->told ? q->running : 2;
         buf[3] = q->proved;
         buf[4] = q->seen ? mono_s - q->on_s : 0;
         buf[5] = q->seen ? mono_s - q->off_s : 0;
@@ -207,7 +229,8 @@ void equipment_restore(struct equipment *q, double mono_s, double elapsed_s, con
                 return;
         q->seen = true;
         q->commanded = buf[1] != 0;
-        q->running = buf[2] != 0;
+        q->running = buf[2] == 1;
+        q->told = buf[2] != 2;
         q->on_s = then_s - buf[4];
         q->off_s = then_s - buf[5];
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) {

@@ -472,13 +472,21 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
         }
 }
 
+/* Pairs share setpoints, so what keeps one may undo another: again, until nothing moves. Every move is toward what the
+ * plant has, where all of them are kept. What a pass too few would leave the second checker refuses. */
 static void keep_lift(const struct safety *s, double *act, enum decision_reason *why, int *binding)
 {
-        for (size_t i = 0; i < s->env.nlift; i++)
-                limits_lift(&s->env.lift[i], s->env.u, s->base, act, why, binding);
+        size_t pass = 0;
+        while (pass <= s->env.nlift) {
+                bool moved = false;
+                for (size_t i = 0; i < s->env.nlift; i++)
+                        moved = limits_lift(&s->env.lift[i], s->env.u, s->base, act, why, binding) || moved;
+                pass = moved ? pass + 1 : s->env.nlift + 1;
+        }
 }
 
-/* Every group by itself, all groups in one rollout. At most three phases and eight halvings each: the loop ends. */
+/* Every group by itself, all groups in one rollout. At most three phases, eight halvings and PROJECT_TRIES rollouts of
+ * PHASE_PROJECT each: the loop ends. */
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
         size_t open = s->ngroup;

@@ -11,6 +11,7 @@
 #include "safety/safety.h"
 
 #define SAFETY_START_S 300.0 /* one that does not run so long after its order is not about to */
+#define SAFETY_RELIEF 1.10   /* of the least water of all that run: below it one of them stops */
 #define SAFETY_STARTS_MAX 16 /* start times kept per unit; bounds max_starts_per_h */
 #define SAFETY_NEAR                                                                                                    \
         1.0 /* unit of the output: FALLBACK: this close to a hard limit, full cooling; steps of its response */
@@ -66,15 +67,17 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
  * variables with safe_dir −1. */
 void limits_raise(struct safety_u *u, double base, double floor);
 /* Lift of act [nu] ← inside its bounds, or no farther outside than what the plant has: first the condenser water goes
- * back toward what the plant has, then the chilled water. *why and *binding as limits_move. */
-void limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
+ * back toward what the plant has, then the chilled water. True when that moved something; *why and *binding as
+ * limits_move. */
+bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
                  enum decision_reason *why, int *binding);
 
 /* equipment.c: automaton of one ONOFF unit. What counts is the later of the order and of what the machine was seen to
  * do: the order needs time to arrive, and the machine its own timers. */
 struct equipment {
-        bool seen; /* observed once since create or restore */
-        bool commanded, running;
+        bool seen;                         /* observed once since create or restore */
+        bool commanded, running;           /* running: last known, */
+        bool told;                         /* once it was */
         bool proved;                       /* seen to run since the newest start */
         double on_s, off_s;                /* when either of the two last went on, off */
         double start_s[SAFETY_STARTS_MAX]; /* ring, newest at head − 1 */

@@ -293,7 +293,7 @@ static double toward(const struct safety_u *u, double v, double rest_at)
         return q;
 }
 
-void limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
+bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
                  enum decision_reason *why, int *binding)
 {
         const struct safety_u *cw = &u[p->cw], *chw = &u[p->chw];
@@ -306,9 +306,10 @@ void limits_lift(const struct safety_lift *p, const struct safety_u *u, const do
                 act[p->cw] = toward(cw, fmin(cw1, fmax(cw0, chw1 + hi)), cw0);
                 act[p->chw] = toward(chw, fmax(chw1, act[p->cw] - hi), chw0);
         } else {
-                return;
+                return false;
         }
         *why = DR_EQUIPMENT;
         if (*binding < 0)
                 *binding = (int)(act[p->cw] != cw1 ? p->cw : p->chw);
+        return true;
 }

@@ -70,8 +70,8 @@ struct safety_u {
         /* ONOFF only: lo 0, hi 1, step 1, origin 0, safe_dir +1; rate and backup_rate unused. The equipment's own
          * minimum off time and starts per hour bind toward more cooling as well: no one may start a chiller against
          * them. No unit stops unless the others that report running carry the load with the margin; but where those
-         * that run get less than their min_flow_m3s and the margin, one stops in time, the last one never. With less
-         * than that for all none starts beside another. Such a unit is read by no row of the model. */
+         * that run get less than 1.10 of their min_flow_m3s, one stops in time, the last one never. With less than
+         * that for all and the margin none starts beside another. Such a unit is read by no row of the model. */
         double capacity_w;                            /* cooling capacity; 0 = unknown */
         double min_on_s, min_off_s, max_starts_per_h; /* 1 … 16 starts in any sliding hour */
         double min_flow_m3s;                          /* least water through its evaporator; 0 = unknown, no rule */
@@ -135,7 +135,7 @@ struct safety_snapshot {
         const uint8_t *onoff_status; /* [nu] running feedback of ONOFF units (0/1), 255 = unknown; may be NULL */
         double cooling_load_w;       /* measured or estimated load on the chillers; NaN = unknown */
         double chw_flow_m3s;         /* chilled water that evaporators could share; NaN = unknown: forbids no start */
-        double evap_flow_m3s;        /* what those that run do get; NaN = unknown: stops none */
+        double evap_flow_m3s;        /* what those that report running do get, lately; NaN = unknown: stops none */
         bool slow_step;              /* true when slow variables may change this step */
         bool interlock;              /* an interlock outside this library demands full cooling */
         bool no_warmer_water;        /* valve or request interlock: water setpoints may not rise */

@@ -10,10 +10,12 @@
 #include <math.h>
 #include <string.h>
 
-#define TOL 1e-6 /* K: rounding between the two computations of the same bound */
+#define TOL 1e-6    /* K: rounding between the two computations of the same bound */
+#define RELIEF 1.10 /* water of those that run, of their need: below it one may stop for the others */
 
 struct unit {
         bool known, ordered, runs;
+        bool told;                           /* whether it runs was known once; runs: as it was then */
         bool awaited;                        /* a start was ordered and the machine has not been seen to run since */
         double up_s, down_s;                 /* last change of order or status that way */
         double started_s[SAFETY_STARTS_MAX]; /* unordered; the oldest is replaced */
@@ -78,7 +80,7 @@ static void fill_reach(struct verifier *v, const struct arx_structure *st, size_
 
 static void forget_unit(struct unit *q)
 {
-        q->known = q->ordered = q->runs = q->awaited = false;
+        q->known = q->ordered = q->runs = q->told = q->awaited = false;
         q->up_s = q->down_s = 0;
         for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
                 q->started_s[i] = -(double)INFINITY;
@@ -176,6 +178,7 @@ void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
                         const bool told = snap->onoff_status && snap->onoff_status[j] != 255;
                         const bool runs = told ? snap->onoff_status[j] == 1 : v->unit[j].runs;
                         watch_unit(&v->unit[j], u, v->have[j] == 1, runs, snap->mono_s);
+                        v->unit[j].told = v->unit[j].told || told;
                 }
         }
 }
@@ -186,18 +189,20 @@ void verify_decided(struct verifier *v, const double *act)
         v->decided_before = true;
 }
 
-/* The units that run are about to trip for want of water: one may stop whatever the load, if another one stays. */
+/* The units that run are about to trip for want of water: one may stop whatever the load, if another one stays and no
+ * other one is on its way out. */
 static bool short_of_water(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
         double need = 0;
-        bool stays = false;
+        size_t stay = 0, leave = 0;
         for (size_t k = 0; snap->onoff_status && k < v->env.nu; k++) {
                 if (v->env.u[k].kind != SAFETY_U_ONOFF || snap->onoff_status[k] != 1)
                         continue;
                 need += v->env.u[k].min_flow_m3s;
-                stays = stays || act[k] == 1;
+                stay += act[k] == 1;
+                leave += act[k] == 0;
         }
-        return stays && snap->evap_flow_m3s < need * (1 + v->env.capacity_margin);
+        return stay > 0 && leave == 1 && snap->evap_flow_m3s < need * RELIEF;
 }
 
 static bool stop_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
@@ -206,7 +211,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
         double left_w = 0;
         if (snap->mono_s - q->up_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1)
                 return false;
-        if (short_of_water(v, snap, act))
+        if (v->env.u[j].min_flow_m3s > 0 && short_of_water(v, snap, act))
                 return true;
         if (!v->env.u[j].fast && !snap->slow_step)
                 return false;
@@ -225,7 +230,7 @@ static bool water_for(const struct verifier *v, const struct safety_snapshot *sn
         double others = 0;
         for (size_t k = 0; k < v->env.nu; k++) {
                 const struct unit *q = &v->unit[k];
-                const bool runs = snap->onoff_status && snap->onoff_status[k] == 1;
+                const bool runs = q->told ? q->runs : q->ordered; /* as far as anyone knows */
                 const bool starts = act[k] == 1 && (v->have[k] == 0 || snap->mono_s - q->up_s < SAFETY_START_S);
                 if (v->env.u[k].kind == SAFETY_U_ONOFF && k != j && (runs || starts))
                         others += v->env.u[k].min_flow_m3s;
@@ -517,7 +522,8 @@ void verify_restore(struct verifier *v, double mono_s, double elapsed_s, const d
                         continue;
                 v->unit[j].known = true;
                 v->unit[j].ordered = b[1] != 0;
-                v->unit[j].runs = b[2] != 0;
+                v->unit[j].runs = b[2] == 1;
+                v->unit[j].told = b[2] != 2;
                 v->unit[j].awaited = b[3] == 0 && b[1] != 0;
                 v->unit[j].up_s = mono_s - elapsed_s - b[4];
                 v->unit[j].down_s = mono_s - elapsed_s - b[5];

@@ -88,15 +88,19 @@ static int create_arrays(struct gate *g)
         g->u_seen = calloc(l->nu + 1, sizeof(double));
         g->y_ok = calloc(l->ny + 1, 1);
         g->onoff = calloc(l->nu + 1, 1);
+        g->ran = malloc(l->nu + 1);
         g->u_floor = calloc(l->nu + 1, sizeof *g->u_floor);
         g->u_fixed = calloc(l->nu + 1, 1);
         g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
         g->resets_told = calloc(l->ny + 1, sizeof *g->resets_told);
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
-            !g->d_change2 || !g->d_steps || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff || !g->u_floor ||
-            !g->u_fixed || !g->fixed || !g->resets_told || !g->queue || !g->window_u_seen || !g->u_seen)
+            !g->d_change2 || !g->d_steps || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff || !g->ran ||
+            !g->u_floor || !g->u_fixed || !g->fixed || !g->resets_told || !g->queue || !g->window_u_seen || !g->u_seen)
                 return -ENOMEM;
+        memset(g->ran, 255, l->nu);
+        g->evap_share = g->flow_held_m3s = (double)NAN;
+        g->freezing_point = -1;
         return 0;
 }
 
@@ -296,6 +300,7 @@ struct gate *gate_free(struct gate *g)
         gate_holdout_free(g);
         free(g->y_ok);
         free(g->onoff);
+        free(g->ran);
         free(g->u_floor);
         free(g->u_fixed);
         free(g->fixed);

@@ -104,11 +104,17 @@ struct gate {
         double *d_change2;                   /* [nd] mean square change over one horizon */
         double *d_steps;                     /* [nd] steps it was learned from, at most a day */
         uint8_t *y_ok, *onoff;
+        uint8_t *ran;             /* [nu] onoff as last known; 255 = never */
         double *u_floor;          /* [nu] soft floors; NaN = none */
         uint8_t *u_fixed;         /* [nu] 1 = cannot be moved */
         struct gate_fixed *fixed; /* [nu] and why */
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         double chw_flow_m3s, evap_flow_m3s;
+        double evap_share;    /* in the last step: what the best supplied machine had of its least; NaN = unknown */
+        double flow_held_m3s; /* last known of chw_flow_m3s, */
+        unsigned flow_unknown_steps; /* and since when not */
+        unsigned freezing_steps;     /* consecutive ones */
+        int freezing_point;          /* −1 = none has been told */
         int64_t explored_ms, last_step_mono_ms;
         int64_t store_failing_since_mono_ms[GATE_STORE_KINDS]; /* −1 = healthy */
         struct stored_timers *timers;                          /* equipment timers on their way to the store */

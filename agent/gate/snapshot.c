@@ -75,13 +75,50 @@ static double believed(double flow_m3s, double need_m3s)
         return flow_m3s < FLOW_BELIEVED * need_m3s ? (double)NAN : flow_m3s;
 }
 
-/* Water through the evaporators that run, by their own meters: what the best supplied one gets, the others could get as
- * well. And what more of them could share: that, or what the coils take by the plant's meter (without what a bypass
- * adds) where it is more. NaN: not known. */
+/* Unit j takes water, as far as anyone knows: what it said last, or its order where it never said anything. */
+static bool takes_water(const struct gate *g, size_t j)
+{
+        return g->ran[j] != 255 ? g->ran[j] == 1 : g->u_confirmed[j] >= 0.5;
+}
+
+/* What the best supplied of the machines that run has of its least water, by its own meter (the others could get as
+ * much): of those that say so, or of those that are taken to. need: of all of them. NaN: not known. */
+static double best_share(const struct gate *g, int64_t t_ms, bool taken, double *ret_need_m3s)
+{
+        double need = 0, best = (double)NAN;
+
+        for (size_t j = 0; j < g->layout->nu; j++) {
+                const double least = g->envelope.u[j].min_flow_m3s;
+                int p;
+
+                if (!(least > 0) || !(taken ? takes_water(g, j) : g->onoff[j] == 1))
+                        continue;
+                need += least;
+                p = site_point_of(g->a.site, g->layout->u[j].equipment, ROLE_CHW_FLOW);
+                if (p >= 0)
+                        best = fmax(best, reading(g, (size_t)p, t_ms) / least);
+        }
+        *ret_need_m3s = need;
+        return best;
+}
+
+/* v, or for some steps the last that was known: a meter that drops out opens nothing at once. */
+static double held_flow(struct gate *g, double v)
+{
+        g->flow_unknown_steps = isnan(v) ? g->flow_unknown_steps + 1 : 0;
+        if (!isnan(v))
+                g->flow_held_m3s = v;
+        return g->flow_unknown_steps <= GATE_HOLD_STEPS ? g->flow_held_m3s : (double)NAN;
+}
+
+/* Water through the evaporators that run, the better of two steps; this one's where the one before had too little for a
+ * start, too: one bad scan stops no machine that has enough, and water that fails is followed. And what more of them
+ * could share: that of this step, or what the coils take by the plant's meter (without what a bypass adds) where it is
+ * more. */
 static void read_flow(struct gate *g, int64_t t_ms)
 {
         const struct site *site = g->a.site;
-        double need = 0, best = (double)NAN, loop = (double)NAN;
+        double need, loop = (double)NAN, share, last = g->evap_share;
 
         for (size_t i = 0; i < site->npoint; i++) {
                 const struct point *p = &site->point[i];
@@ -89,30 +126,75 @@ static void read_flow(struct gate *g, int64_t t_ms)
                 if (p->role == ROLE_CHW_FLOW && p->equipment >= 0 && site->equipment[p->equipment].cls == EQ_PLANT)
                         loop = fmax(loop, reading(g, i, t_ms)); /* fmax: the one that is known */
         }
-        for (size_t j = 0; j < g->layout->nu; j++) {
-                const double least = g->envelope.u[j].min_flow_m3s;
-                int p;
-
-                if (g->onoff[j] != 1 || !(least > 0))
-                        continue;
-                need += least;
-                p = site_point_of(site, g->layout->u[j].equipment, ROLE_CHW_FLOW);
-                if (p >= 0)
-                        best = fmax(best, reading(g, (size_t)p, t_ms) / least);
-        }
-        g->evap_flow_m3s = believed(best * need, need);
-        g->chw_flow_m3s = believed(fmax(loop, g->evap_flow_m3s), need);
+        share = g->evap_share = believed(best_share(g, t_ms, false, &need), 1);
+        if (isnan(last))
+                share = (double)NAN;
+        else if (last >= 1 + g->envelope.safety.capacity_margin && share < last)
+                share = last;
+        g->evap_flow_m3s = share * need;
+        share = believed(best_share(g, t_ms, true, &need), 1);
+        g->chw_flow_m3s = held_flow(g, believed(fmax(loop, share * need), need));
 }
 
-/* Leaving water near freezing. What cannot be read forbids nothing: the setpoint has its own lower limit. */
-static bool near_freezing(const struct gate *g, int64_t t_ms)
+/* A chiller runs, by its status, or else by its order; one of which neither is known may. */
+static bool may_run(const struct gate *g, int equipment, int64_t t_ms)
+{
+        static const enum role by[2] = {ROLE_CHILLER_STATUS, ROLE_CHILLER_ENABLE};
+
+        for (size_t k = 0; k < 2; k++) {
+                const int p = site_point_of(g->a.site, equipment, by[k]);
+                const double v = p < 0 ? (double)NAN : reading(g, (size_t)p, t_ms);
+
+                if (!isnan(v))
+                        return v > 0.5;
+        }
+        return true;
+}
+
+/* The water that a sensor shows is being cooled: by its own machine, or that of a header by any. What stands is as cold
+ * as the room it stands in, and no setpoint moves it. */
+static bool being_cooled(const struct gate *g, const struct point *p, int64_t t_ms)
 {
         const struct site *site = g->a.site;
+        bool any = false, chillers = false;
 
-        for (size_t i = 0; i < site->npoint; i++)
-                if (site->point[i].role == ROLE_CHWST && reading(g, i, t_ms) < site->limits.chwst_freeze_c)
-                        return true;
-        return false;
+        if (p->equipment >= 0 && site->equipment[p->equipment].cls == EQ_CHILLER)
+                return may_run(g, p->equipment, t_ms);
+        for (size_t i = 0; i < site->nequipment; i++)
+                if (site->equipment[i].cls == EQ_CHILLER) {
+                        chillers = true;
+                        any = any || may_run(g, (int)i, t_ms);
+                }
+        return any || !chillers;
+}
+
+/* Leaving water near freezing, two steps in a row. What cannot be read forbids nothing: the setpoint has its own lower
+ * limit. */
+static bool near_freezing(struct gate *g, int64_t t_ms)
+{
+        const struct site *site = g->a.site;
+        char text[256];
+        int at = -1;
+
+        for (size_t i = 0; i < site->npoint && at < 0; i++)
+                if (site->point[i].role == ROLE_CHWST && reading(g, i, t_ms) < site->limits.chwst_freeze_c &&
+                    being_cooled(g, &site->point[i], t_ms))
+                        at = (int)i;
+        g->freezing_steps = at >= 0 ? g->freezing_steps + 1 : 0;
+        if (g->freezing_steps == 2) {
+                (void)snprintf(text, sizeof text,
+                               "'%.150s' reads %.1f °C, below chwst_freeze: no chilled-water setpoint falls",
+                               site->point[at].name, reading(g, (size_t)at, t_ms));
+                g->freezing_point = at;
+                gate_event(g, 4, "gate", text);
+        } else if (at < 0 && g->freezing_point >= 0) {
+                (void)snprintf(text, sizeof text,
+                               "'%.150s' and all leaving water above chwst_freeze again, or not cooled",
+                               site->point[g->freezing_point].name);
+                g->freezing_point = -1;
+                gate_event(g, 5, "gate", text);
+        }
+        return g->freezing_steps >= 2;
 }
 
 /* Highest dew point known of a zone; NaN: none is. */
@@ -240,7 +322,7 @@ static void read_u(struct gate *g, int64_t t_ms, int64_t mono_ms)
                                 continue;
                         run = ptable_get(g->points, (size_t)p, t_ms);
                         if (run.quality != QUALITY_BAD)
-                                g->onoff[j] = run.value > 0.5;
+                                g->onoff[j] = g->ran[j] = run.value > 0.5;
                 }
         }
 }

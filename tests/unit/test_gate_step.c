@@ -479,43 +479,140 @@ static double flow_after(struct rig *r, enum role skip)
         return r->gate->snap.chw_flow_m3s;
 }
 
+static bool evap_is(const struct rig *r, double flow_m3s)
+{
+        return fabs(r->gate->snap.evap_flow_m3s - flow_m3s) < 1e-9;
+}
+
+static const char *const machine[] = {"chiller-1", "chiller-2", "chiller-3"};
+
+static void show_flows(struct rig *r, double flow_m3s)
+{
+        for (size_t i = 0; i < 3; i++)
+                show(r, machine[i], ROLE_CHW_FLOW, flow_m3s);
+}
+
 static void test_water_that_evaporators_can_share(void **state)
 {
-        static const char *const machine[] = {"chiller-1", "chiller-2", "chiller-3"};
         struct rig *r = rig_hall(true);
 
         (void)state;
-        for (size_t i = 0; i < 3; i++)
-                show(r, machine[i], ROLE_CHW_FLOW, i == 0 ? 0.010 : 0.011);
+        show_flows(r, 0.011);
+        show(r, machine[0], ROLE_CHW_FLOW, 0.010);
         show(r, "plant", ROLE_CHW_FLOW, 0.025);
         /* the best supplied machine's share for all of them, and never less than what the coils take */
         assert_true(fabs(flow_after(r, ROLE_NONE) - 0.033) < 1e-9);
         show(r, "plant", ROLE_CHW_FLOW, 0.040);
         assert_true(fabs(flow_after(r, ROLE_NONE) - 0.040) < 1e-9);
-        assert_true(fabs(r->gate->snap.evap_flow_m3s - 0.033) < 1e-9); /* of that only the machines' own meters tell */
+        assert_true(evap_is(r, 0.033)); /* of that only the machines' own meters tell */
         show(r, "plant", ROLE_CHW_FLOW, 0.010);
         show(r, machine[2], ROLE_CHILLER_STATUS, 0); /* what stands has no share */
         show(r, machine[2], ROLE_CHW_FLOW, 0.5);
         assert_true(fabs(flow_after(r, ROLE_NONE) - 0.022) < 1e-9);
         /* below seven tenths of what runs need it is a dead meter's: they would have tripped */
-        for (size_t i = 0; i < 3; i++)
-                show(r, machine[i], ROLE_CHW_FLOW, 0.71 * LEAST_M3S);
+        show_flows(r, 0.71 * LEAST_M3S);
         show(r, "plant", ROLE_CHW_FLOW, 0);
         assert_true(fabs(flow_after(r, ROLE_NONE) - 2 * 0.71 * LEAST_M3S) < 1e-9);
-        assert_true(fabs(r->gate->snap.evap_flow_m3s - 2 * 0.71 * LEAST_M3S) < 1e-9);
-        for (size_t i = 0; i < 3; i++)
-                show(r, machine[i], ROLE_CHW_FLOW, 0.69 * LEAST_M3S);
-        assert_true(isnan(flow_after(r, ROLE_NONE)) && isnan(r->gate->snap.evap_flow_m3s));
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, 2 * 0.71 * LEAST_M3S));
+        show_flows(r, 0.69 * LEAST_M3S);
+        for (int i = 0; i < 3; i++) { /* what was known last holds for some steps, of starts */
+                assert_true(fabs(flow_after(r, ROLE_NONE) - 2 * 0.71 * LEAST_M3S) < 1e-9);
+                assert_true(isnan(r->gate->snap.evap_flow_m3s));
+        }
+        assert_true(isnan(flow_after(r, ROLE_NONE)));
         show(r, "plant", ROLE_CHW_FLOW, 0.012); /* the other meter tells what could be shared, not what they get */
         assert_true(fabs(flow_after(r, ROLE_NONE) - 0.012) < 1e-9 && isnan(r->gate->snap.evap_flow_m3s));
         for (size_t i = 0; i < 3; i++) /* nothing runs: what the coils take is all there is to tell */
                 show(r, machine[i], ROLE_CHILLER_STATUS, 0);
         show(r, "plant", ROLE_CHW_FLOW, 0.003);
         assert_true(fabs(flow_after(r, ROLE_NONE) - 0.003) < 1e-9);
-        for (int i = 0; i < 12; i++)
+        for (int i = 0; i < 15; i++)
                 (void)flow_after(r, ROLE_CHW_FLOW); /* no meter can be read */
         assert_true(isnan(r->gate->snap.chw_flow_m3s));
         rig_free(r);
+}
+
+/* One bad scan of every meter is not yet what the evaporators get: one machine is stopped for two. */
+static void test_one_bad_scan_of_the_water(void **state)
+{
+        static const double enough = 3 * 1.2 * LEAST_M3S, low = 3 * 0.9 * LEAST_M3S;
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        show(r, "plant", ROLE_CHW_FLOW, 0);
+        show_flows(r, 0.9 * LEAST_M3S);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - low) < 1e-9); /* no start, at once; … */
+        assert_true(isnan(r->gate->snap.evap_flow_m3s));          /* … of the step before nothing is known */
+        show_flows(r, 1.2 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, enough));
+        show_flows(r, 0.9 * LEAST_M3S);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - low) < 1e-9);
+        assert_true(evap_is(r, enough));
+        show_flows(r, 1.2 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, enough));
+        show_flows(r, 0.9 * LEAST_M3S); /* of one meter it does not even show */
+        show(r, machine[1], ROLE_CHW_FLOW, 1.2 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, enough));
+        show_flows(r, 0.9 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, enough));
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, low));
+        show_flows(r, 1.14 * LEAST_M3S); /* too little for a start: what comes next counts at once */
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, 3 * 1.14 * LEAST_M3S));
+        show_flows(r, 0.9 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, low));
+        show_flows(r, 1.16 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        show_flows(r, 0.9 * LEAST_M3S);
+        (void)flow_after(r, ROLE_NONE);
+        assert_true(evap_is(r, 3 * 1.16 * LEAST_M3S));
+        rig_free(r);
+}
+
+/* A machine that does not say whether it runs is taken for what it said last; its water counts for starts, not for
+ * stops. */
+static void test_water_of_a_machine_that_is_silent(void **state)
+{
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        show_flows(r, 0.011);
+        show(r, "plant", ROLE_CHW_FLOW, 0);
+        show(r, machine[2], ROLE_CHILLER_STATUS, 0);
+        assert_true(fabs(flow_after(r, ROLE_NONE) - 0.022) < 1e-9);
+        for (size_t i = 0; i < 3; i++)
+                show(r, machine[i], ROLE_CHILLER_STATUS, (double)NAN);
+        for (int i = 0; i < 15; i++)
+                (void)flow_after(r, ROLE_NONE);
+        for (size_t j = 0; j < r->gate->layout->nu; j++)
+                assert_int_equal(r->gate->onoff[j], 255);
+        assert_true(fabs(r->gate->snap.chw_flow_m3s - 0.022) < 1e-9);
+        assert_true(!(r->gate->snap.evap_flow_m3s > 0));
+        rig_free(r);
+        r = rig_hall(true);
+        show_flows(r, 0.011);
+        show(r, "plant", ROLE_CHW_FLOW, 0);
+        for (size_t i = 0; i < 3; i++) { /* they never said it: their orders */
+                show(r, machine[i], ROLE_CHILLER_STATUS, (double)NAN);
+                show(r, machine[i], ROLE_CHILLER_ENABLE, i < 2);
+        }
+        assert_true(fabs(flow_after(r, ROLE_CHILLER_STATUS) - 0.022) < 1e-9);
+        rig_free(r);
+}
+
+static bool freezes_after(struct rig *r, int steps)
+{
+        while (steps-- > 0)
+                (void)flow_after(r, ROLE_NONE);
+        return r->gate->snap.no_colder_water;
 }
 
 static void test_water_near_freezing(void **state)
@@ -531,14 +628,52 @@ static void test_water_near_freezing(void **state)
                         n++;
                 }
         assert_int_equal(n, 4);
-        (void)flow_after(r, ROLE_NONE);
-        assert_false(r->gate->snap.no_colder_water);
+        assert_false(freezes_after(r, 3));
         show(r, "chiller-2", ROLE_CHWST, 3.99); /* any machine's */
-        (void)flow_after(r, ROLE_NONE);
-        assert_true(r->gate->snap.no_colder_water);
+        assert_false(freezes_after(r, 1));      /* two steps in a row */
+        show(r, "chiller-2", ROLE_CHWST, 4);
+        assert_false(freezes_after(r, 1));
+        show(r, "chiller-2", ROLE_CHWST, 3.99);
+        assert_false(freezes_after(r, 1));
+        assert_null(strstr(r->log, "chwst_freeze"));
+        assert_true(freezes_after(r, 1) && freezes_after(r, 2));
+        assert_non_null(strstr(r->log, "chiller-2"));
+        assert_non_null(strstr(r->log, "reads 4.0 °C, below chwst_freeze"));
+        assert_null(strstr(r->log, "above chwst_freeze again"));
+        show(r, "chiller-2", ROLE_CHILLER_STATUS, 0); /* it stands: nothing cools that water */
+        assert_false(freezes_after(r, 1));
+        assert_non_null(strstr(r->log, "above chwst_freeze again"));
+        assert_false(freezes_after(r, 3));
+        show(r, "plant", ROLE_CHWST, 3.99); /* the header's, while any machine runs */
+        assert_false(freezes_after(r, 1));
+        assert_true(freezes_after(r, 1));
+        for (size_t i = 0; i < 3; i++)
+                show(r, machine[i], ROLE_CHILLER_STATUS, 0);
+        assert_false(freezes_after(r, 3));
+        show(r, "chiller-1", ROLE_CHILLER_STATUS, (double)NAN); /* not known: its order */
+        show(r, "chiller-1", ROLE_CHILLER_ENABLE, 1);
+        assert_true(freezes_after(r, 15));
+        show(r, "chiller-1", ROLE_CHILLER_ENABLE, 0);
+        assert_false(freezes_after(r, 2));
+        show(r, "chiller-1", ROLE_CHILLER_ENABLE, (double)NAN); /* nor that: it may */
+        assert_true(freezes_after(r, 15));
         for (int i = 0; i < 12; i++)
                 (void)flow_after(r, ROLE_CHWST); /* what cannot be read forbids nothing */
         assert_false(r->gate->snap.no_colder_water);
+        rig_free(r);
+}
+
+/* Nothing is known of what cools it: it counts. */
+static void test_freezing_water_without_chillers(void **state)
+{
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        for (size_t e = 0; e < r->site->nequipment; e++)
+                if (r->site->equipment[e].cls == EQ_CHILLER)
+                        r->site->equipment[e].cls = EQ_TOWER;
+        show(r, "plant", ROLE_CHWST, 3.99);
+        assert_true(freezes_after(r, 2));
         rig_free(r);
 }
 
@@ -587,7 +722,10 @@ int main(void)
             cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
             cmocka_unit_test(test_water_that_evaporators_can_share),
+            cmocka_unit_test(test_one_bad_scan_of_the_water),
+            cmocka_unit_test(test_water_of_a_machine_that_is_silent),
             cmocka_unit_test(test_water_near_freezing),
+            cmocka_unit_test(test_freezing_water_without_chillers),
             cmocka_unit_test(test_air_above_the_dew_point),
         };
 

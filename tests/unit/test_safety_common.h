@@ -28,6 +28,7 @@ struct rig_args {
         bool sat_rows; /* inlets read measured supply air, which follows the setpoint */
         bool plant;    /* chilled water setpoint and two chillers */
         bool towers;   /* and a condenser water setpoint before them */
+        bool waters;   /* and another chilled water before that */
         double spread; /* relative half width of the gains */
         double w;      /* noise bound */
         double limit_c, step;
@@ -161,6 +162,9 @@ static inline void rig_variables(struct rig *r)
                                                 .nominal = 0.8,
                                                 .fast = 1};
         }
+        if (a->waters)
+                r->u[n++] = (struct safety_u){
+                    .safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 1, .backup_rate = 0.5, .nominal = 8};
         if (a->towers)
                 r->u[n++] = (struct safety_u){.lo = 14, .hi = 30, .step = 0.5, .rate = 1, .nominal = 20};
         if (!a->plant)
@@ -242,7 +246,7 @@ static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
         r->a = a;
         rng_seed(&r->rng, seed, 7);
         r->ninlet = a.rooms * a.inlets;
-        r->nu = 2 * a.rooms * a.crahs + (a.towers ? 1 : 0) + (a.plant ? 3 : 0);
+        r->nu = 2 * a.rooms * a.crahs + (a.waters ? 1 : 0) + (a.towers ? 1 : 0) + (a.plant ? 3 : 0);
         r->ny = r->ninlet + (a.sat_rows ? a.rooms * a.crahs : 0);
         r->nd = a.rooms + 1;
         terms = r->ny * (a.lags + 2 + a.crahs * (1 + 2 * a.lags));

@@ -63,8 +63,9 @@ static void test_water_for_one_more(void **state)
         assert_true(starts(&r, B, 0.0231));
         assert_false(starts(&r, B, 0));
         assert_true(starts(&r, B, (double)NAN)); /* nobody knows it: more cooling */
-        r.status[A] = 255;                       /* nobody sees it run, but it was ordered on long ago */
-        assert_true(starts(&r, B, 0.001));
+        r.status[A] = 255;                       /* nobody sees it now, but it did run */
+        assert_false(starts(&r, B, 0.0229));
+        assert_true(starts(&r, B, 0.0231));
         r.status[A] = 0; /* it has tripped: the pumps stand, and the other one may */
         assert_true(starts(&r, B, 0));
         r.status[A] = 1;
@@ -72,6 +73,41 @@ static void test_water_for_one_more(void **state)
         assert_false(starts(&r, B, 0.0229));
         assert_true(starts(&r, B, 0.0231));
         rig_close(&r);
+}
+
+/* A machine that never says whether it runs is taken to do as it is ordered, after a restart as well. */
+static void test_water_beside_one_without_a_status(void **state)
+{
+        struct rig r;
+        double buf[1 + 16 * SAFETY_STATE_PER_U];
+        size_t n;
+
+        (void)state;
+        for (int told = 0; told < 2; told++) {
+                open_flow(&r);
+                r.status[A] = told ? 1 : 255;
+                rig_create(&r);
+                r.prop[B] = 0;
+                r.snap.mono_s = 0;
+                (void)rig_decide(&r);
+                r.snap.mono_s = 4000;
+                r.status[A] = 255;
+                for (int again = 0; again < 2; again++) {
+                        r.prop[B] = 1;
+                        assert_false(starts(&r, B, 0.0229));
+                        assert_true(starts(&r, B, 0.0231));
+                        n = safety_state_save(r.s, r.snap.mono_s, buf, sizeof buf / sizeof buf[0]);
+                        assert_true(buf[1 + A * SAFETY_STATE_PER_U + 2] == (told ? 1 : 2));
+                        rig_create(&r);
+                        safety_state_restore(r.s, r.snap.mono_s, 0, buf, n);
+                }
+                r.confirmed[A] = r.prop[A] = 0; /* ordered off: of one that was seen to run that is not known yet */
+                assert_int_equal(starts(&r, B, 0.0229), !told);
+                r.snap.onoff_status = NULL;
+                decide_again(&r);
+                assert_true(rig_action(&r.s->decision)[B] == !told);
+                rig_close(&r);
+        }
 }
 
 static void test_water_without_a_rule(void **state)
@@ -221,10 +257,10 @@ static void test_relief(void **state)
 
         (void)state;
         open_short(&r);
-        assert_false(stops(&r, 0.0231) || verdict(&r, B, 0));
-        assert_true(stops(&r, 0.0229));
+        assert_false(stops(&r, 0.0221) || verdict(&r, B, 0));
+        assert_true(stops(&r, 0.0219));
         assert_false(stops(&r, (double)NAN) || verdict(&r, B, 0));
-        r.snap.evap_flow_m3s = 0.0229;
+        r.snap.evap_flow_m3s = 0.0219;
         assert_true(verdict(&r, B, 0) && verdict(&r, A, 0)); /* either, for the second checker */
         r.status[A] = 0;                                     /* the last that runs stays */
         assert_false(stops(&r, 0.001) || verdict(&r, B, 0));
@@ -236,7 +272,7 @@ static void test_relief(void **state)
         r.confirmed[A] = r.prop[A] = 1;
         r.snap.u_fixed = fixed;
         fixed[A] = fixed[B] = 1;
-        assert_false(stops(&r, 0.0229));
+        assert_false(stops(&r, 0.0219));
         r.snap.u_fixed = NULL;
         r.snap.onoff_status = NULL;
         decide_again(&r);
@@ -251,9 +287,9 @@ static void test_relief_keeps_the_timers(void **state)
         (void)state;
         open_short(&r);
         r.snap.mono_s = 329; /* on since 30 */
-        assert_false(stops(&r, 0.0229) || verdict(&r, B, 0));
+        assert_false(stops(&r, 0.0219) || verdict(&r, B, 0));
         r.snap.mono_s = 330;
-        assert_true(stops(&r, 0.0229));
+        assert_true(stops(&r, 0.0219));
         rig_close(&r);
         open_short(&r);
         r.u[B].max_starts_per_h = 1; /* A goes instead: B could not come back */
@@ -268,7 +304,7 @@ static void test_relief_keeps_the_timers(void **state)
         r.snap.mono_s = 2000; /* the start of this hour */
         decide_again(&r);
         r.snap.mono_s = 3000;
-        r.snap.evap_flow_m3s = 0.0229;
+        r.snap.evap_flow_m3s = 0.0219;
         rig_point(&r);
         decide_again(&r);
         assert_true(rig_action(&r.s->decision)[A] == 0 && rig_action(&r.s->decision)[B] == 1);
@@ -303,7 +339,7 @@ static void test_relief_of_every_place(void **state)
                                 equipment_reset(&q[k]);
                                 equipment_observe(&q[k], &u[k], true, 1, k == late ? 3900 : 0);
                         }
-                        snap.evap_flow_m3s = enough ? 0.0691 : 0.0689; /* 0.06 and the margin */
+                        snap.evap_flow_m3s = enough ? 0.0661 : 0.0659; /* 1.10 of 0.06 */
                         equipment_move(&e, q, &snap, base, want, act, &why, &binding);
                         for (size_t k = 0; k < 3; k++)
                                 assert_true(act[k] == (enough || k != goes));
@@ -324,7 +360,7 @@ static void test_relief_of_every_place(void **state)
                                 equipment_reset(&q[k]);
                                 equipment_observe(&q[k], &u[k], k != j, k != j, 0);
                         }
-                        snap.chw_flow_m3s = enough ? 0.0691 : 0.0689;
+                        snap.chw_flow_m3s = enough ? 0.0691 : 0.0689; /* 1.15 */
                         equipment_move(&e, q, &snap, off, want, act, &why, &binding);
                         assert_true(act[j] == enough);
                 }
@@ -341,7 +377,7 @@ static void test_relief_of_whom(void **state)
         r.snap.slow_step = true;
         r.snap.cooling_load_w = 0;
         r.prop[A] = 0;
-        r.snap.evap_flow_m3s = 0.0229;
+        r.snap.evap_flow_m3s = 0.0219;
         rig_point(&r);
         decide_again(&r);
         assert_true(rig_action(&r.s->decision)[A] == 0 && rig_action(&r.s->decision)[B] == 1);
@@ -352,14 +388,130 @@ static void test_relief_of_whom(void **state)
         r.snap.mono_s = 0;
         (void)rig_decide(&r);
         r.snap.mono_s = 4000;
-        r.snap.evap_flow_m3s = 0.0114;
+        r.snap.evap_flow_m3s = 0.0109;
         rig_point(&r);
         decide_again(&r);
         assert_true(rig_action(&r.s->decision)[A] == 0 && rig_action(&r.s->decision)[B] == 1);
-        r.snap.evap_flow_m3s = 0.0116;
+        r.snap.evap_flow_m3s = 0.0111;
         decide_again(&r);
         assert_true(rig_action(&r.s->decision)[A] == 1 && rig_action(&r.s->decision)[B] == 1);
         rig_close(&r);
+}
+
+/* The one whose share is enough for the others; of several the least capacity; of none the largest share. */
+static void test_relief_by_whom_it_helps(void **state)
+{
+        static const struct {
+                double least[3], capacity_w[3], flow_m3s;
+                size_t goes;
+        } at[] = {
+            {{0.01, 0.02, 0.03}, {300, 100, 200}, 0.0659, 1}, /* any: what cools least */
+            {{0.01, 0.02, 0.03}, {100, 300, 200}, 0.0659, 0}, {{0.01, 0.02, 0.03}, {100, 100, 200}, 0.0659, 1},
+            {{0.01, 0.02, 0.03}, {200, 300, 400}, 0.0441, 1}, /* 1.10 of 0.04: the second or the third */
+            {{0.01, 0.02, 0.03}, {200, 300, 400}, 0.0439, 2}, {{0.03, 0.02, 0.01}, {400, 300, 200}, 0.0439, 0},
+            {{0.01, 0.02, 0.03}, {100, 200, 300}, 0.0100, 2}, /* none is enough */
+            {{0.03, 0.02, 0.01}, {300, 200, 100}, 0.0100, 0}, {{0.02, 0.02, 0.02}, {300, 100, 200}, 0.0100, 1},
+        };
+        const double base[4] = {1, 1, 1, 0}, want[4] = {1, 1, 1, 0}; /* and one that stands */
+        const uint8_t status[4] = {1, 1, 1, 0};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+                struct safety_u u[4];
+                struct equipment q[4];
+                const struct safety_envelope e = {.nu = 4, .u = u, .capacity_margin = 0.15};
+                const struct safety_snapshot snap = {
+                    .mono_s = 4000, .onoff_status = status, .evap_flow_m3s = at[i].flow_m3s};
+                enum decision_reason why = DR_ACCEPTED;
+                double act[4];
+                int binding = -1;
+
+                for (size_t k = 0; k < 4; k++) {
+                        u[k] = (struct safety_u){.kind = SAFETY_U_ONOFF,
+                                                 .hi = 1,
+                                                 .min_on_s = 300,
+                                                 .max_starts_per_h = 3,
+                                                 .capacity_w = k < 3 ? at[i].capacity_w[k] : 1,
+                                                 .min_flow_m3s = k < 3 ? at[i].least[k] : 1};
+                        equipment_reset(&q[k]);
+                        equipment_observe(&q[k], &u[k], k < 3, k < 3, 0);
+                }
+                equipment_move(&e, q, &snap, base, want, act, &why, &binding);
+                if (binding != (int)at[i].goes)
+                        fail_msg("case %zu: %d", i, binding);
+                for (size_t k = 0; k < 3; k++)
+                        assert_true(act[k] == (k != at[i].goes));
+        }
+}
+
+/* What the second checker says of stopping the units of a set (bits from the first one on) of four. */
+static bool stop_set(struct rig *r, unsigned set)
+{
+        double act[16];
+
+        memcpy(act, r->confirmed, r->nu * sizeof(double));
+        for (size_t k = 0; k < 4; k++)
+                if (set >> k & 1)
+                        act[8 + k] = 0;
+        rig_point(r);
+        verify_observe(r->s->verifier, &r->snap);
+        return verify_action(r->s->verifier, &r->snap, act);
+}
+
+/* For want of water one stops, never two, in one step or in several: three and four machines. */
+static void test_relief_stops_one(void **state)
+{
+        (void)state;
+        for (size_t n = 3; n <= 4; n++) {
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                a.towers = true;
+                rig_open(&r, a, 1);
+                for (size_t j = 8; j < 12; j++) {
+                        r.u[j] = r.u[11];
+                        r.u[j].min_flow_m3s = 0.01;
+                }
+                rig_create(&r);
+                for (size_t j = 8; j < 12; j++)
+                        r.confirmed[j] = r.prop[j] = r.status[j] = j < 8 + n;
+                r.snap.evap_flow_m3s = 1;
+                (void)rig_decide(&r);
+                r.snap.mono_s = 4000;
+                r.snap.cooling_load_w = 1e6;
+                r.snap.evap_flow_m3s = 0.0109 * (double)n;
+                for (unsigned set = 0; set < 1u << n; set++)
+                        assert_int_equal(stop_set(&r, set), (set & (set - 1)) == 0);
+                r.snap.evap_flow_m3s = 0.0111 * (double)n;
+                for (unsigned set = 1; set < 1u << n; set++)
+                        assert_false(stop_set(&r, set));
+                r.snap.evap_flow_m3s = 0.0109 * (double)n;
+                r.confirmed[8] = 0; /* ordered off before, and still running */
+                assert_true(stop_set(&r, 0));
+                for (unsigned set = 2; set < 1u << n; set++)
+                        assert_false(stop_set(&r, set));
+                r.status[8] = 0; /* it has stopped */
+                r.snap.evap_flow_m3s = 0.0109 * (double)(n - 1);
+                assert_true(stop_set(&r, 2) && stop_set(&r, 4));
+                assert_false(stop_set(&r, 6));
+                rig_close(&r);
+                rig_open(&r, a, 1);
+                for (size_t j = 8; j < 12; j++) {
+                        r.u[j] = r.u[11];
+                        r.u[j].min_flow_m3s = j == 8 ? 0 : 0.01;
+                }
+                rig_create(&r);
+                r.snap.evap_flow_m3s = 1;
+                for (size_t j = 8; j < 12; j++)
+                        r.confirmed[j] = r.prop[j] = r.status[j] = 1;
+                (void)rig_decide(&r);
+                r.snap.mono_s = 4000;
+                r.snap.cooling_load_w = 1e6;
+                r.snap.evap_flow_m3s = 0.0329;
+                assert_true(stop_set(&r, 2));
+                assert_false(stop_set(&r, 1)); /* what it needs is not known: its stop helps nobody */
+                rig_close(&r);
+        }
 }
 
 /* ---- lift: condenser water (in place of machine A) minus chilled water ---- */
@@ -470,6 +622,38 @@ static void test_lift_beside_a_count(void **state)
         open_lift(&r, 11.4997, 12.5003, 8, 20);
         lift_of(&r, 8, 20.5, 8, 20.5);
         lift_of(&r, 8, 19.5, 8, 19.5);
+        rig_close(&r);
+}
+
+/* Two chilled waters below one condenser water: what keeps the second pair undoes the first one, which is kept again.
+ */
+static void test_lifts_that_share(void **state)
+{
+        struct rig r;
+        struct safety_lift two[2] = {{A, W, 9, (double)INFINITY}, {A, B, -(double)INFINITY, 12}};
+        const double *act;
+
+        (void)state;
+        open_lift(&r, -100, 100, 10, 19);
+        r.u[B] = r.u[W];
+        r.u[B].nominal = 8;
+        r.env.lift = two;
+        for (int turn = 0; turn < 2; turn++) {
+                if (turn) {
+                        struct safety_lift first = two[0];
+
+                        two[0] = two[1];
+                        two[1] = first;
+                }
+                rig_create(&r);
+                r.confirmed[B] = r.prop[B] = 8;
+                lift_of(&r, 12, 21, 11, 20);
+                act = rig_action(&r.s->decision);
+                assert_true(act[B] == 8);
+                assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+                assert_false(lift_ok(&r, 12, 20) || lift_ok(&r, 12, 21));
+                assert_true(lift_ok(&r, 11, 20));
+        }
         rig_close(&r);
 }
 
@@ -861,6 +1045,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_water_for_one_more),
+            cmocka_unit_test(test_water_beside_one_without_a_status),
             cmocka_unit_test(test_water_without_a_rule),
             cmocka_unit_test(test_water_while_one_starts),
             cmocka_unit_test(test_water_for_two_at_once),
@@ -869,9 +1054,12 @@ int main(void)
             cmocka_unit_test(test_relief_keeps_the_timers),
             cmocka_unit_test(test_relief_of_every_place),
             cmocka_unit_test(test_relief_of_whom),
+            cmocka_unit_test(test_relief_by_whom_it_helps),
+            cmocka_unit_test(test_relief_stops_one),
             cmocka_unit_test(test_lift_minimum),
             cmocka_unit_test(test_lift_maximum),
             cmocka_unit_test(test_lift_beside_a_count),
+            cmocka_unit_test(test_lifts_that_share),
             cmocka_unit_test(test_lift_taken_over),
             cmocka_unit_test(test_lift_of_a_variable_that_is_fixed),
             cmocka_unit_test(test_no_colder_water),

@@ -38,19 +38,27 @@ static inline double hostile_value(struct rig *r, const struct safety_u *u, unsi
         }
 }
 
-static struct safety_lift hostile_pair;
+static struct safety_lift hostile_pair[2];
 static double hostile_floor[64];
 
-/* Bounds of the lift between the two water setpoints that pass validation. */
-static inline void hostile_lift(struct rig *r)
+/* Bounds of the lift between the condenser water and a chilled water that pass validation; pairs share the former. */
+static inline void hostile_lift(struct rig *r, size_t chw)
 {
-        const size_t cw = r->nu - 4, chw = r->nu - 3;
+        const size_t cw = r->nu - 4;
         const double min_k = rng_range(&r->rng, -4, 16);
+        struct safety_lift *p = &hostile_pair[r->env.nlift++];
 
-        hostile_pair = (struct safety_lift){cw, chw, min_k, min_k + rng_range(&r->rng, 0, 8)};
-        hostile_pair.max_k = fmax(hostile_pair.max_k, r->u[cw].lo - r->u[chw].lo);
-        r->env.lift = &hostile_pair;
-        r->env.nlift = 1;
+        *p = (struct safety_lift){cw, chw, min_k, min_k + rng_range(&r->rng, 0, 8)};
+        p->max_k = fmax(p->max_k, r->u[cw].lo - r->u[chw].lo);
+        r->env.lift = hostile_pair;
+}
+
+static inline bool hostile_lifts(const struct rig *r, size_t chw)
+{
+        for (size_t i = 0; i < r->env.nlift; i++)
+                if (hostile_pair[i].chw == chw)
+                        return true;
+        return false;
 }
 
 /* Boxes, grids and rates no one would configure, but which pass validation. */
@@ -75,7 +83,9 @@ static inline void hostile_envelope(struct rig *r)
         for (size_t j = r->nu - 2; j < r->nu; j++)
                 r->u[j].min_flow_m3s = rng_below(&r->rng, 3) ? rng_range(&r->rng, 0.005, 0.02) : 0;
         if (r->a.towers && r->u[r->nu - 3].safe_dir < 0)
-                hostile_lift(r);
+                hostile_lift(r, r->nu - 3);
+        if (r->a.waters && r->u[r->nu - 5].safe_dir < 0)
+                hostile_lift(r, r->nu - 5);
         for (size_t i = 0; i < r->ninlet; i++)
                 r->cert[i].hi = rng_range(&r->rng, 20, 30);
         for (size_t i = 0; i < r->ninlet; i++)
@@ -156,7 +166,8 @@ static inline void hostile_unit_check(struct hostile_unit *q, const struct safet
 /* What is tied to others: water of the evaporators, lift, and the floors of this step. */
 static inline void hostile_ties_check(const struct rig *r, const double *act, const double *was, const uint8_t *fixed)
 {
-        double need = 0;
+        double need = 0, running = 0;
+        size_t stops = 0, stay = 0;
         bool starts = false, runs = false, cool = r->snap.u_floor;
 
         for (size_t j = r->nu - 2; j < r->nu; j++) {
@@ -165,6 +176,15 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
                 starts = starts || (act[j] == 1 && was[j] == 0 && r->u[j].min_flow_m3s > 0);
                 runs = runs || (was[j] == 1 && r->u[j].min_flow_m3s > 0);
         }
+        for (size_t j = r->nu - 2; j < r->nu; j++) {
+                running += was[j] == 1 ? r->u[j].min_flow_m3s : 0;
+                stops += act[j] == 0 && was[j] == 1;
+                stay += act[j] == 1 && was[j] == 1;
+        }
+        /* for its load none may stop here */
+        if (isnan(r->snap.cooling_load_w) && stops > 0 &&
+            !(stops == 1 && stay > 0 && r->snap.evap_flow_m3s < running * 1.10))
+                fail_msg("%zu stops with %g of %g m3/s, %zu stay", stops, r->snap.evap_flow_m3s, running, stay);
         if (starts && runs && r->snap.chw_flow_m3s < need * 1.15)
                 fail_msg("a start with %g of %g m3/s", r->snap.chw_flow_m3s, need);
         for (size_t i = 0; i < r->env.ncert; i++) {
@@ -180,8 +200,8 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
                 if (r->u[j].safe_dir == -1 && !fixed[j] && act[j] < fmin(least, was[j]) - r->u[j].step * 1.001 - 1e-9)
                         fail_msg("variable %zu: %g from %g is below %g", j, act[j], was[j], least);
         }
-        if (r->env.nlift > 0) {
-                const size_t cw = hostile_pair.cw, chw = hostile_pair.chw;
+        for (size_t i = 0; i < r->env.nlift; i++) {
+                const size_t cw = hostile_pair[i].cw, chw = hostile_pair[i].chw;
                 double rest[2], lift = act[cw] - act[chw], slack = r->u[cw].step + r->u[chw].step + 1e-6;
 
                 for (size_t k = 0; k < 2; k++) {
@@ -191,10 +211,10 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
                                       ? was[j]
                                       : fmin(fmax(was[j], box_end(&r->u[j], false)), box_end(&r->u[j], true));
                 }
-                if (lift < fmin(hostile_pair.min_k, rest[0] - rest[1] - slack) - 1e-6 ||
-                    lift > fmax(hostile_pair.max_k, rest[0] - rest[1] + slack) + 1e-6)
-                        fail_msg("lift %g from %g, bounds %g to %g", lift, rest[0] - rest[1], hostile_pair.min_k,
-                                 hostile_pair.max_k);
+                if (lift < fmin(hostile_pair[i].min_k, rest[0] - rest[1] - slack) - 1e-6 ||
+                    lift > fmax(hostile_pair[i].max_k, rest[0] - rest[1] + slack) + 1e-6)
+                        fail_msg("lift %g from %g, bounds %g to %g", lift, rest[0] - rest[1], hostile_pair[i].min_k,
+                                 hostile_pair[i].max_k);
         }
 }
 
@@ -261,9 +281,8 @@ static inline void hostile_episode(struct rig *r, size_t n)
                                         assert_true(act[j] < was[j]);
                         }
                         /* toward more cooling nothing else is cut, whenever the proposal is looked at at all */
-                        if (!hostile_replaced && !r->snap.no_colder_water && !r->snap.u_floor &&
-                            !(r->env.nlift > 0 && j == hostile_pair.chw) && u->kind == SAFETY_U_CONTINUOUS &&
-                            u->safe_dir != 0 &&
+                        if (!hostile_replaced && !r->snap.no_colder_water && !r->snap.u_floor && !hostile_lifts(r, j) &&
+                            u->kind == SAFETY_U_CONTINUOUS && u->safe_dir != 0 &&
                             (decision_kind(d) == DECISION_ACCEPT || decision_kind(d) == DECISION_PROJECT) && finite &&
                             r->p.present && !r->p.malformed && decision_certificate(d)->verified) {
                                 double want = fmin(fmax(r->prop[j], u->lo), u->hi);
@@ -299,6 +318,7 @@ static void test_hostile(void **state)
                 a.horizon = 4;
                 a.sat_rows = episode % 4 == 3;
                 a.towers = episode % 5 < 3;
+                a.waters = a.towers && episode % 5 > 0;
                 rig_open(&r, a, seed + episode);
                 hostile_envelope(&r);
                 rig_create(&r);
