@@ -473,6 +473,12 @@ static void check_told(struct builder *b)
                              "equipment '%s': min_flow_m3s, but no point tells its flow or the plant's: no start is "
                              "refused for it",
                              e->name);
+                if (isfinite(e->min_flow_m3s) && !has_role(s, ROLE_CHILLER_STATUS, (int)i, -1))
+                        warn(
+                            b, b->equipment_more[i].at,
+                            "equipment '%s': min_flow_m3s, but no point tells whether it runs: it is taken to do as it "
+                            "is ordered, and never stopped for want of water",
+                            e->name);
                 if ((isfinite(e->min_lift_k) || isfinite(e->max_lift_k)) &&
                     !(has_role(s, ROLE_CWST_SP, -1, -1) && has_role(s, ROLE_CHWST_SP, -1, -1)))
                         warn(b, b->equipment_more[i].at,

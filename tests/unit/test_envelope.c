@@ -526,9 +526,12 @@ static void told(const char *text, bool yes)
 /* What is asked for and cannot be known limits nothing, and check-config says so. */
 static void test_limits_that_no_point_tells_about(void **state)
 {
+#define RUNS(equipment) "s/r,d," equipment ",discrete,6,bit,1,0,,R,,,,,On_Off_Status\n"
 #define FLOW(equipment) "s/f,d," equipment ",input,5,uint16,0.001,0,m3/s,R,,,,,Chilled_Water_Flow_Sensor\n"
         static const char no_flow[] =
             "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells its flow";
+        static const char no_status[] =
+            "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells whether it runs";
         static const char no_dew[] = "dewpoint_margin_k: no point tells the dew point of zone 'z'";
         static const char sat[] = HEAD INLET "s/sat,d,a1,holding,3,int16,0.1,0,degC,RW,14,27,,-,"
                                              "Supply_Air_Temperature_Setpoint\n";
@@ -538,6 +541,12 @@ static void test_limits_that_no_point_tells_about(void **state)
         put_chillers(", min_flow_m3s: 0.01", "", "");
         put("points.csv", HEAD INLET);
         told(no_flow, true);
+        told(no_status, true);
+        put("points.csv", HEAD INLET RUNS("c2"));
+        told(no_status, true);
+        put("points.csv", HEAD INLET RUNS("c1"));
+        told(no_flow, true);
+        told(no_status, false);
         put("points.csv", HEAD INLET FLOW("c2"));
         told(no_flow, true);
         put("points.csv", HEAD INLET FLOW("c1"));
