@@ -104,7 +104,7 @@ static inline void hostile_plant(struct rig *r)
         }
         rig_advance(r, r->confirmed, d, 0);
         for (size_t j = 0; j < r->nu; j++)
-                r->status[j] = r->confirmed[j] >= 0.5;
+                r->status[j] = rng_below(&r->rng, 20) ? r->confirmed[j] >= 0.5 : 255;
         for (size_t i = 0; i < r->ny; i++)
                 r->y_ok[i] = rng_below(&r->rng, 40) ? COND_TRUE : COND_STALE;
         if (rng_below(&r->rng, 50) == 0)
