@@ -7,6 +7,8 @@
 
 enum {
         SAMPLES_A_PIECE = 2000,
+        EVIDENCE_WALK = 20000, /* a week of steps of 30 s */
+        SETS_WALK = 200,
         VACUUM_KEEP = 1024, /* free pages (4 MiB) kept for what comes next: giving them back moves others */
         VACUUM_PAGES = 32,
 };
@@ -70,20 +72,23 @@ static int delete_samples(struct store *s, int64_t before_ms, struct store_purge
         return r;
 }
 
-/* Evidence of decisions before before_ms, oldest first, and sets that nothing follows any more. The newest set stays:
- * the gate may be about to refer to it. */
+/* Evidence of decisions before before_ms, oldest first, and sets that nothing follows any more. What was dated ahead
+ * stays, and nothing behind it waits for it: it is walked over, as far as the newest decision of the time, and
+ * EVIDENCE_WALK at most. The newest set stays: the gate may be about to refer to it. */
 static int delete_evidence(struct store *s, int64_t before_ms, struct store_purged *p)
 {
         int r = change(s,
                        "DELETE FROM evidence WHERE decision_id IN (SELECT d.id FROM (SELECT decision_id FROM evidence"
-                       " ORDER BY decision_id LIMIT 50) JOIN decision d ON d.id = decision_id WHERE d.t_ms < ?1)",
-                       before_ms, 0, &p->records);
+                       " WHERE decision_id <= (SELECT id FROM decision WHERE t_ms < ?1 ORDER BY t_ms DESC LIMIT 1)"
+                       " ORDER BY decision_id LIMIT ?2) e CROSS JOIN decision d ON d.id = e.decision_id"
+                       " WHERE d.t_ms < ?1 LIMIT 50)",
+                       before_ms, EVIDENCE_WALK, &p->records);
         if (r == 0)
                 r = change(s,
-                           "DELETE FROM model_set WHERE id IN (SELECT id FROM model_set WHERE id <"
-                           " (SELECT max(id) FROM model_set) ORDER BY id LIMIT 8)"
-                           " AND NOT EXISTS (SELECT 1 FROM evidence WHERE set_id = model_set.id)",
-                           0, 0, &p->records);
+                           "DELETE FROM model_set WHERE id IN (SELECT id FROM (SELECT id FROM model_set WHERE id <"
+                           " (SELECT max(id) FROM model_set) ORDER BY id LIMIT ?1) m"
+                           " WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE set_id = m.id) LIMIT 8)",
+                           SETS_WALK, 0, &p->records);
         return r;
 }
 

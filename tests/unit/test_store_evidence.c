@@ -284,6 +284,39 @@ static void test_purged_with_its_samples(void **state)
         store_close(s);
 }
 
+/* A clock that ran ahead for a while: what it dated so stays, and what is behind it goes all the same, whole. */
+static void test_purged_behind_what_is_dated_ahead(void **state)
+{
+        struct fixture *f = *state;
+        int64_t run, set = 0;
+        struct store *s = open_bound(f, &run);
+        struct store_keep keep = {
+            .samples_ms = T0 + 20 * DAY_MS, .floor_ms = INT64_MIN, .max_bytes = INT64_MAX, .records_ms = INT64_MIN};
+        struct store_purged p;
+        for (uint64_t step = 0; step < 240; step++)
+                put(s, run, step, &set);
+        assert_int_equal(store_exec(s, "UPDATE decision SET t_ms = t_ms + 90 * 86400000 WHERE step < 60;"
+                                       "UPDATE decision SET t_ms = t_ms + 30 * 86400000 WHERE step >= 200"),
+                         0);
+        assert_int_equal(store_purge(s, &keep, &p), 0);
+        assert_true(p.more);
+        assert_int_equal(number(s, "SELECT count(*) FROM evidence"), 190); /* the oldest 50 of them at a time */
+        assert_int_equal(number(s, "SELECT min(decision_id) FROM evidence WHERE decision_id > 60"), 111);
+        purge_all(s, &keep);
+        assert_int_equal(number(s, "SELECT count(*) FROM evidence"), 100);
+        assert_int_equal(number(s, "SELECT count(*) FROM evidence WHERE decision_id BETWEEN 61 AND 200"), 0);
+        /* sets of what stays: 20 of those dated ahead; 199 to 201 share one, and 13 follow */
+        assert_int_equal(number(s, "SELECT count(*) FROM model_set"), 20 + 14);
+        keep.samples_ms = T0 + 60 * DAY_MS; /* all but those dated ahead */
+        purge_all(s, &keep);
+        assert_int_equal(number(s, "SELECT count(*) FROM evidence"), 60);
+        assert_int_equal(number(s, "SELECT count(*) FROM model_set"), 20 + 1);
+        keep.samples_ms = T0 + 100 * DAY_MS;
+        purge_all(s, &keep);
+        assert_int_equal(number(s, "SELECT count(*) FROM evidence"), 0);
+        store_close(s);
+}
+
 /* A database of version 2: opened, upgraded, its decisions without evidence, new ones with it. */
 static void test_upgrade(void **state)
 {
@@ -324,6 +357,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_a_change_is_found, setup, teardown),
             cmocka_unit_test_setup_teardown(test_all_or_nothing, setup, teardown),
             cmocka_unit_test_setup_teardown(test_purged_with_its_samples, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_purged_behind_what_is_dated_ahead, setup, teardown),
             cmocka_unit_test_setup_teardown(test_upgrade, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
