@@ -16,6 +16,7 @@
 
 #define SET_DAMAGED "the model set stored with it is damaged"
 #define OTHER_VERSION "its evidence is of another version, or damaged"
+#define CHANGED "the record was changed after it was written"
 #define MARGIN_TOL_K 1e-6 /* another build or processor rounds otherwise */
 
 struct audit {
@@ -302,6 +303,8 @@ static int judge(struct audit *a, const struct store_record *rec, struct audit_d
 
         if (strcmp(rec->config, a->config) != 0) {
                 settle(o, AUDIT_PARTLY, "its run had another configuration");
+                if (rec->stored && !rec->intact)
+                        settle(o, AUDIT_DIFFERS, CHANGED);
                 return 0;
         }
         if (rec->d.nu != a->layout->nu) {
@@ -319,7 +322,7 @@ static int judge(struct audit *a, const struct store_record *rec, struct audit_d
                 r = 0;
         }
         if (rec->stored && !rec->intact && o->verdict != AUDIT_DIFFERS)
-                settle(o, AUDIT_DIFFERS, "the record was changed after it was written");
+                settle(o, AUDIT_DIFFERS, CHANGED);
         /* it may count otherwise, and nothing was changed */
         if (rec->intact && o->verdict == AUDIT_DIFFERS && strcmp(rec->version, COOLPLANE_VERSION) != 0)
                 settle(o, AUDIT_PARTLY, "another version of coolplane made it and comes to something else");

@@ -49,13 +49,22 @@ static void add_certificate(struct hash *h, const struct safety_certificate *c)
         add_int(h, c->verified);
 }
 
-static int digest(int64_t run_id, const struct store_decision *d, const void *blob, size_t len, uint8_t *ret)
+/* The run whose decision it is, as its row says. */
+struct origin {
+        int64_t run_id;
+        const char *mode, *config, *version;
+};
+
+static int digest(const struct origin *o, const struct store_decision *d, const void *blob, size_t len, uint8_t *ret)
 {
         struct hash h;
         int r = hash_init(&h);
         if (r < 0)
                 return r;
-        add_int(&h, run_id);
+        add_int(&h, o->run_id);
+        add_text(&h, o->mode);
+        add_text(&h, o->config);
+        add_text(&h, o->version);
         add_int(&h, (int64_t)d->step);
         add_int(&h, d->t_ms);
         add_text(&h, d->mode);
@@ -81,6 +90,12 @@ static int digest(int64_t run_id, const struct store_decision *d, const void *bl
         return 0;
 }
 
+static const char *text_of(sqlite3_stmt *st, int i)
+{
+        const char *text = (const char *)sqlite3_column_text(st, i);
+        return text ? text : "";
+}
+
 /* --- writing ----------------------------------------------------------------------------------------------------- */
 
 static int insert_set(struct store *s, struct store_evidence *e)
@@ -97,13 +112,28 @@ static int insert_set(struct store *s, struct store_evidence *e)
         return r;
 }
 
+/* Of a decision that is being written. */
+static int digest_new(struct store *s, int64_t run_id, const struct store_decision *d, uint8_t *ret)
+{
+        sqlite3_stmt *st = store_prepared(s, STMT_RUN_GET);
+        if (!st)
+                return -EIO;
+        sqlite3_bind_int64(st, 1, run_id);
+        int rc = sqlite3_step(st);
+        struct origin o = {run_id, text_of(st, 0), text_of(st, 1), text_of(st, 2)};
+        int r = rc == SQLITE_ROW ? digest(&o, d, d->evidence->blob, d->evidence->len, ret)
+                                 : store_fail(s, rc == SQLITE_DONE ? SQLITE_CONSTRAINT : rc, "run");
+        sqlite3_reset(st);
+        return r;
+}
+
 int store_insert_evidence(struct store *s, int64_t run_id, int64_t decision_id, const struct store_decision *d)
 {
         struct store_evidence *e = d->evidence;
         uint8_t sum[HASH_LEN];
         int r = e->set ? insert_set(s, e) : 0;
         if (r == 0)
-                r = digest(run_id, d, e->blob, e->len, sum);
+                r = digest_new(s, run_id, d, sum);
         if (r < 0)
                 return r;
         sqlite3_stmt *st = store_prepared(s, STMT_EVIDENCE_INSERT);
@@ -131,12 +161,6 @@ struct reader {
 static double real_of(sqlite3_stmt *st, int i)
 {
         return sqlite3_column_type(st, i) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(st, i);
-}
-
-static const char *text_of(sqlite3_stmt *st, int i)
-{
-        const char *text = (const char *)sqlite3_column_text(st, i);
-        return text ? text : "";
 }
 
 /* Variables in order of their number, one array a column. */
@@ -202,7 +226,8 @@ static int read_record(struct reader *r)
         rec->intact = false;
         if (!rec->stored)
                 return 0;
-        rc = digest(rec->run_id, &rec->d, rec->blob, rec->len, sum);
+        rc = digest(&(struct origin){rec->run_id, rec->run_mode, rec->config, rec->version}, &rec->d, rec->blob,
+                    rec->len, sum);
         rec->intact = rc == 0 && sqlite3_column_bytes(st, 26) == HASH_LEN &&
                       memcmp(sqlite3_column_blob(st, 26), sum, HASH_LEN) == 0;
         return rc;

@@ -34,6 +34,7 @@ static const char *const stmt_sql[STMT_COUNT_] = {
         " ?21, ?22)",
     [STMT_DECISION_VAR_INSERT] = "INSERT INTO decision_var (decision_id, var, point_id, proposal, action,"
                                  " confirmed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STMT_RUN_GET] = "SELECT mode, config, version FROM run WHERE id = ?1",
     [STMT_SET_INSERT] = "INSERT INTO model_set (hash, blob) VALUES (?1, ?2)",
     [STMT_EVIDENCE_INSERT] = "INSERT INTO evidence (decision_id, set_id, digest, blob) VALUES (?1, ?2, ?3, ?4)",
     [STMT_ACTION_INSERT] = "INSERT INTO action (run_id, decision_id, t_ms, point_id, value, why)"

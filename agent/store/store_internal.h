@@ -27,6 +27,7 @@ enum store_stmt {
         STMT_COUNTER_ADD,
         STMT_DECISION_INSERT,
         STMT_DECISION_VAR_INSERT,
+        STMT_RUN_GET,
         STMT_SET_INSERT,
         STMT_EVIDENCE_INSERT,
         STMT_ACTION_INSERT,

@@ -534,27 +534,39 @@ static void test_another_configuration(void **state)
         assert_string_equal(v->why[0], "its run had another configuration");
 }
 
-/* A decision that could not be stored: the next is whole, and so nothing else is lost with it. */
-static void test_after_one_that_could_not_be_stored(void **state)
+/* What is not judged any more is still compared with its digest. */
+static void test_a_change_under_another_configuration(void **state)
 {
+        const int64_t id = certified_id();
         struct seen *v;
-        struct ipc_proposal p;
 
         (void)state;
-        for (int t = 0; t < 6; t++) {
-                advance(recorded, ROLE_NONE);
-                proposal(recorded, &p);
-                if (t == 2)
-                        sql("ALTER TABLE evidence RENAME TO away");
-                gate_step_end(recorded->gate, &p, false);
-                if (t == 2)
-                        sql("ALTER TABLE away RENAME TO evidence");
-                finish_writes(recorded, WRITE_ACCEPTED);
+        CHANGE("UPDATE decision_var SET action = action + 0.1 WHERE decision_id = %lld AND var = 0", (long long)id);
+        recorded->site->hash[0] ^= 1;
+        v = audit(INT64_MIN, INT64_MAX);
+        recorded->site->hash[0] ^= 1;
+        only(v, id, "the record was changed after it was written");
+        assert_int_equal(v->c.verdict[AUDIT_PARTLY], RUNS * STEPS - 1);
+}
+
+/* A run told to be of another configuration or version, so that nobody looks closely: all its decisions differ. */
+static void test_a_changed_run(void **state)
+{
+        static const char *const change[] = {"config = replace(config, substr(config, 1, 8), '00000000')",
+                                             "version = '0.0'", "mode = 'shadow'"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof change / sizeof change[0]; i++) {
+                struct seen *v;
+
+                sql("SAVEPOINT one");
+                CHANGE("UPDATE run SET %s WHERE id = 1", change[i]);
+                v = audit(INT64_MIN, INT64_MAX);
+                assert_int_equal(v->c.verdict[AUDIT_DIFFERS], STEPS);
+                assert_string_equal(v->why[STEPS - 1], "the record was changed after it was written");
+                assert_int_not_equal(v->verdict[STEPS], AUDIT_DIFFERS);
+                sql("ROLLBACK TO one; RELEASE one");
         }
-        v = audit(number("SELECT max(t_ms) FROM decision") - 5 * STEP_MS, INT64_MAX);
-        assert_int_equal(v->c.decisions, 5);
-        assert_int_equal(v->c.steps_missing, 1);
-        assert_int_equal(v->c.verdict[AUDIT_PARTLY] + v->c.verdict[AUDIT_DIFFERS], 0);
 }
 
 int main(void)
@@ -575,6 +587,8 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_what_is_missing_is_named, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_deleted_decision_is_a_gap, begin, take_back),
             cmocka_unit_test(test_another_configuration),
+            cmocka_unit_test_setup_teardown(test_a_change_under_another_configuration, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_a_changed_run, begin, take_back),
             cmocka_unit_test(test_after_one_that_could_not_be_stored),
         };
         return cmocka_run_group_tests(tests, record_runs, forget_runs);

@@ -203,6 +203,37 @@ static void test_a_change_is_found(void **state)
         store_close(s);
 }
 
+/* The run's row says what all its decisions were made under. */
+static void test_a_changed_run_is_found(void **state)
+{
+        static const char *const change[] = {"UPDATE run SET config = printf('%064d', 7) WHERE id = 1",
+                                             "UPDATE run SET version = '0.2.0' WHERE id = 1",
+                                             "UPDATE run SET mode = 'sim' WHERE id = 1"};
+        struct fixture *f = *state;
+        int64_t run, set = 0;
+        struct store *s = open_bound(f, &run);
+        put(s, run, 0, &set);
+        put(s, run, 1, &set);
+        struct store_run other = {.mode = "shadow", .t_ms = T0, .version = "0.1.0", .config_hash = f->site.hash};
+        assert_int_equal(store_begin_run(s, &other, &run), 0);
+        put(s, run, 2, &set);
+        for (size_t i = 0; i < sizeof change / sizeof change[0]; i++) {
+                struct seen v = {.changed = true};
+                assert_int_equal(store_exec(s, "SAVEPOINT before"), 0);
+                assert_int_equal(store_exec(s, change[i]), 0);
+                assert_int_equal(store_read_records(s, INT64_MIN, INT64_MAX, 0, look, &v), 0);
+                if (v.stored != 3 || v.intact != 1)
+                        fail_msg("not found: %s", change[i]);
+                assert_int_equal(store_exec(s, "ROLLBACK TO before; RELEASE before"), 0);
+        }
+        /* how and when it ended is written later */
+        struct seen v = {.changed = true};
+        assert_int_equal(store_end_run(s, 1, T0 + 1, "stopped"), 0);
+        assert_int_equal(store_read_records(s, INT64_MIN, INT64_MAX, 0, look, &v), 0);
+        assert_int_equal(v.intact, 3);
+        store_close(s);
+}
+
 /* The decision and what it was made on are there together or not at all. */
 static void test_all_or_nothing(void **state)
 {
@@ -355,6 +386,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
             cmocka_unit_test_setup_teardown(test_a_change_is_found, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_a_changed_run_is_found, setup, teardown),
             cmocka_unit_test_setup_teardown(test_all_or_nothing, setup, teardown),
             cmocka_unit_test_setup_teardown(test_purged_with_its_samples, setup, teardown),
             cmocka_unit_test_setup_teardown(test_purged_behind_what_is_dated_ahead, setup, teardown),

@@ -11,7 +11,7 @@ CREATE TABLE model_set (         -- a set and what follows it: a decision's evid
 CREATE TABLE evidence (
   decision_id INTEGER PRIMARY KEY REFERENCES decision (id),
   set_id      INTEGER NOT NULL REFERENCES model_set (id),
-  digest      BLOB NOT NULL CHECK (length(digest) = 32), -- SHA-256 of the decision as stored, its variables and blob
+  digest      BLOB NOT NULL CHECK (length(digest) = 32), -- SHA-256: mode, config, version of its run; the decision, its variables, blob
   blob        BLOB NOT NULL
 ) STRICT;
 CREATE INDEX evidence_set ON evidence (set_id);
