@@ -67,6 +67,7 @@ static void see_drift(struct gate *g)
 {
         const struct layout *l = g->layout;
         char text[128 + POINT_NAME_MAX];
+        bool reset = false;
 
         g->status.drift_score = 0;
         for (size_t i = 0; i < l->ny; i++) {
@@ -77,12 +78,15 @@ static void see_drift(struct gate *g)
                 if (info.resets == g->resets_told[i])
                         continue;
                 g->resets_told[i] = info.resets;
+                reset = true;
                 (void)snprintf(
                     text, sizeof text,
                     "%s: readings contradict what was learned of it; forgotten, learned anew from data sheets",
                     l->y[i].point >= 0 ? l->site->point[l->y[i].point].name : "?");
                 gate_event(g, 4, "model", text);
         }
+        if (reset) /* the decision of this step is made on what is left, and says so */
+                gate_model_rows(g);
 }
 
 /* A reading carried for a while is fine for control, but a model learns only from what was really seen: a carried value

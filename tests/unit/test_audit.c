@@ -569,6 +569,63 @@ static void test_a_changed_run(void **state)
         }
 }
 
+/* Readings that contradict all that was learned, between two fits: the decision of that very step says that nothing is
+ * known any more. */
+static void test_after_drift(void **state)
+{
+        struct gate *g = recorded->gate;
+        struct ipc_proposal p;
+        struct seen *v;
+        int64_t from_ms = INT64_MIN;
+
+        (void)state;
+        for (int t = 0; t < 60; t++) { /* to a step that neither fits nor is slow */
+                const uint64_t ratio = (uint64_t)(recorded->site->slow_step_ms / recorded->site->fast_step_ms);
+
+                if (g->fit_countdown > 3 && g->step % ratio != 0 && g->status.model_rows_fitted > 0) {
+                        for (size_t i = 0; i < g->layout->ny; i++)
+                                g->model->row[i].track = g->model->args.track_reset + 1;
+                        g->model->memo->known = false;
+                        from_ms = clk_t_ms(&recorded->clk) + 1;
+                }
+                advance(recorded, ROLE_NONE);
+                proposal(recorded, &p);
+                gate_step_end(g, &p, false);
+                finish_writes(recorded, WRITE_ACCEPTED);
+                if (from_ms != INT64_MIN)
+                        break;
+        }
+        assert_true(from_ms != INT64_MIN && !g->snap.slow_step && g->fit_countdown > 0);
+        assert_int_equal(g->status.model_rows_fitted, 0);
+        v = audit(from_ms, INT64_MAX);
+        assert_int_equal(v->c.decisions, 1);
+        assert_string_equal(v->why[0], "a room could not be certified");
+        assert_true(isnan(v->said[0]) && isnan(v->found[0]));
+}
+
+/* A decision that could not be stored: the next is whole, and so nothing else is lost with it. */
+static void test_after_one_that_could_not_be_stored(void **state)
+{
+        struct seen *v;
+        struct ipc_proposal p;
+
+        (void)state;
+        for (int t = 0; t < 6; t++) {
+                advance(recorded, ROLE_NONE);
+                proposal(recorded, &p);
+                if (t == 2)
+                        sql("ALTER TABLE evidence RENAME TO away");
+                gate_step_end(recorded->gate, &p, false);
+                if (t == 2)
+                        sql("ALTER TABLE away RENAME TO evidence");
+                finish_writes(recorded, WRITE_ACCEPTED);
+        }
+        v = audit(number("SELECT max(t_ms) FROM decision") - 5 * STEP_MS, INT64_MAX);
+        assert_int_equal(v->c.decisions, 5);
+        assert_int_equal(v->c.steps_missing, 1);
+        assert_int_equal(v->c.verdict[AUDIT_PARTLY] + v->c.verdict[AUDIT_DIFFERS], 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -590,6 +647,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_a_change_under_another_configuration, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_changed_run, begin, take_back),
             cmocka_unit_test(test_after_one_that_could_not_be_stored),
+            cmocka_unit_test(test_after_drift),
         };
         return cmocka_run_group_tests(tests, record_runs, forget_runs);
 }
