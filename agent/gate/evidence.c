@@ -18,7 +18,7 @@
 
 #include "models/num/bytes.h"
 
-enum { VERSION = 1, FLAG_KEY = 1, FLAG_SHIFT = 2, HEAD = 10, ZEROS_MIN = 3 };
+enum { VERSION = 1, FLAG_KEY = 1, FLAG_SHIFT = 2, HEAD = 10, ZEROS_MIN = 6, PACK_OVER = 6 };
 enum { F_ROWS, F_MONO, F_LOAD, F_CHW_FLOW, F_EVAP_FLOW, F_SLOW, F_INTERLOCK, F_NO_WARMER, F_NO_COLDER, SCALARS };
 
 struct part {
@@ -80,8 +80,8 @@ int evidence_create(const struct evidence_shape *shape, struct evidence **ret)
         e->base = calloc(1, shape->set_bytes);
         e->set = calloc(1, shape->set_bytes);
         e->diff = calloc(1, most);
-        e->blob = calloc(1, HEAD + frame + shape->set_bytes + 32);
-        e->whole = calloc(1, shape->set_bytes + 17);
+        e->blob = calloc(1, HEAD + frame + shape->set_bytes + 2 * PACK_OVER);
+        e->whole = calloc(1, 1 + shape->set_bytes + PACK_OVER);
         e->v = calloc(e->count, sizeof *e->v);
         e->byte = calloc(1, 2 * shape->nu + shape->ny);
         if (!e->past || !e->now || !e->told || !e->base || !e->set || !e->diff || !e->blob || !e->whole || !e->v ||
@@ -161,10 +161,13 @@ static size_t zeros_at(const uint8_t *v, size_t from, size_t n)
         return k - from;
 }
 
-/* n bytes (a multiple of 8) of `now` as they differ from `told`, NULL = zeros; at most n + 16 bytes come of it: what is
- * counted saves at least what its counts take. diff: scratch [n]. Returns the position behind. */
+/* n bytes (a multiple of 8, below 2^35) of `now` as they differ from `told`, NULL = zeros; at most n + PACK_OVER bytes
+ * come of it. A count below 2^35 takes 5 bytes at most. A token after the first begins with z >= ZEROS_MIN zeros: below
+ * 128 they are counted in one byte, and z - 1 - 5 >= 0; from 128 on, z - 5 - 5 > 0: it never takes more than it stands
+ * for. The first may have no zeros to save: 1 + 5. diff: scratch [n]. Returns the position behind. */
 static uint8_t *pack(const uint8_t *now, const uint8_t *told, size_t n, uint8_t *diff, uint8_t *p)
 {
+        assert(n >> 35 == 0);
         spread(now, told, n, diff);
         for (size_t k = 0; k < n;) {
                 size_t zeros = zeros_at(diff, k, n), from = k + zeros, end = from;
