@@ -5,7 +5,8 @@
  * second checker as the filter's, without its search. It takes the action as it is and says what is true of it.
  *
  * Basis: the equipment's timers as safety_state_save has them, then what the plant had [nu], then of each group how it
- * was decided and the margin that the certificate counted for it.
+ * was decided and the margin that the certificate counted for it. The timers are the filter's; the second checker's own
+ * are not in it: here it counts starts and stops from the filter's.
  */
 #include "safety/internal.h"
 
