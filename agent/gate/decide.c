@@ -95,7 +95,7 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
                            const char *binding, int64_t *ret_id)
 {
         struct safety_certificate cert = *decision_certificate(d);
-        struct store_evidence evidence;
+        struct store_evidence evidence = {0};
         size_t nu;
         struct store_decision row = {
             .t_ms = g->snap.t_ms,
