@@ -307,11 +307,11 @@ static bool eager(const struct safety *s, size_t g)
         return false;
 }
 
-/* Less cooling than now needs the reserve on top, so that the noise of the next step does not take the certificate away
- * again. */
+/* The reserve on top, so that the noise of the next step does not take the certificate away again: for less cooling
+ * than now, and for whatever is searched for. What the plant has may stay without. */
 static bool needs_reserve(const struct group *p)
 {
-        return p->toward_less && p->phase != PHASE_HOLD && p->phase != PHASE_BACKUP;
+        return p->phase == PHASE_PROPOSAL ? p->toward_less : p->phase == PHASE_BISECT || p->phase == PHASE_PROJECT;
 }
 
 static void need_all(struct safety *s, double need)
@@ -361,7 +361,7 @@ static void end_bisection(struct safety *s, size_t g)
 {
         struct group *p = &s->group[g];
         settle(s, g, p->lo, true);
-        if (p->blind || (p->toward_less && p->lo == 0))
+        if (p->blind || (p->lo == 0 && p->margin < s->env.reserve))
                 return;
         p->decided = false;
         p->tries = PROJECT_TRIES;
@@ -414,7 +414,6 @@ static void next_phase(struct safety *s, const struct safety_snapshot *snap, siz
         } else if (p->phase == PHASE_BACKUP) {
                 if (!ok)
                         give_up(s, snap, g);
-                p->toward_less = false; /* the segment ends at what the plant has */
                 p->phase = PHASE_BISECT;
         } else if (p->phase == PHASE_PROJECT) {
                 if (!ok)

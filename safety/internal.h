@@ -129,7 +129,7 @@ struct group {
         bool decided, certified, terminal;
         enum { PHASE_PROPOSAL, PHASE_HOLD, PHASE_BACKUP, PHASE_BISECT, PHASE_PROJECT } phase;
         unsigned tries;          /* rollouts left to PHASE_PROJECT */
-        bool toward_less;        /* the segment leads to less cooling than the plant has */
+        bool toward_less;        /* the clipped proposal cools less than what the plant has */
         double lo, hi, fraction; /* bisection: lo certified, hi not */
         double margin;
         int binding;

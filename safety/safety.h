@@ -104,8 +104,9 @@ struct safety_envelope {
         const struct safety_lift *lift; /* [nlift] */
         double step_s;                  /* control step */
         size_t horizon;                 /* steps, e.g. 20 */
-        double capacity_margin;    /* running capacity ≥ load × (1 + margin), flow ≥ need × (1 + margin); 0.15 */
-        double reserve;            /* ≥ 0, unit of the outputs: margin that a move toward less cooling must leave */
+        double capacity_margin; /* running capacity ≥ load × (1 + margin), flow ≥ need × (1 + margin); 0.15 */
+        double reserve; /* ≥ 0, unit of the outputs: margin of a move toward less cooling, and of what is searched for
+                         * where what the plant has is certified no more */
         unsigned hold_steps;       /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
         unsigned required_persist; /* clean steps needed to leave FALLBACK */
         double delta;              /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */

@@ -1462,32 +1462,47 @@ static void test_terminal_box_of_every_room_anew(void **state)
         rig_close(&r);
 }
 
-/* The reserve is asked of less cooling than now, not of the way back from the backup to what the plant has. */
-static void test_no_reserve_on_the_way_back(void **state)
+/* What the plant has may stay without the reserve; once it may not, the way back to it asks for the reserve, too: what
+ * stops right at the limit is over it with the next noise. */
+static void test_reserve_on_the_way_back(void **state)
 {
-        struct rig r;
-        struct rig_args a = rig_default();
+        static const double reserve[] = {0.2, 0.5}; /* the backup leaves 0.34 */
 
         (void)state;
-        a.step = 0;
-        rig_open(&r, a, 1);
-        r.env.reserve = 0.5;
-        rig_create(&r);
-        r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 23;
-        (void)rig_decide(&r);
-        assert_true(r.s->group[0].chained);
-        r.prop[0] = 23.4; /* less cooling is proposed */
-        NOW(r, 0) = 22;
-        for (int n = 0; n < 500 && r.s->group[0].fraction == 1; n++) {
-                NOW(r, 0) += 0.02;
-                r.prop[0] = 23;
-                (void)rig_decide(&r); /* to where what it has is not certified any more */
+        for (size_t i = 0; i < 2; i++) {
+                struct rig r;
+                struct rig_args a = rig_default();
+                double least = INFINITY;
+
+                a.step = 0;
+                rig_open(&r, a, 1);
+                r.env.reserve = reserve[i];
+                rig_create(&r);
+                r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 23;
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].chained);
+                NOW(r, 0) = 22;
+                for (int n = 0; n < 500; n++) {
+                        NOW(r, 0) += 0.02;
+                        r.prop[0] = 23;
+                        (void)rig_decide(&r); /* to where what it has is not certified any more */
+                        if (r.s->group[0].fraction < 1)
+                                break;
+                        least = r.s->group[0].margin;
+                }
+                assert_true(least < 0.1); /* it stayed */
+                r.prop[0] = 23.4;         /* less cooling is proposed */
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].certified && rig_action(&r.s->decision)[0] < 23);
+                if (i == 0) {
+                        assert_true(r.s->group[0].fraction > 0 && r.s->group[0].fraction < 1);
+                        assert_true(r.s->group[0].margin >= 0.2 && r.s->group[0].margin < 0.3);
+                } else {
+                        assert_true(r.s->group[0].fraction == 0);
+                        assert_true(r.s->group[0].margin > 0.3 && r.s->group[0].margin < 0.5);
+                }
+                rig_close(&r);
         }
-        r.prop[0] = 23.4;
-        (void)rig_decide(&r);
-        assert_true(r.s->group[0].certified && r.s->group[0].fraction > 0.5 && r.s->group[0].fraction < 1);
-        assert_true(r.s->group[0].margin < 0.1 && rig_action(&r.s->decision)[0] < 23);
-        rig_close(&r);
 }
 
 /* A fixed variable is a box of one point, on the grid or not: it lies in it, not beyond it. */
@@ -1932,7 +1947,7 @@ int main(void)
             cmocka_unit_test(test_terminal_box_ends_at_the_limit),
             cmocka_unit_test(test_fallback_with_a_reading_missing),
             cmocka_unit_test(test_terminal_box_of_every_room_anew),
-            cmocka_unit_test(test_no_reserve_on_the_way_back),
+            cmocka_unit_test(test_reserve_on_the_way_back),
             cmocka_unit_test(test_fixed_off_the_grid_is_not_beyond),
             cmocka_unit_test(test_terminal_box_of_hot_rows),
             cmocka_unit_test(test_terminal_box_of_the_worst_row),
