@@ -324,10 +324,10 @@ static void decisions(const struct compare_row *r, struct text *t)
 {
         static const char *const kind[4] = {"accept", "project", "hold", "fallback"};
 
-        if (r->controller->kind != YARD_AGENT && r->controller->kind != YARD_UNFILTERED)
+        if (!yard_has_agent(r->controller))
                 return;
-        text_put(t, r->controller->kind == YARD_AGENT ? "; decisions of all seeds:"
-                                                      : "; the safety layer would have said:");
+        text_put(t, r->controller->kind == YARD_UNFILTERED ? "; the safety layer would have said:"
+                                                           : "; decisions of all seeds:");
         for (size_t k = 0; k < 4; k++)
                 text_printf(t, " %" PRIu64 " %s", r->decisions[k], kind[k]);
 }

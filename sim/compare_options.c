@@ -39,7 +39,8 @@ static const char help_text[] =
     "  --hours N, --days N      length of the evaluation (default 24 hours)\n"
     "  --warmup-hours H         before it, not counted (default 8): the plant's own controls; for half of it, at most "
     "3 h,\n"
-    "                           b3, c0 and c identify the plant live; for the last quarter, at most 2 h, everybody\n"
+    "                           b3, b4f, c0 and c identify the plant live; for the last quarter, at most 2 h, "
+    "everybody\n"
     "                           controls as in what counts, and b2v and c move VMs\n"
     "  --season S               winter, spring, summer (default) or autumn: from the 15th of its middle month on; may\n"
     "                           be repeated; several make one more cell, their sum; all: the four\n"
@@ -52,7 +53,7 @@ static const char help_text[] =
     "  --fault NAME@TIME        of the plant or its instruments (sim/plant.h: crah-fail:I, inlet stuck …), under "
     "every\n"
     "                           controller; may be repeated. TIME in seconds since the start of what counts, or RFC\n"
-    "                           3339; whole half minutes. Not with b2s and b4, which would have to foresee it\n"
+    "                           3339; whole half minutes. Not with b2s, b4 and b4f, which would have to foresee it\n"
     "  --controllers LIST       of (default b0,b2,b2v,c0,c):\n"
     "      b0   fixed conservative setpoints, one chiller more than needed\n"
     "      b1   each air handler by itself: supply air at a constant offset from its entering water, constant "
@@ -67,6 +68,7 @@ static const char help_text[] =
     "      b3   the planner without the safety layer and without VM moves: its proposals written as they are\n"
     "      b4   an oracle that tries every step out in a copy of the plant, coming weather and load included; no VM\n"
     "           moves. A bound for c0, not for c, as far as its local search is good: look whether it beats b2s\n"
+    "      b4f  the oracle in the planner's place, under the safety layer: how many of its decisions that changes\n"
     "      c    coolplane; c0: coolplane without VM moves\n"
     "  --log DIR                keep every run's telemetry there, a new database each (c-SEED.db; with several cells\n"
     "                           WEATHER-SEASON-c-SEED.db); beside a baseline a gate in shadow records, which changes\n"
@@ -234,7 +236,7 @@ static int check_faults(const struct compare_options *o)
         if (o->nfault == 0)
                 return EXIT_OK;
         for (size_t k = 0; k < o->ncontroller; k++)
-                if (o->controller[k]->kind == YARD_CONSTANT || o->controller[k]->kind == YARD_ORACLE) {
+                if (yard_foresees(o->controller[k])) {
                         fprintf(stderr, "coolplane-sim compare: --fault: %s does not foresee faults\n",
                                 o->controller[k]->name);
                         return EXIT_USAGE_;
@@ -300,7 +302,7 @@ int compare_parse(int argc, char **argv, struct compare_options *o)
                 if (!set_option(o, c, optarg)) {
                         fprintf(stderr, "coolplane-sim compare: --%s: cannot use \"%s\"%s\n", longopts[index].name,
                                 optarg,
-                                c == OPT_CONTROLLERS ? " (each once: b0,b1,b2,b2v,b2s,b3,b4,c0,c)"
+                                c == OPT_CONTROLLERS ? " (each once: b0,b1,b2,b2v,b2s,b3,b4,b4f,c0,c)"
                                 : c == OPT_LOG       ? " (a folder that can be written)"
                                                      : "");
                         return EXIT_USAGE_;

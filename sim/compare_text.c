@@ -38,7 +38,7 @@ static void table_cell(const struct compare_cell *c, struct text *t)
                             r->controller->name, r->rank, r->chiller_kwh, r->pump_kwh, r->tower_kwh, r->crah_fan_kwh,
                             r->cooling_kwh, r->it_kwh, r->it_fan_kwh, r->total_kwh, r->pue, r->cooling_per_it_kwh);
                 interval(t, r);
-                if (r->controller->kind == YARD_AGENT)
+                if (yard_has_agent(r->controller) && r->controller->kind != YARD_UNFILTERED)
                         (void)snprintf(since, sizeof(since), "%" PRIu64, r->since_takeover);
                 if (isfinite(r->saving_b2v))
                         (void)snprintf(b2v, sizeof(b2v), "%.2f", r->saving_b2v);
@@ -133,7 +133,7 @@ static void json_row(const struct compare_cell *c, const struct compare_row *r, 
                 text_printf(t, ",\"%s\":", field[i].name);
                 text_json_number(t, field[i].v);
         }
-        if (r->controller->kind == YARD_AGENT || r->controller->kind == YARD_UNFILTERED)
+        if (yard_has_agent(r->controller))
                 text_printf(t,
                             ",\"decisions\":{\"accept\":%" PRIu64 ",\"project\":%" PRIu64 ",\"hold\":%" PRIu64
                             ",\"fallback\":%" PRIu64 "}",

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "agent/base/exitcode.h"
+#include "agent/gate/envelope.h"
 #include "sim/closed_loop.h"
 
 #define TRACE_MIN_H (1.0 / 12.0)
@@ -29,6 +30,7 @@ const struct yard_controller yard_controllers[] = {
     {"c0", "coolplane, no VM moves", YARD_AGENT, PLANT_LOCAL_FIXED, false},
     {"c", "coolplane", YARD_AGENT, PLANT_LOCAL_FIXED, true},
     {"b4", "oracle", YARD_ORACLE, PLANT_LOCAL_FIXED, false},
+    {"b4f", "oracle under the safety layer", YARD_JUDGED, PLANT_LOCAL_FIXED, false},
 };
 const size_t yard_ncontroller = sizeof(yard_controllers) / sizeof(yard_controllers[0]);
 
@@ -37,15 +39,22 @@ struct driver {
         struct plant *plant;
         struct closed_loop *loop; /* the agent, or a gate in shadow that records */
         struct yard_oracle *oracle;
+        struct layout *layout; /* of what the oracle proposes, with its rates */
+        struct gate_envelope envelope;
         struct yard_consolidator *consolidator;
         struct yard_command command;
         int64_t moves_due_ms;
         bool settled; /* what is not for the beginning of a warm-up may begin */
 };
 
-static bool has_agent(const struct driver *d)
+bool yard_has_agent(const struct yard_controller *c)
 {
-        return d->c->kind == YARD_AGENT || d->c->kind == YARD_UNFILTERED;
+        return c->kind == YARD_AGENT || c->kind == YARD_UNFILTERED || c->kind == YARD_JUDGED;
+}
+
+bool yard_foresees(const struct yard_controller *c)
+{
+        return c->kind == YARD_CONSTANT || c->kind == YARD_ORACLE || c->kind == YARD_JUDGED;
 }
 
 static void drive_step(struct driver *d, double hours)
@@ -71,9 +80,44 @@ static void drive_step(struct driver *d, double hours)
                         yard_hold(d->plant, &d->command, hours);
                 break;
         case YARD_UNFILTERED:
+        case YARD_JUDGED:
         case YARD_AGENT:
                 break;
         }
+}
+
+/* The oracle's command as a proposal that keeps rates and slow steps: what is left to judge is safety. closed_loop's
+ * proposer; the layout lists equipment as the plant does. */
+static bool oracle_proposes(void *ctx, const struct ipc_step *step, struct ipc_proposal *prop, bool *ret_malformed)
+{
+        struct driver *d = ctx;
+        const struct yard_command *c;
+        size_t seen[U_CHILLER + 1] = {0};
+
+        *ret_malformed = false;
+        if (!d->settled)
+                return true;
+        c = yard_oracle_command(d->oracle, d->plant, d->envelope.safety.step_s / 3600.0);
+        for (size_t j = 0; j < d->layout->nu; j++) {
+                const struct safety_u *u = &d->envelope.u[j];
+                const size_t i = seen[d->layout->u[j].kind]++;
+                const double target[] = {[U_SAT] = c->sat_c[i < PLANT_CRAH_MAX ? i : 0],
+                                         [U_FAN] = c->fan_ratio[i < PLANT_CRAH_MAX ? i : 0],
+                                         [U_CHWST] = c->chwst_c,
+                                         [U_CWST] = c->cwst_c,
+                                         [U_CHILLER] = (double)(c->chillers >> i & 1u)};
+                const double v = target[d->layout->u[j].kind], now = step->u[j];
+
+                if (!u->fast && !step->slow_step)
+                        prop->u[j] = now;
+                else if (u->kind == SAFETY_U_ONOFF || !(u->rate > 0))
+                        prop->u[j] = v;
+                else
+                        prop->u[j] = fmin(fmax(fmin(fmax(v, now - u->rate), now + u->rate), u->lo), u->hi);
+        }
+        prop->nmove = 0;
+        prop->in_distribution = 1;
+        return true;
 }
 
 /* An agent has its own pace; the others go in steps of YARD_STEP_S, watched or not. */
@@ -81,7 +125,7 @@ static void drive(struct driver *d, double hours)
 {
         const int64_t end_ms = plant_t_ms(d->plant) + llround(hours * 3600e3);
 
-        if (d->loop != NULL && has_agent(d)) {
+        if (d->loop != NULL && yard_has_agent(d->c)) {
                 closed_loop_run(d->loop, hours);
                 return;
         }
@@ -183,7 +227,7 @@ void yard_log_path(const struct yard_setup *s, const struct yard_controller *c, 
 /* The agent, or with a log a gate in shadow beside what drives the plant. */
 static int start_loop(const struct yard_setup *s, double explore_h, struct driver *d)
 {
-        const bool watches = !has_agent(d);
+        const bool watches = !yard_has_agent(d->c);
         char db[512];
         int r;
 
@@ -191,15 +235,22 @@ static int start_loop(const struct yard_setup *s, double explore_h, struct drive
                 return EXIT_OK;
         if (s->log != NULL)
                 yard_log_path(s, d->c, db, sizeof(db));
-        r = closed_loop_create(&(struct closed_loop_args){.plant = d->plant,
-                                                          .database = s->log != NULL ? db : NULL,
-                                                          .acting = d->c->kind == YARD_AGENT,
-                                                          .unfiltered = d->c->kind == YARD_UNFILTERED,
-                                                          .explore_ms = watches ? 0 : llround(explore_h * 3600e3),
-                                                          .seed = s->seed,
-                                                          .planner = !watches,
-                                                          .no_moves = !watches && !d->c->moves},
-                               &d->loop);
+        r = closed_loop_create(
+            &(struct closed_loop_args){.plant = d->plant,
+                                       .database = s->log != NULL ? db : NULL,
+                                       .acting = !watches && d->c->kind != YARD_UNFILTERED,
+                                       .proposer = d->c->kind == YARD_JUDGED ? oracle_proposes : NULL,
+                                       .proposer_ctx = d,
+                                       .unfiltered = d->c->kind == YARD_UNFILTERED,
+                                       .explore_ms = watches ? 0 : llround(explore_h * 3600e3),
+                                       .seed = s->seed,
+                                       .planner = !watches,
+                                       .no_moves = !watches && !d->c->moves},
+            &d->loop);
+        if (r == 0 && d->c->kind == YARD_JUDGED)
+                r = layout_create(closed_loop_site(d->loop), &d->layout);
+        if (r == 0 && d->c->kind == YARD_JUDGED)
+                r = gate_envelope_build(d->layout, &d->envelope);
         if (r < 0)
                 fprintf(stderr, "coolplane-sim: the agent does not start: %s%s%s\n", s->log != NULL ? db : "",
                         s->log != NULL ? ": " : "", strerror(-r));
@@ -209,7 +260,7 @@ static int start_loop(const struct yard_setup *s, double explore_h, struct drive
 /* What has to be known before the first hour: the constants of b2s, and those that b4 starts from. */
 static int look_ahead(const struct yard_setup *s, struct driver *d, unsigned *ret_evaluations)
 {
-        const bool oracle = d->c->kind == YARD_ORACLE;
+        const bool oracle = d->c->kind == YARD_ORACLE || d->c->kind == YARD_JUDGED;
         int r = 0;
 
         if (oracle || d->c->kind == YARD_CONSTANT)
@@ -243,7 +294,7 @@ static int warm_up(const struct yard_setup *s, struct driver *d, unsigned *ret_e
         if (code != EXIT_OK)
                 return code;
         yard_warmup(s->warmup_h, &w);
-        if (has_agent(d))
+        if (yard_has_agent(d->c))
                 yard_advance(d->plant, w.local_h);
         else
                 drive(d, w.local_h);
@@ -261,7 +312,7 @@ static void count_decisions(const struct driver *d, const uint64_t *before, uint
 {
         struct gate_status s;
 
-        if (d->loop == NULL || !has_agent(d))
+        if (d->loop == NULL || !yard_has_agent(d->c))
                 return;
         gate_status(closed_loop_gate(d->loop), &s);
         for (size_t k = 0; k < 4; k++)
@@ -310,6 +361,8 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
                 *ret = r;
         }
         (void)yard_oracle_free(d.oracle);
+        gate_envelope_free(&d.envelope);
+        (void)layout_free(d.layout);
         (void)yard_consolidator_free(d.consolidator);
         closed_loop_free(d.loop);
         world_free(&w);

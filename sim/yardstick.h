@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * The controllers of the yardstick, each over the same weather, load and seed in virtual time. Test equipment: b2s and
- * b4 know the future, b3 runs the planner without the safety layer; none of them can reach anything but a plant in this
- * process.
+ * b4 know the future, b4f too, b3 runs the planner without the safety layer; none of them can reach anything but a
+ * plant in this process.
  */
 #ifndef COOLPLANE_SIM_YARDSTICK_H
 #define COOLPLANE_SIM_YARDSTICK_H
@@ -25,6 +25,7 @@ enum yard_kind {
         YARD_UNFILTERED, /* the planner's proposals written as they are */
         YARD_ORACLE,     /* looks ahead in a copy of the plant itself */
         YARD_AGENT,      /* the unmodified agent */
+        YARD_JUDGED,     /* the agent with the oracle in the planner's place, once the plant is identified */
 };
 
 struct yard_controller {
@@ -35,6 +36,8 @@ struct yard_controller {
 };
 extern const struct yard_controller yard_controllers[];
 extern const size_t yard_ncontroller;
+bool yard_has_agent(const struct yard_controller *c);
+bool yard_foresees(const struct yard_controller *c); /* what comes, but no faults */
 
 /* What a supervisor may set; chillers: bit i = machine i may run. */
 struct yard_command {
@@ -62,7 +65,8 @@ struct yard_trace {
         size_t n, cap;
 };
 
-/* Something of plant_fault, in whole steps of YARD_STEP_S since the start of what counts. b2s and b4 do not foresee it.
+/* Something of plant_fault, in whole steps of YARD_STEP_S since the start of what counts. b2s, b4 and b4f do not
+ * foresee it.
  */
 struct yard_fault {
         const char *name;
@@ -82,9 +86,9 @@ struct yard_setup {
 /* Of one controller: <log>NAME-SEED.db. A run needs that there is none. */
 void yard_log_path(const struct yard_setup *s, const struct yard_controller *c, char *ret, size_t size);
 
-/* How a warm-up is spent. The plant's own controls; live identification (b3, c0, c); then control as it goes on, so
- * that nobody begins the part that counts from where exploring left the plant. VMs are moved from `settle` on. Hours,
- * in whole minutes but for the first. */
+/* How a warm-up is spent. The plant's own controls; live identification (b3, c0, c, b4f); then control as it goes on,
+ * so that nobody begins the part that counts from where exploring left the plant. VMs are moved from `settle` on.
+ * Hours, in whole minutes but for the first. */
 struct yard_warmup {
         double local_h, identify_h, settle_h;
 };
@@ -94,8 +98,9 @@ struct yard_result {
         struct plant_account account;
         double cpu_s;
         struct yard_command best; /* b2s: what it found */
-        uint64_t decisions[4];    /* by kind, of c, c0; of b3: what the safety layer would have made of its proposals */
-        unsigned evaluations;     /* b2s, b4: plants simulated to the horizon */
+        uint64_t
+            decisions[4]; /* by kind, of c, c0, b4f; of b3: what the safety layer would have made of its proposals */
+        unsigned evaluations; /* b2s, b4, b4f: plants simulated to the horizon */
 };
 
 /* An exit code, with the reason on stderr. trace may be NULL. With a log, a gate in shadow records plants that no agent
@@ -128,6 +133,8 @@ struct yard_oracle;
 int yard_oracle_create(const struct plant *p, const struct yard_command *first, struct yard_oracle **ret);
 struct yard_oracle *yard_oracle_free(struct yard_oracle *o);
 void yard_oracle_advance(struct yard_oracle *o, struct plant *p, double hours);
+/* What it holds for the next hours, at most to its next decision; the caller advances the plant. Borrowed. */
+const struct yard_command *yard_oracle_command(struct yard_oracle *o, const struct plant *p, double hours);
 unsigned yard_oracle_evaluations(const struct yard_oracle *o);
 
 #endif

@@ -177,18 +177,22 @@ static void decide(struct yard_oracle *o, const struct plant *p)
                 try_air_moves(o, p, first_crah(spec, room), first_crah(spec, room + 1), s);
 }
 
+const struct yard_command *yard_oracle_command(struct yard_oracle *o, const struct plant *p, double hours)
+{
+        if (o->until_h <= 1e-9) {
+                decide(o, p);
+                o->until_h = DECIDE_H;
+        }
+        o->until_h -= hours;
+        return &o->now;
+}
+
 void yard_oracle_advance(struct yard_oracle *o, struct plant *p, double hours)
 {
         while (hours > 1e-9) {
-                double dh;
+                const double dh = fmin(hours, o->until_h <= 1e-9 ? DECIDE_H : o->until_h);
 
-                if (o->until_h <= 1e-9) {
-                        decide(o, p);
-                        o->until_h = DECIDE_H;
-                }
-                dh = fmin(hours, o->until_h);
-                yard_hold(p, &o->now, dh);
-                o->until_h -= dh;
+                yard_hold(p, yard_oracle_command(o, p, dh), dh);
                 hours -= dh;
         }
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -311,6 +312,32 @@ static void a_log_changes_nothing(void **state)
         assert_int_equal(rmdir(dir), 0);
 }
 
+/* The oracle's commands reach the plant through the safety layer, which leaves them nearly all as they are. */
+static void the_judged_oracle_is_in_force(void **state)
+{
+        struct yard_setup s = {
+            .world = {.site = "tiny"}, .start_ms = SUMMER_MS, .hours = 4.0, .warmup_h = 8.0, .seed = 1};
+        struct yard_sample sample[3][8];
+        struct yard_trace trace[3] = {{sample[0], 0, 8}, {sample[1], 0, 8}, {sample[2], 0, 8}};
+        struct yard_result judged, oracle, agent;
+        double to_oracle_k = 0.0, to_agent_k = 0.0;
+
+        (void)state;
+        assert_int_equal(yard_run(&s, named("b4f"), &trace[0], &judged), 0);
+        assert_int_equal(yard_run(&s, named("b4"), &trace[1], &oracle), 0);
+        assert_int_equal(yard_run(&s, named("c0"), &trace[2], &agent), 0);
+        for (size_t k = 0; k < 8; k++) {
+                to_oracle_k += fabs(sample[0][k].sat_sp_c - sample[1][k].sat_sp_c) / 8;
+                to_agent_k += fabs(sample[0][k].sat_sp_c - sample[2][k].sat_sp_c) / 8;
+        }
+        print_message("accepted %" PRIu64 " of 480; supply air %.2f K from b4, %.2f K from c0\n", judged.decisions[0],
+                      to_oracle_k, to_agent_k);
+        assert_true(judged.evaluations > 100);
+        assert_true(judged.decisions[0] + judged.decisions[1] == 480 && judged.decisions[1] < 24);
+        assert_true(to_oracle_k < to_agent_k);
+        assert_true(judged.account.hard_violations == 0 && judged.account.max_inlet_c < 28);
+}
+
 static void faults_come_when_they_should(void **state)
 {
         const struct yard_fault fault[] = {{"crah-fail:0", 600000}, {"clear", 1200000}};
@@ -409,6 +436,7 @@ int main(void)
             cmocka_unit_test(a_warm_up_ends_with_ordinary_control),
             cmocka_unit_test(a_log_changes_nothing),
             cmocka_unit_test(a_rise_spans_fifteen_minutes),
+            cmocka_unit_test(the_judged_oracle_is_in_force),
             cmocka_unit_test(faults_come_when_they_should),
         };
 
