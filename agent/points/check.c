@@ -428,14 +428,15 @@ static void check_one(struct builder *b, size_t i)
         check_written(b, i);
 }
 
-#define SAMPLE_BYTES 30 /* a row of the database, measured */
+#define SAMPLE_BYTES 30   /* a row of the database, measured */
+#define EVIDENCE_BYTES 20 /* of a decision, for each point (ARCHITECTURE.md, 480 points) */
 
 /* The floor of age goes before the size: say so where the two cannot both be kept. */
 static void check_retention(struct builder *b)
 {
         const struct site *s = b->s;
         const struct site_retention *keep = &s->retention;
-        double bytes = 0;
+        double bytes = EVIDENCE_BYTES * (double)s->npoint * (double)SITE_RETENTION_MIN_MS / (double)s->fast_step_ms;
         for (size_t i = 0; i < s->npoint; i++)
                 if (s->point[i].device >= 0 && s->device[s->point[i].device].period_ms > 0)
                         bytes += SAMPLE_BYTES * (double)SITE_RETENTION_MIN_MS /
@@ -443,10 +444,11 @@ static void check_retention(struct builder *b)
         if (keep->decisions_ms < keep->samples_ms)
                 bad(b, b->retention_at, "retention: decisions are kept at least as long as samples");
         if (bytes > (double)keep->max_bytes)
-                warn(b, b->retention_at,
-                     "retention: max_bytes is less than a week of samples, about %.1f GiB, and a"
-                     " week is kept",
-                     bytes / (1 << 30));
+                warn(
+                    b, b->retention_at,
+                    "retention: max_bytes is less than a week of samples and of what decisions were made on, about %.1f"
+                    " GiB, and a week is kept",
+                    bytes / (1 << 30));
 }
 
 static bool has_role(const struct site *s, enum role role, int equipment, int zone)

@@ -133,6 +133,32 @@ static void test_unenforced_limits_warn(void **state)
         }
 }
 
+/* A week of samples (30 bytes) and of what decisions were made on (20 bytes a point) must fit into max_bytes. */
+static void test_too_small_a_database_warns(void **state)
+{
+        static const double week_s = 7 * 86400;
+        char text[sizeof(site_yaml) + 128];
+        struct site *s;
+        double bytes = 0;
+
+        (void)state;
+        put_good();
+        assert_int_equal(load(&s, NULL), 0);
+        for (size_t i = 0; i < s->npoint; i++) {
+                bytes += 20 * week_s / 10;
+                if (s->point[i].device >= 0 && s->device[s->point[i].device].period_ms > 0)
+                        bytes += 30 * week_s * 1000 / (double)s->device[s->point[i].device].period_ms;
+        }
+        site_free(s);
+        for (int more = 0; more < 2; more++) {
+                (void)snprintf(text, sizeof(text), "%s\nretention: { max_bytes: %dMiB }\n", site_yaml,
+                               (int)(bytes / (1 << 20)) + more);
+                put("site.yaml", text);
+                assert_int_equal(load(NULL, NULL), 0);
+                assert_true((strstr(out, "warning: retention: max_bytes is less than a week") != NULL) == !more);
+        }
+}
+
 /* What `coolplane points help` prints covers every column. */
 static void test_every_column_is_explained(void **state)
 {
@@ -649,6 +675,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_unenforced_limits_warn),
+            cmocka_unit_test(test_too_small_a_database_warns),
             cmocka_unit_test(test_every_column_is_explained),
             cmocka_unit_test(test_good_site),
             cmocka_unit_test(r1_address_styles),
