@@ -253,12 +253,10 @@ static void window_push(struct gate *g, const double *y, const double *u, const 
 #define RISE_ZONE 0.1
 #define RISE_K 1.0
 
-/* Upper bound of a disturbance over the horizon: now, plus three standard deviations of what it did over one horizon
- * so far (a mean over about a day of steps, in which the wide start value counts as an hour). A rating ends the rise of
- * a power that is below it. */
+/* Upper bound of a disturbance over the horizon. A rating ends the rise of a power that is below it. */
 static double disturbance_hi(const struct gate *g, size_t k, double now)
 {
-        double start, hour = 1 / (24 * g->span.day_weight), hi;
+        double start, hi;
         const double max = g->envelope.d_max[k];
         bool power = false;
 
@@ -281,25 +279,22 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
         default:
                 return now; /* ratios of equipment: what they do now */
         }
-        hi = now + sqrt((hour * start * start + g->d_steps[k] * 9 * g->d_change2[k]) / (hour + g->d_steps[k]));
+        hi = now + gate_rise(&g->span, start, g->d_steps[k], g->d_change2[k]);
         return power && now <= max ? fmin(hi, max) : hi;
 }
 
-/* How much the disturbances move within one horizon: the window's span scaled up as a random walk would. */
+/* How much the disturbances move within one horizon, from the window's span. */
 static void learn_disturbances(struct gate *g)
 {
         const struct layout *l = g->layout;
-        double scale = (double)g->envelope.safety.horizon / (double)(g->window_cap - 1);
 
         if (g->window_n < g->window_cap)
                 return;
         for (size_t k = 0; k < l->nd; k++) {
                 double change = g->window_d[(g->window_n - 1) * l->nd + k] - g->window_d[k];
 
-                if (!isfinite(change))
-                        continue;
-                g->d_steps[k] = fmin(g->d_steps[k] + 1, 1 / g->span.day_weight);
-                g->d_change2[k] += (scale * change * change - g->d_change2[k]) / g->d_steps[k];
+                if (isfinite(change))
+                        gate_rise_learn(&g->span, change, g->window_cap - 1, &g->d_steps[k], &g->d_change2[k]);
         }
 }
 
