@@ -298,6 +298,38 @@ static void learn_disturbances(struct gate *g)
         }
 }
 
+/* Loads and water that rose beyond what certificates counted on. Single racks, whose load comes by leaps, and air,
+ * which answers to what we do, are not looked at. */
+static void see_assumed(struct gate *g, const double *d)
+{
+        const struct layout *l = g->layout;
+        const struct gate_envelope *e = &g->envelope;
+        char text[192 + POINT_NAME_MAX];
+        int k;
+
+        for (size_t i = 0; i < l->nd; i++) {
+                const enum d_kind kind = (enum d_kind)l->d[i].kind;
+                const bool seen = kind == D_ZONE_POWER || kind == D_CHW_TEMP || kind == D_WETBULB || kind == D_OAT;
+
+                g->d_own[i] = seen ? -(double)INFINITY : (double)INFINITY;
+        }
+        for (size_t j = 0; j < l->nu; j++)
+                if (e->u[j].drives_d != SAFETY_NO_D && isfinite(g->u_confirmed[j]))
+                        g->d_own[e->u[j].drives_d - 1] = g->u_confirmed[j];
+        if (g->window_n <= 1)
+                gate_assumed_clear(g->assumed);
+        k = gate_assumed_step(g->assumed, d, g->d_hi, g->d_own);
+        if (k < 0)
+                return;
+        (void)snprintf(text, sizeof text,
+                       "%s: %.1f, more than certificates of the last minutes counted on; the next ones do",
+                       l->d[k].point >= 0  ? l->site->point[l->d[k].point].name
+                       : l->d[k].zone >= 0 ? l->site->zone[l->d[k].zone].name
+                                           : "?",
+                       d[k]);
+        gate_event(g, 4, "load", text);
+}
+
 static void read_u(struct gate *g, int64_t t_ms, int64_t mono_ms)
 {
         const struct layout *l = g->layout;
@@ -483,6 +515,8 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         for (size_t k = 0; k < l->nd; k++)
                 g->d_free[k] = disturbance_hi(g, k, d[k]);
         vm_inventory_load(g->vm, t_ms, g->d_free, g->d_hi);
+        if (g->safety)
+                see_assumed(g, d);
         read_powers(g, t_ms);
         read_flow(g, t_ms);
         read_floors(g, t_ms);
