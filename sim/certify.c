@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim/certify_assume.h"
+#include "sim/certify_gate.h"
 #include "sim/certify_world.h"
 
 #define ROUNDING_K 1e-6
@@ -19,7 +20,7 @@
 #define DAY_STEPS (24 * 3600 / CERTIFY_STEP_S)
 #define NEAR_K 2.0 /* CERTIFY_BREAK_TURNING */
 
-enum { WINDOW_MAX = ARX_HORIZON_MAX + 1, SLOW_EVERY = 10, ALIGN = 64 };
+enum { SLOW_EVERY = 10 };
 
 const char *const certify_plant_name[CERTIFY_PLANTS] = {"random", "upper", "lower", "drift", "unbounded"};
 const char *const certify_noise_name[CERTIFY_NOISES] = {"zero", "uniform", "telegraph", "adversarial", "constant"};
@@ -45,12 +46,8 @@ struct episode {
         struct certify_signs signs;
         struct certify_automaton unit[2];
         struct rng rng;
-        void *model_mem, *safety_mem;
-        struct arx *model;
-        struct safety *safety;
+        struct certify_gate gate;
         double theta[CERTIFY_TERMS_MAX], from[CERTIFY_TERMS_MAX], to[CERTIFY_TERMS_MAX];
-        double wy[WINDOW_MAX * CERTIFY_Y_MAX], wu[WINDOW_MAX * CERTIFY_U_MAX], wd[WINDOW_MAX * CERTIFY_D_MAX];
-        size_t wn; /* rows of the window */
         double y[CERTIFY_Y_MAX], d[CERTIFY_D_MAX], d_hi[CERTIFY_D_MAX];
         double confirmed[CERTIFY_U_MAX], act[CERTIFY_U_MAX];
         double w_bar[CERTIFY_Y_MAX], w_step[CERTIFY_Y_MAX];
@@ -97,38 +94,10 @@ static void read_noise_bounds(struct episode *e)
         for (size_t i = 0; i < e->site.st.ny; i++) {
                 struct arx_row_info info;
 
-                arx_row_info(e->model, i, &info);
+                arx_row_info(e->gate.model, i, &info);
                 e->w_bar[i] = info.w_bar;
                 e->w_step[i] = info.w_step;
         }
-}
-
-static void *block(size_t size)
-{
-        return aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
-}
-
-static int create(struct episode *e)
-{
-        const struct arx_structure *st = &e->site.st;
-        struct arx_args args = gate_arx_args(&e->site.span);
-        size_t size = arx_memsize(st);
-        int r;
-
-        e->model_mem = block(size);
-        if (!e->model_mem)
-                return -ENOMEM;
-        r = arx_create(e->model_mem, size, st, &args, e->site.lo, e->site.hi, &e->model);
-        if (r < 0)
-                return r;
-        size = safety_memsize(&e->site.env, st);
-        e->safety_mem = block(size);
-        if (!e->safety_mem)
-                return -ENOMEM;
-        r = safety_create(e->safety_mem, size, &e->site.env, e->model, &e->safety);
-        if (r == 0)
-                read_noise_bounds(e);
-        return r;
 }
 
 /* The plant as the gate finds it: on its nominal action, settled. */
@@ -155,36 +124,13 @@ static void settle(struct episode *e)
         e->unit[0].on = e->unit[1].on = true;
 }
 
-static void push_row(double *rows, size_t n, size_t cap, size_t width, const double *row)
-{
-        if (n == cap)
-                memmove(rows, rows + width, --n * width * sizeof(*rows));
-        memcpy(rows + n * width, row, width * sizeof(*rows));
-}
-
-static void push_window(struct episode *e)
-{
-        const struct arx_structure *st = &e->site.st;
-        const size_t cap = e->site.span.window;
-
-        push_row(e->wy, e->wn, cap, st->ny, e->y);
-        push_row(e->wu, e->wn, cap, st->nu, e->confirmed);
-        push_row(e->wd, e->wn, cap, st->nd, e->d);
-        e->wn += e->wn < cap;
-}
-
-static struct arx_window window(const struct episode *e)
-{
-        return (struct arx_window){e->wn, e->wy, e->wu, e->wd};
-}
-
 static const struct safety_decision *decide(struct episode *e, uint64_t k)
 {
         const size_t n = e->site.units;
         const struct safety_decision *dec;
         struct safety_snapshot snap = {.t_ms = (int64_t)((double)k * CERTIFY_STEP_S * 1000),
                                        .mono_s = (double)k * CERTIFY_STEP_S,
-                                       .window = window(e),
+                                       .window = certify_gate_window(&e->gate),
                                        .u_confirmed = e->confirmed,
                                        .d_hi = e->d_hi,
                                        .y_ok = e->y_ok,
@@ -200,7 +146,7 @@ static const struct safety_decision *decide(struct episode *e, uint64_t k)
             certify_propose(&e->site, e->res->kind.proposer, k, e->y, e->confirmed, snap.slow_step, &e->rng, &e->prop);
         start = certify_clock_s(false);
         cpu_start = certify_clock_s(true);
-        dec = safety_filter(e->safety, &snap, &p);
+        dec = safety_filter(e->gate.safety, &snap, &p);
         certify_time_add(&e->res->cpu, certify_clock_s(true) - cpu_start);
         certify_time_add(&e->res->time, certify_clock_s(false) - start);
         return dec;
@@ -335,7 +281,7 @@ static void follow_backup(const struct episode *e, uint64_t at, const double *ac
 
 static void try_certificate(struct episode *e, uint64_t k, const struct safety_decision *dec)
 {
-        const struct arx_window w = window(e);
+        const struct arx_window w = certify_gate_window(&e->gate);
         const double limit_c = e->site.cert[0].hi, margin_k = decision_certificate(dec)->margin;
         struct certify_result *r = e->res;
         struct branch b;
@@ -344,8 +290,8 @@ static void try_certificate(struct episode *e, uint64_t k, const struct safety_d
 
         follow_backup(e, k, decision_u(dec, &nu), limit_c - margin_k, &b);
         accumulate_from(e, &e->since);
-        e->since_set = certify_in_set(e->model, e->theta);
-        e->since_anchor = certify_in_anchor(e->model, &w, e->theta);
+        e->since_set = certify_in_set(e->gate.model, e->theta);
+        e->since_anchor = certify_in_anchor(e->gate.model, &w, e->theta);
         within = e->since_set && e->since_anchor && b.unexplained;
         r->certified++;
         r->terminal += decision_certificate(dec)->terminal;
@@ -452,21 +398,17 @@ static void run_plant(struct episode *e, uint64_t k)
         draw_noise(e, k, w);
         accumulate(e, w, &e->since);
         certify_advance(&e->site, e->theta, e->y, e->confirmed, e->d, w, next);
-        memcpy(e->wu + (e->wn - 1) * st->nu, e->confirmed, st->nu * sizeof(double));
-        memcpy(e->wd + (e->wn - 1) * st->nd, e->d, st->nd * sizeof(double));
+        certify_gate_in_force(&e->gate, e->confirmed, e->d);
         memcpy(e->y, next, sizeof(next));
 }
 
 static void run(struct episode *e)
 {
-        unsigned countdown = GATE_FIT_EVERY;
-
         for (uint64_t k = 0; k < e->a->steps; k++) {
                 const struct safety_decision *dec;
-                struct arx_window w;
                 bool certified;
 
-                push_window(e);
+                certify_gate_push(&e->gate, e->y, e->confirmed, e->d);
                 dec = decide(e, k);
                 certified = is_certified(dec);
                 count_decision(e, k, dec);
@@ -475,13 +417,8 @@ static void run(struct episode *e)
                 actuate(e, k, dec, certified);
                 run_plant(e, k);
                 count_hard(e, k, certified);
-                w = window(e);
-                (void)arx_add(e->model, &w, e->y);
-                if (--countdown == 0) { /* gate_model_step */
-                        countdown = GATE_FIT_EVERY;
-                        (void)arx_fit(e->model, GATE_FIT_MIN);
+                if (certify_gate_learn(&e->gate, e->y))
                         read_noise_bounds(e);
-                }
         }
 }
 
@@ -504,14 +441,14 @@ int certify_episode(const struct certify_args *a, struct certify_result *ret)
         e->res = &res;
         rng_seed(&e->rng, a->seed, a->number);
         certify_site_init(&e->site, a->units, a->horizon, res.kind.plant != CERTIFY_UNBOUNDED);
-        r = create(e);
+        r = certify_gate_create(&e->gate, &e->site);
         if (r == 0) {
+                read_noise_bounds(e);
                 settle(e);
                 run(e);
                 *ret = res;
         }
-        free(e->safety_mem);
-        free(e->model_mem);
+        certify_gate_free(&e->gate);
         free(e);
         return r;
 }

@@ -16,13 +16,15 @@
 static const char help_text[] =
     "Example: coolplane-sim certify --episodes 3000 --jobs 2 --json\n"
     "         coolplane-sim certify --episodes 0 --hostile 100000000 --jobs 2\n"
+    "         coolplane-sim certify --outside 2400 --jobs 2\n"
     "\n"
     "Days of linear plants drawn from the prior model set, vertex models and adversarial noise among them, under the\n"
     "production filter and a model that learns from scratch, whatever is proposed. Exit 3 when a claim is violated;\n"
     "what a violation of its assumptions led to is told apart. sim/certify.h says what is assumed and what is "
     "counted.\n"
     "\n"
-    "  --episodes N        default 100; 1000 cover every combination of plant, noise, load and proposer\n"
+    "  --episodes N        default 100, with --outside 0; 1000 cover every combination of plant, noise, load, "
+    "proposer\n"
     "  --first-episode E   default 0; with --episodes 1 and --seed: one episode again\n"
     "  --units N           air handlers, 1 to 64 (default 4)\n"
     "  --hours H           of an episode (default 24)\n"
@@ -32,6 +34,14 @@ static const char help_text[] =
     "  --hostile N         so many hostile proposals against random boxes, grids and rates, after the episodes\n"
     "  --first-chunk C     of 100000 hostile proposals (default 0)\n"
     "  --break WHAT        break it on purpose: noise, plant, filter, backup or turning\n"
+    "  --outside N         N episodes in which an assumption stops to hold (gain, unit failure, stuck or biased "
+    "reading,\n"
+    "                      load, water), in turn, beside a PI baseline on the same plant, noise and load: "
+    "degree-minutes,\n"
+    "                      and what is detected how soon. Exit 3 when the filter makes it worse "
+    "(sim/certify_outside.h)\n"
+    "  --pi-gain G         of the baseline, share of full cooling per K; --pi-time S, its integral time; default: "
+    "tuned\n"
     "  --json              one JSON document\n";
 
 enum {
@@ -44,7 +54,10 @@ enum {
         OPT_JOBS,
         OPT_HOSTILE,
         OPT_CHUNK,
-        OPT_BREAK
+        OPT_BREAK,
+        OPT_OUTSIDE,
+        OPT_PI_GAIN,
+        OPT_PI_TIME
 };
 
 static const struct option longopts[] = {{"episodes", required_argument, NULL, OPT_EPISODES},
@@ -57,6 +70,9 @@ static const struct option longopts[] = {{"episodes", required_argument, NULL, O
                                          {"hostile", required_argument, NULL, OPT_HOSTILE},
                                          {"first-chunk", required_argument, NULL, OPT_CHUNK},
                                          {"break", required_argument, NULL, OPT_BREAK},
+                                         {"outside", required_argument, NULL, OPT_OUTSIDE},
+                                         {"pi-gain", required_argument, NULL, OPT_PI_GAIN},
+                                         {"pi-time", required_argument, NULL, OPT_PI_TIME},
                                          {"json", no_argument, NULL, 'j'},
                                          {"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
@@ -92,6 +108,12 @@ static bool take(int c, const char *v, struct certify_options *o)
                 return parse_int64(v, 0, INT64_MAX / 2, &o->hostile) == 0;
         case OPT_CHUNK:
                 return parse_int64(v, 0, INT64_MAX / 2, &o->first_chunk) == 0;
+        case OPT_OUTSIDE:
+                return parse_int64(v, 0, 1000000, &o->outside) == 0;
+        case OPT_PI_GAIN:
+                return parse_double(v, &o->pi_gain) == 0 && o->pi_gain > 0 && o->pi_gain <= 100;
+        case OPT_PI_TIME:
+                return parse_double(v, &o->pi_s) == 0 && o->pi_s >= CERTIFY_STEP_S && o->pi_s <= 86400;
         default:
                 return parse_break(v, &o->broken);
         }
@@ -108,6 +130,30 @@ static int run_episode(const void *ctx, size_t i, void *ret)
                                        .broken = o->broken};
 
         return certify_episode(&a, ret);
+}
+
+static int run_outside(const void *ctx, size_t i, void *ret)
+{
+        const struct certify_options *o = ctx;
+        const struct outside_args a = {.seed = (uint64_t)o->seed,
+                                       .number = (uint64_t)o->first + i,
+                                       .units = (size_t)o->units,
+                                       .kp = o->pi_gain,
+                                       .ti_s = o->pi_s};
+
+        return outside_episode(&a, ret);
+}
+
+static bool outside_worse(const struct outside_result *r, size_t n)
+{
+        bool worse = false;
+
+        for (int k = OUTSIDE_NONE + 1; k < OUTSIDE_KINDS; k++) {
+                const struct outside_sum s = outside_sum(r, n, k);
+
+                worse = worse || outside_failed(&s);
+        }
+        return worse;
 }
 
 static int run_chunk(const void *ctx, size_t i, void *ret)
@@ -145,12 +191,13 @@ static int hostile(const struct certify_options *o, struct certify_hostile *ret)
 
 static int certify(const struct certify_options *o)
 {
-        const size_t n = (size_t)o->episodes;
+        const size_t n = (size_t)o->episodes, nout = (size_t)o->outside;
         struct certify_result *res = calloc(n + 1, sizeof(*res));
+        struct outside_result *out = calloc(nout + 1, sizeof(*out));
         struct certify_hostile h;
-        struct certify_report report = {.options = o, .episode = res, .n = n};
+        struct certify_report report = {.options = o, .episode = res, .n = n, .outside = out, .outside_n = nout};
         bool failed = false;
-        int r = res ? certify_jobs(n, (size_t)o->jobs, sizeof(*res), run_episode, o, res) : -ENOMEM;
+        int r = res && out ? certify_jobs(n, (size_t)o->jobs, sizeof(*res), run_episode, o, res) : -ENOMEM;
 
         if (r == 0 && o->hostile > 0) {
                 const double start = certify_clock_s(false);
@@ -160,12 +207,16 @@ static int certify(const struct certify_options *o)
                 report.hostile_s = certify_clock_s(false) - start;
                 failed = r == 0 && certify_illegal_any(&h.illegal);
         }
+        if (r == 0)
+                r = certify_jobs(nout, (size_t)o->jobs, sizeof(*out), run_outside, o, out);
+        failed = failed || (r == 0 && outside_worse(out, nout));
         for (size_t i = 0; r == 0 && i < n; i++)
                 failed = failed || certify_failed(&res[i]);
         if (r == 0 && o->json)
                 r = certify_print_json(stdout, &report);
         else if (r == 0)
                 certify_print_text(stdout, &report);
+        free(out);
         free(res);
         if (r < 0) {
                 fprintf(stderr, "coolplane-sim certify: %s\n", strerror(-r));
@@ -178,7 +229,7 @@ static int certify(const struct certify_options *o)
 
 int verb_certify(int argc, char **argv)
 {
-        struct certify_options o = {.episodes = 100, .units = 4, .seed = 1, .jobs = 1, .hours = 24};
+        struct certify_options o = {.episodes = -1, .units = 4, .seed = 1, .jobs = 1, .hours = 24};
         int c;
 
         while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -199,5 +250,7 @@ int verb_certify(int argc, char **argv)
                 fprintf(stderr, "coolplane-sim certify: unexpected argument \"%s\"\n", argv[optind]);
                 return EXIT_USAGE_;
         }
+        if (o.episodes < 0)
+                o.episodes = o.outside > 0 ? 0 : 100;
         return certify(&o);
 }

@@ -4,15 +4,17 @@
 #ifndef COOLPLANE_SIM_CERTIFY_COMMAND_H
 #define COOLPLANE_SIM_CERTIFY_COMMAND_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "sim/certify.h"
+#include "sim/certify_outside.h"
 
 #define CERTIFY_JOBS_MAX 64
 
 struct certify_options {
-        int64_t episodes, first, units, horizon, seed, jobs, hostile, first_chunk;
-        double hours;
+        int64_t episodes, first, units, horizon, seed, jobs, hostile, first_chunk, outside;
+        double hours, pi_gain, pi_s; /* 0 = tuned */
         enum certify_break broken;
         bool json;
 };
@@ -28,8 +30,13 @@ struct certify_report {
         size_t n;
         const struct certify_hostile *hostile; /* NULL = none asked for */
         double hostile_s;                      /* wall time they took */
+        const struct outside_result *outside;  /* [outside_n] */
+        size_t outside_n;
 };
 void certify_print_text(FILE *f, const struct certify_report *r);
 int certify_print_json(FILE *f, const struct certify_report *r); /* 0, -ENOMEM, -EIO */
+/* certify_outside_text.c: their parts of it */
+void certify_print_outside(FILE *f, const struct certify_report *r);
+json_t *certify_json_outside(const struct certify_report *r);
 
 #endif

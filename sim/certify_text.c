@@ -211,6 +211,8 @@ void certify_print_text(FILE *f, const struct certify_report *r)
         }
         if (r->hostile)
                 print_hostile(f, r);
+        if (r->outside_n > 0)
+                certify_print_outside(f, r);
 }
 
 static json_t *json_count(uint64_t v)
@@ -373,6 +375,8 @@ int certify_print_json(FILE *f, const struct certify_report *r)
                 return -ENOMEM;
         if (r->hostile)
                 (void)json_object_set_new(root, "hostile", json_hostile(r));
+        if (r->outside_n > 0)
+                (void)json_object_set_new(root, "outside", certify_json_outside(r));
         if (json_dumpf(root, f, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 || fputc('\n', f) == EOF)
                 ret = -EIO;
         json_decref(root);

@@ -46,6 +46,21 @@ struct gate_spans gate_spans(double step_s)
         return s;
 }
 
+double gate_rise(const struct gate_spans *span, double start, double steps, double change2)
+{
+        const double hour = 1 / (24 * span->day_weight);
+
+        return sqrt((hour * start * start + steps * 9 * change2) / (hour + steps));
+}
+
+void gate_rise_learn(const struct gate_spans *span, double change, size_t over, double *steps, double *change2)
+{
+        const double scale = (double)span->horizon / (double)over;
+
+        *steps = fmin(*steps + 1, 1 / span->day_weight);
+        *change2 += (scale * change * change - *change2) / *steps;
+}
+
 struct arx_args gate_arx_args(const struct gate_spans *span)
 {
         struct arx_args args;

@@ -31,6 +31,12 @@ struct gate_spans {
 };
 struct gate_spans gate_spans(double step_s);
 
+/* d_hi − d: how far a disturbance may rise within one horizon. Three standard deviations of what it did over one so
+ * far (change2: mean square over about a day, of `steps`), in which the wide `start` counts as an hour. */
+double gate_rise(const struct gate_spans *span, double start, double steps, double change2);
+/* Learns from its change over `over` steps, scaled as a random walk would be. */
+void gate_rise_learn(const struct gate_spans *span, double change, size_t over, double *steps, double *change2);
+
 /* How the safety model learns and what its worst case counts. */
 struct arx_args gate_arx_args(const struct gate_spans *span);
 

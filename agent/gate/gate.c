@@ -84,6 +84,7 @@ static int create_arrays(struct gate *g)
         g->d_hi = calloc(l->nd + 1, sizeof(double));
         g->d_change2 = calloc(l->nd + 1, sizeof(double));
         g->d_steps = calloc(l->nd + 1, sizeof(double));
+        g->d_own = calloc(l->nd + 1, sizeof(double));
         g->y_seen = calloc(l->ny + 1, sizeof(double));
         g->u_seen = calloc(l->nu + 1, sizeof(double));
         g->y_ok = calloc(l->ny + 1, 1);
@@ -95,8 +96,11 @@ static int create_arrays(struct gate *g)
         g->resets_told = calloc(l->ny + 1, sizeof *g->resets_told);
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
-            !g->d_change2 || !g->d_steps || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff || !g->ran ||
-            !g->u_floor || !g->u_fixed || !g->fixed || !g->resets_told || !g->queue || !g->window_u_seen || !g->u_seen)
+            !g->d_change2 || !g->d_steps || !g->d_own || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff ||
+            !g->ran || !g->u_floor || !g->u_fixed || !g->fixed || !g->resets_told || !g->queue || !g->window_u_seen ||
+            !g->u_seen)
+                return -ENOMEM;
+        if (gate_assumed_create(l->nd, g->span.horizon, &g->assumed) < 0)
                 return -ENOMEM;
         memset(g->ran, 255, l->nu);
         g->evap_share = g->flow_held_m3s = (double)NAN;
@@ -293,6 +297,8 @@ struct gate *gate_free(struct gate *g)
         free(g->d_hi);
         free(g->d_change2);
         free(g->d_steps);
+        free(g->d_own);
+        gate_assumed_free(g->assumed);
         free(g->y_seen);
         free(g->window_seen);
         free(g->u_seen);

@@ -107,7 +107,7 @@ struct gate_status {
         bool exploring;
         size_t model_rows_fitted, model_rows;
         double holdout_c[GATE_HOLDOUTS], holdout_persistence_c[GATE_HOLDOUTS]; /* RMSE of inlets; NaN = none yet */
-        double drift_score;  /* largest of the rows of the safety model: arx_row_info.drift */
+        double drift_score;  /* largest of the rows of the safety model: arx_row_info.drift, drift_low */
         double model_rmse_c; /* median one-step of inlet rows */
         size_t variables;    /* layout nu */
         bool watching;       /* nothing to command or no certified output: no decisions are made */

@@ -74,7 +74,7 @@ static void see_drift(struct gate *g)
                 struct arx_row_info info;
 
                 arx_row_info(g->model, i, &info);
-                g->status.drift_score = fmax(g->status.drift_score, info.drift);
+                g->status.drift_score = fmax(g->status.drift_score, fmax(info.drift, info.drift_low));
                 if (info.resets == g->resets_told[i])
                         continue;
                 g->resets_told[i] = info.resets;

@@ -253,12 +253,10 @@ static void window_push(struct gate *g, const double *y, const double *u, const 
 #define RISE_ZONE 0.1
 #define RISE_K 1.0
 
-/* Upper bound of a disturbance over the horizon: now, plus three standard deviations of what it did over one horizon
- * so far (a mean over about a day of steps, in which the wide start value counts as an hour). A rating ends the rise of
- * a power that is below it. */
+/* Upper bound of a disturbance over the horizon. A rating ends the rise of a power that is below it. */
 static double disturbance_hi(const struct gate *g, size_t k, double now)
 {
-        double start, hour = 1 / (24 * g->span.day_weight), hi;
+        double start, hi;
         const double max = g->envelope.d_max[k];
         bool power = false;
 
@@ -281,26 +279,55 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
         default:
                 return now; /* ratios of equipment: what they do now */
         }
-        hi = now + sqrt((hour * start * start + g->d_steps[k] * 9 * g->d_change2[k]) / (hour + g->d_steps[k]));
+        hi = now + gate_rise(&g->span, start, g->d_steps[k], g->d_change2[k]);
         return power && now <= max ? fmin(hi, max) : hi;
 }
 
-/* How much the disturbances move within one horizon: the window's span scaled up as a random walk would. */
+/* How much the disturbances move within one horizon, from the window's span. */
 static void learn_disturbances(struct gate *g)
 {
         const struct layout *l = g->layout;
-        double scale = (double)g->envelope.safety.horizon / (double)(g->window_cap - 1);
 
         if (g->window_n < g->window_cap)
                 return;
         for (size_t k = 0; k < l->nd; k++) {
                 double change = g->window_d[(g->window_n - 1) * l->nd + k] - g->window_d[k];
 
-                if (!isfinite(change))
-                        continue;
-                g->d_steps[k] = fmin(g->d_steps[k] + 1, 1 / g->span.day_weight);
-                g->d_change2[k] += (scale * change * change - g->d_change2[k]) / g->d_steps[k];
+                if (isfinite(change))
+                        gate_rise_learn(&g->span, change, g->window_cap - 1, &g->d_steps[k], &g->d_change2[k]);
         }
+}
+
+/* Loads and water that rose beyond what certificates counted on. Single racks, whose load comes by leaps, and air,
+ * which answers to what we do, are not looked at. */
+static void see_assumed(struct gate *g, const double *d)
+{
+        const struct layout *l = g->layout;
+        const struct gate_envelope *e = &g->envelope;
+        char text[192 + POINT_NAME_MAX];
+        int k;
+
+        for (size_t i = 0; i < l->nd; i++) {
+                const enum d_kind kind = (enum d_kind)l->d[i].kind;
+                const bool seen = kind == D_ZONE_POWER || kind == D_CHW_TEMP || kind == D_WETBULB || kind == D_OAT;
+
+                g->d_own[i] = seen ? -(double)INFINITY : (double)INFINITY;
+        }
+        for (size_t j = 0; j < l->nu; j++)
+                if (e->u[j].drives_d != SAFETY_NO_D && isfinite(g->u_confirmed[j]))
+                        g->d_own[e->u[j].drives_d - 1] = g->u_confirmed[j];
+        if (g->window_n <= 1)
+                gate_assumed_clear(g->assumed);
+        k = gate_assumed_step(g->assumed, d, g->d_hi, g->d_own);
+        if (k < 0)
+                return;
+        (void)snprintf(text, sizeof text,
+                       "%s: %.1f, more than certificates of the last minutes counted on; the next ones do",
+                       l->d[k].point >= 0  ? l->site->point[l->d[k].point].name
+                       : l->d[k].zone >= 0 ? l->site->zone[l->d[k].zone].name
+                                           : "?",
+                       d[k]);
+        gate_event(g, 4, "load", text);
 }
 
 static void read_u(struct gate *g, int64_t t_ms, int64_t mono_ms)
@@ -488,6 +515,8 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
         for (size_t k = 0; k < l->nd; k++)
                 g->d_free[k] = disturbance_hi(g, k, d[k]);
         vm_inventory_load(g->vm, t_ms, g->d_free, g->d_hi);
+        if (g->safety)
+                see_assumed(g, d);
         read_powers(g, t_ms);
         read_flow(g, t_ms);
         read_floors(g, t_ms);

@@ -92,8 +92,8 @@ static void put_gate(const struct view *v, struct text *t)
         }
         if (isfinite(v->gate.drift_score))
                 gauge(t, "coolplane_drift_score",
-                      "Noise bounds by which the worst row of the safety model strays from what it learned; at 8 it is "
-                      "learned anew.",
+                      "Noise bounds by which the worst row of the safety model strays from what it learned, to either "
+                      "side; a row 4 above is learned anew.",
                       v->gate.drift_score);
         if (isfinite(v->gate.last_commit_s))
                 gauge(t, "coolplane_db_commit_seconds", "Time of the last database commit.", v->gate.last_commit_s);

@@ -93,7 +93,7 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         double *scratch = slice(s, sizeof(double) * (3 * ARX_TERMS_MAX * ARX_TERMS_MAX + 8 * ARX_TERMS_MAX));
         struct arx_hash_memo *memo = slice(s, sizeof(*memo));
         double *free_run = slice(s, sizeof(double) * (st->lag_max + ARX_HORIZON_MAX) * st->ny);
-        double *bound = slice(s, sizeof(double) * st->ny);
+        double *bound = slice(s, sizeof(double) * st->ny), *bound_low = slice(s, sizeof(double) * st->ny);
         double *bound_work = slice(s, sizeof(double) * arx_work_of(st, 1));
         uint8_t *every = slice(s, st->ny);
         struct arx_row *row = slice(s, sizeof(*row) * st->ny);
@@ -136,6 +136,7 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         m->scratch = scratch;
         m->free_run = free_run;
         m->bound = bound;
+        m->bound_low = bound_low;
         m->bound_work = bound_work;
         m->every = every;
         memset(every, 1, st->ny);
@@ -183,7 +184,7 @@ static void row_begin(struct arx *m, size_t i)
                 m->theta[r->t0 + r->ref] = clamp(1.0, m->lo[r->t0 + r->ref], m->hi[r->t0 + r->ref]);
         r->w_bar = r->w_step = fmax(m->args.w_unfitted, m->args.w_min);
         r->w_more = 0.0;
-        r->track = -m->args.track_floor;
+        r->track = r->track_low = -m->args.track_floor;
         arx_row_check_sum1(m, i);
 }
 
@@ -361,32 +362,41 @@ static void add_row(size_t n, double f, double za, const double *restrict z, dou
                 g[b] = f * g[b] + za * z[b];
 }
 
-/* Upper one-step bounds of all rows from this window into m->bound; NaN where nothing is tracked. */
+/* One-step bounds of all rows from this window into m->bound and m->bound_low; NaN where nothing is tracked. */
 static void find_bounds(struct arx *m, const struct arx_window *w)
 {
+        const double *u, *d;
         bool any = false;
 
-        for (size_t i = 0; i < m->st.ny; i++)
+        for (size_t i = 0; i < m->st.ny; i++) {
                 any |= m->row[i].fitted > 0.0;
-        if (any && m->args.track_miss > 0.0 && w->n > 0)
-                arx_worst(m, w, 1, w->u + (w->n - 1) * m->st.nu, w->d + (w->n - 1) * m->st.nd, 1, m->every,
-                          m->bound_work, m->bound);
-        else
-                for (size_t i = 0; i < m->st.ny; i++)
-                        m->bound[i] = (double)NAN;
+                m->bound[i] = m->bound_low[i] = (double)NAN;
+        }
+        if (!any || !(m->args.track_miss > 0.0) || w->n == 0)
+                return;
+        u = w->u + (w->n - 1) * m->st.nu;
+        d = w->d + (w->n - 1) * m->st.nd;
+        arx_worst(m, w, 1, u, d, 1, m->every, m->bound_work, m->bound);
+        arx_worst(m, w, 1, u, d, -1, m->every, m->bound_work, m->bound_low);
+}
+
+static double tracked(const struct arx_args *a, double track, bool miss)
+{
+        return fmax(track + a->track_step * ((double)miss - a->track_miss), -a->track_floor);
 }
 
 /* False when the data contradict the row's set. */
-static bool track(struct arx *m, struct arx_row *r, double y, double bound)
+static bool track(struct arx *m, struct arx_row *r, double y, double bound, double bound_low)
 {
         const bool miss = y > bound;
 
+        if (isfinite(bound_low))
+                r->track_low = tracked(&m->args, r->track_low, y < bound_low);
         if (!isfinite(bound))
                 return true;
         r->readings++;
         r->misses += miss;
-        r->track += m->args.track_step * ((double)miss - m->args.track_miss);
-        r->track = fmax(r->track, -m->args.track_floor);
+        r->track = tracked(&m->args, r->track, miss);
         if (r->track * r->w_bar > r->w_more) {
                 r->w_more = r->track * r->w_bar;
                 m->memo->known = false;
@@ -406,7 +416,7 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
                         continue;
                 taken++;
                 if (r->fitted > 0.0) {
-                        if (!track(m, r, y_next[i], m->bound[i]))
+                        if (!track(m, r, y_next[i], m->bound[i], m->bound_low[i]))
                                 arx_row_reset(m, i);
                         else
                                 add_residual(m, r, y_next[i] - num_dot(r->n, phi, m->theta + r->t0));
@@ -441,6 +451,7 @@ void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret)
             .w_step = arx_w_step(r),
             .w_more = r->w_more,
             .drift = fmax(r->track, 0.0),
+            .drift_low = fmax(r->track_low, 0.0),
             .readings = r->readings,
             .misses = r->misses,
             .resets = r->resets,

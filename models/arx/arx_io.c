@@ -218,6 +218,7 @@ int arx_load(struct arx *m, const void *buf, size_t len)
                         p = bytes_get_f64(p, r->factor + a * r->m, a + 1);
                 find_width0(m, r);
                 r->track -= m->args.track_floor;
+                r->track_low = -m->args.track_floor;
                 r->w_step = r->w_bar; /* until free runs of this process say otherwise */
                 r->drift_weight = 0.0;
                 memset(r->drift, 0, sizeof(double) * ARX_HIST_BINS);

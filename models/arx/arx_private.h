@@ -33,6 +33,7 @@ struct arx_row {
         /* Tracking of the one-step bound: the tracker (units of w_bar), and what is in force of it (unit of y; raised
          * at once, lowered by a fit, so that the set changes seldom). */
         double track, w_more;
+        double track_low; /* the same of the lower bound: only told, adds nothing, not stored */
         size_t readings, misses, resets;
 };
 
@@ -59,8 +60,9 @@ struct arx {
         double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
         double *theta, *lo, *hi;     /* [nterm] */
         double *free_run;            /* [(lag_max + ARX_HORIZON_MAX) ny] nominal prediction of the recent past */
-        double *bound, *bound_work;  /* [ny], [arx_predict_work of one step]: what arx_add compares readings with */
-        uint8_t *every;              /* [ny] all 1 */
+        /* [ny], [ny], [arx_predict_work of one step]: what arx_add compares readings with */
+        double *bound, *bound_low, *bound_work;
+        uint8_t *every; /* [ny] all 1 */
         struct arx_hash_memo *memo;
         double *scratch; /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };

@@ -237,6 +237,35 @@ static void readings_that_contradict_the_set_begin_it_anew(void **state)
         room_free(r);
 }
 
+/* An instrument that begins to read low: three readings tell, and nothing else comes of it. */
+static void readings_below_are_told_and_add_nothing(void **state)
+{
+        (void)state;
+        struct arx_args a = args_of();
+        struct arx_row_info was, info, other;
+
+        a.track_reset = 4;
+        struct room *r = room_new(&a);
+        run(r, 401, 0, 0);
+        arx_row_info(r->m, 0, &was);
+        assert_true(was.drift_low == 0);
+        run(r, 2, -1, 0);
+        arx_row_info(r->m, 0, &info);
+        assert_true(info.drift_low == 0);
+        run(r, 1, -1, 0);
+        arx_row_info(r->m, 0, &info);
+        arx_row_info(r->m, 1, &other);
+        assert_true(info.drift_low > 0 && other.drift_low == 0);
+        run(r, 15, -1, 0);
+        arx_row_info(r->m, 0, &info);
+        assert_true(info.drift_low > a.track_reset && info.fitted && info.resets == 0);
+        assert_true(info.drift == 0 && info.w_more == was.w_more && info.misses == was.misses);
+        run(r, 1, 3, 0); /* one side does not take off what the other has */
+        arx_row_info(r->m, 0, &info);
+        assert_true(info.drift == 0 && info.misses == was.misses + 1 && info.drift_low > a.track_reset);
+        room_free(r);
+}
+
 static void tracking_survives_a_restart(void **state)
 {
         (void)state;
@@ -305,6 +334,7 @@ int main(void)
             cmocka_unit_test(without_tracking_nothing_is_promised),
             cmocka_unit_test(one_miss_adds_nothing_three_do),
             cmocka_unit_test(readings_that_contradict_the_set_begin_it_anew),
+            cmocka_unit_test(readings_below_are_told_and_add_nothing),
             cmocka_unit_test(tracking_survives_a_restart),
             cmocka_unit_test(create_refuses_what_promises_nothing),
         };

@@ -248,6 +248,31 @@ static void test_drift_is_seen_and_contradiction_told(void **state)
         rig_free(r);
 }
 
+/* The load of a room doubles at once: more than the certificates of the last minutes counted on. Told once. */
+static void test_load_beyond_what_was_counted_on_is_told(void **state)
+{
+        struct rig *r = rig_new(false);
+        struct ipc_proposal p;
+
+        (void)state;
+        for (int i = 0; i < 160; i++) {
+                if (i == 120) {
+                        assert_int_equal(logged(r, " load: "), 0);
+                        for (int row = 1; row <= 5; row++) {
+                                char name[32];
+
+                                (void)snprintf(name, sizeof name, "row%d/power", row);
+                                r->value[point(r, name)] *= 2;
+                        }
+                }
+                advance(r, ROLE_NONE), proposal(r, &p), gate_step_end(r->gate, &p, false);
+                if (i == 122)
+                        assert_int_equal(logged(r, "4 load: comms: "), 1);
+        }
+        assert_int_equal(logged(r, " load: "), 1);
+        rig_free(r);
+}
+
 static void test_local_device_is_not_written(void **state)
 {
         struct rig *r = rig_new(true);
@@ -420,6 +445,7 @@ int main(void)
             cmocka_unit_test(test_flicker_is_no_second_master),
             cmocka_unit_test(test_flicker_between_writes_is_no_second_master),
             cmocka_unit_test(test_drift_is_seen_and_contradiction_told),
+            cmocka_unit_test(test_load_beyond_what_was_counted_on_is_told),
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
             cmocka_unit_test(test_same_inputs_same_decisions),
