@@ -444,6 +444,43 @@ static void test_relief_by_whom_it_helps(void **state)
         }
 }
 
+/* One that stops for the load, heard or not, is the one that stops: what is short of water waits for the next step. */
+static void test_relief_waits_for_another_stop(void **state)
+{
+        (void)state;
+        for (int k = 0; k < 3; k++) {
+                static const uint8_t first[] = {1, 0, 255};
+                const uint8_t status[3] = {first[k], 1, 1};
+                struct safety_u u[3];
+                struct equipment q[3];
+                const struct safety_envelope e = {.nu = 3, .u = u, .capacity_margin = 0.15};
+                const struct safety_snapshot snap = {.mono_s = 4000,
+                                                     .slow_step = true,
+                                                     .onoff_status = status,
+                                                     .evap_flow_m3s = 0.01,
+                                                     .cooling_load_w = 150};
+                double base[3] = {1, 1, 1}, want[3] = {0, 1, 1}, act[3];
+                enum decision_reason why = DR_ACCEPTED;
+                int binding = -1;
+
+                for (size_t j = 0; j < 3; j++) {
+                        u[j] = (struct safety_u){.kind = SAFETY_U_ONOFF,
+                                                 .hi = 1,
+                                                 .max_starts_per_h = 3,
+                                                 .capacity_w = 100,
+                                                 .min_flow_m3s = 0.01};
+                        equipment_reset(&q[j]);
+                        equipment_observe(&q[j], &u[j], true, status[j], 0);
+                }
+                equipment_move(&e, q, &snap, base, want, act, &why, &binding);
+                assert_true(act[0] == 0 && act[1] == 1 && act[2] == 1 && why == DR_ACCEPTED && binding == -1);
+                base[0] = 0;
+                equipment_move(&e, q, &snap, base, want, act, &why, &binding);
+                assert_true(act[0] == 0 && act[1] == 1 && act[2] == (first[k] == 1)); /* that one still runs out */
+                assert_int_equal(binding, first[k] == 1 ? -1 : 2);
+        }
+}
+
 /* What the second checker says of stopping the units of a set (bits from the first one on) of four. */
 static bool stop_set(struct rig *r, unsigned set)
 {
@@ -1055,6 +1092,7 @@ int main(void)
             cmocka_unit_test(test_relief_of_every_place),
             cmocka_unit_test(test_relief_of_whom),
             cmocka_unit_test(test_relief_by_whom_it_helps),
+            cmocka_unit_test(test_relief_waits_for_another_stop),
             cmocka_unit_test(test_relief_stops_one),
             cmocka_unit_test(test_lift_minimum),
             cmocka_unit_test(test_lift_maximum),
