@@ -98,6 +98,32 @@ static void test_terminal_box_needs_cooperative_rows(void **state)
         }
 }
 
+/* The backup is in force and every margin is left, but air is warmer than the box: only a longer horizon ends in it. */
+static void test_terminal_box_and_warm_air(void **state)
+{
+        (void)state;
+        for (size_t n = 3; n <= 20; n += 17) {
+                struct rig r;
+                struct rig_args a = rig_default();
+
+                a.sat_rows = true;
+                a.horizon = n;
+                rig_open(&r, a, 1);
+                rig_create(&r);
+                set_inlets(&r, 20);
+                for (size_t i = r.ninlet; i < r.ny; i++)
+                        NOW(r, i) = 32;
+                for (size_t j = 0; j < 8; j++)
+                        r.confirmed[j] = r.prop[j] = j % 2 ? r.u[j].hi : r.u[j].lo; /* the backup is in force */
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].invariant && r.s->group[0].margin > 1);
+                expect(&r.s->decision, n == 20 ? DECISION_ACCEPT : DECISION_PROJECT,
+                       n == 20 ? DR_ACCEPTED : DR_NOT_CERTIFIABLE);
+                assert_int_equal(decision_certificate(&r.s->decision)->terminal, n == 20);
+                rig_close(&r);
+        }
+}
+
 /* One row that does not stay below its limit is enough, and takes the box from its own room only. */
 static void test_terminal_box_of_the_worst_row(void **state)
 {
@@ -560,6 +586,7 @@ int main(void)
             cmocka_unit_test(test_terminal_box_of_every_room_anew),
             cmocka_unit_test(test_fixed_off_the_grid_is_not_beyond),
             cmocka_unit_test(test_terminal_box_of_hot_rows),
+            cmocka_unit_test(test_terminal_box_and_warm_air),
             cmocka_unit_test(test_terminal_box_of_the_worst_row),
             cmocka_unit_test(test_terminal_box_of_lagged_disturbances),
         };
