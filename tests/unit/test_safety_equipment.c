@@ -531,6 +531,14 @@ static void test_relief_stops_one(void **state)
                 r.snap.evap_flow_m3s = 0.0109 * (double)(n - 1);
                 assert_true(stop_set(&r, 2) && stop_set(&r, 4));
                 assert_false(stop_set(&r, 6));
+                r.confirmed[8] = 1; /* ordered on, and it does not run: its stop is one, and helps nobody */
+                assert_true(stop_set(&r, 0));
+                r.snap.mono_s = 8000;
+                assert_false(stop_set(&r, 3) || stop_set(&r, 1));
+                r.status[8] = 255;
+                assert_false(stop_set(&r, 3) || stop_set(&r, 1));
+                r.snap.cooling_load_w = 0;
+                assert_true(stop_set(&r, 1));
                 rig_close(&r);
                 rig_open(&r, a, 1);
                 for (size_t j = 8; j < 12; j++) {

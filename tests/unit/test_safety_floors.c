@@ -256,6 +256,25 @@ static void test_no_colder_water(void **state)
         rig_close(&r);
 }
 
+/* Taken over beyond the warm end of its box it comes back to the last value that the register has there. */
+static void test_no_colder_water_from_beyond(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[W].hi = 13.8;
+        rig_create(&r);
+        r.snap.no_colder_water = true;
+        r.confirmed[W] = r.prop[W] = 16;
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[W] == 13.5);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        assert_true(verdict(&r, W, 13.5));
+        assert_false(verdict(&r, W, 13));
+        rig_close(&r);
+}
+
 /* ---- dew point: a floor for air, and what gives way first ---- */
 
 static double floors[32];
@@ -559,6 +578,7 @@ int main(void)
             cmocka_unit_test(test_lift_taken_over),
             cmocka_unit_test(test_lift_of_a_variable_that_is_fixed),
             cmocka_unit_test(test_no_colder_water),
+            cmocka_unit_test(test_no_colder_water_from_beyond),
             cmocka_unit_test(test_floors_of_no_direction),
             cmocka_unit_test(test_floor_of_proposals),
             cmocka_unit_test(test_order_of_relaxation),
