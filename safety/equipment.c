@@ -46,9 +46,11 @@ void equipment_observe(struct equipment *q, const struct safety_u *u, bool comma
                         q->start_s[i] = -(double)INFINITY;
                 for (unsigned i = 1; i < (unsigned)u->max_starts_per_h; i++)
                         note_start(q, mono_s, running);
-        } else if (!(q->commanded || q->running) && (commanded || running)) {
-                note_start(q, mono_s, running);
-        } else if (running && !q->running) {
+        } else if ((commanded && !q->commanded && !(q->heard && status == 1)) ||
+                   (running && !q->running && !q->commanded)) {
+                /* ordered on while it reports running it only goes on; unheard it may have stopped */
+                note_start(q, mono_s, status == 1);
+        } else if (running && (!q->running || (!q->proved && status == 1))) {
                 if (q->proved)
                         note_start(q, mono_s, true); /* it had stopped by itself */
                 else
@@ -62,6 +64,7 @@ void equipment_observe(struct equipment *q, const struct safety_u *u, bool comma
         q->commanded = commanded;
         q->running = running;
         q->told = told;
+        q->heard = status == 1;
 }
 
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s)
@@ -149,10 +152,13 @@ static void relieve(const struct safety_envelope *e, const struct equipment *q, 
         double need_m3s = 0;
         size_t staying = 0, goes = e->nu;
         for (size_t j = 0; j < e->nu; j++) {
-                if (e->u[j].kind != SAFETY_U_ONOFF || !snap->onoff_status || snap->onoff_status[j] != 1)
+                const bool runs = snap->onoff_status && snap->onoff_status[j] == 1;
+                if (e->u[j].kind != SAFETY_U_ONOFF)
                         continue;
-                if (base[j] < 0.5 || act[j] < 0.5)
-                        return; /* one is on its way out already */
+                if (act[j] < 0.5 && (runs || base[j] >= 0.5))
+                        return; /* one is on its way out already: for the load, whether it reports or not */
+                if (!runs)
+                        continue;
                 need_m3s += e->u[j].min_flow_m3s;
                 staying++;
         }

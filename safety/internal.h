@@ -79,6 +79,7 @@ struct equipment {
         bool commanded, running;           /* running: last known, */
         bool told;                         /* once it was */
         bool proved;                       /* seen to run since the newest start */
+        bool heard;                        /* reported running just now */
         double on_s, off_s;                /* when either of the two last went on, off */
         double start_s[SAFETY_STARTS_MAX]; /* ring, newest at head − 1 */
         unsigned head;

@@ -16,6 +16,7 @@
 struct unit {
         bool known, ordered, runs;
         bool told;                           /* whether it runs was known once; runs: as it was then */
+        bool heard;                          /* reported running just now */
         bool awaited;                        /* a start was ordered and the machine has not been seen to run since */
         double up_s, down_s;                 /* last change of order or status that way */
         double started_s[SAFETY_STARTS_MAX]; /* unordered; the oldest is replaced */
@@ -80,7 +81,7 @@ static void fill_reach(struct verifier *v, const struct arx_structure *st, size_
 
 static void forget_unit(struct unit *q)
 {
-        q->known = q->ordered = q->runs = q->told = q->awaited = false;
+        q->known = q->ordered = q->runs = q->told = q->heard = q->awaited = false;
         q->up_s = q->down_s = 0;
         for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
                 q->started_s[i] = -(double)INFINITY;
@@ -135,7 +136,9 @@ static double starts_left(const struct unit *q, const struct safety_u *u, double
         return left;
 }
 
-static void watch_unit(struct unit *q, const struct safety_u *u, bool ordered, bool runs, double mono_s)
+/* heard: it reports that it runs; runs: as far as anyone knows. Ordered on again unheard, it may have stopped between.
+ */
+static void watch_unit(struct unit *q, const struct safety_u *u, bool ordered, bool runs, bool heard, double mono_s)
 {
         const bool up = (ordered && !q->ordered) || (runs && !q->runs);
         const bool down = (q->ordered && !ordered) || (q->runs && !runs);
@@ -144,7 +147,10 @@ static void watch_unit(struct unit *q, const struct safety_u *u, bool ordered, b
                 for (unsigned n = 2; n <= u->max_starts_per_h; n++)
                         add_start(q, mono_s);
                 q->awaited = ordered && !runs;
-        } else if (runs && !q->runs && q->awaited) {
+        } else if (ordered && !q->ordered && !(q->heard && heard)) {
+                add_start(q, mono_s);
+                q->awaited = !heard;
+        } else if (heard && q->awaited) {
                 size_t newest = 0; /* this is the start that was ordered: it counts from now */
                 for (size_t i = 1; i < SAFETY_STARTS_MAX; i++) {
                         if (q->started_s[i] > q->started_s[newest])
@@ -152,9 +158,8 @@ static void watch_unit(struct unit *q, const struct safety_u *u, bool ordered, b
                 }
                 q->started_s[newest] = mono_s;
                 q->awaited = false;
-        } else if ((runs && !q->runs) || (ordered && !q->ordered && !q->runs)) {
+        } else if (runs && !q->runs) {
                 add_start(q, mono_s);
-                q->awaited = !runs;
         }
         if (up || !q->known || q->up_s > mono_s)
                 q->up_s = mono_s;
@@ -163,6 +168,7 @@ static void watch_unit(struct unit *q, const struct safety_u *u, bool ordered, b
         q->known = true;
         q->ordered = ordered;
         q->runs = runs;
+        q->heard = heard;
 }
 
 void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
@@ -177,7 +183,7 @@ void verify_observe(struct verifier *v, const struct safety_snapshot *snap)
                 if (u->kind == SAFETY_U_ONOFF) {
                         const bool told = snap->onoff_status && snap->onoff_status[j] != 255;
                         const bool runs = told ? snap->onoff_status[j] == 1 : v->unit[j].runs;
-                        watch_unit(&v->unit[j], u, v->have[j] == 1, runs, snap->mono_s);
+                        watch_unit(&v->unit[j], u, v->have[j] == 1, runs, told && runs, snap->mono_s);
                         v->unit[j].told = v->unit[j].told || told;
                 }
         }
@@ -196,11 +202,12 @@ static bool short_of_water(const struct verifier *v, const struct safety_snapsho
         double need = 0;
         size_t stay = 0, leave = 0;
         for (size_t k = 0; snap->onoff_status && k < v->env.nu; k++) {
-                if (v->env.u[k].kind != SAFETY_U_ONOFF || snap->onoff_status[k] != 1)
+                const bool runs = snap->onoff_status[k] == 1;
+                if (v->env.u[k].kind != SAFETY_U_ONOFF)
                         continue;
-                need += v->env.u[k].min_flow_m3s;
-                stay += act[k] == 1;
-                leave += act[k] == 0;
+                need += runs ? v->env.u[k].min_flow_m3s : 0;
+                stay += runs && act[k] == 1;
+                leave += act[k] == 0 && (runs || v->have[k] == 1);
         }
         return stay > 0 && leave == 1 && snap->evap_flow_m3s < need * RELIEF;
 }
@@ -211,7 +218,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
         double left_w = 0;
         if (snap->mono_s - q->up_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1)
                 return false;
-        if (v->env.u[j].min_flow_m3s > 0 && short_of_water(v, snap, act))
+        if (v->env.u[j].min_flow_m3s > 0 && short_of_water(v, snap, act) && snap->onoff_status[j] == 1)
                 return true;
         if (!v->env.u[j].fast && !snap->slow_step)
                 return false;
@@ -297,7 +304,7 @@ static bool above_floor(const struct verifier *v, const struct safety_snapshot *
                 floor_c = (double)INFINITY;
         if (u->step > 0) /* the value of the register that the plant has */
                 now = u->origin + u->step * floor((now - u->origin) / u->step + SAFETY_SNAP);
-        return a >= fmin(fmin(floor_c, now), u->hi) - 1e-9 * (1 + fabs(a));
+        return a >= fmin(fmin(floor_c, now), edge(u, true)) - 1e-9 * (1 + fabs(a));
 }
 
 static bool continuous_allowed(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
@@ -312,7 +319,8 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
                 return false;
         if (u->safe_dir * change >= 0 && u->safe_dir != 0)
                 return true; /* more cooling, or no change */
-        if (fabs(change) <= tol)
+        /* without a direction and off the grid, the value below is as near to no change as there is one */
+        if (fabs(change) <= tol || (u->safe_dir == 0 && change < 0 && change > -u->step))
                 return true;
         if (!u->fast && !snap->slow_step)
                 return false;

@@ -104,7 +104,9 @@ double certify_time_quantile(const struct certify_time *t, double q); /* upper e
 
 /* What reached the actuator and should not have. */
 struct certify_illegal {
-        uint64_t not_finite, box, rate, grid, automaton;
+        uint64_t not_finite, box, rate, grid;
+        uint64_t automaton; /* of a unit or a pair: times, starts, load, water, lift */
+        uint64_t full;      /* full cooling was demanded and not ordered */
 };
 void certify_illegal_add(struct certify_illegal *sum, const struct certify_illegal *n);
 bool certify_illegal_any(const struct certify_illegal *n);
@@ -139,15 +141,33 @@ bool certify_failed(const struct certify_result *r);
 /* Counts what is wrong with value v of variable j when `was` was confirmed; 0 = legal. now_s: for the automata. */
 struct certify_automaton {
         bool on;
-        double since_s, start_s[16];
+        double since_s, start_s[17]; /* one more than any box permits in an hour */
         size_t starts;
+        bool told, runs; /* its status was known once, and what it said last */
+        bool turns;      /* whatever it says, it turns: an order on is no start */
 };
 uint64_t certify_judge_value(const struct safety_u *u, double v, double was, struct certify_illegal *n);
 uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, struct certify_automaton *q,
                             struct certify_illegal *n);
 
-/* At most CERTIFY_CHUNK hostile proposals against random boxes, grids and rates (one air handler), while others move
- * setpoints beyond them too. Each chunk has proposals of its own. */
+/* A decision with what it was made on: rules that tie variables to the snapshot and to each other. Each counts what is
+ * broken and names it; NULL = legal. */
+struct certify_move {
+        const struct safety_envelope *env;
+        const struct safety_snapshot *snap;
+        const double *was, *act;              /* [nu] confirmed before, decided */
+        const struct certify_automaton *unit; /* [nu] as it was before the decision, with the status of now */
+        enum decision_kind kind;
+};
+/* Setpoint j: slow step, warmer and colder water, soft floor, full cooling. */
+const char *certify_judge_setpoint(const struct certify_move *m, size_t j, struct certify_illegal *n);
+/* Unit j: stops against load and water, starts against water. */
+const char *certify_judge_stage(const struct certify_move *m, size_t j, struct certify_illegal *n);
+const char *certify_judge_lift(const struct certify_move *m, const struct safety_lift *p, struct certify_illegal *n);
+
+/* At most CERTIFY_CHUNK hostile proposals against random boxes, grids, rates, chillers and lifts (one air handler),
+ * while others move setpoints beyond their boxes too, machines stop by themselves, and flows, loads and floors may be
+ * any number or none. Each chunk has proposals of its own. */
 #define CERTIFY_CHUNK 100000
 struct certify_hostile {
         uint64_t proposals, kind_steps[4];

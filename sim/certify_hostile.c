@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Proposals fired at the filter: no claim about temperatures, only about what reaches the actuator. */
+/* Proposals fired at the filter: no claim about temperatures, only about what reaches the actuator. The site of
+ * certify_site.h, and three variables that no row of its model reads: a condenser water setpoint, another chilled water
+ * setpoint and a third chiller. */
 #include "sim/certify.h"
 
 #include <errno.h>
@@ -10,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 500, LEARN = 200, ALIGN = 64, HOWS = 8, NY = 2, NU = 5, ND = 3 };
+enum { PIECE = 500, LEARN = 200, ALIGN = 64, HOWS = 10, NY = 2, NU = 8, ND = 3, LIFTS = 2 };
+enum { CHW = 2, CHILLER = 3, CW = 5, CHW2 = 6, CHILLER3 = 7 };
 
 struct gun {
         struct certify_hostile *res;
@@ -21,13 +24,68 @@ struct gun {
         size_t model_size, safety_size;
         struct arx *model;
         struct safety *safety;
-        struct certify_automaton unit[2];
+        struct certify_automaton unit[NU];
+        struct safety_lift lift[LIFTS];
         double theta[CERTIFY_TERMS_MAX];
         double wy[NY * 2], wu[NU * 2], wd[ND * 2]; /* window of two rows */
         double y[CERTIFY_Y_MAX], confirmed[CERTIFY_U_MAX], d[CERTIFY_D_MAX], d_hi[CERTIFY_D_MAX];
+        double floor[NU];
         double mono_s;
         uint8_t y_ok[NY], status[NU], fixed[NU];
+        bool lost[NU], mute; /* no status of any machine */
 };
+
+/* A number between, or one that no meter shows, or none. */
+static double whatever(struct rng *r, double lo, double hi)
+{
+        static const double odd[] = {
+            (double)NAN, (double)INFINITY, -(double)INFINITY, 0.0, -0.0, -1, 1e300, -1e300, 5e-324, -1e-9};
+
+        return rng_below(r, 4) ? rng_range(r, lo, hi) : odd[rng_below(r, sizeof(odd) / sizeof(odd[0]))];
+}
+
+static void site(struct certify_site *s)
+{
+        certify_site_init(s, 1, 4, true);
+        s->u[CW] = (struct safety_u){.lo = 14, .hi = 30, .nominal = 20, .backup_rate = 1};
+        s->u[CHW2] = s->u[CHW];
+        s->u[CHW2].drives_d = SAFETY_NO_D;
+        s->u[CHILLER3] = s->u[CHILLER];
+        s->st.nu = s->env.nu = NU;
+}
+
+/* Timers, ratings and water of one chiller, plausible or not. */
+static void chiller(struct rng *r, struct safety_u *u)
+{
+        u->min_on_s = rng_below(r, 4) ? rng_range(r, 0, 600) : rng_below(r, 2) ? 0 : 1e9;
+        u->min_off_s = rng_below(r, 4) ? rng_range(r, 0, 900) : 0;
+        u->max_starts_per_h = rng_below(r, 2) ? rng_range(r, 1, 4) : rng_range(r, 1, 16);
+        u->capacity_w = rng_below(r, 6) ? rng_range(r, 0, 2 * CERTIFY_RACK_W) : rng_below(r, 2) ? 0 : 1e308;
+        u->min_flow_m3s = rng_below(r, 3) ? rng_range(r, 0.005, 0.02) : rng_below(r, 6) ? 0 : 1e308;
+        u->nominal = rng_below(r, 4) > 0;
+        u->fast = (uint8_t)rng_below(r, 2);
+}
+
+/* Pairs share a setpoint, or one's condenser side is the other's chilled water. */
+static void lifts(struct gun *g)
+{
+        struct certify_site *s = &g->site;
+        struct rng *r = &g->rng;
+        const size_t pair[LIFTS][2] = {{CW, CHW}, {rng_below(r, 4) ? CW : CHW, CHW2}};
+
+        s->env.nlift = 0;
+        s->env.lift = g->lift;
+        for (size_t i = 0; i < LIFTS; i++) {
+                const struct safety_u *cw = &s->u[pair[i][0]], *chw = &s->u[pair[i][1]];
+                const double least = rng_range(r, -8, 16), most = fmax(least, cw->lo - chw->lo);
+
+                if (chw->safe_dir != -1 || rng_below(r, 4) == 0)
+                        continue;
+                g->lift[s->env.nlift++] = (struct safety_lift){
+                    pair[i][0], pair[i][1], rng_below(r, 6) && least <= cw->hi - chw->lo ? least : -(double)INFINITY,
+                    rng_below(r, 6) ? most + rng_range(r, 0, 8) : (double)INFINITY};
+        }
+}
 
 /* Boxes, grids, rates and limits no one would configure, but which pass validation. */
 static void envelope(struct gun *g)
@@ -35,12 +93,14 @@ static void envelope(struct gun *g)
         struct certify_site *s = &g->site;
         struct rng *r = &g->rng;
 
-        certify_site_init(s, 1, 4, true);
+        site(s);
         for (size_t j = 0; j < NU; j++) {
                 struct safety_u *u = &s->u[j];
 
-                if (u->kind == SAFETY_U_ONOFF)
+                if (u->kind == SAFETY_U_ONOFF) {
+                        chiller(r, u);
                         continue;
+                }
                 u->step = rng_below(r, 4) ? rng_range(r, 0.01, 0.1) * (u->hi - u->lo) : 0;
                 u->origin = rng_range(r, -1, 1);
                 u->rate = rng_below(r, 8) ? u->step + rng_range(r, 0.01, 1) : 0;
@@ -53,10 +113,14 @@ static void envelope(struct gun *g)
                         u->drives_d = SAFETY_NO_D;
                 }
         }
+        s->u[CW].safe_dir = (int)rng_below(r, 3) - 1;
+        lifts(g);
+        s->env.capacity_margin = rng_below(r, 4) ? 0.15 : rng_range(r, 0, 10);
         s->env.hold_steps = 3; /* so that not half of them meet the FALLBACK */
         s->env.required_persist = 4;
         s->cert[0].hi = rng_range(r, 22, 34);
         s->cert[0].trip = rng_below(r, 2) ? s->cert[0].hi + 3 : (double)NAN;
+        s->cert[0].soft_k = rng_range(r, 0, 8);
 }
 
 static void loads(struct gun *g)
@@ -121,13 +185,19 @@ static int piece_start(struct gun *g)
                 learn(g);
         memset(g->fixed, 0, sizeof(g->fixed));
         g->mono_s += 86400;
-        g->unit[0] = g->unit[1] = (struct certify_automaton){.on = true, .since_s = g->mono_s + CERTIFY_STEP_S};
+        g->mute = rng_below(&g->rng, 10) == 0;
+        for (size_t j = 0; j < NU; j++) {
+                const bool on = g->confirmed[j] >= 0.5;
+
+                g->unit[j] = (struct certify_automaton){.on = on, .since_s = g->mono_s + CERTIFY_STEP_S, .turns = on};
+        }
         return 0;
 }
 
-static double value(struct gun *g, const struct safety_u *u, unsigned how, uint64_t k)
+static double value(struct gun *g, size_t j, unsigned how, uint64_t k)
 {
         static const double odd[] = {0.0, -0.0, 5e-324, -5e-324, 1e308, -1e308, 1e-3, -1};
+        const struct safety_u *u = &g->site.u[j];
         struct rng *r = &g->rng;
 
         switch (how) {
@@ -145,8 +215,10 @@ static double value(struct gun *g, const struct safety_u *u, unsigned how, uint6
                 return k % 2 ? u->hi + 1 : u->lo - 1;
         case 6: /* constant extremes */
                 return odd[(size_t)(k / PIECE) % (sizeof(odd) / sizeof(odd[0]))];
-        default:
+        case 7:
                 return rng_normal(r) * 1e6;
+        default: /* what a planner would say: a step from what it has, most of it is taken */
+                return rng_below(r, 8) ? g->confirmed[j] : g->confirmed[j] + rng_range(r, -1, 1) * (u->rate + u->step);
         }
 }
 
@@ -167,15 +239,39 @@ static void others(struct gun *g)
         }
 }
 
-static void snapshot(struct gun *g, struct safety_snapshot *ret)
+/* Machines follow their orders late, start and stop by themselves now and then, and are not heard for a while. */
+static void machines(struct gun *g)
 {
         struct rng *r = &g->rng;
 
-        g->mono_s += CERTIFY_STEP_S;
         for (size_t j = 0; j < NU; j++) {
-                g->status[j] = g->confirmed[j] >= 0.5;
+                struct certify_automaton *q = &g->unit[j];
+
+                if (rng_below(r, 3) == 0)
+                        q->turns = q->on;
+                else if (rng_below(r, 200) == 0)
+                        q->turns = !q->turns;
+                if (rng_below(r, 50) == 0) /* the wire breaks, or holds again */
+                        g->lost[j] = !g->lost[j];
+                g->status[j] = g->lost[j] || rng_below(r, 20) == 0 ? 255 : q->turns;
+                if (!g->mute && g->status[j] != 255) {
+                        q->told = true;
+                        q->runs = q->turns;
+                }
+        }
+}
+
+static void snapshot(struct gun *g, struct safety_snapshot *ret)
+{
+        struct rng *r = &g->rng;
+        const double flow_m3s = whatever(r, 0, 0.08);
+
+        g->mono_s += CERTIFY_STEP_S;
+        machines(g);
+        for (size_t j = 0; j < NU; j++) {
                 if (rng_below(r, 100) == 0)
                         g->fixed[j] = !g->fixed[j] && rng_below(r, 2);
+                g->floor[j] = rng_below(r, 3) ? (double)NAN : whatever(r, g->site.u[j].lo - 1, g->site.u[j].hi + 1);
         }
         for (size_t i = 0; i < NY; i++)
                 g->y_ok[i] = rng_below(r, 40) ? COND_TRUE : COND_STALE;
@@ -186,39 +282,69 @@ static void snapshot(struct gun *g, struct safety_snapshot *ret)
                                         .u_fixed = g->fixed,
                                         .d_hi = g->d_hi,
                                         .y_ok = g->y_ok,
-                                        .onoff_status = g->status,
-                                        .cooling_load_w = rng_below(r, 10) ? g->d[1] : (double)NAN,
+                                        .onoff_status = g->mute ? NULL : g->status,
+                                        .cooling_load_w = whatever(r, 0, 2 * g->d[1]),
+                                        .chw_flow_m3s = flow_m3s,
+                                        .evap_flow_m3s = rng_below(r, 4) ? flow_m3s : whatever(r, 0, 0.08),
                                         .slow_step = rng_below(r, 5) == 0,
                                         .interlock = rng_below(r, 200) == 0,
-                                        .no_warmer_water = rng_below(r, 3) == 0};
+                                        .no_warmer_water = rng_below(r, 3) == 0,
+                                        .no_colder_water = rng_below(r, 5) == 0,
+                                        .u_floor = rng_below(r, 3) ? g->floor : NULL};
+}
+
+static void tell(struct gun *g, const char *what, size_t j, double v)
+{
+        struct certify_hostile *h = g->res;
+
+        if (!h->first[0])
+                (void)snprintf(h->first, sizeof(h->first),
+                               "chunk %" PRIu64 ", proposal %" PRIu64 ": variable %zu: %.9g after %.9g (%s)", g->chunk,
+                               h->proposals, j, v, g->confirmed[j], what);
 }
 
 /* Every value of the decision; a fixed variable's says nothing. */
-static void judge(struct gun *g, const struct safety_decision *dec)
+static void judge(struct gun *g, const struct safety_snapshot *snap, const struct safety_decision *dec)
 {
         size_t nu;
         const double *act = decision_u(dec, &nu);
         struct certify_hostile *h = g->res;
+        const struct certify_move m = {.env = &g->site.env,
+                                       .snap = snap,
+                                       .was = g->confirmed,
+                                       .act = act,
+                                       .unit = g->unit,
+                                       .kind = decision_kind(dec)};
+        const char *what;
 
         h->proposals++;
-        h->kind_steps[decision_kind(dec)]++;
+        h->kind_steps[m.kind]++;
         for (size_t j = 0; j < nu; j++) {
                 const struct safety_u *u = &g->site.u[j];
-                const double was = g->confirmed[j];
-                uint64_t bad = 0;
 
-                if (!g->fixed[j])
-                        bad = certify_judge_value(u, act[j], was, &h->illegal);
-                else if (act[j] != was)
-                        bad = ++h->illegal.rate;
-                if (u->kind == SAFETY_U_ONOFF)
-                        bad += certify_judge_unit(u, act[j], g->mono_s, &g->unit[j - 3], &h->illegal);
-                if (bad > 0 && !h->first[0])
-                        (void)snprintf(h->first, sizeof(h->first),
-                                       "chunk %" PRIu64 ", proposal %" PRIu64 ": variable %zu: %.9g after %.9g",
-                                       g->chunk, h->proposals, j, act[j], was);
-                g->confirmed[j] = act[j];
+                if (!g->fixed[j] && certify_judge_value(u, act[j], g->confirmed[j], &h->illegal) > 0)
+                        tell(g, "value", j, act[j]);
+                if (g->fixed[j] && act[j] != g->confirmed[j]) {
+                        h->illegal.rate++;
+                        tell(g, "fixed", j, act[j]);
+                }
+                what = u->kind == SAFETY_U_ONOFF ? certify_judge_stage(&m, j, &h->illegal)
+                                                 : certify_judge_setpoint(&m, j, &h->illegal);
+                if (what)
+                        tell(g, what, j, act[j]);
         }
+        for (size_t i = 0; i < g->site.env.nlift; i++) {
+                what = certify_judge_lift(&m, &g->lift[i], &h->illegal);
+                if (what)
+                        tell(g, what, g->lift[i].cw, act[g->lift[i].cw]);
+        }
+        for (size_t j = 0; j < nu; j++) {
+                const struct safety_u *u = &g->site.u[j];
+
+                if (u->kind == SAFETY_U_ONOFF && certify_judge_unit(u, act[j], g->mono_s, &g->unit[j], &h->illegal) > 0)
+                        tell(g, "times", j, act[j]);
+        }
+        memcpy(g->confirmed, act, nu * sizeof(double));
 }
 
 static void fire(struct gun *g, uint64_t n)
@@ -237,13 +363,13 @@ static void fire(struct gun *g, uint64_t n)
                 plant(g);
                 snapshot(g, &snap);
                 for (size_t j = 0; j < NU; j++)
-                        u[j] = value(g, &g->site.u[j], how, g->res->proposals);
+                        u[j] = value(g, j, how, g->res->proposals);
                 p.present = rng_below(&g->rng, 30) > 0;
                 p.malformed = rng_below(&g->rng, 30) == 0;
                 start = certify_clock_s(false);
                 dec = safety_filter(g->safety, &snap, &p);
                 certify_time_add(&g->res->time, certify_clock_s(false) - start);
-                judge(g, dec);
+                judge(g, &snap, dec);
         }
 }
 
@@ -256,7 +382,9 @@ int certify_hostile(uint64_t seed, uint64_t chunk, uint64_t n, struct certify_ho
         if (g) {
                 g->res = &res;
                 g->chunk = chunk;
-                certify_site_init(&g->site, 1, 4, true);
+                site(&g->site);
+                g->site.env.nlift = LIFTS;
+                g->site.env.lift = g->lift;
                 g->model_size = arx_memsize(&g->site.st);
                 g->safety_size = safety_memsize(&g->site.env, &g->site.st);
                 g->model_mem = aligned_alloc(ALIGN, (g->model_size + ALIGN - 1) / ALIGN * ALIGN);

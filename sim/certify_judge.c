@@ -7,6 +7,9 @@
 #include <time.h>
 
 #define ROUNDING 1e-9
+#define START_S 300.0 /* so long after its order a unit may be about to run (safety.h: starts beside another) */
+#define RELIEF 1.10   /* of the least water of those that run */
+#define COMFORT_K 0.5 /* below the soft limit: soft floors stand */
 
 static bool on_grid(const struct safety_u *u, double v)
 {
@@ -67,7 +70,7 @@ uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, st
         if (on == q->on)
                 return 0;
         bad = now_s - q->since_s < (on ? u->min_off_s : u->min_on_s);
-        if (on) {
+        if (on && !q->turns) {
                 unsigned in_hour = 0;
 
                 q->start_s[q->starts++ % kept] = now_s;
@@ -81,6 +84,197 @@ uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, st
         return bad;
 }
 
+static bool fixed(const struct certify_move *m, size_t j)
+{
+        return m->snap->u_fixed && m->snap->u_fixed[j];
+}
+
+static bool runs(const struct certify_move *m, size_t k)
+{
+        return m->env->u[k].kind == SAFETY_U_ONOFF && m->snap->onoff_status && m->snap->onoff_status[k] == 1;
+}
+
+/* Every certified reading is there and clear of its soft limit. */
+static bool cool(const struct certify_move *m)
+{
+        const struct arx_window *w = &m->snap->window;
+
+        for (size_t i = 0; i < m->env->ncert; i++) {
+                const struct safety_y *c = &m->env->cert[i];
+                const double y = w->y[(w->n - 1) * m->env->ny + c->row], hard = isnan(c->hi) ? c->trip : c->hi;
+
+                if (m->snap->y_ok[c->row] != COND_TRUE || !(y <= hard - c->soft_k - COMFORT_K))
+                        return false;
+        }
+        return true;
+}
+
+/* The soft floor of setpoint j, −INFINITY for none. */
+static double soft_floor(const struct certify_move *m, size_t j)
+{
+        const bool none = m->env->u[j].safe_dir != -1 || !m->snap->u_floor || isnan(m->snap->u_floor[j]);
+
+        return none ? -(double)INFINITY : m->snap->u_floor[j];
+}
+
+static bool freezing(const struct certify_move *m, size_t j)
+{
+        return m->snap->no_colder_water && !m->env->u[j].fast && m->env->u[j].safe_dir == -1;
+}
+
+/* Colder than `least`, and than what the plant has; counted in the register's values. */
+static bool below(const struct certify_move *m, size_t j, double least)
+{
+        const struct safety_u *u = &m->env->u[j];
+        double had = m->was[j];
+
+        if (u->step > 0)
+                had = u->origin + u->step * floor((had - u->origin) / u->step + 1e-3);
+        had = fmin(had - 1e-7 * (1 + fabs(had)), end(u, true));
+        return m->act[j] != m->was[j] && !(m->act[j] >= fmin(least, had) - ROUNDING * (1 + fabs(m->act[j])));
+}
+
+/* More than rounding toward less cooling, to either side without a direction. */
+static bool moves_back(const struct safety_u *u, double v, double was)
+{
+        const struct safety_u still = {.safe_dir = u->safe_dir, .step = u->step};
+
+        return over_rate(&still, v, was);
+}
+
+static bool in_a_pair(const struct certify_move *m, size_t j)
+{
+        for (size_t i = 0; i < m->env->nlift; i++)
+                if (m->env->lift[i].cw == j || m->env->lift[i].chw == j)
+                        return true;
+        return false;
+}
+
+/* Full cooling is demanded and not there, and neither freezing, nor a floor where it is cool, nor a lift is why. */
+static bool less_than_full(const struct certify_move *m, size_t j)
+{
+        const struct safety_u *u = &m->env->u[j];
+        const double goal = end(u, u->safe_dir > 0);
+
+        if (!m->snap->interlock || u->safe_dir == 0)
+                return false;
+        if (m->kind != DECISION_FALLBACK)
+                return true;
+        if (freezing(m, j) || in_a_pair(m, j) || (soft_floor(m, j) > goal && cool(m)))
+                return false;
+        return !(u->safe_dir * (m->act[j] - goal) >= -ROUNDING * (1 + fabs(goal)));
+}
+
+const char *certify_judge_setpoint(const struct certify_move *m, size_t j, struct certify_illegal *n)
+{
+        const struct safety_u *u = &m->env->u[j];
+        const double v = m->act[j], was = m->was[j];
+        const bool back = !u->fast && moves_back(u, v, was);
+        const bool off_step = back && !m->snap->slow_step;
+        const bool warmer = back && u->safe_dir <= 0 && v > was && m->snap->no_warmer_water;
+        const bool colder = freezing(m, j) && below(m, j, (double)INFINITY);
+        /* nothing that is accepted as proposed is below a floor, however hot it is */
+        const bool damp = (cool(m) || m->kind == DECISION_ACCEPT) && below(m, j, soft_floor(m, j));
+        const bool idle = less_than_full(m, j);
+
+        if (u->kind != SAFETY_U_CONTINUOUS || fixed(m, j))
+                return NULL;
+        n->rate += off_step || warmer;
+        n->box += colder || damp;
+        n->full += idle;
+        return off_step ? "slow step"
+               : warmer ? "warmer water"
+               : colder ? "freezing"
+               : damp   ? "floor"
+               : idle   ? "full cooling"
+                        : NULL;
+}
+
+/* What the other units that report running and go on carry. */
+static double carried(const struct certify_move *m, size_t j)
+{
+        double sum_w = 0;
+
+        for (size_t k = 0; k < m->env->nu; k++)
+                if (k != j && runs(m, k) && m->was[k] >= 0.5 && m->act[k] >= 0.5)
+                        sum_w += m->env->u[k].capacity_w;
+        return sum_w;
+}
+
+/* Those that run are short of water, and unit j is the one of them that goes for it. */
+static bool relieves(const struct certify_move *m, size_t j)
+{
+        double need = 0;
+        size_t stay = 0, go = 0;
+
+        for (size_t k = 0; k < m->env->nu; k++) {
+                if (!runs(m, k))
+                        continue;
+                need += m->env->u[k].min_flow_m3s;
+                stay += m->act[k] >= 0.5;
+                go += m->act[k] < 0.5;
+        }
+        return runs(m, j) && stay > 0 && go == 1 && m->snap->evap_flow_m3s < need * RELIEF * (1 + ROUNDING);
+}
+
+/* Least water of the other evaporators that have it: as far as anyone knows they run, or may be about to. */
+static double beside(const struct certify_move *m, size_t j)
+{
+        double sum = 0;
+
+        for (size_t k = 0; k < m->env->nu; k++) {
+                const struct certify_automaton *q = &m->unit[k];
+                const bool on = m->act[k] >= 0.5, was_on = m->was[k] >= 0.5;
+
+                if (k == j || m->env->u[k].kind != SAFETY_U_ONOFF)
+                        continue;
+                if ((q->told ? q->runs : was_on) || (on && !(was_on && m->snap->mono_s - q->since_s >= START_S)))
+                        sum += m->env->u[k].min_flow_m3s;
+        }
+        return sum;
+}
+
+const char *certify_judge_stage(const struct certify_move *m, size_t j, struct certify_illegal *n)
+{
+        const struct safety_u *u = &m->env->u[j];
+        const bool was = m->was[j] >= 0.5, on = m->act[j] >= 0.5;
+        const double more = 1 + m->env->capacity_margin, others = beside(m, j);
+        const char *what = NULL;
+
+        if (u->kind != SAFETY_U_ONOFF || fixed(m, j) || was == on)
+                return NULL;
+        if (on && u->min_flow_m3s > 0 && others > 0 &&
+            m->snap->chw_flow_m3s < (others + u->min_flow_m3s) * more * (1 - ROUNDING))
+                what = "start without water";
+        else if (was && !relieves(m, j) && !u->fast && !m->snap->slow_step)
+                what = "stop off the slow step";
+        else if (was && !relieves(m, j) && !(carried(m, j) >= m->snap->cooling_load_w * more)) /* unknown: none stops */
+                what = "stop against the load";
+        n->automaton += what != NULL;
+        return what;
+}
+
+/* Where setpoint j is when nothing moves: inside its box where it has to go there. */
+static double still(const struct certify_move *m, size_t j)
+{
+        const struct safety_u *u = &m->env->u[j];
+
+        if (fixed(m, j) || beyond(u, m->was[j]))
+                return m->was[j];
+        return fmin(fmax(m->was[j], end(u, false)), end(u, true));
+}
+
+const char *certify_judge_lift(const struct certify_move *m, const struct safety_lift *p, struct certify_illegal *n)
+{
+        const double lift = m->act[p->cw] - m->act[p->chw], had = still(m, p->cw) - still(m, p->chw);
+        /* what is off the grid is rounded, and may come from beyond its box */
+        const double tol = m->env->u[p->cw].step + m->env->u[p->chw].step + 1e-6;
+        const bool bad = !(lift >= fmin(p->min_k - 1e-6, had - tol) && lift <= fmax(p->max_k + 1e-6, had + tol));
+
+        n->automaton += bad;
+        return bad ? "lift" : NULL;
+}
+
 void certify_illegal_add(struct certify_illegal *sum, const struct certify_illegal *n)
 {
         sum->not_finite += n->not_finite;
@@ -88,11 +282,12 @@ void certify_illegal_add(struct certify_illegal *sum, const struct certify_illeg
         sum->rate += n->rate;
         sum->grid += n->grid;
         sum->automaton += n->automaton;
+        sum->full += n->full;
 }
 
 bool certify_illegal_any(const struct certify_illegal *n)
 {
-        return n->not_finite || n->box || n->rate || n->grid || n->automaton;
+        return n->not_finite || n->box || n->rate || n->grid || n->automaton || n->full;
 }
 
 double certify_clock_s(bool processor)

@@ -64,7 +64,7 @@ static double percent(uint64_t part, uint64_t all)
 
 static uint64_t illegal_all(const struct certify_illegal *n)
 {
-        return n->not_finite + n->box + n->rate + n->grid + n->automaton;
+        return n->not_finite + n->box + n->rate + n->grid + n->automaton + n->full;
 }
 
 /* Sum of the episodes of this plant, noise and proposer; −1 = any. */
@@ -150,9 +150,9 @@ static void print_sums(FILE *f, const struct sum *s)
                 "claim: %" PRIu64 " hard violations, %" PRIu64 " certificates broken although all they assume held, "
                 "%" PRIu64 " moves to less cooling without a certificate,\n"
                 "       %" PRIu64 " illegal values (not finite %" PRIu64 ", box %" PRIu64 ", rate %" PRIu64
-                ", grid %" PRIu64 ", equipment %" PRIu64 ") in %" PRIu64 " steps\n",
+                ", grid %" PRIu64 ", equipment %" PRIu64 ", not full %" PRIu64 ") in %" PRIu64 " steps\n",
                 t->hard, t->within, t->unfounded, illegal_all(&t->illegal), t->illegal.not_finite, t->illegal.box,
-                t->illegal.rate, t->illegal.grid, t->illegal.automaton, t->steps);
+                t->illegal.rate, t->illegal.grid, t->illegal.automaton, t->illegal.full, t->steps);
         fprintf(f,
                 "apart: %" PRIu64 " hard violations in %" PRIu64
                 " episodes while an assumption of the last certificate "
@@ -187,10 +187,11 @@ static void print_hostile(FILE *f, const struct certify_report *r)
 
         fprintf(f,
                 "hostile: %" PRIu64 " proposals, %.0f a second; illegal values: %" PRIu64 " (not finite %" PRIu64
-                ", box %" PRIu64 ", rate %" PRIu64 ", grid %" PRIu64 ", equipment %" PRIu64 "); accept %.1f %%, "
+                ", box %" PRIu64 ", rate %" PRIu64 ", grid %" PRIu64 ", equipment %" PRIu64 ", not full %" PRIu64
+                "); accept %.1f %%, "
                 "project %.1f %%, hold %.1f %%, fallback %.1f %%\n",
                 h->proposals, (double)h->proposals / r->hostile_s, illegal_all(&h->illegal), h->illegal.not_finite,
-                h->illegal.box, h->illegal.rate, h->illegal.grid, h->illegal.automaton,
+                h->illegal.box, h->illegal.rate, h->illegal.grid, h->illegal.automaton, h->illegal.full,
                 percent(h->kind_steps[0], h->proposals), percent(h->kind_steps[1], h->proposals),
                 percent(h->kind_steps[2], h->proposals), percent(h->kind_steps[3], h->proposals));
         print_time(f, "filter, wall", &h->time, h->proposals);
@@ -227,9 +228,9 @@ static json_t *json_number(double v)
 
 static json_t *json_illegal(const struct certify_illegal *n)
 {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "not_finite", json_count(n->not_finite), "box",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "not_finite", json_count(n->not_finite), "box",
                          json_count(n->box), "rate", json_count(n->rate), "grid", json_count(n->grid), "equipment",
-                         json_count(n->automaton));
+                         json_count(n->automaton), "not_full", json_count(n->full));
 }
 
 static json_t *json_time(const struct certify_time *t, uint64_t n)

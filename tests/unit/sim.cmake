@@ -33,3 +33,4 @@ target_compile_definitions(test_plant_reference PRIVATE COOLPLANE_DATA_DEFAULT="
 coolplane_unit_test(test_explore LINK coolplane_explore)
 coolplane_unit_test(test_certify LINK coolplane_certify)
 coolplane_unit_test(test_certify_outside LINK coolplane_certify)
+target_link_options(test_certify PRIVATE -Wl,--wrap=safety_filter,--wrap=safety_create)

@@ -19,6 +19,68 @@
 
 static uint64_t seed;
 
+/* What the filter does not see or know. Link with -Wl,--wrap=safety_filter,--wrap=safety_create. */
+static enum {
+        SEES_ALL,
+        NO_SLOW_STEP,
+        NO_WARMER,
+        NO_COLDER,
+        NO_FLOOR,
+        NO_INTERLOCK,
+        NO_LOAD,
+        NO_FLOW,
+        NO_EVAPORATOR_FLOW,
+        NO_LIFT,
+        NO_TIMES,
+        BLINDNESSES
+} blind = SEES_ALL;
+
+const struct safety_decision *__real_safety_filter(struct safety *s, const struct safety_snapshot *snap,
+                                                   const struct safety_proposal *prop);
+const struct safety_decision *__wrap_safety_filter(struct safety *s, const struct safety_snapshot *snap,
+                                                   const struct safety_proposal *prop);
+int __real_safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model,
+                         struct safety **ret);
+int __wrap_safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model,
+                         struct safety **ret);
+
+const struct safety_decision *__wrap_safety_filter(struct safety *s, const struct safety_snapshot *snap,
+                                                   const struct safety_proposal *prop)
+{
+        struct safety_snapshot seen = *snap;
+
+        seen.slow_step = snap->slow_step || blind == NO_SLOW_STEP;
+        seen.no_warmer_water = snap->no_warmer_water && blind != NO_WARMER;
+        seen.no_colder_water = snap->no_colder_water && blind != NO_COLDER;
+        seen.interlock = snap->interlock && blind != NO_INTERLOCK;
+        if (blind == NO_FLOOR)
+                seen.u_floor = NULL;
+        if (blind == NO_LOAD)
+                seen.cooling_load_w = 0;
+        if (blind == NO_FLOW)
+                seen.chw_flow_m3s = (double)NAN;
+        if (blind == NO_EVAPORATOR_FLOW)
+                seen.evap_flow_m3s = 0;
+        return __real_safety_filter(s, &seen, prop);
+}
+
+int __wrap_safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model,
+                         struct safety **ret)
+{
+        static struct safety_u u[CERTIFY_U_MAX];
+        struct safety_envelope known = *e;
+
+        memcpy(u, e->u, e->nu * sizeof(*u));
+        for (size_t j = 0; blind == NO_TIMES && j < e->nu; j++) {
+                u[j].min_on_s = u[j].min_off_s = 0;
+                u[j].max_starts_per_h = 16;
+        }
+        known.u = u;
+        if (blind == NO_LIFT)
+                known.nlift = 0;
+        return __real_safety_create(mem, size, &known, model, ret);
+}
+
 static uint64_t env(const char *name, uint64_t normal)
 {
         const char *e = getenv(name);
@@ -99,6 +161,38 @@ static void test_breaks_are_found(void **state)
         assert_true(found[CERTIFY_BREAK_FILTER] > 0);
         assert_true(illegal > 0);
         assert_true(within > 0);
+}
+
+/* Each rule that is kept from the filter is missed by the judge, and no other. */
+static void test_hostile_breaks_are_found(void **state)
+{
+        static const struct {
+                const char *what;
+                size_t field;
+        } expect[BLINDNESSES] = {
+            [NO_SLOW_STEP] = {"(s", offsetof(struct certify_illegal, rate)}, /* of setpoints, and stops of units */
+            [NO_WARMER] = {"(warmer water)", offsetof(struct certify_illegal, rate)},
+            [NO_COLDER] = {"(freezing)", offsetof(struct certify_illegal, box)},
+            [NO_FLOOR] = {"(floor)", offsetof(struct certify_illegal, box)},
+            [NO_INTERLOCK] = {"(full cooling)", offsetof(struct certify_illegal, full)},
+            [NO_LOAD] = {"(stop against the load)", offsetof(struct certify_illegal, automaton)},
+            [NO_FLOW] = {"(start without water)", offsetof(struct certify_illegal, automaton)},
+            [NO_EVAPORATOR_FLOW] = {"(stop ", offsetof(struct certify_illegal, automaton)},
+            [NO_LIFT] = {"(lift)", offsetof(struct certify_illegal, automaton)},
+            [NO_TIMES] = {"(times)", offsetof(struct certify_illegal, automaton)},
+        };
+
+        (void)state;
+        for (blind = NO_SLOW_STEP; blind < BLINDNESSES; blind++) {
+                struct certify_hostile h;
+                uint64_t n;
+
+                assert_int_equal(certify_hostile(seed, 0, 20000, &h), 0);
+                memcpy(&n, (const char *)&h.illegal + expect[blind].field, sizeof(n));
+                printf("blindness %d: %llu, %s\n", (int)blind, (unsigned long long)n, h.first);
+                assert_true(n > 0 && strstr(h.first, expect[blind].what));
+        }
+        blind = SEES_ALL;
 }
 
 static void test_episodes_repeat(void **state)
@@ -196,6 +290,282 @@ static void test_judges(void **state)
         assert_int_equal(certify_judge_unit(&unit, 0, 1190, &q, &n), 1); /* on for 290 s */
         assert_int_equal(certify_judge_unit(&unit, 1, 1800, &q, &n), 1); /* a second start in the hour */
         assert_int_equal(n.automaton, 2);
+        assert_int_equal(certify_judge_unit(&unit, 0, 2200, &q, &n), 0);
+        q.turns = true;
+        assert_int_equal(certify_judge_unit(&unit, 1, 2900, &q, &n), 0); /* it ran on: no start */
+}
+
+/* Air, chilled and condenser water, two chillers; one inlet. Nothing moves. */
+struct bench {
+        struct safety_u u[5];
+        struct safety_y cert;
+        struct safety_lift lift;
+        struct safety_envelope env;
+        struct safety_snapshot snap;
+        struct certify_automaton unit[5];
+        double was[5], act[5], floor[5], y;
+        uint8_t fixed[5], status[5], y_ok;
+        struct certify_move m;
+};
+
+static void open_bench(struct bench *b)
+{
+        *b = (struct bench){.was = {20, 10, 20, 1, 1}, .act = {20, 10, 20, 1, 1}, .y = 24, .y_ok = COND_TRUE};
+        b->u[0] = (struct safety_u){.safe_dir = -1, .lo = 16, .hi = 28, .step = 0.1, .rate = 0.5, .fast = 1};
+        b->u[1] = (struct safety_u){.safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 1};
+        b->u[2] = (struct safety_u){.lo = 14, .hi = 30, .step = 0.5, .rate = 1};
+        for (size_t j = 0; j < 5; j++) {
+                b->floor[j] = (double)NAN;
+                if (j < 3)
+                        continue;
+                b->u[j] = (struct safety_u){
+                    .kind = SAFETY_U_ONOFF, .safe_dir = 1, .hi = 1, .step = 1, .capacity_w = 100, .min_flow_m3s = 0.01};
+                b->unit[j] = (struct certify_automaton){.on = true, .told = true, .runs = true};
+                b->status[j] = 1;
+        }
+        b->cert = (struct safety_y){.hi = 30, .trip = 32, .soft_k = 4};
+        b->lift = (struct safety_lift){.cw = 2, .chw = 1, .min_k = 9, .max_k = 15};
+        b->env = (struct safety_envelope){.nu = 5,
+                                          .ny = 1,
+                                          .ncert = 1,
+                                          .u = b->u,
+                                          .cert = &b->cert,
+                                          .nlift = 1,
+                                          .lift = &b->lift,
+                                          .capacity_margin = 0.15};
+        b->snap = (struct safety_snapshot){.mono_s = 10000,
+                                           .window = {.n = 1, .y = &b->y},
+                                           .u_fixed = b->fixed,
+                                           .u_floor = b->floor,
+                                           .y_ok = &b->y_ok,
+                                           .onoff_status = b->status,
+                                           .cooling_load_w = 100 / 1.15,
+                                           .chw_flow_m3s = 1,
+                                           .evap_flow_m3s = 1,
+                                           .slow_step = true};
+        b->m = (struct certify_move){.env = &b->env, .snap = &b->snap, .was = b->was, .act = b->act, .unit = b->unit};
+}
+
+/* What is said of setpoint j at v, and that what is said is counted once. */
+static const char *setpoint(struct bench *b, size_t j, double v)
+{
+        struct certify_illegal n = {0};
+        const char *what;
+
+        b->act[j] = v;
+        what = certify_judge_setpoint(&b->m, j, &n);
+        assert_int_equal(n.rate + n.box + n.full, what != NULL);
+        return what ? what : "";
+}
+
+static void test_judges_setpoints(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b);
+        assert_string_equal(setpoint(&b, 1, 11), "");
+        b.snap.slow_step = false;
+        assert_string_equal(setpoint(&b, 1, 10.5), "slow step");
+        assert_string_equal(setpoint(&b, 1, 9), ""); /* toward more cooling: always */
+        assert_string_equal(setpoint(&b, 0, 20.5), "");
+        assert_string_equal(setpoint(&b, 2, 21), "slow step");
+        assert_string_equal(setpoint(&b, 2, 19), "slow step");
+        b.snap.slow_step = b.snap.no_warmer_water = true;
+        assert_string_equal(setpoint(&b, 1, 10.5), "warmer water");
+        assert_string_equal(setpoint(&b, 1, 10), "");
+        assert_string_equal(setpoint(&b, 2, 21), "warmer water");
+        assert_string_equal(setpoint(&b, 2, 19), "");
+        assert_string_equal(setpoint(&b, 0, 20.5), "");
+        b.fixed[2] = 1;
+        assert_string_equal(setpoint(&b, 2, 21), ""); /* judged elsewhere */
+
+        open_bench(&b);
+        b.snap.no_colder_water = true;
+        assert_string_equal(setpoint(&b, 1, 9.5), "freezing");
+        assert_string_equal(setpoint(&b, 1, 10), "");
+        assert_string_equal(setpoint(&b, 0, 19), "");
+        assert_string_equal(setpoint(&b, 2, 19), "");
+        b.was[1] = 10.3; /* beside the grid */
+        assert_string_equal(setpoint(&b, 1, 10), "");
+        assert_string_equal(setpoint(&b, 1, 9.5), "freezing");
+        b.was[1] = 20; /* from beyond its box it comes back, no farther */
+        assert_string_equal(setpoint(&b, 1, 14), "");
+        assert_string_equal(setpoint(&b, 1, 13.5), "freezing");
+
+        open_bench(&b);
+        b.floor[0] = 18;
+        assert_string_equal(setpoint(&b, 0, 18), "");
+        assert_string_equal(setpoint(&b, 0, 17.9), "floor");
+        b.m.kind = DECISION_FALLBACK;
+        assert_string_equal(setpoint(&b, 0, 17.9), "floor");
+        b.y = 25.6; /* less than half a kelvin below the soft limit: the floor gives way */
+        assert_string_equal(setpoint(&b, 0, 17.9), "");
+        b.m.kind = DECISION_ACCEPT; /* but not to what is only proposed */
+        assert_string_equal(setpoint(&b, 0, 17.9), "floor");
+        b.m.kind = DECISION_PROJECT;
+        b.y = 25.5;
+        assert_string_equal(setpoint(&b, 0, 17.9), "floor");
+        b.y_ok = COND_STALE;
+        assert_string_equal(setpoint(&b, 0, 17.9), "");
+        b.y_ok = COND_TRUE;
+        b.was[0] = 17.5; /* what is below already may stay */
+        assert_string_equal(setpoint(&b, 0, 17.5), "");
+        assert_string_equal(setpoint(&b, 0, 17.4), "floor");
+        b.snap.u_floor = NULL;
+        assert_string_equal(setpoint(&b, 0, 17.4), "");
+}
+
+static void test_judges_full_cooling(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b);
+        b.snap.interlock = true;
+        assert_string_equal(setpoint(&b, 0, 16), "full cooling"); /* whatever it is: no FALLBACK */
+        b.m.kind = DECISION_FALLBACK;
+        assert_string_equal(setpoint(&b, 0, 16), "");
+        assert_string_equal(setpoint(&b, 0, 16.1), "full cooling");
+        assert_string_equal(setpoint(&b, 2, 20), ""); /* without a direction */
+        b.floor[0] = 17;
+        assert_string_equal(setpoint(&b, 0, 17), ""); /* kept where it is cool */
+        b.y = 26;
+        assert_string_equal(setpoint(&b, 0, 17), "full cooling");
+        assert_string_equal(setpoint(&b, 1, 9), ""); /* the lift may be why */
+        b.env.nlift = 0;
+        assert_string_equal(setpoint(&b, 1, 9), "full cooling");
+        b.snap.no_colder_water = true;
+        assert_string_equal(setpoint(&b, 1, 10), "");
+        b.was[0] = 15; /* beyond its box it stays */
+        assert_string_equal(setpoint(&b, 0, 15), "");
+        b.fixed[0] = 1;
+        b.was[0] = 22;
+        assert_string_equal(setpoint(&b, 0, 22), "");
+}
+
+static const char *stage(struct bench *b, double a, double second)
+{
+        struct certify_illegal n = {0};
+        const char *what[2];
+
+        b->act[3] = a;
+        b->act[4] = second;
+        for (size_t k = 0; k < 2; k++)
+                what[k] = certify_judge_stage(&b->m, 3 + k, &n);
+        assert_int_equal(n.automaton, (what[0] != NULL) + (what[1] != NULL));
+        return what[0] ? what[0] : what[1] ? what[1] : "";
+}
+
+static void test_judges_stops(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b);
+        b.snap.cooling_load_w = 86.9; /* × 1.15 < 100 */
+        assert_string_equal(stage(&b, 1, 1), "");
+        assert_string_equal(stage(&b, 1, 0), "");
+        assert_string_equal(stage(&b, 0, 0), "stop against the load");
+        b.snap.slow_step = false;
+        assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
+        b.u[4].fast = 1;
+        assert_string_equal(stage(&b, 1, 0), "");
+        b.snap.cooling_load_w = 87;
+        assert_string_equal(stage(&b, 1, 0), "stop against the load");
+        b.snap.cooling_load_w = (double)NAN;
+        assert_string_equal(stage(&b, 1, 0), "stop against the load");
+        b.snap.cooling_load_w = 0;
+        assert_string_equal(stage(&b, 0, 0), "stop off the slow step");
+        b.snap.cooling_load_w = 50;
+        b.status[3] = 255; /* it does not report to run */
+        assert_string_equal(stage(&b, 1, 0), "stop against the load");
+        b.fixed[4] = 1;
+        assert_string_equal(stage(&b, 1, 0), "");
+
+        open_bench(&b); /* short of water: one, whatever the load, and not the last one */
+        b.snap.cooling_load_w = (double)NAN;
+        b.snap.slow_step = false;
+        b.snap.evap_flow_m3s = 0.0219;
+        assert_string_equal(stage(&b, 1, 0), "");
+        assert_string_equal(stage(&b, 0, 0), "stop off the slow step");
+        b.snap.evap_flow_m3s = 0.0221;
+        assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
+        b.snap.evap_flow_m3s = (double)NAN;
+        assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
+        b.snap.evap_flow_m3s = 0;
+        b.status[3] = 0;
+        assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
+        b.snap.onoff_status = NULL;
+        assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
+}
+
+static void test_judges_starts(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b);
+        b.was[4] = b.status[4] = 0;
+        b.unit[4] = (struct certify_automaton){.told = true};
+        b.snap.chw_flow_m3s = 0.0231; /* 1.15 of 0.02 */
+        assert_string_equal(stage(&b, 1, 1), "");
+        b.snap.chw_flow_m3s = 0.0229;
+        assert_string_equal(stage(&b, 1, 1), "start without water");
+        b.snap.chw_flow_m3s = (double)NAN;
+        assert_string_equal(stage(&b, 1, 1), "");
+        b.snap.chw_flow_m3s = -1;
+        b.unit[3].runs = false; /* ordered on so long ago that it is not about to */
+        assert_string_equal(stage(&b, 1, 1), "");
+        b.unit[3].since_s = 9701;
+        assert_string_equal(stage(&b, 1, 1), "start without water");
+        b.unit[3].since_s = 0;
+        b.unit[3].told = false; /* nobody knows: its order tells */
+        assert_string_equal(stage(&b, 1, 1), "start without water");
+        b.u[4].min_flow_m3s = 0;
+        assert_string_equal(stage(&b, 1, 1), "");
+        b.u[4].min_flow_m3s = 0.01;
+        b.was[3] = 0; /* two at once */
+        b.unit[3].told = true;
+        assert_string_equal(stage(&b, 1, 1), "start without water");
+        assert_string_equal(stage(&b, 0, 1), "");
+}
+
+static bool lift_ok(struct bench *b, double cw, double chw)
+{
+        struct certify_illegal n = {0};
+        bool bad;
+
+        b->act[2] = cw;
+        b->act[1] = chw;
+        bad = certify_judge_lift(&b->m, &b->lift, &n) != NULL;
+        assert_int_equal(n.automaton, bad);
+        return !bad;
+}
+
+static void test_judges_lifts(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b); /* 20 − 10, bounds 9 and 15; one count of each is rounding only where it is outside already */
+        assert_true(lift_ok(&b, 19, 10) && lift_ok(&b, 25, 10));
+        assert_false(lift_ok(&b, 18.5, 10) || lift_ok(&b, 20, 11.5) || lift_ok(&b, 25.5, 10));
+        b.was[2] = 16; /* 6: may stay, but not fall */
+        assert_true(lift_ok(&b, 16, 10) && lift_ok(&b, 15.5, 10.5) && lift_ok(&b, 25, 10));
+        assert_false(lift_ok(&b, 15, 10.5) || lift_ok(&b, 25.5, 10));
+        b.was[2] = 29; /* 19 */
+        assert_true(lift_ok(&b, 29, 10) && lift_ok(&b, 19, 10));
+        assert_false(lift_ok(&b, 30, 9.5) || lift_ok(&b, 18.5, 10));
+        b.was[1] = 20; /* comes back to 14: 15 */
+        assert_true(lift_ok(&b, 29, 14));
+        assert_false(lift_ok(&b, 29, 12.5));
+        b.fixed[1] = 1; /* does not: 9 */
+        assert_true(lift_ok(&b, 29, 20));
+        b.lift.max_k = (double)INFINITY;
+        assert_true(lift_ok(&b, 30, 7));
+        b.lift.min_k = -(double)INFINITY;
+        assert_true(lift_ok(&b, 14, 14));
 }
 
 static void test_rejects(void **state)
@@ -212,14 +582,13 @@ static void test_rejects(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_claim_holds),
-            cmocka_unit_test(test_hostile),
-            cmocka_unit_test(test_breaks_are_found),
-            cmocka_unit_test(test_episodes_repeat),
-            cmocka_unit_test(test_kinds_cover_the_product),
-            cmocka_unit_test(test_plants_are_of_the_set),
-            cmocka_unit_test(test_judges),
-            cmocka_unit_test(test_rejects),
+            cmocka_unit_test(test_claim_holds),           cmocka_unit_test(test_hostile),
+            cmocka_unit_test(test_breaks_are_found),      cmocka_unit_test(test_hostile_breaks_are_found),
+            cmocka_unit_test(test_episodes_repeat),       cmocka_unit_test(test_kinds_cover_the_product),
+            cmocka_unit_test(test_plants_are_of_the_set), cmocka_unit_test(test_judges),
+            cmocka_unit_test(test_judges_setpoints),      cmocka_unit_test(test_judges_full_cooling),
+            cmocka_unit_test(test_judges_stops),          cmocka_unit_test(test_judges_starts),
+            cmocka_unit_test(test_judges_lifts),          cmocka_unit_test(test_rejects),
         };
 
         seed = env("COOLPLANE_SEED", 1);

@@ -476,6 +476,33 @@ static void test_automaton_counts_from_what_the_machine_did(void **state)
         assert_true(equipment_may_stop(&q, &u, 8450));    /* the first counted from where it was seen to run */
 }
 
+/* Its status is lost while it runs: what it did since its order off nobody knows, so an order on is a start, once. */
+static void test_a_start_that_nobody_hears(void **state)
+{
+        struct safety_u u = chiller();
+
+        (void)state;
+        u.min_off_s = 0;
+        u.max_starts_per_h = 1;
+        for (int k = 0; k < 5; k++) {
+                static const uint8_t before[] = {1, 255, 1, 255, 0}, after[] = {1, 1, 255, 255, 1};
+                struct equipment q;
+
+                equipment_reset(&q);
+                equipment_observe(&q, &u, true, 1, 0);
+                equipment_observe(&q, &u, false, before[k], 4000);
+                assert_true(equipment_may_start(&q, &u, 4030));
+                equipment_observe(&q, &u, true, after[k], 4030);
+                /* only what reported running before and after has not stopped between */
+                assert_int_equal(equipment_may_stop(&q, &u, 4400), k == 0);
+                equipment_observe(&q, &u, true, 255, 4060);
+                equipment_observe(&q, &u, true, 1, 4090); /* heard again: not another one, but it may have waited */
+                equipment_observe(&q, &u, true, 1, 4120);
+                assert_int_equal(equipment_may_stop(&q, &u, after[k] == 1 ? 7629.9 : 7689.9), k == 0);
+                assert_true(equipment_may_stop(&q, &u, after[k] == 1 ? 7630 : 7690));
+        }
+}
+
 /* The same through the filter and the second checker: back on at once after an order off is not an order they pass. */
 static void test_no_restart_while_the_stop_is_under_way(void **state)
 {
@@ -809,6 +836,7 @@ int main(void)
             cmocka_unit_test(test_automaton_times),
             cmocka_unit_test(test_one_start_left_when_first_seen),
             cmocka_unit_test(test_automaton_counts_from_what_the_machine_did),
+            cmocka_unit_test(test_a_start_that_nobody_hears),
             cmocka_unit_test(test_no_restart_while_the_stop_is_under_way),
             cmocka_unit_test(test_state_survives_restart),
             cmocka_unit_test(test_starts_survive_restart),

@@ -7,6 +7,7 @@
 
 /* Slopes that the guesses are made from: as they are, or whatever. Link with -Wl,--wrap=arx_rollout_slopes. */
 static enum { RIGHT, TURNED, NONE, HUGE_ONES, SMALL, NO_NUMBERS, SLOPES } wrong = RIGHT;
+static unsigned asked[128][4]; /* rows, steps: how often */
 
 void __real_arx_rollout_slopes(const struct arx_rollout *ro, size_t i, size_t t, const double *u_future,
                                const double *d_future, double *ret_slope);
@@ -19,6 +20,8 @@ void __wrap_arx_rollout_slopes(const struct arx_rollout *ro, size_t i, size_t t,
         static const double factor[SLOPES] = {1, -1, 0, 1e12, 0.5, (double)NAN};
         const struct arx_structure *st = arx_structure(ro->m);
 
+        assert_true(i < 128 && t < 4); /* no slopes of later steps */
+        asked[i][t]++;
         __real_arx_rollout_slopes(ro, i, t, u_future, d_future, ret_slope);
         for (size_t k = 0; k < st->row_start[i + 1] - st->row_start[i]; k++)
                 ret_slope[k] *= factor[wrong];
@@ -257,6 +260,126 @@ static void test_no_guess_for_a_blind_room(void **state)
         rig_close(&r);
 }
 
+/* Everything is where it is and one fan of the first room is to go down: the rollout that a guess is made after. */
+static void aim(struct rig *r, double *act)
+{
+        memcpy(r->s->base, r->confirmed, r->nu * sizeof(double));
+        memcpy(r->s->start, r->confirmed, r->nu * sizeof(double));
+        memcpy(r->s->end, r->confirmed, r->nu * sizeof(double));
+        memcpy(act, r->confirmed, r->nu * sizeof(double));
+        r->s->end[1] -= 0.05;
+        tighten_model(r->s);
+        tighten_observe(r->s, &r->snap);
+        tighten_window(r->s, &r->snap);
+        r->s->group[0].need = -(double)INFINITY;
+        tighten_rollout(r->s, r->d_hi, r->confirmed, true);
+        r->s->group[0].need = 0;
+}
+
+/* Scratch has no meaning before: a guess is the same whatever stands in it. Slopes are asked for once, of rows that the
+ * room's limits depend on; and without a variable that moves there is no guess, and nothing is written. */
+static void test_what_a_guess_asks_for(void **state)
+{
+        struct rig_args a = rig_default();
+        double act[16], again[16];
+        struct rig r;
+
+        (void)state;
+        a.sat_rows = true;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        assert_true(r.nu <= 16 && r.s->ngroup == 2);
+        aim(&r, act);
+        memset(asked, 0, sizeof(asked));
+        assert_true(project_guess(r.s, 0, r.confirmed, act) && act[1] != r.confirmed[1]);
+        for (size_t i = 0; i < r.ny; i++) {
+                unsigned most = 0;
+
+                for (size_t t = 0; t < 4; t++)
+                        most = asked[i][t] > most ? asked[i][t] : most;
+                assert_int_equal(most, r.s->row_group[i] == 0);
+        }
+        aim(&r, again);
+        memset(r.s->projector.adjoint, 0x7f, r.env.horizon * r.ny * sizeof(double));
+        memset(r.s->projector.known, 1, r.ny);
+        for (size_t k = 0; k < r.nterm; k++)
+                r.s->projector.slope[k] = -1e3;
+        for (size_t j = 0; j < r.nu; j++)
+                r.s->projector.g[j] = r.s->projector.lb[j] = r.s->projector.ub[j] = r.s->projector.grad[j] = -1e3;
+        assert_true(project_guess(r.s, 0, r.confirmed, again));
+        assert_memory_equal(act, again, r.nu * sizeof(double));
+        r.s->end[1] = r.s->start[1];
+        assert_false(project_guess(r.s, 0, r.confirmed, again));
+        assert_memory_equal(act, again, r.nu * sizeof(double));
+        rig_close(&r);
+}
+
+/* The slopes of the rows that a guess looks at, nearest to their limits first, are those of the margins themselves. */
+static void test_slopes_of_the_margins(void **state)
+{
+        (void)state;
+        for (int level = 0; level < 3; level++) {
+                struct rig_args a = rig_default();
+                double act[16], least[8], grad[8 * 16];
+                size_t order[8], n = 0;
+                struct rig r;
+
+                a.rooms = 1;
+                a.sat_rows = level > 0;
+                a.lags = 1 + (unsigned)level;
+                rig_open(&r, a, 1);
+                for (size_t k = 0; k < 4; k++)
+                        r.u[k].backup_rate *= 0.7; /* its last step is cut at the end of the box */
+                rig_create(&r);
+                rig_settle(&r, 25, 1);
+                for (size_t i = 0; i < RIG_HIST * r.ny; i++)
+                        r.wy[i] += i % r.ny < 3 ? 0.5 * (double)((i % r.ny * 2) % 3) : 0; /* 0, 1, 0.5 */
+                aim(&r, act);
+                r.s->end[0] += 0.1;
+                r.s->end[2] += 0.1;
+                r.s->end[3] -= 0.05;
+                assert_true(r.ninlet <= 8 && r.nu <= 16);
+                (void)project_guess(r.s, 0, r.confirmed, act);
+                memcpy(least, r.s->least, r.ninlet * sizeof(double));
+                memcpy(grad, r.s->projector.grad, r.ninlet * r.nu * sizeof(double));
+                for (size_t i = 0; i < r.ninlet; i++) {
+                        size_t at = n++;
+
+                        while (at > 0 && least[order[at - 1]] > least[i]) {
+                                order[at] = order[at - 1];
+                                at--;
+                        }
+                        order[at] = i;
+                }
+                for (size_t i = 0; i < n;
+                     i++) { /* and so are the rows of the program, in ranges from where it aims at */
+                        double left = least[order[i]];
+
+                        for (size_t j = 0; j < 4; j++) {
+                                const double slope = grad[i * r.nu + j];
+
+                                assert_true(fabs(r.s->projector.a[4 * i + j] - slope * (r.u[j].hi - r.u[j].lo)) < TOL);
+                                left += slope * (r.confirmed[j] - r.s->end[j]);
+                        }
+                        assert_true(fabs(r.s->projector.cu[i] - left) < TOL);
+                }
+                for (size_t j = 0; j < 4; j++) {
+                        memcpy(act, r.confirmed, r.nu * sizeof(double));
+                        act[j] += 1e-4;
+                        r.s->group[0].need = -(double)INFINITY;
+                        tighten_rollout(r.s, r.d_hi, act, true);
+                        for (size_t i = 0; i < n; i++) {
+                                const double slope = (least[order[i]] - r.s->least[order[i]]) / 1e-4;
+
+                                if (!(fabs(grad[i * r.nu + j] - slope) < 1e-6))
+                                        fail_msg("level %d, row %zu at step %zu by variable %zu: %g, is %g", level,
+                                                 order[i], r.s->when[order[i]], j, grad[i * r.nu + j], slope);
+                        }
+                }
+                rig_close(&r);
+        }
+}
+
 /* Slopes that are no numbers: no guess, and nothing written. */
 static void test_no_guess_without_slopes(void **state)
 {
@@ -278,17 +401,7 @@ static void test_no_guess_without_slopes(void **state)
                 rig_model(&r, false);
                 rig_create(&r);
                 assert_true(r.nu <= 16);
-                memcpy(r.s->base, r.confirmed, r.nu * sizeof(double));
-                memcpy(r.s->start, r.confirmed, r.nu * sizeof(double));
-                memcpy(r.s->end, r.confirmed, r.nu * sizeof(double));
-                memcpy(act, r.confirmed, r.nu * sizeof(double));
-                r.s->end[1] -= 0.05;
-                tighten_model(r.s);
-                tighten_observe(r.s, &r.snap);
-                tighten_window(r.s, &r.snap);
-                r.s->group[0].need = -(double)INFINITY;
-                tighten_rollout(r.s, r.d_hi, r.confirmed, true);
-                r.s->group[0].need = 0;
+                aim(&r, act);
                 assert_true(project_guess(r.s, 0, r.confirmed, act) == known);
                 assert_true((act[1] != r.confirmed[1]) == known);
                 rig_close(&r);
@@ -340,8 +453,12 @@ static void test_unit_in_the_room(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_what_does_not_matter_is_not_cut),  cmocka_unit_test(test_no_guess_for_a_blind_room),
-            cmocka_unit_test(test_no_guess_without_slopes),          cmocka_unit_test(test_unit_in_the_room),
+            cmocka_unit_test(test_what_does_not_matter_is_not_cut),
+            cmocka_unit_test(test_no_guess_for_a_blind_room),
+            cmocka_unit_test(test_no_guess_without_slopes),
+            cmocka_unit_test(test_what_a_guess_asks_for),
+            cmocka_unit_test(test_slopes_of_the_margins),
+            cmocka_unit_test(test_unit_in_the_room),
             cmocka_unit_test(test_never_farther_than_the_bisection),
         };
 

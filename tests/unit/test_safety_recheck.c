@@ -172,6 +172,49 @@ static void test_given_up(void **state)
         agrees(&p, d);
         assert_false(p.r.certified);
         assert_true(p.r.margin < 0);
+        for (size_t i = 0; i < RIG_HIST * p.live.ny; i++) /* the second room is the worse one */
+                p.live.wy[i] += i % p.live.ny >= p.live.a.inlets ? 1 : 0;
+        d = decide(&p);
+        assert_int_equal(decision_reason(d), DR_NOT_CERTIFIABLE);
+        assert_true(p.live.s->group[1].margin < p.live.s->group[0].margin);
+        agrees(&p, d);
+        pair_close(&p);
+}
+
+/* Timers are those of the decision: a stop in time is found legal, one half a second before it is not. */
+static void test_timers_of_the_decision(void **state)
+{
+        (void)state;
+        for (int early = 0; early < 2; early++) {
+                struct pair p;
+                double act[16];
+
+                pair_open(&p, rig_default());
+                (void)decide(&p);
+                p.live.snap.mono_s += 300 - p.live.env.step_s - 0.5 * early;
+                p.live.prop[9] = 0;
+                memcpy(act, rig_action(decide(&p)), p.live.nu * sizeof(double));
+                assert_true(act[9] == early);
+                act[9] = 0;
+                recheck(&p, act);
+                assert_int_equal(p.r.verified, !early);
+                pair_close(&p);
+        }
+}
+
+/* Too little room: only how much it takes is told. */
+static void test_basis_that_does_not_fit(void **state)
+{
+        struct pair p;
+
+        (void)state;
+        pair_open(&p, rig_default());
+        (void)decide(&p);
+        for (size_t less = 1; less <= p.nbasis; less++) {
+                p.basis[0] = -1;
+                assert_int_equal(safety_basis_save(p.live.s, 0, p.basis, p.nbasis - less), p.nbasis);
+                assert_true(p.basis[0] == -1);
+        }
         pair_close(&p);
 }
 
@@ -314,6 +357,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_certified_proposal),         cmocka_unit_test(test_what_is_changed_is_found),
             cmocka_unit_test(test_another_basis_is_refused),   cmocka_unit_test(test_given_up),
+            cmocka_unit_test(test_timers_of_the_decision),     cmocka_unit_test(test_basis_that_does_not_fit),
             cmocka_unit_test(test_fallback_has_no_margin),     cmocka_unit_test(test_a_room_that_cannot_be_read),
             cmocka_unit_test(test_a_room_half_read_gets_warm), cmocka_unit_test(test_everything_is_found_again),
         };

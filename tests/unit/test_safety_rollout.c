@@ -158,12 +158,33 @@ static void test_blind_rollout_runs_to_the_end(void **state)
         rig_close(&r);
 }
 
+/* The backup takes two steps here: inputs stay from the second on, and every room is done before the horizon ends. */
+static void test_from_where_inputs_stay(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        memcpy(r.s->base, r.confirmed, r.nu * sizeof(double));
+        tighten_model(r.s);
+        tighten_observe(r.s, &r.snap);
+        tighten_window(r.s, &r.snap);
+        tighten_rollout(r.s, r.d_hi, r.confirmed, true);
+        for (size_t g = 0; g < 2; g++) {
+                assert_int_equal(r.s->group[g].steady, 2);
+                assert_false(r.s->group[g].rolling);
+        }
+        rig_close(&r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_stopping_changes_no_verdict),
             cmocka_unit_test(test_outputs_that_cool_do_not_settle),
             cmocka_unit_test(test_blind_rollout_runs_to_the_end),
+            cmocka_unit_test(test_from_where_inputs_stay),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,21 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
         assert_true(judge(&b, 0, 17.5));
         assert_false(judge(&b, 0, 17.4));
         rig_close(&b.r);
+        for (int rate = 0; rate < 2; rate++) { /* beside its grid it goes to the value below, whenever it is */
+                rig_open(&b.r, rig_default(), 3);
+                b.r.u[0].safe_dir = b.r.u[0].fast = 0;
+                b.r.u[0].rate *= rate;
+                rig_create(&b.r);
+                b.v = b.r.s->verifier;
+                memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+                b.r.confirmed[0] = 18.07;
+                b.r.snap.slow_step = false;
+                assert_true(judge(&b, 0, 18));
+                assert_false(judge(&b, 0, 18.1) || judge(&b, 0, 17.9));
+                (void)rig_decide(&b.r);
+                assert_true(decision_certificate(&b.r.s->decision)->verified);
+                rig_close(&b.r);
+        }
 }
 
 static void test_units(void **state)
@@ -207,6 +222,20 @@ static void test_a_start_counts_from_where_it_was_seen(void **state)
         assert_false(unit(&b, 2329, 1, 1, 0));
         assert_true(unit(&b, 2330, 1, 1, 0));
         rig_close(&b.r);
+        for (int k = 0; k < 4; k++) { /* but one that is not heard before or after may have stopped between */
+                static const uint8_t before[] = {255, 1, 255, 0}, after[] = {1, 255, 255, 1};
+
+                open_units(&b, 1);
+                (void)unit(&b, 1000, 1, 1, 1);
+                (void)unit(&b, 4000, 0, before[k], 0);
+                (void)unit(&b, 4030, 1, after[k], 1);
+                (void)unit(&b, 4060, 1, 255, 1);
+                (void)unit(&b, 4090, 1, 1, 1); /* heard again: the same start */
+                (void)unit(&b, 4120, 1, 1, 1);
+                assert_false(unit(&b, after[k] == 1 ? 7629.9 : 7689.9, 1, 1, 0));
+                assert_true(unit(&b, after[k] == 1 ? 7630 : 7690, 1, 1, 0));
+                rig_close(&b.r);
+        }
 }
 
 /* First seen: one start is left in this hour, however many the machine may make. */

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* Lift, freezing, dew point: both sides of every bound, in both checkers; and the envelope of all these. */
+#include "tests/unit/test_safety_common.h"
+
+enum { W = 8, A = 9, B = 10 }; /* rig_variables: chilled water, then two machines */
+
+static void decide_again(struct rig *r)
+{
+        (void)safety_filter(r->s, &r->snap, &r->p);
+}
+
+/* What the second checker says of the last decision with one value changed. */
+static bool verdict(struct rig *r, size_t j, double value)
+{
+        double act[16];
+        size_t nu;
+
+        memcpy(act, decision_u(&r->s->decision, &nu), r->nu * sizeof(double));
+        act[j] = value;
+        verify_observe(r->s->verifier, &r->snap);
+        return verify_action(r->s->verifier, &r->snap, act);
+}
+
+/* ---- lift: condenser water (in place of machine A) minus chilled water ---- */
+
+static struct safety_lift pairs[2]; /* the first binds nothing */
+#define pair pairs[1]
+
+static void open_lift(struct rig *r, double min_k, double max_k, double chw, double cw)
+{
+        rig_open(r, rig_default(), 1);
+        r->u[W].step = 0.1;
+        r->u[W].rate = 2;
+        r->u[A] = (struct safety_u){.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = cw};
+        r->u[W].nominal = chw;
+        pair = (struct safety_lift){A, W, min_k, max_k};
+        pairs[0] = (struct safety_lift){A, W, -(double)INFINITY, (double)INFINITY};
+        r->env.lift = pairs;
+        r->env.nlift = 2;
+        rig_create(r);
+        r->snap.no_warmer_water = false;
+        r->confirmed[W] = r->prop[W] = chw;
+        r->confirmed[A] = r->prop[A] = cw;
+        rig_point(r);
+}
+
+/* Decides chw and cw; what comes of it; the second checker agrees with that. */
+static void lift_of(struct rig *r, double chw, double cw, double expect_chw, double expect_cw)
+{
+        const double *act;
+
+        r->prop[W] = chw;
+        r->prop[A] = cw;
+        act = rig_action(rig_decide(r));
+        if (!(fabs(act[W] - expect_chw) < 1e-9 && fabs(act[A] - expect_cw) < 1e-9))
+                fail_msg("chilled water %.9g, condenser water %.9g", act[W], act[A]);
+        assert_true(decision_certificate(&r->s->decision)->verified);
+}
+
+static bool lift_ok(struct rig *r, double chw, double cw)
+{
+        double act[16];
+        size_t nu;
+
+        memcpy(act, decision_u(&r->s->decision, &nu), r->nu * sizeof(double));
+        act[W] = chw;
+        act[A] = cw;
+        verify_observe(r->s->verifier, &r->snap);
+        return verify_action(r->s->verifier, &r->snap, act);
+}
+
+static void test_lift_minimum(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, 8, (double)INFINITY, 8, 17.5);
+        lift_of(&r, 8, 16, 8, 16); /* exactly 8 K */
+        assert_int_equal(decision_reason(&r.s->decision), DR_ACCEPTED);
+        lift_of(&r, 8, 15.5, 8, 16); /* condenser water gives way … */
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
+        lift_of(&r, 9.5, 17.5, 9.5, 17.5);
+        lift_of(&r, 9.6, 17.5, 9.5, 17.5); /* … it stays: chilled water */
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, W);
+        lift_of(&r, 10, 16, 9.5, 17.5); /* first the one, then the other */
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
+        lift_of(&r, 8.2, 16, 8.2, 16.5); /* rounded inward */
+        lift_of(&r, 10, 19, 10, 19);
+        assert_true(lift_ok(&r, 9.5, 17.5) && lift_ok(&r, 8, 16));
+        assert_false(lift_ok(&r, 9.6, 17.5) || lift_ok(&r, 8.1, 16) || lift_ok(&r, 8, 15.5));
+        rig_close(&r);
+}
+
+static void test_lift_maximum(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, -(double)INFINITY, 12, 9, 20);
+        lift_of(&r, 8, 20, 8, 20); /* exactly 12 K */
+        assert_int_equal(decision_reason(&r.s->decision), DR_ACCEPTED);
+        lift_of(&r, 7.9, 20, 8, 20); /* a limit of the machine: colder water is refused, too */
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, W);
+        lift_of(&r, 9, 21, 9, 21);
+        lift_of(&r, 9, 21.5, 9, 21);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
+        lift_of(&r, 8, 21, 8, 20); /* condenser water first */
+        lift_of(&r, 8.9, 22, 8.9, 20.5);
+        lift_of(&r, 7, 18.5, 7, 18.5);
+        assert_true(lift_ok(&r, 8, 20) && lift_ok(&r, 9, 21));
+        assert_false(lift_ok(&r, 7.9, 20) || lift_ok(&r, 9, 21.5));
+        r.snap.interlock = true; /* whoever asks */
+        lift_of(&r, 9, 20, 8, 20);
+        rig_close(&r);
+}
+
+/* A bound just short of a value of the register: what counts as on the grid does not pass it. */
+static void test_lift_beside_a_count(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, 11.5003, 12.4997, 8, 20);
+        lift_of(&r, 8, 20.5, 8, 20);
+        lift_of(&r, 8, 19.5, 8, 20);
+        rig_close(&r);
+        open_lift(&r, 11.4997, 12.5003, 8, 20);
+        lift_of(&r, 8, 20.5, 8, 20.5);
+        lift_of(&r, 8, 19.5, 8, 19.5);
+        rig_close(&r);
+}
+
+/* Two chilled waters below one condenser water: what keeps the second pair undoes the first one, which is kept again.
+ */
+static void test_lifts_that_share(void **state)
+{
+        struct rig r;
+        struct safety_lift two[2] = {{A, W, 9, (double)INFINITY}, {A, B, -(double)INFINITY, 12}};
+        const double *act;
+
+        (void)state;
+        open_lift(&r, -100, 100, 10, 19);
+        r.u[B] = r.u[W];
+        r.u[B].nominal = 8;
+        r.env.lift = two;
+        for (int turn = 0; turn < 2; turn++) {
+                if (turn) {
+                        struct safety_lift first = two[0];
+
+                        two[0] = two[1];
+                        two[1] = first;
+                }
+                rig_create(&r);
+                r.confirmed[B] = r.prop[B] = 8;
+                lift_of(&r, 12, 21, 11, 20);
+                act = rig_action(&r.s->decision);
+                assert_true(act[B] == 8);
+                assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+                assert_false(lift_ok(&r, 12, 20) || lift_ok(&r, 12, 21));
+                assert_true(lift_ok(&r, 11, 20));
+        }
+        rig_close(&r);
+}
+
+/* What the plant has outside the bounds is not made worse, and may be left. */
+static void test_lift_taken_over(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, 8, 12, 9, 15);
+        lift_of(&r, 9, 15, 9, 15);
+        lift_of(&r, 9.5, 14, 9, 15);
+        lift_of(&r, 8.5, 15, 8.5, 15);
+        lift_of(&r, 9.5, 16.5, 9.5, 16.5); /* 7 K, better than 6 */
+        r.confirmed[A] = 24;
+        lift_of(&r, 9, 24, 9, 24);
+        lift_of(&r, 8.9, 24.5, 9, 24);
+        lift_of(&r, 8, 22, 8, 22);
+        r.confirmed[W] = 8.95; /* between two values of the register, and rounded toward more cooling */
+        lift_of(&r, 8.95, 24, 8.9, 24);
+        assert_false(lift_ok(&r, 8.1, 24));
+        r.confirmed[W] = 15; /* above its box it has to come in, whatever the lift */
+        r.confirmed[A] = 28;
+        lift_of(&r, 13, 28, 14, 28);
+        r.confirmed[W] = 6; /* below it it stays */
+        r.confirmed[A] = 18;
+        lift_of(&r, 6, 18.5, 6, 18);
+        lift_of(&r, 6, 17, 6, 17);
+        r.confirmed[W] = 9;
+        r.confirmed[A] = 35; /* far above its box it stays, and nothing is written */
+        lift_of(&r, 9, 30, 9, 35);
+        lift_of(&r, 8, 30, 9, 35);
+        rig_close(&r);
+}
+
+static void test_lift_of_a_variable_that_is_fixed(void **state)
+{
+        struct rig r;
+        uint8_t fixed[16] = {0};
+
+        (void)state;
+        open_lift(&r, 8, 12, 8, 18);
+        r.snap.u_fixed = fixed;
+        fixed[A] = 1;
+        lift_of(&r, 10.1, 25, 10, 18);
+        fixed[A] = 0;
+        fixed[W] = 1;
+        lift_of(&r, 14, 15.5, 8, 16);
+        fixed[A] = 1;
+        r.confirmed[A] = 11; /* beyond its box as well */
+        lift_of(&r, 14, 15.5, 8, 11);
+        rig_close(&r);
+}
+
+/* ---- water near freezing ---- */
+
+static void test_no_colder_water(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.confirmed[W] = 9;
+        rig_create(&r);
+        r.snap.no_colder_water = true;
+        r.prop[W] = 8.5;
+        r.prop[0] = 17.5; /* air is not water */
+        assert_true(rig_action(rig_decide(&r))[W] == 9 && rig_action(&r.s->decision)[0] == 17.5);
+        assert_int_equal(decision_reason(&r.s->decision), DR_LIMIT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, W);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        assert_false(verdict(&r, W, 8.5));
+        assert_true(verdict(&r, W, 9.5));
+        r.prop[W] = 9.5;
+        assert_true(rig_action(rig_decide(&r))[W] == 9.5);
+        r.snap.interlock = true; /* whoever asks */
+        assert_true(rig_action(rig_decide(&r))[W] == 9 && rig_action(&r.s->decision)[0] == 16);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        r.confirmed[W] = 8.8; /* between two values of the register: the colder one is what it has */
+        assert_true(rig_action(rig_decide(&r))[W] == 8.5 && decision_certificate(&r.s->decision)->verified);
+        assert_false(verdict(&r, W, 8));
+        r.confirmed[W] = 16; /* above its box: it comes in */
+        assert_true(rig_action(rig_decide(&r))[W] == 14 && decision_certificate(&r.s->decision)->verified);
+        r.confirmed[W] = 6; /* below it stays */
+        assert_true(rig_action(rig_decide(&r))[W] == 6 && decision_certificate(&r.s->decision)->verified);
+        r.snap.interlock = false;
+        r.confirmed[W] = r.prop[W] = 9;
+        r.snap.no_colder_water = false;
+        (void)rig_decide(&r);
+        assert_true(verdict(&r, W, 8.5)); /* never below the box, freezing or not */
+        assert_false(verdict(&r, W, 6.5));
+        rig_close(&r);
+}
+
+/* Taken over beyond the warm end of its box it comes back to the last value that the register has there. */
+static void test_no_colder_water_from_beyond(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[W].hi = 13.8;
+        rig_create(&r);
+        r.snap.no_colder_water = true;
+        r.confirmed[W] = r.prop[W] = 16;
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[W] == 13.5);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        assert_true(verdict(&r, W, 13.5));
+        assert_false(verdict(&r, W, 13));
+        rig_close(&r);
+}
+
+/* ---- dew point: a floor for air, and what gives way first ---- */
+
+static double floors[32];
+
+/* Neither floor binds where more cooling is neither way. */
+static void test_floors_of_no_direction(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, -100, 100, 8, 20);
+        for (size_t j = 0; j < r.nu; j++)
+                floors[j] = j == A ? 25 : (double)NAN;
+        r.snap.u_floor = floors;
+        r.snap.no_colder_water = true;
+        lift_of(&r, 8, 19, 8, 19);
+        lift_of(&r, 8, 20, 8, 20);
+        rig_close(&r);
+}
+
+static void open_floor_of(struct rig *r, struct rig_args a, double floor_c)
+{
+        rig_open(r, a, 1);
+        for (size_t i = 0; i < r->ninlet; i++)
+                r->cert[i].soft_k = 3; /* of 27: soft at 24, comfortable up to 23.5 */
+        for (size_t j = 0; j < r->nu; j++)
+                floors[j] = (double)NAN;
+        floors[0] = floor_c;
+        r->snap.u_floor = floors;
+        rig_create(r);
+}
+
+static void open_floor(struct rig *r, double floor_c)
+{
+        open_floor_of(r, rig_default(), floor_c);
+}
+
+static double air(struct rig *r)
+{
+        double v = rig_action(rig_decide(r))[0];
+
+        assert_true(decision_certificate(&r->s->decision)->verified);
+        return v;
+}
+
+static void test_floor_of_proposals(void **state)
+{
+        uint8_t fixed[16] = {0};
+        struct rig r;
+
+        (void)state;
+        open_floor(&r, 17.4);
+        r.prop[0] = 17.4;
+        assert_true(fabs(air(&r) - 17.4) < 1e-9);
+        assert_int_equal(decision_reason(&r.s->decision), DR_ACCEPTED);
+        r.prop[0] = r.prop[2] = 17.3;
+        assert_true(fabs(air(&r) - 17.4) < 1e-9);
+        assert_true(fabs(rig_action(&r.s->decision)[2] - 17.3) < 1e-9); /* NaN is no floor */
+        assert_int_equal(decision_reason(&r.s->decision), DR_LIMIT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 0);
+        assert_true(verdict(&r, 0, 17.4));
+        assert_false(verdict(&r, 0, 17.3));
+        floors[0] = 17.35; /* between two values of the register: the drier one */
+        assert_true(fabs(air(&r) - 17.4) < 1e-9);
+        assert_false(verdict(&r, 0, 17.3));
+        floors[0] = 20; /* what the plant has is below: it comes up by its rate, and may stay */
+        assert_true(air(&r) == 18.5);
+        assert_int_equal(decision_reason(&r.s->decision), DR_RATE);
+        assert_true(verdict(&r, 0, 18));
+        assert_false(verdict(&r, 0, 17.9));
+        floors[0] = 18.2;
+        assert_true(fabs(air(&r) - 18.2) < 1e-9);
+        assert_int_equal(decision_reason(&r.s->decision), DR_LIMIT);
+        r.confirmed[0] = 23.8;
+        floors[0] = 30; /* not above its box */
+        assert_true(air(&r) == 24);
+        r.confirmed[0] = 18;
+        floors[1] = 0.9; /* of a fan: larger is more cooling, and nothing binds it */
+        r.prop[1] = 0.82;
+        assert_true(fabs(rig_action(rig_decide(&r))[1] - 0.82) < 1e-9);
+        floors[1] = (double)NAN;
+        floors[0] = (double)NAN; /* a dew point that cannot be read */
+        assert_true(fabs(air(&r) - 17.3) < 1e-9);
+        r.snap.u_floor = NULL;
+        assert_true(fabs(air(&r) - 17.3) < 1e-9);
+        r.snap.u_floor = floors;
+        r.snap.u_fixed = fixed;
+        fixed[0] = 1;
+        floors[0] = 20;
+        assert_true(air(&r) == 18);
+        fixed[0] = 0;
+        r.p.present = false; /* a hold keeps what was decided */
+        assert_true(air(&r) == 18);
+        r.p.present = true;
+        r.u[0].dead_band = 0.3;
+        rig_create(&r);
+        floors[0] = 18.29;
+        assert_true(air(&r) == 18);
+        floors[0] = 18.31;
+        assert_true(fabs(air(&r) - 18.3) < 1e-9);
+        rig_close(&r);
+}
+
+/* First the recommended limit: a proposal does not get below the floor for its sake. Then the floor, for what the hard
+ * limit asks: full cooling, once some reading is near the soft limit. What is hard never gives way. */
+static void test_order_of_relaxation(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_floor(&r, 17.4);
+        r.u[W].nominal = 9;
+        rig_create(&r);
+        r.confirmed[W] = r.prop[W] = 9;
+        r.snap.no_colder_water = true;
+        r.prop[0] = 17;
+        rig_settle(&r, 24.5, 0.2); /* above the soft limit, below the hard one */
+        r.confirmed[W] = r.prop[W] = 9;
+        r.prop[0] = 17;
+        assert_true(fabs(air(&r) - 17.4) < 1e-9); /* 1. the proposal stops at the floor … */
+        floors[0] = 19;                           /* … but it is not warmed for it … */
+        assert_true(air(&r) == 18);
+        floors[0] = 17.4;
+        assert_true(verdict(&r, 0, 17)); /* … of which the second checker knows that it may give way … */
+        r.snap.interlock = true;
+        assert_true(air(&r) == 16);                      /* 2. … and full cooling passes it, … */
+        assert_true(rig_action(&r.s->decision)[W] == 9); /* … but not what is hard */
+        rig_settle(&r, 23.5, 0.2);
+        r.confirmed[W] = r.prop[W] = 9;
+        assert_true(fabs(air(&r) - 17.4) < 1e-9); /* comfortable everywhere: the floor holds, whoever asks */
+        assert_false(verdict(&r, 0, 17.3));
+        r.wy[(RIG_HIST - 1) * r.ny + 5] = 23.6;
+        assert_true(air(&r) == 16);
+        r.wy[(RIG_HIST - 1) * r.ny + 5] = 23;
+        r.y_ok[5] = COND_STALE; /* one that cannot be read may be hot */
+        assert_true(air(&r) == 16);
+        r.y_ok[5] = COND_TRUE;
+        r.wy[(RIG_HIST - 1) * r.ny + 5] = (double)NAN;
+        assert_true(air(&r) == 16);
+        rig_close(&r);
+}
+
+/* The backup passes the floor where the certificate needs it and a reading is near its soft limit. */
+static void test_certificate_passes_the_floor(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_floor(&r, 17.9);
+        rig_settle(&r, 24.4, 1);
+        for (size_t k = 0; k < RIG_HIST; k++) {
+                for (size_t j = 0; j < W; j += 2) {
+                        r.wu[k * r.nu + j] = r.confirmed[j] = r.prop[j] = 22;
+                        r.wu[k * r.nu + j + 1] = r.confirmed[j + 1] = r.prop[j + 1] = 0.3;
+                }
+        }
+        floors[0] = 21.9;
+        assert_true(air(&r) < 21.9);
+        rig_close(&r);
+}
+
+/* A room that cannot be seen is not kept warm for its humidity; one that can be is. */
+static void test_floor_of_dark_rooms(void **state)
+{
+        struct rig_args a = rig_default();
+        struct rig r;
+
+        (void)state;
+        a.rooms = 4; /* one of them dark is not FALLBACK yet */
+        open_floor_of(&r, a, 19);
+        for (size_t j = 0; j < 16; j += 2)
+                r.confirmed[j] = r.prop[j] = 20;
+        floors[4] = 19;
+        (void)rig_decide(&r);
+        memset(r.y_ok, COND_ERROR, 3);
+        r.prop[4] = 18;
+        assert_true(air(&r) < 19 && rig_action(&r.s->decision)[4] == 19);
+        assert_true(decision_kind(&r.s->decision) < DECISION_FALLBACK);
+        memset(r.y_ok, COND_TRUE, 3);
+        rig_point(&r);
+        r.snap.y_ok = NULL; /* nor where nobody tells any reading */
+        decide_again(&r);
+        assert_true(rig_action(&r.s->decision)[0] < 19 && decision_certificate(&r.s->decision)->verified);
+        r.snap.y_ok = r.y_ok;
+        r.snap.window.n = 0;
+        decide_again(&r);
+        assert_true(rig_action(&r.s->decision)[0] < 19 && decision_certificate(&r.s->decision)->verified);
+        rig_close(&r);
+}
+
+/* Outputs with a trip only: it takes the place of the hard limit. */
+static void test_floor_beside_a_trip_only(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_floor(&r, 17.4);
+        for (size_t i = 0; i < r.ninlet; i++) {
+                r.cert[i].trip = 27;
+                r.cert[i].hi = (double)NAN;
+        }
+        rig_create(&r);
+        r.snap.interlock = true;
+        rig_settle(&r, 23.5, 0.2);
+        assert_true(fabs(air(&r) - 17.4) < 1e-9);
+        rig_settle(&r, 23.6, 0.2);
+        assert_true(air(&r) == 16);
+        rig_close(&r);
+}
+
+/* ---- the envelope ---- */
+
+static void expect_bad(struct rig *r, const char *what, size_t at)
+{
+        const char *found = NULL;
+        size_t index = 99;
+
+        assert_int_equal(safety_envelope_validate(&r->env, &found, &index), -22);
+        assert_string_equal(found, what);
+        assert_int_equal(index, at);
+}
+
+static void test_validate(void **state)
+{
+        static const double bad_flow[] = {-1e-9, (double)INFINITY, (double)NAN};
+        struct safety_lift two[2];
+        struct rig r;
+        const char *what;
+        size_t index;
+
+        (void)state;
+        open_lift(&r, 8, 12, 8, 18);
+        for (size_t i = 0; i < 3; i++) {
+                r.u[B].min_flow_m3s = bad_flow[i];
+                expect_bad(&r, "u.min_flow_m3s", B);
+        }
+        r.u[B].min_flow_m3s = 0;
+        two[0] = two[1] = pair;
+        r.env.lift = two;
+        r.env.nlift = 2;
+#define BAD_LIFT(member, value, what)                                                                                  \
+        do {                                                                                                           \
+                two[1] = pair;                                                                                         \
+                two[1].member = (value);                                                                               \
+                expect_bad(&r, what, 1);                                                                               \
+        } while (0)
+        BAD_LIFT(cw, 11, "lift.cw");
+        BAD_LIFT(cw, B, "lift.cw"); /* a machine is no setpoint */
+        BAD_LIFT(chw, 11, "lift.chw");
+        BAD_LIFT(chw, A, "lift.chw");
+        BAD_LIFT(chw, B, "lift.chw");
+        BAD_LIFT(chw, 1, "lift.chw"); /* safe_dir + */
+        BAD_LIFT(min_k, 12.1, "lift.min_k");
+        BAD_LIFT(min_k, (double)NAN, "lift.min_k");
+        BAD_LIFT(max_k, (double)NAN, "lift.min_k");
+        two[1] = pair;
+        two[1].max_k = 30;
+        two[1].min_k = 23; /* 30 − 7: the warmest condenser water above the coldest chilled water */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
+        two[1].min_k = 23.1;
+        expect_bad(&r, "lift.min_k", 1);
+        two[1].min_k = -5;
+        two[1].max_k = 5; /* 12 − 7: or full cooling could not be had */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
+        two[1].max_k = 4.9;
+        expect_bad(&r, "lift.max_k", 1);
+        r.env.lift = NULL;
+        expect_bad(&r, "nlift", 0);
+        rig_close(&r);
+}
+
+/* What is decided for all rooms together is read by no row of the model. */
+static void test_create_refuses_what_rooms_own(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, 8, 12, 8, 18);
+        pair.chw = 0;
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
+        pair = (struct safety_lift){0, W, -100, 100};
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
+        pair = (struct safety_lift){A, W, 8, 12};
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), 0);
+        rig_close(&r);
+        rig_open(&r, rig_default(), 1);
+        r.u[1] = r.u[B];
+        rig_create(&r);
+        r.u[1].min_flow_m3s = 0.01;
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
+        rig_close(&r);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_lift_minimum),
+            cmocka_unit_test(test_lift_maximum),
+            cmocka_unit_test(test_lift_beside_a_count),
+            cmocka_unit_test(test_lifts_that_share),
+            cmocka_unit_test(test_lift_taken_over),
+            cmocka_unit_test(test_lift_of_a_variable_that_is_fixed),
+            cmocka_unit_test(test_no_colder_water),
+            cmocka_unit_test(test_no_colder_water_from_beyond),
+            cmocka_unit_test(test_floors_of_no_direction),
+            cmocka_unit_test(test_floor_of_proposals),
+            cmocka_unit_test(test_order_of_relaxation),
+            cmocka_unit_test(test_certificate_passes_the_floor),
+            cmocka_unit_test(test_floor_of_dark_rooms),
+            cmocka_unit_test(test_floor_beside_a_trip_only),
+            cmocka_unit_test(test_validate),
+            cmocka_unit_test(test_create_refuses_what_rooms_own),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
