@@ -31,7 +31,7 @@ static const char help_text[] =
     "  --horizon N         steps of the worst case instead of the gate's\n"
     "  --seed S            default 1\n"
     "  --jobs N            processes side by side (default 1); only times depend on it\n"
-    "  --hostile N         so many hostile proposals against random boxes, grids and rates, after the episodes\n"
+    "  --hostile N         so many hostile proposals against random boxes, grids, rates, lifts and machines, after the episodes\n"
     "  --first-chunk C     of 100000 hostile proposals (default 0)\n"
     "  --break WHAT        break it on purpose: noise, plant, filter, backup or turning\n"
     "  --outside N         N episodes in which an assumption stops to hold (gain, unit failure, stuck or biased "

@@ -119,7 +119,7 @@ static void test_claim_holds(void **state)
                (unsigned long long)worst_case, (unsigned long long)outside);
         /* it says something only where certificates are given and proposals have to be cut */
         assert_true(certified > steps / 2);
-        assert_true(n < 40 || worst_case > steps / 50);
+        assert_true(n < 40 || worst_case > steps / 100);
 }
 
 static void test_hostile(void **state)
