@@ -14,6 +14,7 @@
 
 #include "agent/drivers/mqtt.h"
 #include "agent/drivers/readplan.h"
+#include "agent/gate/envelope.h"
 #include "agent/gate/inventory.h"
 #include "agent/planner/brain.h"
 #include "agent/points/codec.h"
@@ -29,6 +30,7 @@ struct closed_loop {
         struct orchestrator *orch;
         struct site *site;
         struct layout *layout;
+        struct gate_envelope envelope; /* of closed_loop_toward */
         struct clk clk;
         struct store *store;
         struct gate *gate;
@@ -519,6 +521,8 @@ int closed_loop_create(const struct closed_loop_args *a, struct closed_loop **re
                 goto fail;
         c->site->vm.enabled = c->site->vm.enabled && !a->no_moves;
         r = layout_create(c->site, &c->layout);
+        if (r == 0)
+                r = gate_envelope_build(c->layout, &c->envelope);
         if (r < 0)
                 goto fail;
         r = orchestrator_create(
@@ -573,6 +577,7 @@ struct closed_loop *closed_loop_free(struct closed_loop *c)
         free(c->host_at);
         free(c->vm_at);
         free(c->vm_id);
+        gate_envelope_free(&c->envelope);
         layout_free(c->layout);
         site_free(c->site);
         registers_free(c->regs);
@@ -595,6 +600,38 @@ const struct site *closed_loop_site(const struct closed_loop *c)
 struct registers *closed_loop_registers(struct closed_loop *c)
 {
         return c->regs;
+}
+
+/* The layout lists equipment in the order of the plant, whose site file is ours. */
+void closed_loop_toward(const struct closed_loop *c, const struct ipc_step *step, const struct closed_loop_target *t,
+                        struct ipc_proposal *ret)
+{
+        size_t seen[U_CHILLER + 1] = {0};
+
+        for (size_t j = 0; j < c->layout->nu; j++) {
+                const enum u_kind kind = (enum u_kind)c->layout->u[j].kind;
+                const struct safety_u *u = &c->envelope.u[j];
+                const size_t i = seen[kind]++;
+                const double now = step->u[j], v = kind == U_SAT     ? t->sat_c[i]
+                                                   : kind == U_FAN   ? t->fan_ratio[i]
+                                                   : kind == U_CHWST ? t->chwst_c
+                                                   : kind == U_CWST  ? t->cwst_c
+                                                                     : (double)(t->chillers >> i & 1u);
+
+                if (!u->fast && !step->slow_step)
+                        ret->u[j] = now;
+                else if (u->kind == SAFETY_U_ONOFF || !(u->rate > 0))
+                        ret->u[j] = v;
+                else
+                        ret->u[j] = fmin(fmax(fmin(fmax(v, now - u->rate), now + u->rate), u->lo), u->hi);
+        }
+        ret->nmove = 0;
+        ret->in_distribution = 1;
+}
+
+double closed_loop_step_s(const struct closed_loop *c)
+{
+        return c->layout->step_s;
 }
 
 uint64_t closed_loop_unsent(const struct closed_loop *c)

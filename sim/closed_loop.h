@@ -53,6 +53,16 @@ struct gate *closed_loop_gate(struct closed_loop *c);
 const struct site *closed_loop_site(const struct closed_loop *c);
 /* What the agent reads and writes; for registers_fault. Borrowed. */
 struct registers *closed_loop_registers(struct closed_loop *c);
+/* For a proposer that knows what it wants: proposes the way there, within the gate's rates and slow steps, without VM
+ * moves. The arrays are [CRAHs of the plant]; chillers: bit i = machine i may run. */
+struct closed_loop_target {
+        const double *sat_c, *fan_ratio;
+        double chwst_c, cwst_c;
+        uint32_t chillers;
+};
+void closed_loop_toward(const struct closed_loop *c, const struct ipc_step *step, const struct closed_loop_target *t,
+                        struct ipc_proposal *ret);
+double closed_loop_step_s(const struct closed_loop *c);
 /* Setpoint writes that shadow's null driver took instead of the plant. */
 uint64_t closed_loop_unsent(const struct closed_loop *c);
 /* How a Modbus device of the site answers from now on, reads and writes: as ever; not at all; with that exception (1 to

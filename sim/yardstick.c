@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "agent/base/exitcode.h"
-#include "agent/gate/envelope.h"
 #include "sim/closed_loop.h"
 
 #define TRACE_MIN_H (1.0 / 12.0)
@@ -39,8 +38,6 @@ struct driver {
         struct plant *plant;
         struct closed_loop *loop; /* the agent, or a gate in shadow that records */
         struct yard_oracle *oracle;
-        struct layout *layout; /* of what the oracle proposes, with its rates */
-        struct gate_envelope envelope;
         struct yard_consolidator *consolidator;
         struct yard_command command;
         int64_t moves_due_ms;
@@ -86,37 +83,24 @@ static void drive_step(struct driver *d, double hours)
         }
 }
 
-/* The oracle's command as a proposal that keeps rates and slow steps: what is left to judge is safety. closed_loop's
- * proposer; the layout lists equipment as the plant does. */
+/* closed_loop's proposer: the oracle's command, once it may begin. */
 static bool oracle_proposes(void *ctx, const struct ipc_step *step, struct ipc_proposal *prop, bool *ret_malformed)
 {
         struct driver *d = ctx;
-        const struct yard_command *c;
-        size_t seen[U_CHILLER + 1] = {0};
 
         *ret_malformed = false;
-        if (!d->settled)
-                return true;
-        c = yard_oracle_command(d->oracle, d->plant, d->envelope.safety.step_s / 3600.0);
-        for (size_t j = 0; j < d->layout->nu; j++) {
-                const struct safety_u *u = &d->envelope.u[j];
-                const size_t i = seen[d->layout->u[j].kind]++;
-                const double target[] = {[U_SAT] = c->sat_c[i < PLANT_CRAH_MAX ? i : 0],
-                                         [U_FAN] = c->fan_ratio[i < PLANT_CRAH_MAX ? i : 0],
-                                         [U_CHWST] = c->chwst_c,
-                                         [U_CWST] = c->cwst_c,
-                                         [U_CHILLER] = (double)(c->chillers >> i & 1u)};
-                const double v = target[d->layout->u[j].kind], now = step->u[j];
+        if (d->settled) {
+                const struct yard_command *c =
+                    yard_oracle_command(d->oracle, d->plant, closed_loop_step_s(d->loop) / 3600.0);
 
-                if (!u->fast && !step->slow_step)
-                        prop->u[j] = now;
-                else if (u->kind == SAFETY_U_ONOFF || !(u->rate > 0))
-                        prop->u[j] = v;
-                else
-                        prop->u[j] = fmin(fmax(fmin(fmax(v, now - u->rate), now + u->rate), u->lo), u->hi);
+                closed_loop_toward(d->loop, step,
+                                   &(struct closed_loop_target){.sat_c = c->sat_c,
+                                                                .fan_ratio = c->fan_ratio,
+                                                                .chwst_c = c->chwst_c,
+                                                                .cwst_c = c->cwst_c,
+                                                                .chillers = c->chillers},
+                                   prop);
         }
-        prop->nmove = 0;
-        prop->in_distribution = 1;
         return true;
 }
 
@@ -247,10 +231,6 @@ static int start_loop(const struct yard_setup *s, double explore_h, struct drive
                                        .planner = !watches,
                                        .no_moves = !watches && !d->c->moves},
             &d->loop);
-        if (r == 0 && d->c->kind == YARD_JUDGED)
-                r = layout_create(closed_loop_site(d->loop), &d->layout);
-        if (r == 0 && d->c->kind == YARD_JUDGED)
-                r = gate_envelope_build(d->layout, &d->envelope);
         if (r < 0)
                 fprintf(stderr, "coolplane-sim: the agent does not start: %s%s%s\n", s->log != NULL ? db : "",
                         s->log != NULL ? ": " : "", strerror(-r));
@@ -361,8 +341,6 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
                 *ret = r;
         }
         (void)yard_oracle_free(d.oracle);
-        gate_envelope_free(&d.envelope);
-        (void)layout_free(d.layout);
         (void)yard_consolidator_free(d.consolidator);
         closed_loop_free(d.loop);
         world_free(&w);
