@@ -8,6 +8,7 @@
 
 #define BISECT_END (1.0 / 128) /* of the way from backup to proposal: below a register step in practice */
 #define PROJECT_TRIES 6        /* rollouts of PHASE_PROJECT, the one that it starts from included */
+#define KEEP 0.5               /* of the reserve, below which what the plant has does not stay */
 #define PROJECT_GAIN 0.01      /* of the distance to the end of the segment: less is not worth a rollout */
 
 static void *copy(struct arena *a, const void *from, size_t n, size_t size)
@@ -307,11 +308,14 @@ static bool eager(const struct safety *s, size_t g)
         return false;
 }
 
-/* The reserve on top, so that the noise of the next step does not take the certificate away again: for less cooling
- * than now, and for whatever is searched for. What the plant has may stay without. */
-static bool needs_reserve(const struct group *p)
+/* Margin that a verdict asks for: less cooling than now the whole reserve, so that the noise of the next step does not
+ * take the certificate away again; what the plant has, and the way back to it, half of it, so that it answers while
+ * little is to be done, but no more than half of what its backup leaves: the rest is for the next steps. */
+static double needed(const struct safety *s, const struct group *p)
 {
-        return p->phase == PHASE_PROPOSAL ? p->toward_less : p->phase == PHASE_BISECT || p->phase == PHASE_PROJECT;
+        if (p->phase == PHASE_PROPOSAL)
+                return p->toward_less ? s->env.reserve : KEEP * s->env.reserve;
+        return p->phase == PHASE_BACKUP ? 0 : p->wanted;
 }
 
 static void need_all(struct safety *s, double need)
@@ -361,7 +365,7 @@ static void end_bisection(struct safety *s, size_t g)
 {
         struct group *p = &s->group[g];
         settle(s, g, p->lo, true);
-        if (p->blind || (p->lo == 0 && p->margin < s->env.reserve))
+        if (p->blind || (p->lo == 0 && p->margin < p->wanted))
                 return;
         p->decided = false;
         p->tries = PROJECT_TRIES;
@@ -401,20 +405,24 @@ static void project(struct safety *s, size_t g, bool ok)
 static void next_phase(struct safety *s, const struct safety_snapshot *snap, size_t g)
 {
         struct group *p = &s->group[g], kept = *p;
-        bool ok = tighten_judge(s, g);
+        const bool certified = tighten_judge(s, g);
+        bool ok = certified && (p->phase == PHASE_BACKUP || p->margin >= needed(s, p));
 
-        if (needs_reserve(p))
-                ok = ok && p->margin >= s->env.reserve;
         if (p->phase == PHASE_PROPOSAL) {
                 if (ok)
                         settle(s, g, 1, true);
                 p->phase = PHASE_HOLD;
+                p->wanted = KEEP * s->env.reserve;
         } else if (p->phase == PHASE_HOLD) {
                 p->phase = ok ? PHASE_BISECT : PHASE_BACKUP;
+                p->kept = certified ? p->margin : -(double)INFINITY;
+                if (ok)
+                        p->wanted = s->env.reserve;
         } else if (p->phase == PHASE_BACKUP) {
                 if (!ok)
                         give_up(s, snap, g);
-                p->phase = PHASE_BISECT;
+                p->wanted = fmin(KEEP * s->env.reserve, 0.5 * p->margin);
+                p->phase = p->kept >= p->wanted ? PHASE_HOLD : PHASE_BISECT; /* once more, with less to ask for */
         } else if (p->phase == PHASE_PROJECT) {
                 if (!ok)
                         *p = kept; /* margin and terminal stay those of the best certified action */
@@ -484,7 +492,7 @@ static void keep_lift(const struct safety *s, double *act, enum decision_reason 
         }
 }
 
-/* Every group by itself, all groups in one rollout. At most three phases, eight halvings and PROJECT_TRIES rollouts of
+/* Every group by itself, all groups in one rollout. At most four verdicts, eight halvings and PROJECT_TRIES rollouts of
  * PHASE_PROJECT each: the loop ends. */
 static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
@@ -503,8 +511,10 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
                 }
                 for (size_t g = 0; g < s->ngroup; g++) {
                         struct group *p = &s->group[g];
-                        /* of a backup that cannot be certified the margin is told */
-                        p->need = needs_reserve(p) ? s->env.reserve : p->phase == PHASE_BACKUP ? -(double)INFINITY : 0;
+                        /* of a backup that cannot be certified the margin is told; of what the plant has it decides */
+                        p->need = p->phase == PHASE_BACKUP ? -(double)INFINITY
+                                  : p->phase == PHASE_HOLD ? 0
+                                                           : needed(s, p);
                 }
                 tighten_rollout(s, snap->d_hi, s->act, false);
                 open = 0;

@@ -130,6 +130,8 @@ struct group {
         bool decided, certified, terminal;
         enum { PHASE_PROPOSAL, PHASE_HOLD, PHASE_BACKUP, PHASE_BISECT, PHASE_PROJECT } phase;
         unsigned tries;          /* rollouts left to PHASE_PROJECT */
+        double wanted;           /* margin that PHASE_HOLD, PHASE_BISECT and PHASE_PROJECT ask for */
+        double kept;             /* margin of what the plant has, −INFINITY: not certified */
         bool toward_less;        /* the clipped proposal cools less than what the plant has */
         double lo, hi, fraction; /* bisection: lo certified, hi not */
         double margin;

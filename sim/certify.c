@@ -185,6 +185,8 @@ static void actuate(struct episode *e, uint64_t k, const struct safety_decision 
                 bad = certify_judge_value(v, e->act[j], was, &e->res->illegal);
                 if (v->kind == SAFETY_U_ONOFF)
                         bad += certify_judge_unit(v, e->act[j], now_s, &e->unit[j - (2 * n + 1)], &e->res->illegal);
+                if (j < 2 * n && k >= LATE_STEP)
+                        e->res->late_travel += fabs(e->act[j] - was) / (v->hi - v->lo);
                 if (bad > 0)
                         note(e, "step %" PRIu64 ": variable %zu illegal: %.9g after %.9g", k, j, e->act[j], was);
                 if (j < 2 * n && !certified && less_cooling(v, e->act[j], was) &&

@@ -129,6 +129,7 @@ struct certify_result {
             cut_robust;                 /* sensible proposals; changed; changed by the worst case or for want of one */
         uint64_t judged_late, cut_late; /* the same after the third hour */
         double hottest_c, out_k, margin_sum_k, margin_min_k;
+        double late_travel;            /* way of all supply airs and fans after the third hour, in ranges */
         struct certify_time time, cpu; /* wall, and this thread's: a busy machine is in the former only */
         char first[128];               /* the first violation in words; "" = none */
 };

@@ -498,47 +498,44 @@ static void test_nearest_certified_action(void **state)
         rig_close(&r);
 }
 
-/* What the plant has may stay without the reserve; once it may not, the way back to it asks for the reserve, too: what
- * stops right at the limit is over it with the next noise. */
-static void test_reserve_on_the_way_back(void **state)
+/* What the plant has stays while it leaves half of the reserve. Then it goes as far as leaves that again, not to the
+ * whole backup; where the backup itself leaves less than the reserve, half of what that leaves. */
+static void test_half_of_the_reserve_stays(void **state)
 {
-        static const double reserve[] = {0.2, 0.5}; /* the backup leaves 0.34 */
+        struct rig r;
+        struct rig_args a = rig_default();
+        double least = INFINITY, before;
 
         (void)state;
-        for (size_t i = 0; i < 2; i++) {
-                struct rig r;
-                struct rig_args a = rig_default();
-                double least = INFINITY;
-
-                a.step = 0;
-                rig_open(&r, a, 1);
-                r.env.reserve = reserve[i];
-                rig_create(&r);
-                r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 23;
+        a.step = 0;
+        rig_open(&r, a, 1);
+        r.env.reserve = 0.5;
+        rig_create(&r);
+        r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 23;
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].chained);
+        NOW(r, 0) = 22;
+        for (int n = 0; n < 500; n++) {
+                NOW(r, 0) += 0.01;
                 (void)rig_decide(&r);
-                assert_true(r.s->group[0].chained);
-                NOW(r, 0) = 22;
-                for (int n = 0; n < 500; n++) {
-                        NOW(r, 0) += 0.02;
-                        r.prop[0] = 23;
-                        (void)rig_decide(&r); /* to where what it has is not certified any more */
-                        if (r.s->group[0].fraction < 1)
-                                break;
-                        least = r.s->group[0].margin;
-                }
-                assert_true(least < 0.1); /* it stayed */
-                r.prop[0] = 23.4;         /* less cooling is proposed */
-                (void)rig_decide(&r);
-                assert_true(r.s->group[0].certified && rig_action(&r.s->decision)[0] < 23);
-                if (i == 0) {
-                        assert_true(r.s->group[0].fraction > 0 && r.s->group[0].fraction < 1);
-                        assert_true(r.s->group[0].margin >= 0.2 && r.s->group[0].margin < 0.3);
-                } else {
-                        assert_true(r.s->group[0].fraction == 0);
-                        assert_true(r.s->group[0].margin > 0.3 && r.s->group[0].margin < 0.5);
-                }
-                rig_close(&r);
+                if (r.s->group[0].fraction < 1)
+                        break;
+                assert_true(rig_action(&r.s->decision)[0] == 23);
+                least = r.s->group[0].margin;
         }
+        assert_true(least >= 0.25 && least < 0.27);
+        for (int k = 0; k < 2; k++) {
+                r.prop[0] = k ? 23.4 : 23; /* less cooling is proposed: the same */
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].certified && r.s->group[0].margin >= 0.25 && r.s->group[0].margin < 0.28);
+                assert_true(rig_action(&r.s->decision)[0] < 23 && rig_action(&r.s->decision)[0] > 22.5);
+        }
+        before = rig_action(&r.s->decision)[0];
+        NOW(r, 0) += 0.3; /* now what it has would pass the limit */
+        (void)rig_decide(&r);
+        assert_true(r.s->group[0].certified && r.s->group[0].margin > 0.05 && r.s->group[0].margin < 0.25);
+        assert_true(r.s->group[0].fraction > 0 && rig_action(&r.s->decision)[0] < before);
+        rig_close(&r);
 }
 
 static void test_load_check_for_moves(void **state)
@@ -776,7 +773,7 @@ int main(void)
             cmocka_unit_test(test_water_leaves_the_reserve),
             cmocka_unit_test(test_refused_action_starts_units),
             cmocka_unit_test(test_nearest_certified_action),
-            cmocka_unit_test(test_reserve_on_the_way_back),
+            cmocka_unit_test(test_half_of_the_reserve_stays),
             cmocka_unit_test(test_water_that_one_row_reads),
             cmocka_unit_test(test_water_and_namesakes),
             cmocka_unit_test(test_strings),

@@ -77,13 +77,13 @@ static void check_exactly(struct rig *r, double *up, double *work, uint8_t *acti
 
                 if (p.phase != PHASE_PROJECT)
                         continue;
-                assert_true(p.certified && p.decided && p.fraction > 0 && p.fraction < 1);
+                assert_true(p.certified && p.decided && p.fraction >= 0 && p.fraction < 1);
                 assert_true(tighten_judge(s, g));
-                assert_true(s->group[g].margin >= r->env.reserve && fabs(s->group[g].margin - p.margin) <= TOL);
+                assert_true(s->group[g].margin >= p.wanted && fabs(s->group[g].margin - p.margin) <= TOL);
                 assert_true(s->group[g].terminal == p.terminal);
                 for (size_t i = 0; i < r->ninlet; i++) {
                         for (size_t k = 0; k < r->env.horizon && s->row_group[i] == g; k++)
-                                assert_true(r->cert[i].hi - up[k * r->ny + i] >= r->env.reserve - TOL);
+                                assert_true(r->cert[i].hi - up[k * r->ny + i] >= p.wanted - TOL);
                 }
                 s->group[g] = p;
         }
