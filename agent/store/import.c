@@ -161,26 +161,43 @@ static int read_row(struct import_work *w, int64_t line, char *const *cell, size
                 return import_reject(w, line, IMPORT_BAD_TOO_LONG, "");
         if (flaw != CSVLOG_FINE)
                 return import_reject(w, line, IMPORT_BAD_QUOTES, cell[0]);
-        if (n != w->ncell)
+        char *joined[IMPORT_BRACES_MAX], text[IMPORT_BRACES_MAX];
+        if (import_join_braces(w, cell, n, joined, text))
+                cell = joined;
+        else if (n != w->ncell)
                 return import_reject(
                     w, line, import_is_summary(w->a->map, cell[0]) ? IMPORT_BAD_SUMMARY : IMPORT_BAD_CELLS, cell[0]);
         size_t had = w->nbatch;
         int r = import_row(w, line, cell);
         if (w->nbatch > had)
                 w->row[w->nrow++].end = w->nbatch;
+        w->rep.rows -= r < 0; /* it is nothing that was accounted for */
         return r;
 }
 
-static void hash_row(struct import_work *w, int64_t line, char *const *cell, size_t n)
+static uint64_t hash_row(uint64_t before, int64_t line, char *const *cell, size_t n)
 {
-        uint64_t h = (w->rows_hash ^ (uint64_t)line) * 1099511628211u;
+        uint64_t h = (before ^ (uint64_t)line) * 1099511628211u;
         for (size_t i = 0; i < n; i++)
                 for (const char *c = cell[i];; c++) {
                         h = (h ^ (unsigned char)*c) * 1099511628211u;
                         if (!*c)
                                 break;
                 }
-        w->rows_hash = h;
+        return h;
+}
+
+/* A row that an interrupted import accounted for. */
+static int skip_row(struct import_work *w)
+{
+        struct import_resume *resume = &w->resume;
+        if (w->line < resume->skip_line)
+                return 0;
+        if (w->line > resume->skip_line || !import_resume_same(w))
+                return -ESTALE;
+        import_resume_take(w);
+        resume->skip_line = 0;
+        return 0;
 }
 
 static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csvlog_flaw flaw)
@@ -188,25 +205,15 @@ static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csv
         struct import_work *w = ctx;
         if (!w->have_header)
                 return header(w, cell, n, flaw);
-        struct import_resume *resume = &w->resume;
-        if (resume->possible)
-                hash_row(w, line, cell, n);
+        uint64_t hash = w->resume.possible ? hash_row(w->rows_hash, line, cell, n) : 0;
+        int r = w->resume.skip_line > 0 ? 0 : read_row(w, line, cell, n, flaw);
+        if (r < 0)
+                return r;
         w->line = line;
-        if (line <= resume->skip_line) {
-                if (line < resume->skip_line)
-                        return 0;
-                if (!import_resume_same(w))
-                        return -ESTALE;
-                import_resume_take(w);
-                resume->skip_line = 0;
-                return 0;
-        }
-        if (resume->skip_line > 0)
-                return -ESTALE;
-        int r = read_row(w, line, cell, n, flaw);
-        if (r == 0 && w->nbatch + w->row_samples > IMPORT_BATCH)
-                r = flush(w, false);
-        return r;
+        w->rows_hash = hash;
+        if (w->resume.skip_line > 0)
+                return skip_row(w);
+        return w->nbatch + w->row_samples > IMPORT_BATCH ? flush(w, false) : 0;
 }
 
 /* --- file -------------------------------------------------------------------------------------------------------- */
@@ -335,7 +342,7 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
         else if (r == -EIO || r == -EBADMSG)
                 (void)flush(w, false); /* what was read before */
         finish(w, &p);
-        if (r < 0) /* the row that ended it, and what could not be stored */
+        if (r < 0) /* without what could not be stored */
                 w->rep.rows = w->rep.ok + w->rep.bad + w->rep.duplicates + w->rep.events;
         if (r != -ESTALE)
                 *ret = w->rep;

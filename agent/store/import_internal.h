@@ -13,8 +13,9 @@
 #define IMPORT_ERR_MAX 256
 #define IMPORT_BATCH 32768         /* samples */
 #define IMPORT_INTERVAL_SLOTS 2048 /* power of two */
-#define IMPORT_INTERVAL_EXACT 1024 /* distinct ones kept exactly; further ones rounded down to an eighth of an octave  \
-                                    */
+#define IMPORT_INTERVAL_EXACT                                                                                          \
+        1024 /* distinct ones kept exactly; further ones rounded down to an eighth of an octave                        \
+              */
 
 /* Names → numbers; the names are borrowed, the first of two that are the same counts. */
 struct import_names {
@@ -99,6 +100,11 @@ void import_push(struct import_work *w, const struct sample *s);
 int import_header(struct import_work *w, char *const *cell, size_t n);
 /* A row of ncell cells: pushed, rejected or an event. 0 or an error that ends the file. */
 int import_row(struct import_work *w, int64_t line, char *const *cell);
+/* A row with more cells than the header because lists in braces were not quoted ({alarm,unackedAlarm}): put together
+ * again. false: it is not that. */
+#define IMPORT_BRACES_MAX 256
+bool import_join_braces(const struct import_work *w, char *const *cell, size_t n, char *ret_cell[IMPORT_BRACES_MAX],
+                        char ret_text[IMPORT_BRACES_MAX]);
 
 /* --- import_columns.c */
 int import_columns_create(struct import_work *w);

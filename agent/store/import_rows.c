@@ -364,3 +364,28 @@ int import_row(struct import_work *w, int64_t line, char *const *cell)
 {
         return w->a->map->shape == IMPORT_WIDE ? wide_row(w, line, cell) : reading_row(w, line, cell);
 }
+
+bool import_join_braces(const struct import_work *w, char *const *cell, size_t n, char *ret_cell[IMPORT_BRACES_MAX],
+                        char ret_text[IMPORT_BRACES_MAX])
+{
+        size_t k = 0, at = 0;
+        if (w->a->map->shape == IMPORT_WIDE || n <= w->ncell || w->ncell > IMPORT_BRACES_MAX)
+                return false;
+        for (size_t i = 0; i < n; i++, k++) {
+                if (k == w->ncell)
+                        return false;
+                ret_cell[k] = cell[i];
+                if (cell[i][0] != '{' || strchr(cell[i], '}'))
+                        continue;
+                ret_cell[k] = ret_text + at;
+                for (bool open = true; open; i += open) {
+                        int len = i < n ? snprintf(ret_text + at, IMPORT_BRACES_MAX - at, "%s,", cell[i]) : -1;
+                        if (len < 0 || (size_t)len >= IMPORT_BRACES_MAX - at)
+                                return false;
+                        open = !strchr(cell[i], '}');
+                        at += (size_t)len;
+                }
+                ret_text[at - 1] = '\0';
+        }
+        return k == w->ncell;
+}

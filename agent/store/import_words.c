@@ -188,6 +188,8 @@ static bool bacnet_flags(const char *text, bool commanded, struct import_quality
 struct import_quality import_quality_of(const struct import_map *m, const char *text, bool commanded)
 {
         struct import_quality worst = good;
+        if ((strchr(text, '{') != NULL) != (strchr(text, '}') != NULL)) /* cut */
+                return unknown;
         if (listed(m->good, m->ngood, text) || bacnet_flags(text, commanded, &worst))
                 return worst;
         do {
