@@ -134,6 +134,7 @@ static void print_text(const char *path, const struct import_report *r)
                 printf("  span              %s to %s\n", clk_format(r->first_t_ms, from), clk_format(r->last_t_ms, to));
         printf("  median interval   %g s\n", (double)r->median_interval_ms / 1000);
         printf("  samples           %lld new, %lld of them good\n", (long long)r->samples, (long long)r->samples_good);
+        print_part("contradicting", r->samples_conflict, r->first.conflict);
         for (int i = 0; i < IMPORT_REASONS; i++)
                 print_part(quality_reason_str((enum quality_reason)i), r->samples_by_reason[i], r->first.reason[i]);
         print_part("unknown status", r->unknown_quality, r->first.unknown_quality);
@@ -192,6 +193,7 @@ static void json_counts(const struct import_report *r)
                      {"clock_steps_back", r->steps_back, r->first.step_back},
                      {"ambiguous_hour_rows", r->ambiguous_hours, r->first.ambiguous},
                      {"unknown_status", r->unknown_quality, r->first.unknown_quality},
+                     {"samples_contradicting", r->samples_conflict, r->first.conflict},
                      {"sequence_gaps", r->sequence_gaps, r->first.sequence}};
         bool comma = false;
         for (size_t i = 0; i < sizeof count / sizeof count[0]; i++)

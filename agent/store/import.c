@@ -66,6 +66,9 @@ static void account(const struct import_work *w, struct import_report *rep)
                         const struct sample *s = &w->batch[at];
                         if (w->duplicate[at]) {
                                 rep->samples_duplicate++;
+                                rep->samples_conflict += w->duplicate[at] > 1;
+                                if (w->duplicate[at] > 1)
+                                        first(&rep->first.conflict, row->line);
                                 continue;
                         }
                         fresh++;
@@ -339,8 +342,8 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
         }
         if (r == 0)
                 r = flush(w, true);
-        else if (r == -EIO || r == -EBADMSG)
-                (void)flush(w, false); /* what was read before */
+        else if (r == -EIO || r == -EBADMSG) /* what was read before; a file that is wrong is not gone on with */
+                (void)flush(w, r == -EBADMSG);
         finish(w, &p);
         if (r < 0) /* without what could not be stored */
                 w->rep.rows = w->rep.ok + w->rep.bad + w->rep.duplicates + w->rep.events;

@@ -42,7 +42,7 @@ const char *import_bad_str(enum import_bad b);
 /* Lines; 0 = it never happened. */
 struct import_first {
         int64_t bad[IMPORT_BAD_COUNT_], event[IMPORT_EVENT_COUNT_], reason[IMPORT_REASONS];
-        int64_t duplicate, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence;
+        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence;
 };
 
 struct import_report {
@@ -53,7 +53,9 @@ struct import_report {
         int64_t blank_lines, preamble_lines;
         int64_t first_t_ms, last_t_ms; /* of ok and duplicate rows; 0 when none */
         int64_t median_interval_ms;    /* between rows in order; 0 when fewer than two */
-        int64_t samples, samples_good, samples_duplicate, samples_by_reason[IMPORT_REASONS];
+        int64_t samples, samples_good, samples_duplicate;
+        int64_t samples_conflict; /* of samples_duplicate: not what is stored, which stays */
+        int64_t samples_by_reason[IMPORT_REASONS];
         int64_t unknown_quality;              /* rows whose status has a word nobody knows: bad samples */
         int64_t sequence_gaps, sequence_lost; /* sequence numbers that rise by more than one, and what is missing */
         int64_t resumed_rows;                 /* of rows: accounted for when the import was interrupted */
