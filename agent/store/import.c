@@ -146,8 +146,8 @@ static int header(struct import_work *w, char *const *cell, size_t n, enum csvlo
                 return ++w->rep.preamble_lines > PREAMBLE_MAX ? -EBADMSG : 0;
         }
         w->err[0] = '\0';
-        if (n > IMPORT_BATCH) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.200s: more than %d columns", w->path, IMPORT_BATCH);
+        if (n > w->batch_max) {
+                snprintf(w->err, IMPORT_ERR_MAX, "%.200s: more than %zu columns", w->path, w->batch_max);
                 return -EBADMSG;
         }
         w->ncell = n;
@@ -216,7 +216,7 @@ static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csv
         w->rows_hash = hash;
         if (w->resume.skip_line > 0)
                 return skip_row(w);
-        return w->nbatch + w->row_samples > IMPORT_BATCH ? flush(w, false) : 0;
+        return w->nbatch + w->row_samples > w->batch_max ? flush(w, false) : 0;
 }
 
 /* --- file -------------------------------------------------------------------------------------------------------- */
@@ -278,7 +278,8 @@ static struct import_work *work_free(struct import_work *w)
         return NULL;
 }
 
-static int work_create(const struct import_args *a, const char *path, char *err, struct import_work **ret)
+static int work_create(const struct import_args *a, const char *path, const struct stat *sb, char *err,
+                       struct import_work **ret)
 {
         struct import_work *w = calloc(1, sizeof *w);
         if (!w)
@@ -287,10 +288,14 @@ static int work_create(const struct import_args *a, const char *path, char *err,
         w->path = path;
         w->err = err;
         w->sequence = -1;
+        w->resume.possible = S_ISREG(sb->st_mode);
+        w->batch_max = IMPORT_BATCH; /* a sample takes a byte at least */
+        if (S_ISREG(sb->st_mode) && sb->st_size < IMPORT_BATCH)
+                w->batch_max = (size_t)sb->st_size + 1;
         w->stream = calloc(a->site->npoint + 1, sizeof *w->stream);
-        w->batch = malloc(IMPORT_BATCH * sizeof *w->batch);
-        w->duplicate = malloc(IMPORT_BATCH);
-        w->row = malloc((IMPORT_BATCH + 1) * sizeof *w->row);
+        w->batch = malloc(w->batch_max * sizeof *w->batch);
+        w->duplicate = malloc(w->batch_max);
+        w->row = malloc((w->batch_max + 1) * sizeof *w->row);
         int r = w->stream && w->batch && w->duplicate && w->row ? import_columns_create(w) : -ENOMEM;
         if (r < 0)
                 work_free(w);
@@ -315,8 +320,8 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
 {
         struct pipeline p = {0};
         struct import_work *w = NULL;
-        struct stat sb = {0};
-        int r = work_create(a, path, reterr, &w);
+        struct stat sb;
+        int r = fstat(fd, &sb) < 0 ? -EIO : work_create(a, path, &sb, reterr, &w);
         if (r < 0)
                 return r;
         r = csvlog_create(a->map->delimiter, on_row, w, &p.csv);
@@ -324,7 +329,6 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
                 r = transcode_create(a->map->encoding, to_csv, &p, &p.text);
         if (r < 0)
                 goto out;
-        w->resume.possible = fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode);
         r = import_resume_find(w);
         if (r < 0) {
                 snprintf(reterr, IMPORT_ERR_MAX, "%.120s: %.120s", path, store_errmsg(a->store));

@@ -67,7 +67,8 @@ struct import_work {
         size_t ninterval;
         int64_t sequence; /* of the last row; −1 = none yet */
 
-        struct sample *batch;
+        struct sample *batch; /* [batch_max] */
+        size_t batch_max;
         uint8_t *duplicate;
         size_t nbatch;
         struct import_row {
