@@ -60,7 +60,7 @@ struct import_report {
         int64_t sequence_gaps, sequence_lost; /* sequence numbers that rise by more than one, and what is missing */
         int64_t resumed_rows;                 /* of rows: accounted for when the import was interrupted */
         int64_t undecodable;                  /* characters that are none of the encoding */
-        size_t columns, columns_used, points_without_column; /* long: tags met for columns_used */
+        size_t columns, columns_used, points_without_column; /* long: columns_used = points met */
         struct import_first first;
         char encoding[32];
         bool encoding_detected, ended_without_newline;

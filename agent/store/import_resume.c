@@ -93,10 +93,6 @@ void import_resume_take(struct import_work *w)
         w->rep = s->rep;
         w->rep.resumed_rows = s->rep.rows;
         w->sequence = s->sequence;
-        if (w->a->map->shape == IMPORT_LONG) { /* tags are met again */
-                w->rep.columns_used = 0;
-                w->rep.points_without_column = s->rep.points_without_column + s->rep.columns_used;
-        }
         for (size_t i = 0; i < s->npoint; i++, v += STREAM_NUMBERS)
                 w->stream[i] = (struct import_stream){.newest_ms = v[0], .prev_ms = v[1], .any = v[2] != 0};
         for (size_t i = 0; i < s->ninterval; i++, v += INTERVAL_NUMBERS)

@@ -265,11 +265,6 @@ static int tag_field(struct import_work *w, const char *tag, const struct import
         r = import_names_put(&w->tag, w->nfield + 1, o ? o->name : w->a->site->point[f.point].key, (uint32_t)w->nfield);
         if (r < 0)
                 return r;
-        if (f.as) {
-                w->rep.columns_used++;
-                w->rep.points_without_column -=
-                    w->rep.points_without_column > 0 && w->a->site->point[f.point].table == POINT_TABLE_LOG;
-        }
         w->field[w->nfield] = f;
         *ret = &w->field[w->nfield++];
         return 0;
@@ -355,6 +350,10 @@ static int reading_row(struct import_work *w, int64_t line, char *const *cell)
                 return import_reject(w, line, f ? IMPORT_BAD_IGNORED : IMPORT_BAD_TAG, tag ? tag : "");
         struct sample s = cell_sample(w, f, part(w, cell, PART_VALUE), t_ms);
         judge(w, line, cell, f, &s);
+        if (w->a->map->shape == IMPORT_LONG && !w->stream[stream].any) {
+                w->rep.columns_used++;
+                w->rep.points_without_column -= w->a->site->point[f->point].table == POINT_TABLE_LOG;
+        }
         open_row(w, &w->stream[stream], line, t_ms);
         import_push(w, &s);
         return 0;
