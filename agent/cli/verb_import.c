@@ -67,14 +67,20 @@ static void on_bad(void *ctx, const char *path, int64_t line, enum import_bad wh
         fprintf(stderr, "%s\n", text[0] ? "'" : "");
 }
 
+/* A bar where the size is known, MiB where it is not (a pipe). */
 static void on_progress(void *ctx, const char *path, int64_t bytes, int64_t total)
 {
+        static const char full[] = "####################", empty[] = "....................";
         struct import *im = ctx;
-        int percent = total > 0 ? (int)(100 * bytes / total) : 0;
+        int percent = total > 0 ? (int)(100 * bytes / total) : (int)(bytes >> 20);
         if (!im->progress || percent == im->percent)
                 return;
         im->percent = percent;
-        fprintf(stderr, "\r\033[K%s %3d %%", path, percent);
+        if (total > 0 && percent <= 100)
+                fprintf(stderr, "\r\033[K%s [%.*s%.*s] %3d %%", path, percent / 5, full, 20 - percent / 5, empty,
+                        percent);
+        else
+                fprintf(stderr, "\r\033[K%s %lld MiB", path, (long long)(bytes >> 20));
 }
 
 static void on_unit(void *ctx, const char *path, const char *column, const char *unit, const struct point *point)
