@@ -96,9 +96,10 @@ void import_columns_free(struct import_work *w)
         names_free(&w->key);
         names_free(&w->option);
         names_free(&w->tag);
-        for (size_t i = 0; i < w->nown; i++)
-                free(w->own[i]);
-        free(w->own);
+        for (struct import_own *o = w->own, *next; o; o = next) {
+                next = o->next;
+                free(o);
+        }
         free(w->field);
 }
 
@@ -140,24 +141,20 @@ int import_find_column(char *const *cell, size_t n, const char *name, char *ret_
 /* The point as the log has it: in the log's unit, and already scaled when it lives on a wire. */
 static int own_point(struct import_work *w, const struct point *p, int unit, const struct point **ret)
 {
-        struct point **grown = realloc(w->own, (w->nown + 1) * sizeof *grown);
-        struct point *copy = malloc(sizeof *copy);
-        if (grown)
-                w->own = grown;
-        if (!grown || !copy) {
-                free(copy);
+        struct import_own *own = malloc(sizeof *own);
+        if (!own)
                 return -ENOMEM;
-        }
-        *copy = *p;
-        copy->unit = unit;
+        own->point = *p;
+        own->point.unit = unit;
         if (p->table != POINT_TABLE_LOG) {
-                copy->table = POINT_TABLE_LOG;
-                copy->type = POINT_FLOAT64;
-                copy->scale = 1;
-                copy->offset = 0;
+                own->point.table = POINT_TABLE_LOG;
+                own->point.type = POINT_FLOAT64;
+                own->point.scale = 1;
+                own->point.offset = 0;
         }
-        w->own[w->nown++] = copy;
-        *ret = copy;
+        own->next = w->own;
+        w->own = own;
+        *ret = &own->point;
         return 0;
 }
 

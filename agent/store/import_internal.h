@@ -59,8 +59,10 @@ struct import_work {
         size_t nfield, field_cap;
         struct import_names tag; /* long: tags met → field */
         size_t ntag;
-        struct point **own; /* points with another unit than the map's */
-        size_t nown;
+        struct import_own {
+                struct import_own *next;
+                struct point point;
+        } * own; /* points that the log has in another unit than the point map */
 
         struct import_stream *stream; /* [npoint] */
         struct import_interval interval[IMPORT_INTERVAL_SLOTS];

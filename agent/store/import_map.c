@@ -326,7 +326,7 @@ static void check_shape(struct load *l, const struct ynode *root)
                 bad(l, root, "shape history needs files: a pattern of the file's name and its point");
         if (m->shape != IMPORT_HISTORY && m->file)
                 bad(l, root, "files are of shape history");
-        for (size_t i = 0; i < m->nfile; i++)
+        for (size_t i = 0; m->file && i < m->nfile; i++)
                 if (!m->file[i].point[0] && !m->file[i].ignore)
                         bad(l, root, "files: '%s' names no point", m->file[i].name);
 }

@@ -135,7 +135,7 @@ static int convert_all(struct transcode *t, const char *data, size_t len, bool l
         char in[PIECE + PENDING_MAX];
         do {
                 size_t had = t->npending, n = len < PIECE ? len : PIECE;
-                if (had == 0 && !last && t->unit == 1 && ascii_run(data, n) == n && strncmp(t->name, "UTF-8", 6) == 0) {
+                if (had == 0 && !last && t->unit == 1 && ascii_run(data, n) == n && strcmp(t->name, "UTF-8") == 0) {
                         int r = emit(t, data, n);
                         if (r != 0)
                                 return r;
