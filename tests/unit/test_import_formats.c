@@ -556,6 +556,95 @@ static void test_resume(void **state)
         free(want);
 }
 
+/* --- hostile files ----------------------------------------------------------------------------------------------- */
+
+static const char *const any_map[] = {
+    "site: s\ntime: { column: time, format: [\"%m/%d/%Y %H:%M\", \"%s\"], zone: UTC }\n",
+    LONG_MAP,
+    "site: s\nshape: history\nfiles: { log.csv: inlet }\n"
+    "time: { column: Timestamp, format: [\"%d-%b-%y %I:%M:%S %p %Z\", \"%s\"], zone: UTC }\n",
+};
+static const char *const any_header[] = {"time,inlet,power\n", "DateTime,TagName,TagVal,TagQuality\n",
+                                         "Sequence,Timestamp,Trend Flags,Status,Value\n"};
+
+static void test_hostile(void **state)
+{
+        struct ctx *c = *state;
+        const char *env = getenv("COOLPLANE_SEED");
+        uint64_t x = env ? strtoull(env, NULL, 10) : 1;
+        print_message("seed %llu\n", (unsigned long long)x);
+        static const char *const token[] = {",",
+                                            "\n",
+                                            "\"",
+                                            "{",
+                                            "}",
+                                            "{ok}",
+                                            "inlet",
+                                            "Good",
+                                            "1",
+                                            "-1e9",
+                                            "2026-01-01 00:00:00",
+                                            "\r\n",
+                                            ";",
+                                            "\xff",
+                                            "\xc2\xb0",
+                                            "Total",
+                                            "log-disabled",
+                                            " ",
+                                            "1/2/2026 0:00",
+                                            "22-Sep-26 09:00:01 AM UTC",
+                                            "time",
+                                            "4294967295",
+                                            "99999999999999999999",
+                                            "@",
+                                            "nan"};
+        enum { TOKENS = sizeof token / sizeof token[0] };
+        char *text = malloc(65536);
+        for (int i = 0; i < 300; i++) {
+                size_t shape = (size_t)i % 3, n = (size_t)sprintf(text, "%s", any_header[shape]);
+                map(c, any_map[shape]);
+                for (int k = 0; k < 400; k++) {
+                        x = x * 6364136223846793005u + 1442695040888963407u;
+                        n += (size_t)sprintf(text + n, "%s", token[(x >> 33) % TOKENS]);
+                        if ((x >> 50) % 97 == 0)
+                                text[n++] = '\0';
+                }
+                struct import_report r;
+                assert_int_equal(run(c, text, n, &r), 0);
+        }
+        free(text);
+}
+
+/* Rows without end, more cells than any, tags that nobody has: counted, and nothing of them is kept in memory. */
+static void test_immense(void **state)
+{
+        struct ctx *c = *state;
+        size_t cap = (8u << 20) + 256, n = 0;
+        char *text = malloc(cap);
+        struct import_report r;
+        for (size_t shape = 0; shape < 3; shape++) {
+                map(c, any_map[shape]);
+                n = (size_t)sprintf(text, "%s1,2,3\n", any_header[shape]);
+                memset(text + n, '7', 2u << 20);
+                n += 2u << 20;
+                text[n++] = '\n';
+                memset(text + n, ',', 40000);
+                n += 40000;
+                text[n++] = '\n';
+                n += (size_t)sprintf(text + n, "%s", shape == 0 ? "5,6,7\n" : "");
+                assert_int_equal(run(c, text, n, &r), 0);
+                assert_int_equal(r.bad_by[IMPORT_BAD_TOO_LONG], 2);
+                assert_int_equal(r.ok, shape == 0 ? 2 : 0);
+        }
+        map(c, any_map[1]);
+        n = (size_t)sprintf(text, "%s", any_header[1]);
+        for (int i = 0; i < 100000; i++)
+                n += (size_t)sprintf(text + n, "2026-01-01 00:00:00,tag-%d,1,Good\n", i);
+        assert_int_equal(run(c, text, n, &r), 0);
+        assert_int_equal(r.bad_by[IMPORT_BAD_TAG], 100000);
+        free(text);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -569,6 +658,8 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_footers, setup, teardown),
             cmocka_unit_test_setup_teardown(test_map_of_shapes, setup, teardown),
             cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_immense, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
