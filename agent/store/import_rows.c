@@ -189,6 +189,19 @@ static bool is_missing(const struct import_map *m, const char *text)
         return false;
 }
 
+/* "72.5 °F", where the field is in °F. */
+static int number_and_unit(const struct import_work *w, const struct import_field *f, const char *text, double *ret)
+{
+        char number[64];
+        const char *blank = strrchr(text, ' ');
+        size_t n = blank ? (size_t)(blank - text) : sizeof number;
+        if (n >= sizeof number || unit_from_str(blank + 1) != f->as->unit)
+                return -EINVAL;
+        memcpy(number, text, n);
+        number[n] = '\0';
+        return import_number(w->a->map, number, ret);
+}
+
 static struct sample cell_sample(const struct import_work *w, const struct import_field *f, const char *text,
                                  int64_t t_ms)
 {
@@ -197,7 +210,7 @@ static struct sample cell_sample(const struct import_work *w, const struct impor
         double v = 0;
         if (is_missing(w->a->map, text)) {
                 s.reason = QR_SOURCE;
-        } else if (import_number(w->a->map, text, &v) < 0) {
+        } else if (import_number(w->a->map, text, &v) < 0 && number_and_unit(w, f, text, &v) < 0) {
                 s.reason = QR_PARSE;
         } else {
                 codec_accept(f->as, v, t_ms, &s);

@@ -376,6 +376,13 @@ static void test_units(void **state)
                 if (!strstr(c->f->err, wrong[i].says) || !strstr(c->f->err, "log.csv"))
                         fail_msg("'%s' is not in: %s", wrong[i].says, c->f->err);
         }
+        /* a unit behind the number must be the column's */
+        map(c, "site: s\ntime: { column: time, format: \"%s\", zone: UTC }\n");
+        r = ok(c, "time,inlet (degF)\n100,70 \xc2\xb0"
+                  "F\n200,70 \xc2\xb0"
+                  "C\n300,7 0\n400,70 deg F\n");
+        assert_int_equal(r.samples_good, 1);
+        assert_int_equal(r.samples_by_reason[QR_PARSE], 3); /* "70 deg" is no number */
         /* a name that ends in brackets is a name when a point has it, and a unit can be said not to be one */
         snprintf(c->f->point[0].key, sizeof c->f->point[0].key, "inlet (floor 2)");
         map(c, "site: s\ntime: { column: time, format: \"%s\", zone: UTC }\ncolumns: { power: { unit: kW } }\n");
