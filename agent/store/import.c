@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "agent/store/transcode.h"
 
 #define READ_SIZE 65536
+#define PATH_SHOWN 100
 #define PREAMBLE_MAX 64 /* lines before the header: a title, the name of a station */
 
 const char *import_bad_str(enum import_bad b)
@@ -29,6 +31,17 @@ static void first(int64_t *at, int64_t line)
 {
         if (*at == 0)
                 *at = line;
+}
+
+int import_wrong(struct import_work *w, const char *fmt, ...)
+{
+        va_list ap;
+        size_t len = strlen(w->path), cut = len > PATH_SHOWN ? len - PATH_SHOWN : 0;
+        int n = snprintf(w->err, IMPORT_ERR_MAX, "%s%s:%lld: ", cut ? "…" : "", w->path + cut, (long long)w->at_line);
+        va_start(ap, fmt);
+        vsnprintf(w->err + n, IMPORT_ERR_MAX - (size_t)n, fmt, ap);
+        va_end(ap);
+        return -EBADMSG;
 }
 
 int import_reject(struct import_work *w, int64_t line, enum import_bad why, const char *text)
@@ -139,17 +152,13 @@ static int header(struct import_work *w, char *const *cell, size_t n, enum csvlo
         const char *missing = "";
         if (flaw != CSVLOG_FINE || !time_columns(w, cell, n, &missing)) {
                 if (w->rep.preamble_lines == 0)
-                        snprintf(w->err, IMPORT_ERR_MAX,
-                                 flaw != CSVLOG_FINE ? "%.120s: the header line is not readable CSV"
-                                                     : "%.120s: the header has no column '%.100s'",
-                                 w->path, missing);
+                        (void)(flaw != CSVLOG_FINE ? import_wrong(w, "the header line is not readable CSV")
+                                                   : import_wrong(w, "the header has no column '%s'", missing));
                 return ++w->rep.preamble_lines > PREAMBLE_MAX ? -EBADMSG : 0;
         }
         w->err[0] = '\0';
-        if (n > w->batch_max) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.200s: more than %zu columns", w->path, w->batch_max);
-                return -EBADMSG;
-        }
+        if (n > w->batch_max)
+                return import_wrong(w, "more than %zu columns", w->batch_max);
         w->ncell = n;
         w->rep.columns = n;
         w->have_header = true;
@@ -206,6 +215,7 @@ static int skip_row(struct import_work *w)
 static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csvlog_flaw flaw)
 {
         struct import_work *w = ctx;
+        w->at_line = line;
         if (!w->have_header)
                 return header(w, cell, n, flaw);
         uint64_t hash = w->resume.possible ? hash_row(w->rows_hash, line, cell, n) : 0;

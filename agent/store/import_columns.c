@@ -169,22 +169,15 @@ static int log_unit(struct import_work *w, const char *shown, const struct impor
 {
         int said = header[0] ? unit_from_str(header) : -1;
         int unit = o && o->unit >= 0 ? o->unit : said >= 0 ? said : p->unit;
-        if (header[0] && said < 0 && !(o && o->unit >= 0)) {
-                snprintf(w->err, IMPORT_ERR_MAX,
-                         "%.80s: column '%.60s': unknown unit '%.16s'; the map's columns may say it ({ unit: … })",
-                         w->path, shown, header);
-                return -EBADMSG;
-        }
-        if (said >= 0 && o && o->unit >= 0 && said != o->unit) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.100s: column '%.60s' is in %s, but the import map says %s", w->path,
-                         shown, unit_name((enum unit)said), unit_name((enum unit)o->unit));
-                return -EBADMSG;
-        }
-        if (strcmp(unit_si_str((enum unit)unit), unit_si_str((enum unit)p->unit)) != 0) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.70s: column '%.50s' is in %s, but point %.60s is in %s", w->path,
-                         shown, unit_name((enum unit)unit), p->name, unit_name((enum unit)p->unit));
-                return -EBADMSG;
-        }
+        if (header[0] && said < 0 && !(o && o->unit >= 0))
+                return import_wrong(w, "column '%s': unknown unit '%s'; the map's columns may say it ({ unit: … })",
+                                    shown, header);
+        if (said >= 0 && o && o->unit >= 0 && said != o->unit)
+                return import_wrong(w, "column '%s' is in %s, but the import map says %s", shown,
+                                    unit_name((enum unit)said), unit_name((enum unit)o->unit));
+        if (strcmp(unit_si_str((enum unit)unit), unit_si_str((enum unit)p->unit)) != 0)
+                return import_wrong(w, "column '%.60s' is in %s, but point %s is in %s", shown,
+                                    unit_name((enum unit)unit), p->name, unit_name((enum unit)p->unit));
         *ret_unit = unit;
         return 0;
 }
@@ -202,11 +195,9 @@ int import_field_of(struct import_work *w, const char *shown, const char *key, c
         const uint32_t *i = f.ignore           ? NULL
                             : o && o->point[0] ? find_point(w, o->point[0] == '*' && !o->point[1] ? key : o->point)
                                                : import_names_get(&w->key, key);
-        if (!i && !f.ignore && o && o->point[0]) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.80s: '%.60s': the site has no point '%.80s'", w->path, shown,
-                         o->point[0] == '*' && !o->point[1] ? key : o->point);
-                return -EBADMSG;
-        }
+        if (!i && !f.ignore && o && o->point[0])
+                return import_wrong(w, "'%.60s': the site has no point '%s'", shown,
+                                    o->point[0] == '*' && !o->point[1] ? key : o->point);
         if (!i) {
                 *ret = f;
                 return 0;

@@ -80,7 +80,8 @@ struct import_work {
         } * row;
         size_t nrow;
 
-        int64_t line;       /* of the row that was read last */
+        int64_t line;       /* of the row that was accounted for last */
+        int64_t at_line;    /* of the one that is being read */
         uint64_t rows_hash; /* over all rows so far */
         struct import_resume {
                 bool possible;     /* a regular file */
@@ -93,6 +94,8 @@ struct import_work {
 };
 
 /* --- import.c */
+/* The error that ends the file: "path:line: …" in w->err (of a long path its end). -EBADMSG. */
+int import_wrong(struct import_work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int import_reject(struct import_work *w, int64_t line, enum import_bad why, const char *text);
 int import_count_event(struct import_work *w, int64_t line, enum import_event e);
 /* Opens the row that the samples of import_push belong to; import.c closes it. */

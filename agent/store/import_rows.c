@@ -64,11 +64,8 @@ static int wide_header(struct import_work *w, char *const *cell, size_t n)
                 if (r < 0 || !w->field[i].as)
                         continue;
                 uint32_t p = w->field[i].point;
-                if (used[p]) {
-                        snprintf(w->err, IMPORT_ERR_MAX, "%.90s: two columns are point %.60s, one named '%.60s'",
-                                 w->path, site->point[p].name, cell[i]);
-                        r = -EBADMSG;
-                }
+                if (used[p])
+                        r = import_wrong(w, "two columns are point %s, one named '%s'", site->point[p].name, cell[i]);
                 used[p] = 1;
                 used_log += site->point[p].table == POINT_TABLE_LOG;
                 w->rep.columns_used++;
@@ -77,10 +74,8 @@ static int wide_header(struct import_work *w, char *const *cell, size_t n)
         w->nfield = n;
         w->row_samples = w->rep.columns_used;
         w->rep.points_without_column = log_points(site) - used_log;
-        if (r == 0 && w->rep.columns_used == 0) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.120s: no column is the key of a point of table log", w->path);
-                r = -EBADMSG;
-        }
+        if (r == 0 && w->rep.columns_used == 0)
+                r = import_wrong(w, "no column is the key of a point of table log");
         return r;
 }
 
@@ -97,10 +92,8 @@ static int find_parts(struct import_work *w, char *const *cell, size_t n, char *
                 const char *name = m->part[i][0] ? m->part[i] : usual[m->shape == IMPORT_HISTORY][i];
                 bool needed = m->part[i][0] || i == PART_VALUE || (i == PART_TAG && m->shape == IMPORT_LONG);
                 w->part_at[i] = name ? import_find_column(cell, n, name, unit, sizeof unit) : -1;
-                if (w->part_at[i] < 0 && needed) {
-                        snprintf(w->err, IMPORT_ERR_MAX, "%.120s: the header has no column '%.100s'", w->path, name);
-                        return -EBADMSG;
-                }
+                if (w->part_at[i] < 0 && needed)
+                        return import_wrong(w, "the header has no column '%s'", name);
                 if (i == PART_VALUE && parse_copy(ret_unit, cap, unit) < 0)
                         return -EBADMSG;
         }
@@ -113,18 +106,13 @@ static int long_header(struct import_work *w, char *const *cell, size_t n)
         int r = find_parts(w, cell, n, unit, sizeof unit);
         if (r < 0)
                 return r;
-        if (unit[0]) {
-                snprintf(w->err, IMPORT_ERR_MAX,
-                         "%.100s: column '%.60s' names one unit for all tags; the map's columns say it per tag",
-                         w->path, cell[w->part_at[PART_VALUE]]);
-                return -EBADMSG;
-        }
+        if (unit[0])
+                return import_wrong(w, "column '%s' names one unit for all tags; the map's columns say it per tag",
+                                    cell[w->part_at[PART_VALUE]]);
         w->row_samples = 1;
         w->rep.points_without_column = log_points(w->a->site);
-        if (w->rep.points_without_column == 0 && w->a->map->ncolumn == 0) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.150s: the site has no point of table log", w->path);
-                return -EBADMSG;
-        }
+        if (w->rep.points_without_column == 0 && w->a->map->ncolumn == 0)
+                return import_wrong(w, "the site has no point of table log");
         return 0;
 }
 
@@ -159,11 +147,8 @@ static int history_header(struct import_work *w, char *const *cell, size_t n)
         w->field = calloc(1, sizeof *w->field);
         if (!w->field)
                 return -ENOMEM;
-        if (!o || o->ignore) {
-                snprintf(w->err, IMPORT_ERR_MAX, "%.150s: the map's files %s", w->path,
-                         o ? "ignore it" : "have no pattern for this name");
-                return -EBADMSG;
-        }
+        if (!o || o->ignore)
+                return import_wrong(w, "the map's files %s", o ? "ignore it" : "have no pattern for this name");
         r = import_field_of(w, cell[w->part_at[PART_VALUE]], key, o, unit, &w->field[0]);
         w->nfield = w->row_samples = w->rep.columns_used = 1;
         w->rep.points_without_column = log_points(w->a->site);

@@ -98,7 +98,7 @@ holds bacnet bacnet.db 'd["rows"] == 1003 and d["ok"] == 1000 and d["events_by_k
   and d["sequence_gaps"] == 1 and d["sequence_lost"] == 10 and d["samples_good"] == 750'
 import contradiction wide.yaml contradiction.db contradiction.csv
 [ $? = 65 ] || fail "a unit that contradicts the point map is no error"
-grep -q "contradiction.csv: column 'SAT (psi)' is in psi, but point t/room/crah/supply is in degC" "$work/contradiction.log" ||
+grep -q "contradiction.csv:1: column 'SAT (psi)' is in psi, but point t/room/crah/supply is in degC" "$work/contradiction.log" ||
   fail "the contradiction is not named: $(cat "$work/contradiction.log")"
 "$BIN/coolplane" import long.csv --map long.yaml --db text.db >"$work/text.log" 2>&1 || fail "text"
 grep -q 'rows  *1005 = 1002 ok + 2 bad + 1 duplicate + 0 events' "$work/text.log" || fail "text: $(cat "$work/text.log")"

@@ -100,7 +100,7 @@ static void test_long_columns(void **state)
         static const char contradiction[] =
             "DateTime,TagName,TagVal\n2026-03-01 00:00:00,A,50\n2026-03-01 00:01:00,B,1\n";
         assert_int_equal(run(c, contradiction, sizeof contradiction - 1, &r), -EBADMSG);
-        assert_non_null(strstr(c->f->err, "'B' is in kW, but point t/room/rack-1/inlet is in degC"));
+        assert_non_null(strstr(c->f->err, "log.csv:3: column 'B' is in kW, but point t/room/rack-1/inlet is in degC"));
         assert_int_equal(r.rows, 1);
         assert_int_equal(r.ok, 1);
         map(c, LONG_MAP "columns: { A: nowhere }\n");
@@ -197,7 +197,7 @@ static void test_history_files(void **state)
                 snprintf(yaml, sizeof yaml, with_files, wrong[i].files);
                 map(c, yaml);
                 assert_int_equal(run(c, text, sizeof text - 1, &r), -EBADMSG);
-                if (!strstr(c->f->err, wrong[i].says) || !strstr(c->f->err, "log.csv"))
+                if (!strstr(c->f->err, wrong[i].says) || !strstr(c->f->err, "log.csv:1: "))
                         fail_msg("%s", c->f->err);
         }
 }
@@ -373,7 +373,7 @@ static void test_units(void **state)
                          wrong[i].options);
                 map(c, yaml);
                 assert_int_equal(run(c, wrong[i].header, strlen(wrong[i].header), &r), -EBADMSG);
-                if (!strstr(c->f->err, wrong[i].says) || !strstr(c->f->err, "log.csv"))
+                if (!strstr(c->f->err, wrong[i].says) || !strstr(c->f->err, "log.csv:1: "))
                         fail_msg("'%s' is not in: %s", wrong[i].says, c->f->err);
         }
         /* a unit behind the number must be the column's */
