@@ -13,6 +13,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
+#include "agent/points/units.h"
 #include "agent/store/import.h"
 
 #define BAD_ROWS_TOLD 20 /* a file */
@@ -23,10 +24,13 @@ static const char help[] =
     "\n"
     "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--json]\n"
     "\n"
-    "Reads logs with one time column and many value columns. MAP.yaml names the site whose points of table 'log'\n"
-    "carry the column names, the time format and zone (agent/store/import_map.h). --tz wins over the map's zone:\n"
-    "an IANA name (Europe/Berlin) or a fixed offset (+01:00, UTC).\n"
-    "Per file: rows = ok + bad + duplicates. Bad rows are named on stderr, the first 20 of a file.\n"
+    "Reads what buildings export: wide CSV (one column a point), long CSV (one row a reading), per-point histories\n"
+    "(Niagara) and BACnet trend logs; UTF-8, UTF-16 or Latin-1. MAP.yaml says which and names the site and its points\n"
+    "(deploy/import.md, agent/store/import_map.h). --tz wins over the map's zone: an IANA name (Europe/Berlin) or a\n"
+    "fixed offset (+01:00, UTC).\n"
+    "Per file: rows = ok + bad + duplicates + events; whatever was not kept is counted by reason, with the line of "
+    "the\n"
+    "first. Bad rows are named on stderr, the first 20 of a file. Interrupted? The same command goes on.\n"
     "exit: 0 imported, 2 usage, 65 a file without a usable header or without any good row, 69 database busy,\n"
     "74 I/O, 78 map or site wrong\n";
 
@@ -38,6 +42,8 @@ struct import {
         struct import_map *map;
         struct site *site;
         struct store *store;
+        FILE *units; /* JSON members of the file's conversions; NULL in text, where they are told at once */
+        size_t nunit;
 };
 
 static void clear_progress(struct import *im)
@@ -61,73 +67,181 @@ static void on_bad(void *ctx, const char *path, int64_t line, enum import_bad wh
         fprintf(stderr, "%s\n", text[0] ? "'" : "");
 }
 
+/* A bar where the size is known, MiB where it is not (a pipe). */
 static void on_progress(void *ctx, const char *path, int64_t bytes, int64_t total)
 {
+        static const char full[] = "####################", empty[] = "....................";
         struct import *im = ctx;
-        int percent = total > 0 ? (int)(100 * bytes / total) : 0;
+        int percent = total > 0 ? (int)(100 * bytes / total) : (int)(bytes >> 20);
         if (!im->progress || percent == im->percent)
                 return;
         im->percent = percent;
-        fprintf(stderr, "\r\033[K%s %3d %%", path, percent);
+        if (total > 0 && percent <= 100)
+                fprintf(stderr, "\r\033[K%s [%.*s%.*s] %3d %%", path, percent / 5, full, 20 - percent / 5, empty,
+                        percent);
+        else
+                fprintf(stderr, "\r\033[K%s %lld MiB", path, (long long)(bytes >> 20));
+}
+
+static void on_unit(void *ctx, const char *path, const char *column, const char *unit, const struct point *point)
+{
+        struct import *im = ctx;
+        const char *to = unit_str((enum unit)point->unit);
+        if (!im->units) {
+                clear_progress(im);
+                fprintf(stderr, "%s: '%s' is in %s (the point map says %s): converted\n", path, column, unit, to);
+                return;
+        }
+        fputs(im->nunit++ ? ",{\"column\":" : "{\"column\":", im->units);
+        cli_json_string(im->units, column);
+        fputs(",\"point\":", im->units);
+        cli_json_string(im->units, point->name);
+        fprintf(im->units, ",\"from\":\"%s\",\"to\":\"%s\"}", unit, to);
+}
+
+/* Of the parts of something only those that there are. */
+static void print_part(const char *label, int64_t n, int64_t line)
+{
+        if (n > 0)
+                printf("    %-16s%lld (first: line %lld)\n", label, (long long)n, (long long)line);
+}
+
+static void print_count(const char *label, int64_t n, int64_t line)
+{
+        printf("  %-18s%lld", label, (long long)n);
+        if (n > 0)
+                printf(" (first: line %lld)", (long long)line);
+        printf("\n");
 }
 
 static void print_text(const char *path, const struct import_report *r)
 {
         char from[32], to[32];
         printf("%s\n", path);
-        printf("  rows              %lld = %lld ok + %lld bad + %lld duplicate%s\n", (long long)r->rows,
-               (long long)r->ok, (long long)r->bad, (long long)r->duplicates, PLURAL_S(r->duplicates));
+        printf("  rows              %lld = %lld ok + %lld bad + %lld duplicate%s + %lld event%s\n", (long long)r->rows,
+               (long long)r->ok, (long long)r->bad, (long long)r->duplicates, PLURAL_S(r->duplicates),
+               (long long)r->events, PLURAL_S(r->events));
         for (int i = 0; i < IMPORT_BAD_COUNT_; i++)
-                if (r->bad_by[i] > 0)
-                        printf("    %-16s%lld\n", import_bad_str((enum import_bad)i), (long long)r->bad_by[i]);
-        printf("  out of order      %lld\n  gaps              %lld\n", (long long)r->out_of_order, (long long)r->gaps);
+                print_part(import_bad_str((enum import_bad)i), r->bad_by[i], r->first.bad[i]);
+        print_part("duplicates", r->duplicates, r->first.duplicate);
+        for (int i = 0; i < IMPORT_EVENT_COUNT_; i++)
+                print_part(import_event_str((enum import_event)i), r->events_by[i], r->first.event[i]);
+        if (r->resumed_rows > 0)
+                printf("  resumed           after %lld rows of an import that was interrupted\n",
+                       (long long)r->resumed_rows);
+        print_count("out of order", r->out_of_order, r->first.out_of_order);
+        print_count("gaps", r->gaps, r->first.gap);
+        print_part("clock steps back", r->steps_back, r->first.step_back);
+        print_part("repeated hour", r->ambiguous_hours, r->first.ambiguous);
+        print_part("sequence gaps", r->sequence_gaps, r->first.sequence);
+        if (r->sequence_lost > 0)
+                printf("    %-16s%lld\n", "records lost", (long long)r->sequence_lost);
         if (r->ok + r->duplicates > 0)
                 printf("  span              %s to %s\n", clk_format(r->first_t_ms, from), clk_format(r->last_t_ms, to));
         printf("  median interval   %g s\n", (double)r->median_interval_ms / 1000);
         printf("  samples           %lld new, %lld of them good\n", (long long)r->samples, (long long)r->samples_good);
+        print_part("contradicting", r->samples_conflict, r->first.conflict);
         for (int i = 0; i < IMPORT_REASONS; i++)
-                if (r->samples_by_reason[i] > 0)
-                        printf("    %-16s%lld\n", quality_reason_str((enum quality_reason)i),
-                               (long long)r->samples_by_reason[i]);
-        printf("  columns           %zu of %zu used; %zu log points of the site without a column\n", r->columns_used,
-               r->columns, r->points_without_column);
-        if (r->ambiguous_hours > 0)
-                printf("  repeated hour     %lld row%s in an hour that daylight saving repeats\n",
-                       (long long)r->ambiguous_hours, r->ambiguous_hours == 1 ? " lies" : "s lie");
+                print_part(quality_reason_str((enum quality_reason)i), r->samples_by_reason[i], r->first.reason[i]);
+        print_part("unknown status", r->unknown_quality, r->first.unknown_quality);
+        printf("  columns           %zu; %zu points used; %zu log points of the site without data\n", r->columns,
+               r->columns_used, r->points_without_column);
+        printf("  encoding          %s%s\n", r->encoding, r->encoding_detected ? " (detected)" : "");
+        if (r->undecodable > 0)
+                printf("  undecodable       %lld character%s\n", (long long)r->undecodable, PLURAL_S(r->undecodable));
+        if (r->preamble_lines > 0)
+                printf("  preamble          %lld line%s before the header\n", (long long)r->preamble_lines,
+                       PLURAL_S(r->preamble_lines));
         if (r->ended_without_newline)
                 printf("  note              the last line has no line end: its last cell may be cut\n");
 }
 
-static void print_json(const char *path, const struct import_report *r, const char *error, bool first)
+/* "name":{"reason":n,…},"name_first_line":{…}: all reasons, or those that occurred. */
+static void json_reasons(const char *name, const int64_t *n, const int64_t *line, int count, bool all,
+                         const char *(*str)(int))
+{
+        for (int pass = 0; pass < 2; pass++) {
+                bool comma = false;
+                printf("\"%s%s\":{", name, pass ? "_first_line" : "");
+                for (int i = 0; i < count; i++) {
+                        if (n[i] == 0 && (pass || !all))
+                                continue;
+                        printf("%s\"%s\":%lld", comma ? "," : "", str(i), (long long)(pass ? line[i] : n[i]));
+                        comma = true;
+                }
+                printf("},");
+        }
+}
+
+static const char *bad_name(int i)
+{
+        return import_bad_str((enum import_bad)i);
+}
+
+static const char *event_name(int i)
+{
+        return import_event_str((enum import_event)i);
+}
+
+static const char *reason_name(int i)
+{
+        return quality_reason_str((enum quality_reason)i);
+}
+
+static void json_counts(const struct import_report *r)
+{
+        const struct {
+                const char *name;
+                int64_t n, line;
+        } count[] = {{"duplicates", r->duplicates, r->first.duplicate},
+                     {"out_of_order", r->out_of_order, r->first.out_of_order},
+                     {"gaps", r->gaps, r->first.gap},
+                     {"clock_steps_back", r->steps_back, r->first.step_back},
+                     {"ambiguous_hour_rows", r->ambiguous_hours, r->first.ambiguous},
+                     {"unknown_status", r->unknown_quality, r->first.unknown_quality},
+                     {"samples_contradicting", r->samples_conflict, r->first.conflict},
+                     {"sequence_gaps", r->sequence_gaps, r->first.sequence}};
+        bool comma = false;
+        for (size_t i = 0; i < sizeof count / sizeof count[0]; i++)
+                printf("\"%s\":%lld,", count[i].name, (long long)count[i].n);
+        printf("\"first_line\":{");
+        for (size_t i = 0; i < sizeof count / sizeof count[0]; i++) {
+                if (count[i].n == 0)
+                        continue;
+                printf("%s\"%s\":%lld", comma ? "," : "", count[i].name, (long long)count[i].line);
+                comma = true;
+        }
+        printf("},");
+}
+
+static void print_json(const char *path, const struct import_report *r, const char *units, const char *error,
+                       bool comma)
 {
         char from[32], to[32];
-        bool any = r->ok + r->duplicates > 0;
-        printf("%s{\"file\":", first ? "" : ",\n");
+        printf("%s{\"file\":", comma ? ",\n" : "");
         cli_json_string(stdout, path);
-        printf(",\"rows\":%lld,\"ok\":%lld,\"bad\":%lld,\"duplicates\":%lld,\"out_of_order\":%lld,\"gaps\":%lld,",
-               (long long)r->rows, (long long)r->ok, (long long)r->bad, (long long)r->duplicates,
-               (long long)r->out_of_order, (long long)r->gaps);
-        if (any)
+        printf(",\"rows\":%lld,\"ok\":%lld,\"bad\":%lld,", (long long)r->rows, (long long)r->ok, (long long)r->bad);
+        json_counts(r);
+        printf("\"events\":%lld,", (long long)r->events);
+        if (r->ok + r->duplicates > 0)
                 printf("\"span\":[\"%s\",\"%s\"],", clk_format(r->first_t_ms, from), clk_format(r->last_t_ms, to));
         else
                 printf("\"span\":null,");
-        printf("\"median_interval_s\":%g,\"bad_by_reason\":{", (double)r->median_interval_ms / 1000);
-        for (int i = 0; i < IMPORT_BAD_COUNT_; i++)
-                printf("%s\"%s\":%lld", i ? "," : "", import_bad_str((enum import_bad)i), (long long)r->bad_by[i]);
-        printf("},\"samples\":%lld,\"samples_good\":%lld,\"samples_duplicate\":%lld,\"bad_samples_by_reason\":{",
-               (long long)r->samples, (long long)r->samples_good, (long long)r->samples_duplicate);
-        bool comma = false;
-        for (int i = 0; i < IMPORT_REASONS; i++) {
-                if (r->samples_by_reason[i] == 0)
-                        continue;
-                printf("%s\"%s\":%lld", comma ? "," : "", quality_reason_str((enum quality_reason)i),
-                       (long long)r->samples_by_reason[i]);
-                comma = true;
-        }
-        printf("},\"columns\":%zu,\"columns_used\":%zu,\"points_without_column\":%zu,\"ambiguous_hour_rows\":%lld,"
-               "\"blank_lines\":%lld,\"ended_without_newline\":%s,\"error\":",
-               r->columns, r->columns_used, r->points_without_column, (long long)r->ambiguous_hours,
-               (long long)r->blank_lines, r->ended_without_newline ? "true" : "false");
+        printf("\"median_interval_s\":%g,", (double)r->median_interval_ms / 1000);
+        json_reasons("bad_by_reason", r->bad_by, r->first.bad, IMPORT_BAD_COUNT_, true, bad_name);
+        json_reasons("events_by_kind", r->events_by, r->first.event, IMPORT_EVENT_COUNT_, false, event_name);
+        printf("\"samples\":%lld,\"samples_good\":%lld,\"samples_duplicate\":%lld,", (long long)r->samples,
+               (long long)r->samples_good, (long long)r->samples_duplicate);
+        json_reasons("bad_samples_by_reason", r->samples_by_reason, r->first.reason, IMPORT_REASONS, false,
+                     reason_name);
+        printf("\"sequence_lost\":%lld,\"resumed_rows\":%lld,\"columns\":%zu,\"columns_used\":%zu,"
+               "\"points_without_column\":%zu,\"units\":[%s],\"blank_lines\":%lld,\"preamble_lines\":%lld,",
+               (long long)r->sequence_lost, (long long)r->resumed_rows, r->columns, r->columns_used,
+               r->points_without_column, units, (long long)r->blank_lines, (long long)r->preamble_lines);
+        printf("\"encoding\":\"%s\",\"encoding_detected\":%s,\"undecodable\":%lld,\"ended_without_newline\":%s,"
+               "\"error\":",
+               r->encoding, r->encoding_detected ? "true" : "false", (long long)r->undecodable,
+               r->ended_without_newline ? "true" : "false");
         if (error[0])
                 cli_json_string(stdout, error);
         else
@@ -173,6 +287,39 @@ static int prepare(struct import *im, struct logtime_zone *ret_zone)
         return 0;
 }
 
+/* One file; 0 or the exit code. */
+static int import_one(struct import *im, const struct import_args *a, const char *path, bool comma)
+{
+        struct import_report rep = {0};
+        char err[256], *units = NULL;
+        size_t nunits = 0;
+        int code = 0;
+        im->told = 0;
+        im->percent = -1;
+        im->nunit = 0;
+        im->units = im->json ? open_memstream(&units, &nunits) : NULL;
+        int e = import_file(a, path, &rep, err);
+        clear_progress(im);
+        if (e < 0) {
+                fprintf(stderr, "%s\n", err);
+                code = e == -EBADMSG || e == -ENOENT ? EXIT_DATA : EXIT_IO;
+        } else if (rep.rows > 0 && rep.ok + rep.duplicates == 0) {
+                code = EXIT_DATA;
+        }
+        if (im->told > BAD_ROWS_TOLD)
+                fprintf(stderr, "%s: … and %lld more bad row%s\n", path, (long long)(im->told - BAD_ROWS_TOLD),
+                        PLURAL_S(im->told - BAD_ROWS_TOLD));
+        if (im->units)
+                (void)fclose(im->units);
+        im->units = NULL;
+        if (im->json)
+                print_json(path, &rep, units ? units : "", err, comma);
+        else if (e == 0)
+                print_text(path, &rep);
+        free(units);
+        return code;
+}
+
 static int import_all(struct import *im, const struct logtime_zone *zone, char **file, int nfile)
 {
         struct import_args a = {.store = im->store,
@@ -180,6 +327,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
                                 .map = im->map,
                                 .zone = *zone,
                                 .on_bad = on_bad,
+                                .on_unit = on_unit,
                                 .on_progress = on_progress,
                                 .ctx = im};
         struct clk clk;
@@ -192,25 +340,8 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
         if (im->json)
                 printf("{\"files\":[");
         for (int i = 0; r == 0 && i < nfile; i++) {
-                struct import_report rep = {0};
-                char err[256];
-                im->told = 0;
-                im->percent = -1;
-                int e = import_file(&a, file[i], &rep, err);
-                clear_progress(im);
-                if (e < 0) {
-                        fprintf(stderr, "%s\n", err);
-                        code = e == -EBADMSG ? EXIT_DATA : e == -ENOENT ? EXIT_DATA : EXIT_IO;
-                } else if (rep.rows > 0 && rep.ok + rep.duplicates == 0) {
-                        code = EXIT_DATA;
-                }
-                if (im->told > BAD_ROWS_TOLD)
-                        fprintf(stderr, "%s: … and %lld more bad row%s\n", file[i],
-                                (long long)(im->told - BAD_ROWS_TOLD), PLURAL_S(im->told - BAD_ROWS_TOLD));
-                if (im->json)
-                        print_json(file[i], &rep, err, i == 0);
-                else if (e == 0)
-                        print_text(file[i], &rep);
+                int c = import_one(im, &a, file[i], i > 0);
+                code = c ? c : code;
         }
         if (im->json)
                 printf("]}\n");

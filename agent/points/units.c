@@ -61,7 +61,12 @@ static const struct {
     {"l/s", UNIT_LPS},         {"lps", UNIT_LPS},      {"GPM", UNIT_GPM},         {"CFM", UNIT_CFM},
     {"percent", UNIT_PERCENT}, {"pct", UNIT_PERCENT},  {"second", UNIT_S},        {"sec", UNIT_S},
     {"minute", UNIT_MIN},      {"hour", UNIT_H},       {"hertz", UNIT_HZ},        {"volt", UNIT_V},
-    {"ampere", UNIT_A},        {"joule", UNIT_J},
+    {"ampere", UNIT_A},        {"joule", UNIT_J},      {"deg C", UNIT_DEGC},      {"DegC", UNIT_DEGC},
+    {"Deg C", UNIT_DEGC},      {"ºC", UNIT_DEGC},      {"℃", UNIT_DEGC},          {"deg F", UNIT_DEGF},
+    {"DegF", UNIT_DEGF},       {"Deg F", UNIT_DEGF},   {"ºF", UNIT_DEGF},         {"℉", UNIT_DEGF},
+    {"Tons", UNIT_TON},        {"PSI", UNIT_PSI},      {"inwc", UNIT_INWC},       {"in WC", UNIT_INWC},
+    {"in/wc", UNIT_INWC},      {"inH₂O", UNIT_INWC},   {"in H2O", UNIT_INWC},     {"gal/min", UNIT_GPM},
+    {"m³/hr", UNIT_M3H},       {"m3/hr", UNIT_M3H},    {"%RH", UNIT_PERCENT},     {"% RH", UNIT_PERCENT},
 };
 
 int unit_from_str(const char *s)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-#include "agent/store/import.h"
+#include "agent/store/import_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,345 +12,237 @@
 #include <unistd.h>
 
 #include "agent/base/parse.h"
-#include "agent/points/codec.h"
 #include "agent/store/csvlog.h"
+#include "agent/store/transcode.h"
 
-#define BATCH_SAMPLES 8192
 #define READ_SIZE 65536
-#define INTERVAL_SLOTS 8192 /* power of two */
-#define INTERVAL_EXACT                                                                                                 \
-        4096 /* distinct intervals kept exactly; further ones are rounded down to an eighth of an octave */
-#define ERR_MAX 256
-
-struct column {
-        int32_t point; /* −1 = not used */
-        bool zero_is_missing;
-};
-
-struct interval {
-        int64_t ms, n; /* n 0 = free */
-};
-
-struct work {
-        const struct import_args *a;
-        const char *path;
-        struct import_report rep;
-        char *err;
-
-        bool have_header;
-        size_t ncell;
-        struct column *column; /* [ncell] */
-        size_t time_at[IMPORT_TIME_COLUMNS_MAX];
-
-        int64_t newest_ms, prev_ms;
-        bool any_time;
-
-        struct sample *batch;
-        uint8_t *duplicate;
-        size_t nbatch;
-        size_t *row_end; /* end of each row in the batch, and whether it was late */
-        bool *row_late;
-        size_t nrow;
-
-        struct interval interval[INTERVAL_SLOTS];
-        size_t ninterval;
-};
+#define PATH_SHOWN 100
+#define PREAMBLE_MAX 64 /* lines before the header: a title, the name of a station */
 
 const char *import_bad_str(enum import_bad b)
 {
-        static const char *const name[] = {"unreadable_time", "ambiguous_time", "nonexistent_time",
-                                           "cell_count",      "quoting",        "too_long"};
-        return b < IMPORT_BAD_COUNT_ ? name[b] : "unknown";
+        static const char *const name[] = {"unreadable_time", "other_zone",   "ambiguous_time", "nonexistent_time",
+                                           "cell_count",      "quoting",      "too_long",       "summary_line",
+                                           "repeated_header", "unmapped_tag", "ignored_tag"};
+        return (unsigned)b < IMPORT_BAD_COUNT_ ? name[b] : "unknown";
 }
 
-/* --- intervals --------------------------------------------------------------------------------------------------- */
-
-static int64_t eighth_of_octave(int64_t ms)
+static void first(int64_t *at, int64_t line)
 {
-        int shift = 0;
-        while ((ms >> shift) >= 16)
-                shift++;
-        return (ms >> shift) << shift;
+        if (*at == 0)
+                *at = line;
 }
 
-static void add_interval(struct work *w, int64_t ms)
+int import_wrong(struct import_work *w, const char *fmt, ...)
 {
-        for (int pass = 0; pass < 2; pass++) {
-                size_t at = (size_t)((uint64_t)ms * 0x9e3779b97f4a7c15u >> 51) % INTERVAL_SLOTS;
-                while (w->interval[at].n > 0 && w->interval[at].ms != ms)
-                        at = (at + 1) % INTERVAL_SLOTS;
-                if (w->interval[at].n > 0 || w->ninterval < INTERVAL_EXACT || pass == 1) {
-                        w->ninterval += w->interval[at].n == 0;
-                        w->interval[at].ms = ms;
-                        w->interval[at].n++;
-                        return;
-                }
-                ms = eighth_of_octave(ms);
-        }
+        va_list ap;
+        size_t len = strlen(w->path), cut = len > PATH_SHOWN ? len - PATH_SHOWN : 0;
+        int n = snprintf(w->err, IMPORT_ERR_MAX, "%s%s:%lld: ", cut ? "…" : "", w->path + cut, (long long)w->at_line);
+        va_start(ap, fmt);
+        vsnprintf(w->err + n, IMPORT_ERR_MAX - (size_t)n, fmt, ap);
+        va_end(ap);
+        return -EBADMSG;
 }
 
-static int by_ms(const void *a, const void *b)
+int import_reject(struct import_work *w, int64_t line, enum import_bad why, const char *text)
 {
-        const struct interval *x = a, *y = b;
-        return (x->ms > y->ms) - (x->ms < y->ms);
+        w->rep.bad++;
+        w->rep.bad_by[why]++;
+        first(&w->rep.first.bad[why], line);
+        if (w->a->on_bad && why != IMPORT_BAD_IGNORED)
+                w->a->on_bad(w->a->ctx, w->path, line, why, text);
+        return 0;
 }
 
-/* Median and gaps; leaves the table sorted (no more adding). */
-static void finish_intervals(struct work *w)
+int import_count_event(struct import_work *w, int64_t line, enum import_event e)
 {
-        int64_t total = 0, seen = 0;
-        qsort(w->interval, INTERVAL_SLOTS, sizeof w->interval[0], by_ms);
-        for (size_t i = 0; i < INTERVAL_SLOTS; i++)
-                total += w->interval[i].n;
-        for (size_t i = 0; i < INTERVAL_SLOTS && total > 0; i++) {
-                seen += w->interval[i].n;
-                if (2 * seen >= total) {
-                        w->rep.median_interval_ms = w->interval[i].ms;
-                        break;
-                }
-        }
-        int64_t limit = w->a->map->gap_ms > 0 ? w->a->map->gap_ms : 10 * w->rep.median_interval_ms;
-        for (size_t i = 0; i < INTERVAL_SLOTS; i++)
-                if (w->interval[i].ms > limit)
-                        w->rep.gaps += w->interval[i].n;
+        w->rep.events++;
+        w->rep.events_by[e]++;
+        first(&w->rep.first.event[e], line);
+        return 0;
 }
 
 /* --- storing ----------------------------------------------------------------------------------------------------- */
 
-static int flush(struct work *w)
+void import_push(struct import_work *w, const struct sample *s)
 {
-        if (w->nbatch == 0)
-                return 0;
-        int r = store_append_samples_marked(w->a->store, w->batch, w->nbatch, w->duplicate);
-        if (r < 0) {
-                snprintf(w->err, ERR_MAX, "%.120s: storing: %.120s", w->path, store_errmsg(w->a->store));
-                return r;
-        }
+        w->batch[w->nbatch++] = *s;
+}
+
+static void account(const struct import_work *w, struct import_report *rep)
+{
         size_t at = 0;
         for (size_t k = 0; k < w->nrow; k++) {
+                const struct import_row *row = &w->row[k];
                 size_t fresh = 0;
-                for (; at < w->row_end[k]; at++) {
+                for (; at < row->end; at++) {
                         const struct sample *s = &w->batch[at];
                         if (w->duplicate[at]) {
-                                w->rep.samples_duplicate++;
+                                rep->samples_duplicate++;
+                                rep->samples_conflict += w->duplicate[at] > 1;
+                                if (w->duplicate[at] > 1)
+                                        first(&rep->first.conflict, row->line);
                                 continue;
                         }
                         fresh++;
-                        w->rep.samples++;
-                        w->rep.samples_good += s->quality == QUALITY_GOOD;
-                        if (s->quality != QUALITY_GOOD)
-                                w->rep.samples_by_reason[s->reason < IMPORT_REASONS ? s->reason : 0]++;
+                        rep->samples++;
+                        rep->samples_good += s->quality == QUALITY_GOOD;
+                        if (s->quality != QUALITY_GOOD) {
+                                size_t why = s->reason < IMPORT_REASONS ? s->reason : 0;
+                                rep->samples_by_reason[why]++;
+                                first(&rep->first.reason[why], row->line);
+                        }
                 }
-                w->rep.ok += fresh > 0;
-                w->rep.duplicates += fresh == 0;
-                w->rep.out_of_order += fresh > 0 && w->row_late[k];
+                rep->ok += fresh > 0;
+                rep->duplicates += fresh == 0;
+                if (fresh == 0)
+                        first(&rep->first.duplicate, row->line);
+                rep->out_of_order += fresh > 0 && row->late;
+                if (fresh > 0 && row->late)
+                        first(&rep->first.out_of_order, row->line);
         }
+}
+
+/* The batch, and what is done with it, in one transaction. */
+static int flush(struct import_work *w, bool finished)
+{
+        struct import_report rep = w->rep;
+        if (w->nbatch == 0 && !(finished && w->resume.stored))
+                return 0;
+        int r = store_group_begin(w->a->store);
+        if (r == 0) {
+                if (w->nbatch > 0)
+                        r = store_append_samples_marked(w->a->store, w->batch, w->nbatch, w->duplicate);
+                if (r == 0) {
+                        account(w, &rep);
+                        r = import_resume_put(w, &rep, finished);
+                }
+                r = store_group_end(w->a->store, r);
+        }
+        if (r < 0) {
+                snprintf(w->err, IMPORT_ERR_MAX, "%.120s: storing: %.120s", w->path, store_errmsg(w->a->store));
+                return r;
+        }
+        w->rep = rep;
         w->nbatch = w->nrow = 0;
         return 0;
 }
 
-/* --- header ------------------------------------------------------------------------------------------------------ */
+/* --- rows -------------------------------------------------------------------------------------------------------- */
 
-static const struct import_column *options_of(const struct import_map *m, const char *name)
-{
-        for (size_t i = 0; i < m->ncolumn; i++)
-                if (strcmp(m->column[i].name, name) == 0)
-                        return &m->column[i];
-        return NULL;
-}
-
-static int32_t point_of_key(const struct site *site, const char *key)
-{
-        for (size_t i = 0; i < site->npoint; i++)
-                if (site->point[i].table == POINT_TABLE_LOG && strcmp(site->point[i].key, key) == 0)
-                        return (int32_t)i;
-        return -1;
-}
-
-static int map_columns(struct work *w, char *const *cell, size_t n)
+static bool time_columns(struct import_work *w, char *const *cell, size_t n, const char **ret_missing)
 {
         const struct import_map *m = w->a->map;
-        const struct site *site = w->a->site;
         for (size_t t = 0; t < m->ntime_column; t++) {
                 size_t i = 0;
                 while (i < n && strcmp(cell[i], m->time_column[t]) != 0)
                         i++;
                 if (i == n) {
-                        snprintf(w->err, ERR_MAX, "%.120s: the header has no column '%.100s'", w->path,
-                                 m->time_column[t]);
-                        return -EBADMSG;
+                        *ret_missing = m->time_column[t];
+                        return false;
                 }
                 w->time_at[t] = i;
         }
-        for (size_t i = 0; i < n; i++) {
-                const struct import_column *o = options_of(m, cell[i]);
-                w->column[i].point = o && o->ignore ? -1 : point_of_key(site, cell[i]);
-                w->column[i].zero_is_missing = o && o->zero_is_missing;
-                for (size_t k = 0; k < i && w->column[i].point >= 0; k++) {
-                        if (w->column[k].point == w->column[i].point) {
-                                snprintf(w->err, ERR_MAX, "%.120s: two columns are named '%.100s'", w->path, cell[i]);
-                                return -EBADMSG;
-                        }
-                }
-                w->rep.columns_used += w->column[i].point >= 0;
-        }
-        for (size_t i = 0; i < site->npoint; i++)
-                w->rep.points_without_column += site->point[i].table == POINT_TABLE_LOG;
-        w->rep.points_without_column -= w->rep.columns_used;
-        if (w->rep.columns_used == 0) {
-                snprintf(w->err, ERR_MAX, "%.120s: no column is the key of a point of table log", w->path);
-                return -EBADMSG;
-        }
-        return 0;
-}
-
-static int header(struct work *w, char *const *cell, size_t n, enum csvlog_flaw flaw)
-{
-        w->ncell = n;
-        w->rep.columns = n;
-        if (flaw != CSVLOG_FINE) {
-                snprintf(w->err, ERR_MAX, "%.200s: the header line is not readable CSV", w->path);
-                return -EBADMSG;
-        }
-        if (n > BATCH_SAMPLES) {
-                snprintf(w->err, ERR_MAX, "%.200s: more than %d columns", w->path, BATCH_SAMPLES);
-                return -EBADMSG;
-        }
-        w->column = calloc(n, sizeof *w->column);
-        if (!w->column)
-                return -ENOMEM;
-        w->have_header = true;
-        return map_columns(w, cell, n);
-}
-
-/* --- rows -------------------------------------------------------------------------------------------------------- */
-
-static int reject(struct work *w, int64_t line, enum import_bad why, const char *text)
-{
-        w->rep.bad++;
-        w->rep.bad_by[why]++;
-        if (w->a->on_bad)
-                w->a->on_bad(w->a->ctx, w->path, line, why, text);
-        return 0;
-}
-
-/* The UTC time of a row, or the reason why it has none. `order`: the one that keeps the rows in order. */
-static bool row_time(struct work *w, char *const *cell, char *text, size_t cap, int64_t *ret_ms,
-                     enum import_bad *ret_why)
-{
-        const struct import_map *m = w->a->map;
-        struct logtime_text t;
-        int64_t utc[2];
-        int len = m->ntime_column == 2 ? snprintf(text, cap, "%s %s", cell[w->time_at[0]], cell[w->time_at[1]])
-                                       : snprintf(text, cap, "%s", cell[w->time_at[0]]);
-        size_t f = 0;
-        *ret_why = IMPORT_BAD_TIME;
-        if (len < 0 || (size_t)len >= cap)
-                return false;
-        while (f < m->nformat && logtime_parse(m->format[f], text, &t) < 0)
-                f++;
-        if (f == m->nformat)
-                return false;
-        if (t.absolute) {
-                *ret_ms = t.wall_ms;
-                return true;
-        }
-        int n = logtime_to_utc(&w->a->zone, t.wall_ms, utc);
-        if (n == 0) {
-                *ret_why = IMPORT_BAD_NONEXISTENT;
-                return false;
-        }
-        bool second = false;
-        if (n == 2) {
-                w->rep.ambiguous_hours++;
-                *ret_why = IMPORT_BAD_AMBIGUOUS;
-                if (m->ambiguous == AMBIGUOUS_REJECT)
-                        return false;
-                second = m->ambiguous == AMBIGUOUS_SECOND || (m->ambiguous == AMBIGUOUS_ORDER && w->any_time &&
-                                                              utc[0] <= w->prev_ms && utc[1] > w->prev_ms);
-        }
-        *ret_ms = utc[second];
         return true;
 }
 
-static bool is_missing(const struct import_map *m, const char *text)
+/* The first line that has the columns of time is the header. */
+static int header(struct import_work *w, char *const *cell, size_t n, enum csvlog_flaw flaw)
 {
-        for (size_t i = 0; i < m->nmissing; i++)
-                if (strcmp(text, m->missing[i]) == 0)
-                        return true;
-        return false;
-}
-
-static struct sample cell_sample(const struct work *w, const struct column *c, const char *text, int64_t t_ms)
-{
-        struct sample s = {.point = (uint32_t)c->point,
-                           .quality = QUALITY_BAD,
-                           .t_ms = t_ms,
-                           .value = (double)NAN,
-                           .raw = (double)NAN};
-        double v = 0;
-        if (is_missing(w->a->map, text)) {
-                s.reason = QR_SOURCE;
-        } else if (parse_double(text, &v) < 0) {
-                s.reason = QR_PARSE;
-        } else {
-                codec_accept(&w->a->site->point[c->point], v, t_ms, &s);
-                s.point = (uint32_t)c->point;
-                if (c->zero_is_missing && fabs(v) <= 0) {
-                        s.quality = QUALITY_BAD;
-                        s.reason = QR_SENTINEL;
-                }
+        const char *missing = "";
+        if (flaw != CSVLOG_FINE || !time_columns(w, cell, n, &missing)) {
+                if (w->rep.preamble_lines == 0)
+                        (void)(flaw != CSVLOG_FINE ? import_wrong(w, "the header line is not readable CSV")
+                                                   : import_wrong(w, "the header has no column '%s'", missing));
+                return ++w->rep.preamble_lines > PREAMBLE_MAX ? -EBADMSG : 0;
         }
-        return s;
+        w->err[0] = '\0';
+        if (n > w->batch_max)
+                return import_wrong(w, "more than %zu columns", w->batch_max);
+        w->ncell = n;
+        w->rep.columns = n;
+        w->have_header = true;
+        w->header_time = strdup(cell[w->time_at[0]]);
+        return w->header_time ? import_header(w, cell, n) : -ENOMEM;
 }
 
-static void note_time(struct work *w, int64_t t_ms)
+static int read_row(struct import_work *w, int64_t line, char *const *cell, size_t n, enum csvlog_flaw flaw)
 {
-        if (w->any_time && t_ms > w->newest_ms)
-                add_interval(w, t_ms - w->newest_ms);
-        w->row_late[w->nrow] = w->any_time && t_ms < w->newest_ms;
-        if (!w->any_time || t_ms > w->newest_ms)
-                w->newest_ms = t_ms;
-        if (!w->any_time || t_ms < w->rep.first_t_ms)
-                w->rep.first_t_ms = t_ms;
-        w->rep.last_t_ms = w->newest_ms;
-        w->prev_ms = t_ms;
-        w->any_time = true;
+        w->rep.rows++;
+        if (flaw == CSVLOG_TOO_LONG)
+                return import_reject(w, line, IMPORT_BAD_TOO_LONG, "");
+        if (flaw != CSVLOG_FINE)
+                return import_reject(w, line, IMPORT_BAD_QUOTES, cell[0]);
+        char *joined[IMPORT_BRACES_MAX], text[IMPORT_BRACES_MAX];
+        if (import_join_braces(w, cell, n, joined, text))
+                cell = joined;
+        else if (n != w->ncell)
+                return import_reject(
+                    w, line, import_is_summary(w->a->map, cell[0]) ? IMPORT_BAD_SUMMARY : IMPORT_BAD_CELLS, cell[0]);
+        size_t had = w->nbatch;
+        int r = import_row(w, line, cell);
+        if (w->nbatch > had)
+                w->row[w->nrow++].end = w->nbatch;
+        w->rep.rows -= r < 0; /* it is nothing that was accounted for */
+        return r;
+}
+
+static uint64_t hash_row(uint64_t before, int64_t line, char *const *cell, size_t n)
+{
+        uint64_t h = (before ^ (uint64_t)line) * 1099511628211u;
+        for (size_t i = 0; i < n; i++)
+                for (const char *c = cell[i];; c++) {
+                        h = (h ^ (unsigned char)*c) * 1099511628211u;
+                        if (!*c)
+                                break;
+                }
+        return h;
+}
+
+/* A row that an interrupted import accounted for. */
+static int skip_row(struct import_work *w)
+{
+        struct import_resume *resume = &w->resume;
+        if (w->line < resume->skip_line)
+                return 0;
+        if (w->line > resume->skip_line || !import_resume_same(w))
+                return -ESTALE;
+        import_resume_take(w);
+        resume->skip_line = 0;
+        return 0;
 }
 
 static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csvlog_flaw flaw)
 {
-        struct work *w = ctx;
+        struct import_work *w = ctx;
+        w->at_line = line;
         if (!w->have_header)
                 return header(w, cell, n, flaw);
-        w->rep.rows++;
-        if (flaw == CSVLOG_TOO_LONG)
-                return reject(w, line, IMPORT_BAD_TOO_LONG, "");
-        if (flaw != CSVLOG_FINE)
-                return reject(w, line, IMPORT_BAD_QUOTES, cell[0]);
-        if (n != w->ncell)
-                return reject(w, line, IMPORT_BAD_CELLS, cell[0]);
-        char text[160];
-        int64_t t_ms = 0;
-        enum import_bad why;
-        if (!row_time(w, cell, text, sizeof text, &t_ms, &why))
-                return reject(w, line, why, text);
-        if (w->nbatch + w->rep.columns_used > BATCH_SAMPLES) {
-                int r = flush(w);
-                if (r < 0)
-                        return r;
-        }
-        note_time(w, t_ms);
-        for (size_t i = 0; i < n; i++)
-                if (w->column[i].point >= 0)
-                        w->batch[w->nbatch++] = cell_sample(w, &w->column[i], cell[i], t_ms);
-        w->row_end[w->nrow++] = w->nbatch;
-        return 0;
+        uint64_t hash = w->resume.possible ? hash_row(w->rows_hash, line, cell, n) : 0;
+        int r = w->resume.skip_line > 0 ? 0 : read_row(w, line, cell, n, flaw);
+        if (r < 0)
+                return r;
+        w->line = line;
+        w->rows_hash = hash;
+        if (w->resume.skip_line > 0)
+                return skip_row(w);
+        return w->nbatch + w->row_samples > w->batch_max ? flush(w, false) : 0;
 }
 
 /* --- file -------------------------------------------------------------------------------------------------------- */
 
-static int read_all(struct work *w, int fd, struct csvlog *csv, int64_t total)
+struct pipeline {
+        struct csvlog *csv;
+        struct transcode *text;
+};
+
+static int to_csv(void *ctx, const char *text, size_t n)
+{
+        struct pipeline *p = ctx;
+        return csvlog_feed(p->csv, text, n);
+}
+
+static int read_all(struct import_work *w, int fd, struct pipeline *p, int64_t total)
 {
         char *buf = malloc(READ_SIZE);
         int64_t bytes = 0;
@@ -360,79 +252,138 @@ static int read_all(struct work *w, int fd, struct csvlog *csv, int64_t total)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) {
-                        snprintf(w->err, ERR_MAX, "%.150s: %s", w->path, strerror(errno));
+                        snprintf(w->err, IMPORT_ERR_MAX, "%.150s: %s", w->path, strerror(errno));
                         r = -EIO;
                 } else if (n == 0) {
                         break;
-                } else if (bytes == 0 && n >= 2 &&
-                           (memcmp(buf, "\xff\xfe", 2) == 0 || memcmp(buf, "\xfe\xff", 2) == 0)) {
-                        snprintf(w->err, ERR_MAX, "%.150s: is UTF-16; convert it first (iconv -f UTF-16 -t UTF-8)",
-                                 w->path);
-                        r = -EBADMSG;
                 } else {
-                        r = csvlog_feed(csv, buf, (size_t)n);
+                        r = transcode_feed(p->text, buf, (size_t)n);
                         bytes += n;
                         if (w->a->on_progress)
                                 w->a->on_progress(w->a->ctx, w->path, bytes, total);
                 }
         }
         if (r == 0)
-                r = csvlog_finish(csv);
+                r = transcode_finish(p->text);
+        if (r == 0)
+                r = csvlog_finish(p->csv);
+        if (r == 0 && w->resume.skip_line > 0)
+                r = -ESTALE; /* shorter than it was */
         free(buf);
+        return r;
+}
+
+static struct import_work *work_free(struct import_work *w)
+{
+        if (w) {
+                import_columns_free(w);
+                import_resume_free(w);
+                free(w->header_time);
+                free(w->stream);
+                free(w->batch);
+                free(w->duplicate);
+                free(w->row);
+                free(w);
+        }
+        return NULL;
+}
+
+static int work_create(const struct import_args *a, const char *path, const struct stat *sb, char *err,
+                       struct import_work **ret)
+{
+        struct import_work *w = calloc(1, sizeof *w);
+        if (!w)
+                return -ENOMEM;
+        w->a = a;
+        w->path = path;
+        w->err = err;
+        w->sequence = -1;
+        w->resume.possible = S_ISREG(sb->st_mode);
+        w->batch_max = IMPORT_BATCH; /* a sample takes a byte at least */
+        if (S_ISREG(sb->st_mode) && sb->st_size < IMPORT_BATCH)
+                w->batch_max = (size_t)sb->st_size + 1;
+        w->stream = calloc(a->site->npoint + 1, sizeof *w->stream);
+        w->batch = malloc(w->batch_max * sizeof *w->batch);
+        w->duplicate = malloc(w->batch_max);
+        w->row = malloc((w->batch_max + 1) * sizeof *w->row);
+        int r = w->stream && w->batch && w->duplicate && w->row ? import_columns_create(w) : -ENOMEM;
+        if (r < 0)
+                work_free(w);
+        else
+                *ret = w;
+        return r;
+}
+
+static void finish(struct import_work *w, const struct pipeline *p)
+{
+        import_finish_clock(w);
+        w->rep.blank_lines = csvlog_blank_lines(p->csv);
+        w->rep.ended_without_newline = csvlog_ended_without_newline(p->csv);
+        w->rep.undecodable = transcode_undecodable(p->text);
+        w->rep.encoding_detected = transcode_detected(p->text);
+        (void)parse_copy(w->rep.encoding, sizeof w->rep.encoding, transcode_name(p->text));
+}
+
+/* One go at the file. -ESTALE: it was begun before, but is not what it was. */
+static int import_open(const struct import_args *a, const char *path, int fd, bool resume, struct import_report *ret,
+                       char *reterr)
+{
+        struct pipeline p = {0};
+        struct import_work *w = NULL;
+        struct stat sb;
+        int r = fstat(fd, &sb) < 0 ? -EIO : work_create(a, path, &sb, reterr, &w);
+        if (r < 0)
+                return r;
+        r = csvlog_create(a->map->delimiter, on_row, w, &p.csv);
+        if (r == 0)
+                r = transcode_create(a->map->encoding, to_csv, &p, &p.text);
+        if (r < 0)
+                goto out;
+        r = import_resume_find(w);
+        if (r < 0) {
+                snprintf(reterr, IMPORT_ERR_MAX, "%.120s: %.120s", path, store_errmsg(a->store));
+                goto out;
+        }
+        if (!resume)
+                w->resume.skip_line = 0;
+        logtime_zone_enter(&a->zone);
+        r = read_all(w, fd, &p, S_ISREG(sb.st_mode) ? (int64_t)sb.st_size : 0);
+        logtime_zone_leave();
+        if (r == 0 && !w->have_header) {
+                if (reterr[0] == '\0')
+                        snprintf(reterr, IMPORT_ERR_MAX, "%.200s: is empty", path);
+                r = -EBADMSG;
+        }
+        if (r == 0)
+                r = flush(w, true);
+        else if (r == -EIO || r == -EBADMSG) /* what was read before; a file that is wrong is not gone on with */
+                (void)flush(w, r == -EBADMSG);
+        finish(w, &p);
+        if (r < 0) /* without what could not be stored */
+                w->rep.rows = w->rep.ok + w->rep.bad + w->rep.duplicates + w->rep.events;
+        if (r != -ESTALE)
+                *ret = w->rep;
+out:
+        csvlog_free(p.csv);
+        transcode_free(p.text);
+        work_free(w);
         return r;
 }
 
 int import_file(const struct import_args *a, const char *path, struct import_report *ret, char *reterr)
 {
-        struct csvlog *csv = NULL;
-        struct stat sb = {0};
-        int fd = -1, r = -ENOMEM;
-        struct work *w = calloc(1, sizeof *w);
         reterr[0] = '\0';
-        if (!w)
-                return -ENOMEM;
-        w->a = a;
-        w->path = path;
-        w->err = reterr;
-        w->batch = malloc(BATCH_SAMPLES * sizeof *w->batch);
-        w->duplicate = malloc(BATCH_SAMPLES);
-        w->row_end = malloc((BATCH_SAMPLES + 1) * sizeof *w->row_end);
-        w->row_late = malloc((BATCH_SAMPLES + 1) * sizeof *w->row_late);
-        if (!w->batch || !w->duplicate || !w->row_end || !w->row_late)
-                goto out;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &sb) < 0) {
+        int r, fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
                 r = errno == ENOENT ? -ENOENT : -EIO;
-                snprintf(reterr, ERR_MAX, "%.150s: %s", path, strerror(errno));
-                goto out;
+                snprintf(reterr, IMPORT_ERR_MAX, "%.150s: %s", path, strerror(errno));
+                return r;
         }
-        r = csvlog_create(a->map->delimiter, on_row, w, &csv);
-        if (r < 0)
-                goto out;
-        logtime_zone_enter(&a->zone);
-        r = read_all(w, fd, csv, S_ISREG(sb.st_mode) ? (int64_t)sb.st_size : 0);
-        logtime_zone_leave();
-        if (r == 0)
-                r = flush(w);
-        if (r == 0 && !w->have_header) {
-                snprintf(reterr, ERR_MAX, "%.200s: is empty", path);
-                r = -EBADMSG;
-        }
-        finish_intervals(w);
-        w->rep.blank_lines = csvlog_blank_lines(csv);
-        w->rep.ended_without_newline = csvlog_ended_without_newline(csv);
-        *ret = w->rep;
-out:
+        r = import_open(a, path, fd, true, ret, reterr);
+        if (r == -ESTALE)
+                r = lseek(fd, 0, SEEK_SET) < 0 ? -EIO : import_open(a, path, fd, false, ret, reterr);
         if (r < 0 && reterr[0] == '\0')
-                snprintf(reterr, ERR_MAX, "%.150s: %s", path, strerror(-r));
-        csvlog_free(csv);
-        if (fd >= 0)
-                close(fd);
-        free(w->batch);
-        free(w->duplicate);
-        free(w->row_end);
-        free(w->row_late);
-        free(w->column);
-        free(w);
+                snprintf(reterr, IMPORT_ERR_MAX, "%.150s: %s", path, strerror(-r));
+        close(fd);
         return r;
 }

@@ -1,44 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * A foreign wide log into the database: streamed, bounded memory, one batch a transaction, and every row accounted for:
+ * A foreign log into the database: streamed, bounded memory, one batch a transaction, and every row accounted for:
  *
- *     rows = ok + bad + duplicates
+ *     rows = ok + bad + duplicates + events
  *
  * rows: lines after the header that are not blank. bad: rejected as a whole (reasons below), nothing of it stored.
- * duplicates: every sample of the row was in the database already (also: the file imported twice). ok: stored;
- * out_of_order of them came with a time before the newest. A cell that is missing or not a number is stored as a
- * bad-quality sample and counted by reason; it does not make its row bad.
+ * duplicates: every sample of the row was in the database already (also: the file imported twice). events: what a trend
+ * log says of itself. ok: stored; out_of_order of them came with a time before the newest of their column or tag.
+ * A cell that is missing, not a number or flagged by its source is stored as a bad-quality sample and counted by
+ * reason; it does not make its row bad. Nothing is repaired.
+ *
+ * A regular file whose import was interrupted is gone on with: what was done is kept in the database beside each batch
+ * (as state, under the file's path) until the file is finished, and used when the lines until there are the same.
  */
 #ifndef COOLPLANE_STORE_IMPORT_H
 #define COOLPLANE_STORE_IMPORT_H
 
 #include "agent/store/import_map.h"
+#include "agent/store/import_words.h"
 #include "agent/store/store.h"
 
 enum import_bad {
         IMPORT_BAD_TIME,        /* no pattern fits */
+        IMPORT_BAD_ZONE,        /* an abbreviation that the zone does not have at that time */
         IMPORT_BAD_AMBIGUOUS,   /* the hour that happens twice, policy reject */
         IMPORT_BAD_NONEXISTENT, /* the hour the clocks jump over */
         IMPORT_BAD_CELLS,       /* fewer or more cells than the header; a truncated last line is one */
         IMPORT_BAD_QUOTES,
         IMPORT_BAD_TOO_LONG,
+        IMPORT_BAD_SUMMARY, /* a total, an average, "End of Report" */
+        IMPORT_BAD_HEADER,  /* the header again */
+        IMPORT_BAD_TAG,     /* no point has this tag */
+        IMPORT_BAD_IGNORED, /* the map ignores this tag; not told by on_bad */
         IMPORT_BAD_COUNT_,
 };
 const char *import_bad_str(enum import_bad b);
 
 #define IMPORT_REASONS 16 /* > last enum quality_reason */
 
+/* Lines; 0 = it never happened. */
+struct import_first {
+        int64_t bad[IMPORT_BAD_COUNT_], event[IMPORT_EVENT_COUNT_], reason[IMPORT_REASONS];
+        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence;
+};
+
 struct import_report {
-        int64_t rows, ok, bad, duplicates, out_of_order, gaps;
-        int64_t bad_by[IMPORT_BAD_COUNT_];
+        int64_t rows, ok, bad, duplicates, events, out_of_order, gaps;
+        int64_t bad_by[IMPORT_BAD_COUNT_], events_by[IMPORT_EVENT_COUNT_];
+        int64_t steps_back;      /* times a column's or tag's clock went back between two rows that were read */
         int64_t ambiguous_hours; /* rows of an hour that happens twice, whatever became of them */
-        int64_t blank_lines;
+        int64_t blank_lines, preamble_lines;
         int64_t first_t_ms, last_t_ms; /* of ok and duplicate rows; 0 when none */
         int64_t median_interval_ms;    /* between rows in order; 0 when fewer than two */
-        int64_t samples, samples_good, samples_duplicate, samples_by_reason[IMPORT_REASONS];
-        size_t columns, columns_used, points_without_column;
-        bool ended_without_newline;
+        int64_t samples, samples_good, samples_duplicate;
+        int64_t samples_conflict; /* of samples_duplicate: not what is stored, which stays */
+        int64_t samples_by_reason[IMPORT_REASONS];
+        int64_t unknown_quality;              /* rows whose status has a word nobody knows: bad samples */
+        int64_t sequence_gaps, sequence_lost; /* sequence numbers that rise by more than one, and what is missing */
+        int64_t resumed_rows;                 /* of rows: accounted for when the import was interrupted */
+        int64_t undecodable;                  /* characters that are none of the encoding */
+        size_t columns, columns_used, points_without_column; /* long: columns_used = points met */
+        struct import_first first;
+        char encoding[32];
+        bool encoding_detected, ended_without_newline;
 };
 
 struct import_args {
@@ -48,14 +73,16 @@ struct import_args {
         struct logtime_zone zone;
         /* A bad row; NULL = silent. */
         void (*on_bad)(void *ctx, const char *path, int64_t line, enum import_bad why, const char *text);
+        /* A column, tag or file in another unit than the point map has for its point: converted. NULL = silent. */
+        void (*on_unit)(void *ctx, const char *path, const char *column, const char *unit, const struct point *point);
         /* Now and then; total 0 = unknown. NULL = none. */
         void (*on_progress)(void *ctx, const char *path, int64_t bytes, int64_t total);
         void *ctx;
 };
 
-/* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header), or an error of the store; *reterr (≥ 256 bytes) says what.
- * A failure before the first byte (-ENOENT, -ENOMEM) leaves *ret alone; a later one fills it: what was stored until
- * then stays, and the report accounts for it. */
+/* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header, or units that contradict each other), or an error of the
+ * store; *reterr (≥ 256 bytes) says what. A failure before the first byte (-ENOENT, -ENOMEM) leaves *ret alone; a later
+ * one fills it: what was stored until then stays, and the report accounts for it. */
 int import_file(const struct import_args *a, const char *path, struct import_report *ret, char *reterr);
 
 #endif

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "agent/base/parse.h"
+#include "agent/points/units.h"
 #include "agent/points/yaml.h"
+#include "agent/store/transcode.h"
 
 #define MAP_SIZE_MAX (1L << 20)
 
@@ -99,7 +101,7 @@ static void read_time(struct load *l, const struct ynode *time)
                                 if (logtime_check_pattern(m->format[i]) < 0)
                                         bad(l, n,
                                             "format '%s' gives no time (known: %%Y %%y %%m %%b %%d %%H %%I %%p "
-                                            "%%M %%S %%f %%z %%s %%Q)",
+                                            "%%M %%S %%f %%z %%Z %%s %%Q)",
                                             m->format[i]);
                 } else if (strcmp(n->key, "zone") == 0) {
                         char zone[LOGTIME_ZONE_MAX];
@@ -126,39 +128,81 @@ static void read_time(struct load *l, const struct ynode *time)
                 bad(l, time, "time.format is missing");
 }
 
-static void read_columns(struct load *l, const struct ynode *columns)
+static void read_unit(struct load *l, const struct ynode *n, struct import_column *col)
 {
-        struct import_map *m = l->m;
-        if (columns->kind != YNODE_MAP) {
-                bad(l, columns, "columns must be a map from header name to options");
+        char unit[32];
+        if (!copy(l, n, unit, sizeof unit, "unit"))
+                return;
+        col->unit = unit_from_str(unit);
+        if (col->unit < 0)
+                bad(l, n, "unknown unit '%s'", unit);
+}
+
+static void read_options(struct load *l, const struct ynode *c, struct import_column *col)
+{
+        for (const struct ynode *o = yaml_child(&l->y, c); o; o = yaml_next(&l->y, o)) {
+                if (strcmp(o->key, "zero_is_missing") == 0)
+                        col->zero_is_missing = boolean(l, o);
+                else if (strcmp(o->key, "ignore") == 0)
+                        col->ignore = boolean(l, o);
+                else if (strcmp(o->key, "point") == 0)
+                        (void)copy(l, o, col->point, sizeof col->point, "point");
+                else if (strcmp(o->key, "unit") == 0)
+                        read_unit(l, o, col);
+                else
+                        bad(l, o, "unknown key '%s' (known: point, unit, zero_is_missing, ignore)", o->key);
+        }
+}
+
+/* Names with options, of `columns` or `files`. */
+static void read_named(struct load *l, const struct ynode *map, struct import_column **ret, size_t *ret_n)
+{
+        if (map->kind != YNODE_MAP) {
+                bad(l, map, "%s must be a map from names to options", map->key);
                 return;
         }
-        if (m->column) /* the key is given twice; yaml_parse has told */
+        if (*ret) /* the key is given twice; yaml_parse has told */
                 return;
         size_t n = 0;
-        for (const struct ynode *c = yaml_child(&l->y, columns); c; c = yaml_next(&l->y, c))
+        for (const struct ynode *c = yaml_child(&l->y, map); c; c = yaml_next(&l->y, c))
                 n++;
-        m->column = calloc(n ? n : 1, sizeof *m->column);
-        if (!m->column) {
+        *ret = calloc(n ? n : 1, sizeof **ret);
+        if (!*ret) {
                 l->rc = -ENOMEM;
                 return;
         }
-        for (const struct ynode *c = yaml_child(&l->y, columns); c; c = yaml_next(&l->y, c)) {
-                struct import_column *col = &m->column[m->ncolumn++];
+        for (const struct ynode *c = yaml_child(&l->y, map); c; c = yaml_next(&l->y, c)) {
+                struct import_column *col = &(*ret)[(*ret_n)++];
+                col->unit = -1;
                 if (parse_copy(col->name, sizeof col->name, c->key) < 0)
-                        bad(l, c, "column name too long");
-                if (c->kind != YNODE_MAP) {
-                        bad(l, c, "options of a column must be a map, e.g. { zero_is_missing: true }");
-                        continue;
+                        bad(l, c, "name too long");
+                if (c->kind == YNODE_MAP)
+                        read_options(l, c, col);
+                else if (c->kind != YNODE_SCALAR || yaml_is_null(c) || !c->text[0])
+                        bad(l, c, "must be a point or options, e.g. { zero_is_missing: true }");
+                else
+                        (void)copy(l, c, col->point, sizeof col->point, "point");
+        }
+}
+
+static void read_words(struct load *l, const struct ynode *map)
+{
+        struct import_map *m = l->m;
+        if (map->kind != YNODE_MAP) {
+                bad(l, map, "words must be a map from texts to numbers");
+                return;
+        }
+        for (const struct ynode *c = yaml_child(&l->y, map); c; c = yaml_next(&l->y, c)) {
+                if (m->nword == IMPORT_WORDS_MAX) {
+                        bad(l, c, "words: at most %d", IMPORT_WORDS_MAX);
+                        return;
                 }
-                for (const struct ynode *o = yaml_child(&l->y, c); o; o = yaml_next(&l->y, o)) {
-                        if (strcmp(o->key, "zero_is_missing") == 0)
-                                col->zero_is_missing = boolean(l, o);
-                        else if (strcmp(o->key, "ignore") == 0)
-                                col->ignore = boolean(l, o);
-                        else
-                                bad(l, o, "unknown key '%s' (known: zero_is_missing, ignore)", o->key);
-                }
+                struct import_word *w = &m->word[m->nword];
+                if (parse_copy(w->text, sizeof w->text, c->key) < 0 || c->kind != YNODE_SCALAR ||
+                    parse_double(c->text, &w->value) < 0)
+                        bad(l, c, "words must be a map from texts of less than %d bytes to numbers", IMPORT_WORD_MAX);
+                else
+                        m->nword++;
         }
 }
 
@@ -174,13 +218,126 @@ static void read_site_path(struct load *l, const struct ynode *n)
                 bad(l, n, "the site's path is too long");
 }
 
+static void read_choice(struct load *l, const struct ynode *n, const char *const *name, size_t count, int *ret)
+{
+        for (size_t i = 0; n->kind == YNODE_SCALAR && i < count; i++) {
+                if (strcmp(n->text, name[i]) == 0) {
+                        *ret = (int)i;
+                        return;
+                }
+        }
+        char list[128] = "";
+        for (size_t i = 0, at = 0; i < count && at < sizeof list; i++)
+                at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", name[i]);
+        bad(l, n, "%s must be one of: %s", n->key, list);
+}
+
+static int ignore_text(void *ctx, const char *text, size_t n)
+{
+        (void)ctx;
+        (void)text;
+        (void)n;
+        return 0;
+}
+
+static void read_encoding(struct load *l, const struct ynode *n)
+{
+        struct transcode *t = NULL;
+        if (!copy(l, n, l->m->encoding, sizeof l->m->encoding, "encoding"))
+                return;
+        int r = transcode_create(l->m->encoding, ignore_text, NULL, &t);
+        if (r == -ENOMEM)
+                l->rc = r;
+        else if (r < 0)
+                bad(l, n, "unknown encoding '%s' (auto, utf-8, latin-1, utf-16le, utf-16be, or what `iconv -l` lists)",
+                    l->m->encoding);
+        transcode_free(t);
+}
+
+static void read_delimiter(struct load *l, const struct ynode *n)
+{
+        char d[8];
+        if (!copy(l, n, d, sizeof d, "delimiter"))
+                return;
+        l->m->delimiter = strcmp(d, "tab") == 0 ? '\t' : d[0];
+        if ((strcmp(d, "tab") != 0 && strlen(d) != 1) || strchr("\"\r\n. ", l->m->delimiter))
+                bad(l, n, "delimiter must be one character such as ',' or ';', or tab");
+}
+
+/* How a file is written; true when the key is one of these. */
+static bool read_form(struct load *l, const struct ynode *n)
+{
+        static const char *const shape[] = {"wide", "long", "history"}, *const decimal[] = {".", ","};
+        struct import_map *m = l->m;
+        int i = -1;
+        if (strcmp(n->key, "shape") == 0) {
+                read_choice(l, n, shape, 3, &i);
+                m->shape = i > 0 ? (enum import_shape)i : IMPORT_WIDE;
+        } else if (strcmp(n->key, "decimal") == 0) {
+                read_choice(l, n, decimal, 2, &i);
+                m->decimal = i == 1 ? ',' : '.';
+        } else if (strcmp(n->key, "encoding") == 0) {
+                read_encoding(l, n);
+        } else if (strcmp(n->key, "delimiter") == 0) {
+                read_delimiter(l, n);
+        } else if (strcmp(n->key, "missing") == 0) {
+                m->nmissing = texts(l, n, m->missing[0], sizeof m->missing[0], IMPORT_MISSING_MAX, "missing");
+        } else if (strcmp(n->key, "summary") == 0) {
+                m->nsummary = texts(l, n, m->summary[0], sizeof m->summary[0], IMPORT_MISSING_MAX, "summary");
+        } else if (strcmp(n->key, "good") == 0) {
+                m->ngood = texts(l, n, m->good[0], sizeof m->good[0], IMPORT_MISSING_MAX, "good");
+        } else if (strcmp(n->key, "events") == 0) {
+                m->nevent = texts(l, n, m->event[0], sizeof m->event[0], IMPORT_MISSING_MAX, "events");
+        } else if (strcmp(n->key, "words") == 0) {
+                read_words(l, n);
+        } else if (strcmp(n->key, "gap") == 0) {
+                if (n->kind != YNODE_SCALAR || parse_duration_ms(n->text, &m->gap_ms) < 0 || m->gap_ms <= 0)
+                        bad(l, n, "gap must be a duration such as 10m");
+        } else {
+                return false;
+        }
+        return true;
+}
+
+static bool read_part(struct load *l, const struct ynode *n)
+{
+        static const char *const part[PART_COUNT_] = {"tag", "value", "quality", "flags", "sequence", "event"};
+        for (size_t i = 0; i < PART_COUNT_; i++) {
+                if (strcmp(n->key, part[i]) != 0)
+                        continue;
+                if (copy(l, n, l->m->part[i], sizeof l->m->part[i], part[i]) && !l->m->part[i][0])
+                        bad(l, n, "%s must name a column", part[i]);
+                return true;
+        }
+        return false;
+}
+
+/* What only together makes sense. */
+static void check_shape(struct load *l, const struct ynode *root)
+{
+        const struct import_map *m = l->m;
+        if (m->decimal == m->delimiter)
+                bad(l, root, "decimal and delimiter are both '%c'", m->decimal);
+        if (m->shape == IMPORT_WIDE)
+                for (size_t i = 0; i < PART_COUNT_; i++)
+                        if (m->part[i][0])
+                                bad(l, root, "a column '%s' has no meaning in shape wide", m->part[i]);
+        if (m->shape == IMPORT_HISTORY && m->nfile == 0)
+                bad(l, root, "shape history needs files: a pattern of the file's name and its point");
+        if (m->shape != IMPORT_HISTORY && m->file)
+                bad(l, root, "files are of shape history");
+        for (size_t i = 0; m->file && i < m->nfile; i++)
+                if (!m->file[i].point[0] && !m->file[i].ignore)
+                        bad(l, root, "files: '%s' names no point", m->file[i].name);
+}
+
 static void read_root(struct load *l)
 {
         struct import_map *m = l->m;
         const struct ynode *root = l->y.n > 0 ? &l->y.node[0] : NULL;
         bool has_time = false;
         if (!root || root->kind != YNODE_MAP) {
-                bad(l, root, "an import map has the keys site, time, delimiter, missing, gap, columns");
+                bad(l, root, "an import map has the keys site, time, shape, columns, …");
                 return;
         }
         for (const struct ynode *n = yaml_child(&l->y, root); n; n = yaml_next(&l->y, n)) {
@@ -189,28 +346,30 @@ static void read_root(struct load *l)
                 } else if (strcmp(n->key, "time") == 0) {
                         has_time = true;
                         read_time(l, n);
-                } else if (strcmp(n->key, "delimiter") == 0) {
-                        char d[8];
-                        if (!copy(l, n, d, sizeof d, "delimiter"))
-                                continue;
-                        m->delimiter = strcmp(d, "tab") == 0 ? '\t' : d[0];
-                        if ((strcmp(d, "tab") != 0 && strlen(d) != 1) || strchr("\"\r\n. ", m->delimiter))
-                                bad(l, n, "delimiter must be one character such as ',' or ';', or tab");
-                } else if (strcmp(n->key, "missing") == 0) {
-                        m->nmissing = texts(l, n, m->missing[0], sizeof m->missing[0], IMPORT_MISSING_MAX, "missing");
-                } else if (strcmp(n->key, "gap") == 0) {
-                        if (n->kind != YNODE_SCALAR || parse_duration_ms(n->text, &m->gap_ms) < 0 || m->gap_ms <= 0)
-                                bad(l, n, "gap must be a duration such as 10m");
                 } else if (strcmp(n->key, "columns") == 0) {
-                        read_columns(l, n);
-                } else {
-                        bad(l, n, "unknown key '%s' (known: site, time, delimiter, missing, gap, columns)", n->key);
+                        read_named(l, n, &m->column, &m->ncolumn);
+                } else if (strcmp(n->key, "files") == 0) {
+                        read_named(l, n, &m->file, &m->nfile);
+                } else if (!read_form(l, n) && !read_part(l, n)) {
+                        bad(l, n,
+                            "unknown key '%s' (known: site, shape, encoding, delimiter, decimal, time, missing, words, "
+                            "summary, gap, columns, files, tag, value, quality, flags, sequence, event, good, events)",
+                            n->key);
                 }
         }
         if (m->site_path[0] == '\0')
                 bad(l, root, "site is missing");
         if (!has_time)
                 bad(l, root, "time is missing");
+        check_shape(l, root);
+}
+
+static uint64_t fnv(const char *text, size_t n)
+{
+        uint64_t h = 14695981039346656037u;
+        for (size_t i = 0; i < n; i++)
+                h = (h ^ (unsigned char)text[i]) * 1099511628211u;
+        return h;
 }
 
 int import_map_load(const char *path, FILE *err, struct import_map **ret)
@@ -237,6 +396,9 @@ int import_map_load(const char *path, FILE *err, struct import_map **ret)
                 goto out;
         }
         l.m->delimiter = ',';
+        l.m->decimal = '.';
+        memcpy(l.m->encoding, "auto", sizeof "auto");
+        l.m->hash = fnv(text, n);
         l.m->nmissing = 1; /* the empty cell */
         int r = yaml_parse(text, n, syntax, &l, &l.y);
         if (r == 0)
@@ -258,6 +420,7 @@ struct import_map *import_map_free(struct import_map *m)
 {
         if (m) {
                 free(m->column);
+                free(m->file);
                 free(m);
         }
         return NULL;

@@ -81,6 +81,7 @@ struct scan {
         bool has_offset, has_epoch;
         int32_t offset_s;
         int64_t epoch_ms;
+        char abbrev[LOGTIME_ABBREV_MAX];
 };
 
 static const char *scan_int(const char *s, int digits, int lo, int hi, int *ret)
@@ -142,6 +143,24 @@ static const char *scan_pm(const char *s, int *ret)
         return s + 2;
 }
 
+/* "UTC" and "GMT" are offset 0; other names are kept. */
+static const char *scan_abbrev(const char *s, struct scan *t)
+{
+        size_t n = 0;
+        while ((s[n] >= 'A' && s[n] <= 'Z') || (s[n] >= 'a' && s[n] <= 'z'))
+                n++;
+        if (n == 0 || n >= sizeof t->abbrev)
+                return NULL;
+        memcpy(t->abbrev, s, n);
+        t->abbrev[n] = '\0';
+        if (strcmp(t->abbrev, "UTC") == 0 || strcmp(t->abbrev, "GMT") == 0 || strcmp(t->abbrev, "Z") == 0) {
+                t->has_offset = true;
+                t->offset_s = 0;
+                t->abbrev[0] = '\0';
+        }
+        return s + n;
+}
+
 static const char *scan_field(char letter, const char *s, struct scan *t)
 {
         const char *end = NULL;
@@ -173,6 +192,8 @@ static const char *scan_field(char letter, const char *s, struct scan *t)
         case 'z':
                 t->has_offset = true;
                 return scan_offset(s, &t->offset_s);
+        case 'Z':
+                return scan_abbrev(s, t);
         case 's':
         case 'Q':
                 t->has_epoch = true;
@@ -215,6 +236,8 @@ static int finish(struct scan *t, struct logtime_text *ret)
         int64_t ms = days_from_civil(t->year, t->month, t->day) * DAY_MS +
                      ((t->hour * 60LL + t->minute) * 60 + t->second) * 1000 + t->ms;
         *ret = (struct logtime_text){.absolute = t->has_offset, .wall_ms = ms - t->offset_s * 1000LL};
+        if (!t->has_offset)
+                memcpy(ret->abbrev, t->abbrev, sizeof ret->abbrev);
         return 0;
 }
 
@@ -248,7 +271,7 @@ int logtime_check_pattern(const char *pattern)
                 if (*pattern != '%')
                         continue;
                 pattern++;
-                if (*pattern == '\0' || !strchr("YymbdHIMSfpzsQ%", *pattern))
+                if (*pattern == '\0' || !strchr("YymbdHIMSfpzZsQ%", *pattern))
                         return -EINVAL;
                 year |= *pattern == 'Y' || *pattern == 'y';
                 month |= *pattern == 'm' || *pattern == 'b';
@@ -324,4 +347,17 @@ int logtime_to_utc(const struct logtime_zone *z, int64_t wall_ms, int64_t ret_ms
         for (int i = 0; i < n; i++)
                 ret_ms[i] = found[i];
         return n;
+}
+
+int logtime_called(const struct logtime_zone *z, const char *abbrev, int n, int64_t ret_ms[2])
+{
+        int left = 0;
+        for (int i = 0; i < n; i++) {
+                time_t t = (time_t)floor_div(ret_ms[i], 1000);
+                struct tm tm;
+                if (z->fixed ? strcmp(z->name, abbrev) == 0
+                             : localtime_r(&t, &tm) && strcasecmp(tm.tm_zone, abbrev) == 0)
+                        ret_ms[left++] = ret_ms[i];
+        }
+        return left;
 }

@@ -5,9 +5,10 @@
  * must match, numbers need no leading zeros), and local time to UTC with the hours that happen twice or never made
  * visible.
  *
- * Patterns: %Y %m %d %H %M %S %y (69–99 → 19xx) %I %p %b %f (fraction after a '.') %z (Z, ±hh:mm, ±hhmm) %s (epoch or
- * elapsed seconds, may have a fraction) %Q (epoch ms) %%; a blank matches one or more blanks. Hour 24 with minute and
- * second 0 is midnight at the end of the day.
+ * Patterns: %Y %m %d %H %M %S %y (69–99 → 19xx) %I %p %b %f (fraction after a '.') %z (Z, ±hh:mm, ±hhmm) %Z (UTC, GMT,
+ * or an abbreviation such as CDT that the zone must know) %s (epoch or elapsed seconds, may have a fraction) %Q (epoch
+ * ms)
+ * %%; a blank matches one or more blanks. Hour 24 with minute and second 0 is midnight at the end of the day.
  */
 #ifndef COOLPLANE_STORE_LOGTIME_H
 #define COOLPLANE_STORE_LOGTIME_H
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #define LOGTIME_ZONE_MAX 64
+#define LOGTIME_ABBREV_MAX 8
 
 /* Fixed offset, or an IANA zone of the system's tz database. */
 struct logtime_zone {
@@ -29,8 +31,9 @@ int logtime_zone_parse(const char *s, struct logtime_zone *ret);
 
 /* What the text says. */
 struct logtime_text {
-        bool absolute;   /* %z, %s or %Q: wall_ms is UTC */
-        int64_t wall_ms; /* else ms since 1970-01-01T00:00 on the local wall clock */
+        bool absolute;                   /* %z, %s, %Q, or %Z that said UTC or GMT: wall_ms is UTC */
+        int64_t wall_ms;                 /* else ms since 1970-01-01T00:00 on the local wall clock */
+        char abbrev[LOGTIME_ABBREV_MAX]; /* %Z that said anything else; "" = none */
 };
 /* 0 or -EINVAL. */
 int logtime_parse(const char *pattern, const char *text, struct logtime_text *ret);
@@ -40,6 +43,9 @@ int logtime_check_pattern(const char *pattern);
 /* Number of UTC times with this wall time: 1; 2 in the hour the clocks go back (ret_ms ascending); 0 in the hour they
  * jump over. Sets the process's TZ when the zone is not fixed (call logtime_zone_enter once before): one thread. */
 int logtime_to_utc(const struct logtime_zone *z, int64_t wall_ms, int64_t ret_ms[2]);
+/* Of those times (n from logtime_to_utc), the ones at which the zone calls itself `abbrev`: how many are left. An
+ * abbreviation means different offsets in different countries, so that it only ever chooses. */
+int logtime_called(const struct logtime_zone *z, const char *abbrev, int n, int64_t ret_ms[2]);
 /* Puts the process into the zone; the caller is a command-line program. Leave restores the former TZ. */
 void logtime_zone_enter(const struct logtime_zone *z);
 void logtime_zone_leave(void);

@@ -197,6 +197,22 @@ static void bind_reading(sqlite3_stmt *st, const struct sample *v)
         sqlite3_bind_int(st, 6, v->reason);
 }
 
+/* What is stored for the point and time of v: 1 = the same, 2 = something else. */
+static int compare(struct store *s, const struct sample *v, uint8_t *ret)
+{
+        sqlite3_stmt *st = store_prepared(s, STMT_SAMPLE_SAME);
+        if (!st)
+                return -EIO;
+        sqlite3_bind_int64(st, 1, v->t_ms);
+        sqlite3_bind_int64(st, 2, s->point_id[v->point]);
+        store_bind_real(st, 3, v->value);
+        sqlite3_bind_int(st, 4, v->quality);
+        int rc = sqlite3_step(st);
+        *ret = rc == SQLITE_ROW && sqlite3_column_int(st, 0) ? 1 : 2;
+        sqlite3_reset(st);
+        return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : store_fail(s, rc, "sample");
+}
+
 static int insert_samples(struct store *s, const struct sample *v, size_t n, uint8_t *duplicate, size_t *ret_new,
                           size_t *ret_good)
 {
@@ -214,7 +230,11 @@ static int insert_samples(struct store *s, const struct sample *v, size_t n, uin
                         return r;
                 bool known = sqlite3_changes(s->db) == 0;
                 if (duplicate)
-                        duplicate[i] = known;
+                        duplicate[i] = 0;
+                if (known && duplicate)
+                        r = compare(s, &v[i], &duplicate[i]);
+                if (r < 0)
+                        return r;
                 if (known)
                         continue;
                 fresh++;

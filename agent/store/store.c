@@ -21,6 +21,7 @@ static const char *const stmt_sql[STMT_COUNT_] = {
     [STMT_ROLLBACK] = "ROLLBACK",
     [STMT_SAMPLE_INSERT] = "INSERT INTO sample (t_ms, point_id, value, raw, quality, reason)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (t_ms, point_id) DO NOTHING",
+    [STMT_SAMPLE_SAME] = "SELECT value IS ?3 AND quality = ?4 FROM sample WHERE t_ms = ?1 AND point_id = ?2",
     [STMT_LATEST_UPSERT] = "INSERT INTO latest (point_id, t_ms, value, raw, quality, reason)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (point_id) DO UPDATE SET"
                            " t_ms = excluded.t_ms, value = excluded.value, raw = excluded.raw,"

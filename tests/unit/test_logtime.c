@@ -35,6 +35,8 @@ static void test_parse(void **state)
             {"%d.%m.%Y %H:%M", "14.11.2023   22:13", 1699999980 * S, false},
             {"%s", "1700000000.5", 1700000000500, true},
             {"%Q", "1700000000123", 1700000000123, true},
+            {"%d-%b-%y %I:%M:%S %p %Z", "14-Nov-23 10:13:20 PM UTC", 1700000000 * S, true},
+            {"%Y-%m-%d %H:%M:%S %Z", "2023-11-14 22:13:20 CST", 1700000000 * S, false},
             {"%Y%%%m%%%d", "1970%01%01", 0, false},
         };
         for (size_t i = 0; i < sizeof ok / sizeof ok[0]; i++) {
@@ -58,6 +60,9 @@ static void test_parse(void **state)
                                              {"%d-%b-%y %I:%M %p", "14-Nov-23 0:13 PM"},
                                              {"%d-%b-%y", "14-Foo-23"},
                                              {"%Y-%m-%dT%H:%M:%S%z", "2023-11-14T22:13:20"},
+                                             {"%Y-%m-%d %Z", "2023-11-14 "},
+                                             {"%Y-%m-%d %Z", "2023-11-14 EasternTime"},
+                                             {"%Y-%m-%d %Z", "2023-11-14 -05"},
                                              {"%s", "nan"},
                                              {"%s", "1e300"},
                                              {"%s", ""},
@@ -138,9 +143,37 @@ static void test_daylight_saving(void **state)
         (void)unsetenv("TZ");
 }
 
+/* An abbreviation only chooses among the times that the zone allows. */
+static void test_abbreviations(void **state)
+{
+        (void)state;
+        struct logtime_zone z;
+        struct logtime_text t;
+        int64_t utc[2] = {0, 3600000};
+        assert_int_equal(logtime_zone_parse("-06:00", &z), 0);
+        assert_int_equal(logtime_called(&z, "-06:00", 2, utc), 2);
+        assert_int_equal(logtime_called(&z, "CST", 2, utc), 0);
+        if (logtime_zone_parse("America/Chicago", &z) < 0) {
+                print_message("no tz database here: skipped\n");
+                skip();
+        }
+        logtime_zone_enter(&z);
+        assert_int_equal(logtime_parse("%Y-%m-%d %H:%M %Z", "2026-11-01 01:30 CST", &t), 0);
+        assert_string_equal(t.abbrev, "CST");
+        assert_int_equal(logtime_to_utc(&z, t.wall_ms, utc), 2);
+        int64_t second = utc[1];
+        assert_int_equal(logtime_called(&z, "cst", 2, utc), 1);
+        assert_int_equal(utc[0], second);
+        assert_int_equal(logtime_to_utc(&z, t.wall_ms, utc), 2);
+        assert_int_equal(logtime_called(&z, "CDT", 2, utc), 1);
+        assert_int_equal(utc[0], second - 3600000);
+        assert_int_equal(logtime_called(&z, "EST", 1, utc), 0);
+        logtime_zone_leave();
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_zones),
-                                           cmocka_unit_test(test_daylight_saving)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_abbreviations),
+                                           cmocka_unit_test(test_zones), cmocka_unit_test(test_daylight_saving)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

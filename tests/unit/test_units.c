@@ -83,6 +83,12 @@ static void test_names(void **state)
         assert_int_equal(unit_from_str("deltaF"), UNIT_DELTA_F);
         assert_int_equal(unit_from_str("%"), UNIT_PERCENT);
         assert_int_equal(unit_from_str(""), UNIT_NONE);
+        assert_int_equal(unit_from_str("Deg F"), UNIT_DEGF);
+        assert_int_equal(unit_from_str("\xc2\xba"
+                                       "C"), /* the ordinal sign that looks like a degree */
+                         UNIT_DEGC);
+        assert_int_equal(unit_from_str("Tons"), UNIT_TON);
+        assert_int_equal(unit_from_str("in WC"), UNIT_INWC);
         assert_int_equal(unit_from_str("degX"), -1);
         assert_int_equal(unit_from_str("KW"), -1); /* units are spelled exactly */
         assert_int_equal(unit_from_str(NULL), -1);
