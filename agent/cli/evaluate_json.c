@@ -44,6 +44,11 @@ static void open_item(size_t k)
         (void)printf(k > 0 ? ",\n" : "\n");
 }
 
+static const char *yes(bool v)
+{
+        return v ? "true" : "false";
+}
+
 static double seconds(const struct evaluation *e, size_t steps)
 {
         return (double)steps * e->layout->step_s;
@@ -96,8 +101,8 @@ static void print_power(const struct evaluate_sum *s)
         number("of_steps", score_share(s->power.n, s->steps));
         number("predicted_mean_w", n > 0 ? s->power.predicted_w / n : (double)NAN);
         number("measured_mean_w", n > 0 ? s->power.measured_w / n : (double)NAN);
-        number("predicted_less_than_measured_ratio",
-               n > 0 && s->power.measured_w > 0 ? 1 - s->power.predicted_w / s->power.measured_w : (double)NAN);
+        number("predicted_over_measured_ratio",
+               n > 0 && s->power.measured_w > 0 ? s->power.predicted_w / s->power.measured_w : (double)NAN);
 }
 
 static void print_kinds(const struct evaluate_sum *s)
@@ -289,8 +294,11 @@ void evaluate_print_json(const struct evaluation *e)
         print_decisions(e);
         (void)printf(",\n\"power\":{");
         print_power(&e->all);
-        (void)printf(",\"is\":\"mean of the planner's estimate of plant power for its own proposals, beside the meters "
-                     "under what was in force in the same steps; not a saving\"}");
+        (void)printf(",\"metered\":{\"fans\":%s,\"chillers\":%s,\"pumps\":%s,\"towers\":%s}", yes(e->metered[0]),
+                     yes(e->metered[1]), yes(e->metered[2]), yes(e->metered[3]));
+        (void)printf(
+            ",\"is\":\"cooling power: the planner's estimate for its own proposals, beside the meters under what "
+            "was in force in the same steps; not a saving\"}");
         (void)printf(",\n\"availability\":{\"steps\":%zu", e->all.steps);
         print_kinds(&e->all);
         count("gaps", e->gaps);

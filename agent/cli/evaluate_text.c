@@ -414,25 +414,28 @@ static void print_difference(const struct evaluation *e)
 
 static void print_power(const struct evaluation *e)
 {
+        static const char *const part[EVALUATE_PARTS] = {"fans", "chillers", "pumps", "towers"};
         const struct score_power *p = &e->all.power;
-        const double n = (double)p->n;
+        const double n = (double)p->n, share = p->predicted_w / p->measured_w - 1;
         char a[32];
 
-        (void)printf("\nPOWER\n");
+        (void)printf("\nPOWER of cooling: fans of air handlers, chillers, pumps, towers\n");
         if (p->n == 0) {
                 (void)printf("  nothing to compare: no meters in this database, or no energy model yet%s\n",
                              e->samples == 0 ? " (a replay stores no samples: --log the database it was made from)"
                                              : "");
                 return;
         }
-        (void)printf("  planner's estimate for its proposals %.1f kW, meters under what was in force %.1f kW (%s "
-                     "less), mean of %zu "
-                     "steps\n"
-                     "  An estimate of what was never tried, with the energy model's error in it: no saving. That is "
-                     "what coolplane "
-                     "savings is for.\n",
-                     p->predicted_w / n / 1000, p->measured_w / n / 1000,
-                     percent(1 - p->predicted_w / p->measured_w, a), p->n);
+        (void)printf(
+            "  planner's estimate for its proposals %.1f kW, meters under what was in force %.1f kW (%s%s), mean "
+            "of %zu steps\n",
+            p->predicted_w / n / 1000, p->measured_w / n / 1000, share > 0 ? "+" : "", percent(share, a), p->n);
+        for (size_t k = 0; k < EVALUATE_PARTS; k++)
+                if (!e->metered[k])
+                        (void)printf("  no meter of %s: they are in the estimate only\n", part[k]);
+        (void)printf(
+            "  An estimate of what was never tried, with the energy model's error in it: no saving. That is what\n"
+            "  coolplane savings is for.\n");
 }
 
 static void print_availability(const struct evaluation *e)

@@ -46,6 +46,16 @@ struct evaluator {
 
 /* --- set-up ------------------------------------------------------------------------------------------------------ */
 
+static const enum role power_part[EVALUATE_PARTS] = {ROLE_CRAH_POWER, ROLE_CHILLER_POWER, ROLE_PUMP_POWER,
+                                                     ROLE_TOWER_POWER};
+
+static void find_meters(struct evaluation *e)
+{
+        for (size_t k = 0; k < EVALUATE_PARTS; k++)
+                for (size_t i = 0; i < e->site->npoint && !e->metered[k]; i++)
+                        e->metered[k] = e->site->point[i].role == power_part[k];
+}
+
 static void choose_steps(struct evaluation *e)
 {
         static const double s[HINDSIGHT_AHEAD] = AHEAD_S;
@@ -138,6 +148,7 @@ static int create(struct evaluator *v)
         for (size_t i = 0; i < npoint; i++)
                 v->value[i] = (double)NAN;
         choose_steps(e);
+        find_meters(e);
         return create_models(v);
 }
 
@@ -239,28 +250,29 @@ static int read_samples(struct evaluator *v, int64_t t_ms)
         return r;
 }
 
-/* As the gate counts it: what most of the meters say stands for a few that are silent. */
+/* Cooling: what planner and energy model call power. As the gate counts it: what most of the meters of a part say
+ * stands for a few that are silent. NaN: a part cannot be told, or there is no meter at all. */
 static double measured_w(const struct evaluator *v, int64_t t_ms)
 {
-        static const enum role part[] = {ROLE_RACK_POWER, ROLE_CRAH_POWER, ROLE_CHILLER_POWER, ROLE_PUMP_POWER,
-                                         ROLE_TOWER_POWER};
         const struct site *site = v->a->site;
-        double sum_w = 0;
+        double sum_w = (double)NAN;
 
-        for (size_t k = 0; k < sizeof part / sizeof *part; k++) {
+        for (size_t k = 0; k < EVALUATE_PARTS; k++) {
                 struct total t = {0};
 
                 for (size_t i = 0; i < site->npoint; i++) {
                         const int64_t stale_ms = site->point[i].stale_after_ms;
 
-                        if (site->point[i].role != part[k])
+                        if (site->point[i].role != power_part[k])
                                 continue;
                         total_add(&t, t_ms - v->seen_ms[i] <= (stale_ms > 0 ? stale_ms : 5 * site->fast_step_ms)
                                           ? v->value[i]
                                           : (double)NAN);
                 }
-                if (t.all > 0 || k == 0)
-                        sum_w += total_value(&t);
+                if (t.all > 0)
+                        sum_w = (isnan(sum_w) ? 0 : sum_w) + total_value(&t);
+                if (t.all > 0 && isnan(sum_w))
+                        return (double)NAN;
         }
         return sum_w;
 }

@@ -16,7 +16,7 @@
 #include "agent/gate/hindsight.h"
 #include "agent/store/store.h"
 
-enum { EVALUATE_KINDS = 4, EVALUATE_REASONS = 32, EVALUATE_WHYS = 8 };
+enum { EVALUATE_KINDS = 4, EVALUATE_PARTS = 4, EVALUATE_REASONS = 32, EVALUATE_WHYS = 8 };
 
 /* Where a hottest inlet comes from. Forecasts are the gate's nominal model over the next five minutes, setpoints held,
  * loads as they are; the worst case is the certificate's (action for a step, then more cooling). */
@@ -28,7 +28,7 @@ struct evaluate_sum {
         size_t steps, by_kind[EVALUATE_KINDS], no_proposal; /* absent or malformed */
         struct score_heat heat[HEAT_COUNT];
         struct hindsight_score forecast[GROUP_COUNT];
-        struct score_power power;
+        struct score_power power;   /* of cooling: the planner's for its proposal, the meters' */
         size_t compared, differing; /* variables × shadow steps; beyond the dead band */
 };
 
@@ -80,6 +80,7 @@ struct evaluation {
         int64_t gap_ms, longest_gap_ms, longest_gap_t_ms; /* beyond one step each */
         size_t (*quality)[3];                             /* [npoint] samples by enum quality */
         size_t samples;
+        bool metered[EVALUATE_PARTS]; /* fans, chillers, pumps, towers; the planner's estimate holds all of them */
         struct evaluate_writes writes;
 };
 
