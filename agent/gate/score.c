@@ -97,6 +97,7 @@ double score_width(const struct score_cover *c)
 /* --- distributions ----------------------------------------------------------------------------------------------- */
 
 #define LEAST 1e-6
+#define MOST 1e9
 #define RATIO 1.02 /* of two edges: the middle of a bin is within 1 % */
 
 static double middle(size_t k)
@@ -106,11 +107,12 @@ static double middle(size_t k)
 
 void score_dist_add(struct score_dist *d, double v)
 {
-        const double size = fabs(v);
-        double k;
+        double size, k;
 
         if (!isfinite(v))
                 return;
+        v = fmin(fmax(v, -MOST), MOST);
+        size = fabs(v);
         d->n++;
         d->sum += v;
         d->max_abs = fmax(d->max_abs, size);

@@ -36,7 +36,8 @@ void score_cover_merge(struct score_cover *to, const struct score_cover *from);
 double score_share(size_t part, size_t all);
 double score_width(const struct score_cover *c); /* mean */
 
-/* Distribution of a signed value: quantiles to 1 % of the value between 1e-6 and 1e9, what is below counts as 0. */
+/* Distribution of a signed value: quantiles to 1 % of the value. What is below 1e-6 counts as 0 there, and what is
+ * beyond 1e9 as that everywhere: a proposal may be anything, and a mean has to stay a number. */
 enum { SCORE_BINS = 1750 };
 struct score_dist {
         size_t n;

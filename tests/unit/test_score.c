@@ -108,6 +108,7 @@ static void test_distribution(void **state)
         score_dist_add(d, -1e300); /* a proposal may be anything */
         assert_true(score_dist_quantile(d, 0.5) == 0 && score_dist_abs_quantile(d, 0.5) == 0);
         assert_true(score_dist_quantile(d, 0.2) < -5e8 && score_dist_abs_quantile(d, 0.95) > 5e8);
+        assert_true(d->max_abs == 1e9 && fabs(score_dist_mean(d) + 1e9 / 3) < 1);
         free(d);
 }
 
