@@ -211,6 +211,24 @@ static size_t stand_out_model(const struct evaluation *e)
         return n;
 }
 
+static size_t stand_out_proposals(const struct evaluation *e)
+{
+        const double changed = score_share(e->all.by_kind[DECISION_PROJECT], e->all.steps),
+                     refused = score_share(e->reason[DECISION_PROJECT][DR_NOT_CERTIFIABLE], e->all.steps);
+        size_t dark = 0, n = 0;
+        char a[32], b[32];
+
+        if (changed > 0.1 && ++n)
+                (void)printf("  the safety layer changed %s of the proposals; in %s nothing could be certified\n",
+                             percent(changed, a), percent(refused, b));
+        for (size_t i = 0; i < e->layout->ny; i++)
+                dark += unusable_badness(e, i) > 0.05;
+        if (dark > 0 && ++n)
+                (void)printf("  %zu of %zu outputs could not be read in more than 5 %% of the steps\n", dark,
+                             e->layout->ny);
+        return n;
+}
+
 static void print_stand_out(const struct evaluation *e)
 {
         const size_t weak = e->all.by_kind[DECISION_HOLD] + e->all.by_kind[DECISION_FALLBACK];
@@ -223,6 +241,7 @@ static void print_stand_out(const struct evaluation *e)
                              PLURAL_S(e->writes.left));
         n += stand_out_heat(e);
         n += stand_out_model(e);
+        n += stand_out_proposals(e);
         if (score_share(weak, e->all.steps) > 0.01 && ++n)
                 (void)printf("  holds and fallbacks in %s of the steps\n", percent(score_share(weak, e->all.steps), a));
         if (e->gaps > 0 && ++n)
