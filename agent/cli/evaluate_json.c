@@ -67,6 +67,8 @@ static void print_forecast(const struct evaluation *e, const struct hindsight_sc
                 number("bias_k", score_bias(q));
                 number("persistence_rmse_k", score_persistence(q));
                 number("skill", score_skill(q));
+                number("rmse_anchored_k", score_rmse(&s->anchored[k]));
+                number("skill_anchored", score_skill(&s->anchored[k]));
                 (void)printf("}");
         }
         (void)printf("],\"coverage\":{\"readings\":%zu", s->upper.n);

@@ -13,6 +13,8 @@
 
 enum { WORST = 5, DAYS = 31 };
 
+#define TOLD 0.001 /* a smaller share is not worth a line */
+
 const char *evaluate_heat_str(enum evaluate_heat h)
 {
         static const char *const name[] = {"measured", "forecast_in_force", "forecast_action", "forecast_proposal",
@@ -101,7 +103,9 @@ static double coverage_badness(const struct evaluation *e, size_t i)
 
 static double unusable_badness(const struct evaluation *e, size_t i)
 {
-        return score_share(e->y[i].unusable, e->evidence);
+        const double share = score_share(e->y[i].unusable, e->evidence);
+
+        return share >= TOLD ? share : 0;
 }
 
 static double range(const struct evaluation *e, size_t j)
@@ -111,7 +115,11 @@ static double range(const struct evaluation *e, size_t j)
 
 static double change_badness(const struct evaluation *e, size_t j)
 {
-        return score_dist_abs_quantile(&e->u[j].change, 0.95) / range(e, j);
+        const struct score_variable *v = &e->u[j];
+
+        return v->steps > 0 ? score_dist_abs_quantile(&v->change, 0.95) / range(e, j) +
+                                  TOLD * score_share(v->above + v->below, v->steps)
+                            : 0;
 }
 
 static double projection_badness(const struct evaluation *e, size_t j)
@@ -125,7 +133,9 @@ static double quality_badness(const struct evaluation *e, size_t i)
 {
         const size_t *q = e->quality[i];
 
-        return score_share(q[QUALITY_BAD] + q[QUALITY_UNCERTAIN], q[0] + q[1] + q[2]);
+        const double share = score_share(q[QUALITY_BAD] + q[QUALITY_UNCERTAIN], q[0] + q[1] + q[2]);
+
+        return share >= TOLD ? share : 0;
 }
 
 static const char *y_name(const struct evaluation *e, size_t i)
@@ -168,11 +178,20 @@ static const char *span(double s, char buf[32])
         return buf;
 }
 
+static const char *const group_name[GROUP_COUNT] = {"inlets", "supply air"};
+
+/* Outputs of this group were judged. */
+static bool judged(const struct evaluation *e, int group)
+{
+        return e->all.forecast[group].upper.n > 0;
+}
+
 /* --- what stands out --------------------------------------------------------------------------------------------- */
 
 static size_t stand_out_heat(const struct evaluation *e)
 {
-        const struct score_heat *m = &e->all.heat[HEAT_MEASURED], *a = &e->all.heat[HEAT_ACTION];
+        const struct score_heat *m = &e->all.heat[HEAT_MEASURED], *f = &e->all.heat[HEAT_IN_FORCE],
+                                *a = &e->all.heat[HEAT_ACTION];
         size_t n = 0;
 
         if (m->hard > 0 && ++n)
@@ -181,17 +200,15 @@ static size_t stand_out_heat(const struct evaluation *e)
         if (a->hard > 0 && ++n)
                 (void)printf("  the model foresees our own action above the hard limit in %zu step%s\n", a->hard,
                              PLURAL_S(a->hard));
-        if (score_share(a->soft, a->n) > score_share(m->soft, m->n) && ++n)
+        if (a->soft > f->soft && ++n)
                 (void)printf(
-                    "  more steps above %.1f C foreseen under our action (%zu of %zu) than were measured (%zu of "
-                    "%zu)\n",
-                    e->soft_c, a->soft, a->n, m->soft, m->n);
+                    "  more steps above %.1f C foreseen under our action (%zu) than under what was in force (%zu)\n",
+                    e->soft_c, a->soft, f->soft);
         return n;
 }
 
 static size_t stand_out_model(const struct evaluation *e)
 {
-        static const char *const what[] = {"inlets", "supply air"};
         char a[32];
         size_t n = 0;
 
@@ -201,12 +218,14 @@ static size_t stand_out_model(const struct evaluation *e)
                              below = score_share(s->upper.inside, s->upper.n);
 
                 if (skill < 0 && ++n)
-                        (void)printf("  forecasts of %s are worse than \"stays as it is\" (skill %.2f)\n", what[g],
-                                     skill);
+                        (void)printf(
+                            "  nominal forecasts of %s are worse than \"stays as it is\" (skill %.2f, anchored "
+                            "%.2f)\n",
+                            group_name[g], skill, score_skill(&s->anchored[distance(e)]));
                 if (below < EVALUATE_COVERAGE && ++n)
                         (void)printf(
                             "  only %s of the readings of %s are below their one-step bound (nominal %.0f %%)\n",
-                            percent(below, a), what[g], 100 * EVALUATE_COVERAGE);
+                            percent(below, a), group_name[g], 100 * EVALUATE_COVERAGE);
         }
         return n;
 }
@@ -270,7 +289,8 @@ static void print_heat(const struct evaluation *e)
         static const char *const what[] = {"measured", "foreseen, setpoints in force", "foreseen, our action",
                                            "foreseen, raw proposal", "certificate's worst case"};
 
-        (void)printf("\nHOTTEST INLET: steps above %.1f C (soft) and %.1f C (hard)\n", e->soft_c, e->hard_c);
+        (void)printf("\nHOTTEST INLET (supply air of rooms without): steps above %.1f C (soft) and %.1f C (hard)\n",
+                     e->soft_c, e->hard_c);
         for (int h = 0; h < HEAT_COUNT; h++) {
                 const struct score_heat *q = &e->all.heat[h];
                 char utc[32], c[32];
@@ -286,37 +306,39 @@ static void print_heat(const struct evaluation *e)
 
 static void print_forecast(const struct evaluation *e)
 {
-        static const char *const what[] = {"inlets", "supply air"};
         size_t worst[WORST], n;
-        char a[32], b[32], c[32], d[32], s[32];
+        char v[6][32], s[32];
 
         (void)printf(
             "\nFORECAST of the gate's model, under the setpoints and loads that came; skill 1 = perfect, 0 = no better "
             "than \"stays as it is\"\n");
         for (int g = 0; g < GROUP_COUNT; g++)
-                for (size_t k = 0; k < e->nahead; k++) {
+                for (size_t k = 0; k < e->nahead && judged(e, g); k++) {
                         const struct score_error *q = &e->all.forecast[g].error[k];
 
-                        (void)printf("  %-11s %-7s skill %6s  RMSE %6s K (stays: %6s K)  MAE %6s K  bias %7s K  %zu "
-                                     "readings\n",
-                                     what[g], span((double)e->ahead[k] * e->layout->step_s, s),
-                                     num(score_skill(q), 2, a), num(score_rmse(q), 3, b),
-                                     num(score_persistence(q), 3, c), num(score_mae(q), 3, d),
-                                     num(score_bias(q), 3, (char[32]){0}), q->n);
+                        (void)printf(
+                            "  %-11s %-7s skill %6s (anchored %6s)  RMSE %6s K (stays: %6s K)  MAE %6s K  bias "
+                            "%7s K  %zu readings\n",
+                            group_name[g], span((double)e->ahead[k] * e->layout->step_s, s),
+                            num(score_skill(q), 2, v[0]), num(score_skill(&e->all.forecast[g].anchored[k]), 2, v[1]),
+                            num(score_rmse(q), 3, v[2]), num(score_persistence(q), 3, v[3]), num(score_mae(q), 3, v[4]),
+                            num(score_bias(q), 3, v[5]), q->n);
                 }
+        if (!judged(e, GROUP_INLET) && !judged(e, GROUP_SUPPLY))
+                (void)printf("  none: no model was fitted, or nothing is stored of what decisions were made on\n");
         n = rank(e, e->layout->ny, forecast_badness, worst);
         for (size_t k = 0; k < n; k++) {
                 const struct score_error *q = &e->y[worst[k]].forecast.error[distance(e)];
 
                 (void)printf("  %s %s ahead: RMSE %s K, skill %s: %s\n", k == 0 ? "worst," : "      ",
-                             span((double)e->ahead[distance(e)] * e->layout->step_s, s), num(score_rmse(q), 3, a),
-                             num(score_skill(q), 2, b), y_name(e, worst[k]));
+                             span((double)e->ahead[distance(e)] * e->layout->step_s, s), num(score_rmse(q), 3, v[0]),
+                             num(score_skill(q), 2, v[1]), y_name(e, worst[k]));
         }
+        (void)printf("  Anchored: with what the model missed in its window added, as certificates count it.\n");
 }
 
 static void print_coverage(const struct evaluation *e)
 {
-        static const char *const what[] = {"inlets", "supply air"};
         size_t worst[WORST], n;
         char a[32], b[32], c[32], d[32], s[32];
 
@@ -325,7 +347,9 @@ static void print_coverage(const struct evaluation *e)
         for (int g = 0; g < GROUP_COUNT; g++) {
                 const struct hindsight_score *q = &e->all.forecast[g];
 
-                (void)printf("  %-11s below %s, inside %s; width %s K after one step, %s K at the end\n", what[g],
+                if (!judged(e, g))
+                        continue;
+                (void)printf("  %-11s below %s, inside %s; width %s K after one step, %s K at the end\n", group_name[g],
                              percent(score_share(q->upper.inside, q->upper.n), a),
                              percent(score_share(q->inside.inside, q->inside.n), b), num(score_width(&q->step), 2, c),
                              num(score_width(&q->end), 2, d));
@@ -494,17 +518,20 @@ static void print_writes(const struct evaluation *e)
 
 static void print_days(const struct evaluation *e)
 {
-        size_t first = e->nday > DAYS ? e->nday - DAYS : 0;
+        const enum evaluate_group group = judged(e, GROUP_INLET) ? GROUP_INLET : GROUP_SUPPLY;
+        const size_t first = e->nday > DAYS ? e->nday - DAYS : 0;
+        char ahead[32];
 
         if (e->nday < 2)
                 return;
+        (void)printf("\nBY DAY%s; skill and bound of %s, %s ahead\n", first > 0 ? " (the last 31; all in --json)" : "",
+                     group_name[group], span((double)e->ahead[distance(e)] * e->layout->step_s, ahead));
         (void)printf(
-            "\nBY DAY%s\n  day         steps  inlet skill  below bound  hottest  foreseen  beyond band  no proposal  "
-            "predicted / measured kW\n",
-            first > 0 ? " (the last 31; all in --json)" : "");
+            "  day         steps        skill  below bound  hottest  foreseen  beyond band  no proposal  predicted / "
+            "measured kW\n");
         for (size_t k = first; k < e->nday; k++) {
                 const struct evaluate_sum *s = &e->day[k].sum;
-                const struct hindsight_score *f = &s->forecast[GROUP_INLET];
+                const struct hindsight_score *f = &s->forecast[group];
                 const struct score_heat *m = &s->heat[HEAT_MEASURED], *h = &s->heat[HEAT_ACTION];
                 const double n = (double)s->power.n;
                 char utc[32], v[7][32];

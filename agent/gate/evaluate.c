@@ -320,7 +320,8 @@ static int load_set(struct evaluator *v, const struct store_record *rec, const c
         return 0;
 }
 
-/* Hottest inlet that the model foresees within five minutes with these setpoints held, loads as they are; NaN: none. */
+/* Hottest certified output (inlets; supply air of rooms without) that the model foresees within five minutes with these
+ * setpoints held, loads as they are; NaN: none. */
 static double foreseen_c(struct evaluator *v, const struct arx_window *w, const double *u)
 {
         const struct layout *l = v->e->layout;
@@ -335,11 +336,12 @@ static double foreseen_c(struct evaluator *v, const struct arx_window *w, const 
                 memcpy(v->d_ahead + t * l->nd, w->d + (w->n - 1) * l->nd, l->nd * sizeof(double));
         }
         arx_predict(v->model.arx, w, steps, v->u_ahead, v->d_ahead, NULL, v->work, v->y);
-        for (size_t i = 0; i < l->ny; i++) {
+        for (size_t k = 0; k < v->e->envelope.safety.ncert; k++) {
+                const size_t i = v->e->envelope.cert[k].row;
                 struct arx_row_info info;
 
                 arx_row_info(v->model.arx, i, &info);
-                for (size_t t = 0; l->y[i].kind == Y_INLET && info.fitted && t < steps; t++)
+                for (size_t t = 0; info.fitted && t < steps; t++)
                         hottest = fmax(hottest, v->y[t * l->ny + i]); /* fmax: the one that is known */
         }
         return hottest;
@@ -369,6 +371,13 @@ static int score_evidence(struct evaluator *v, const struct store_record *rec, b
 
                 v->e->y[i].unusable += snap.y_ok[i] != COND_TRUE;
                 v->reading[i] = usable ? snap.window.y[(snap.window.n - 1) * l->ny + i] : (double)NAN;
+        }
+        if (!isfinite(d->worst_inlet_c)) { /* rooms without inlet sensors */
+                double hottest = (double)NAN;
+
+                for (size_t k = 0; k < v->e->envelope.safety.ncert; k++)
+                        hottest = fmax(hottest, v->reading[v->e->envelope.cert[k].row]);
+                add_heat(v, HEAT_MEASURED, hottest, d->t_ms);
         }
         if (why) {
                 skip(v->e, why);

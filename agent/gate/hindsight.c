@@ -26,11 +26,12 @@ struct hindsight {
         size_t stride, norigin;
         struct origin *origin; /* ring [norigin], first … first + count */
         size_t first, count;
-        uint64_t row;               /* of the newest decision, counted since the last break */
-        bool any;                   /* there is one */
-        double *reading, *u, *d;    /* ring [most + 1] of decisions: what was read, what was in force afterwards */
-        double *u_ahead, *d_ahead;  /* [most] */
-        double *y, *lo, *hi, *work; /* [most × ny] */
+        uint64_t row;              /* of the newest decision, counted since the last break */
+        bool any;                  /* there is one */
+        double *reading, *u, *d;   /* ring [most + 1] of decisions: what was read, what was in force afterwards */
+        double *u_ahead, *d_ahead; /* [most] */
+        double *y, *anchored, *lo, *hi, *work; /* [most × ny] */
+        double *offset;                        /* [ny] */
         double *mem;
         uint8_t *sets;
 };
@@ -52,7 +53,7 @@ static int allocate(struct hindsight *h)
 {
         const size_t rows = h->most + 1, ny = h->ny, nu = h->nu, nd = h->nd, all = ny + nu + nd;
         const size_t work = arx_predict_work(h->a.model, h->most);
-        const size_t n = rows * all + h->most * (nu + nd + 3 * ny) + work + h->norigin * h->a.window * all;
+        const size_t n = rows * all + h->most * (nu + nd + 4 * ny) + ny + work + h->norigin * h->a.window * all;
         double *p;
 
         p = h->mem = calloc(n + 1, sizeof *h->mem);
@@ -66,6 +67,8 @@ static int allocate(struct hindsight *h)
         h->u_ahead = slice(&p, h->most * nu);
         h->d_ahead = slice(&p, h->most * nd);
         h->y = slice(&p, h->most * ny);
+        h->anchored = slice(&p, h->most * ny);
+        h->offset = slice(&p, ny);
         h->lo = slice(&p, h->most * ny);
         h->hi = slice(&p, h->most * ny);
         h->work = slice(&p, work);
@@ -121,8 +124,10 @@ size_t hindsight_stride(const struct hindsight *h)
 
 void hindsight_score_merge(struct hindsight_score *to, const struct hindsight_score *from)
 {
-        for (size_t k = 0; k < HINDSIGHT_AHEAD; k++)
+        for (size_t k = 0; k < HINDSIGHT_AHEAD; k++) {
                 score_error_merge(&to->error[k], &from->error[k]);
+                score_error_merge(&to->anchored[k], &from->anchored[k]);
+        }
         score_cover_merge(&to->upper, &from->upper);
         score_cover_merge(&to->step, &from->step);
         score_cover_merge(&to->end, &from->end);
@@ -141,10 +146,13 @@ static void judge_output(struct hindsight *h, const struct origin *o, size_t ste
         const double before = h->reading[slot(h, o->row) * h->ny + i];
         struct hindsight_score s = {0};
 
-        for (size_t k = 0; k < h->a.nahead; k++)
-                if (h->a.ahead[k] <= steps)
-                        score_error_add(&s.error[k], h->y[(h->a.ahead[k] - 1) * h->ny + i], before,
-                                        h->reading[slot(h, o->row + h->a.ahead[k]) * h->ny + i]);
+        for (size_t k = 0; k < h->a.nahead && h->a.ahead[k] <= steps; k++) {
+                const size_t at = (h->a.ahead[k] - 1) * h->ny + i;
+                const double reading = h->reading[slot(h, o->row + h->a.ahead[k]) * h->ny + i];
+
+                score_error_add(&s.error[k], h->y[at], before, reading);
+                score_error_add(&s.anchored[k], h->anchored[at], before, reading);
+        }
         for (size_t t = 0; t < horizon; t++) {
                 const double lo = h->lo[t * h->ny + i], hi = h->hi[t * h->ny + i],
                              reading = h->reading[slot(h, o->row + t + 1) * h->ny + i];
@@ -178,7 +186,10 @@ static void judge(struct hindsight *h)
                 memcpy(h->u_ahead + t * h->nu, h->u + at * h->nu, h->nu * sizeof(double));
                 memcpy(h->d_ahead + t * h->nd, h->d + at * h->nd, h->nd * sizeof(double));
         }
+        for (size_t i = 0; i < h->ny; i++)
+                h->offset[i] = arx_offset(h->a.model, i, &w);
         arx_predict(h->a.model, &w, steps, h->u_ahead, h->d_ahead, NULL, h->work, h->y);
+        arx_predict(h->a.model, &w, steps, h->u_ahead, h->d_ahead, h->offset, h->work, h->anchored);
         arx_worst(h->a.model, &w, horizon, h->u_ahead, h->d_ahead, 1, h->a.judged, h->work, h->hi);
         arx_worst(h->a.model, &w, horizon, h->u_ahead, h->d_ahead, -1, h->a.judged, h->work, h->lo);
         for (size_t i = 0; i < h->ny; i++) {

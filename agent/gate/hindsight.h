@@ -27,10 +27,11 @@ struct hindsight_args {
 
 /* What was found of one output, or of several together. */
 struct hindsight_score {
-        struct score_error error[HINDSIGHT_AHEAD];
-        struct score_cover upper;     /* one step, upper bound */
-        struct score_cover step, end; /* interval one step ahead, and at the end of the horizon */
-        struct score_cover inside;    /* interval at every step of the horizon */
+        struct score_error error[HINDSIGHT_AHEAD];    /* nominal */
+        struct score_error anchored[HINDSIGHT_AHEAD]; /* and what it lately missed added in each step (arx_offset) */
+        struct score_cover upper;                     /* one step, upper bound */
+        struct score_cover step, end;                 /* interval one step ahead, and at the end of the horizon */
+        struct score_cover inside;                    /* interval at every step of the horizon */
 };
 void hindsight_score_merge(struct hindsight_score *to, const struct hindsight_score *from);
 

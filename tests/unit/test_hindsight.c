@@ -31,6 +31,7 @@ struct plant {
         void *mem;
         double noise;                     /* of the readings */
         double y[ROWS], u[ROWS], d[ROWS]; /* window, newest last */
+        double unseen;                    /* K a step that no model knows of */
         size_t n;
         int64_t t_ms;
         uint8_t *set;
@@ -56,7 +57,7 @@ static double next(struct plant *p)
 {
         const size_t k = p->n - 1;
 
-        return 0.8 * p->y[k] + 0.2 * p->u[k] + 0.1 * p->d[k] + 1 + p->noise * rng_normal(&p->g);
+        return 0.8 * p->y[k] + 0.2 * p->u[k] + 0.1 * p->d[k] + 1 + p->unseen + p->noise * rng_normal(&p->g);
 }
 
 static void push(struct plant *p, double y)
@@ -184,8 +185,11 @@ static void test_a_perfect_model(void **state)
         assert_int_equal(p->sum.error[0].n, STEPS - 1);
         assert_int_equal(p->sum.error[1].n, STEPS - 2);
         assert_int_equal(p->sum.error[2].n, STEPS - 6);
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < 3; k++) {
                 assert_true(score_skill(&p->sum.error[k]) > 0.999);
+                assert_true(score_skill(&p->sum.anchored[k]) > 0.999);
+                assert_int_equal(p->sum.anchored[k].n, p->sum.error[k].n);
+        }
         assert_true(score_share(p->sum.upper.inside, p->sum.upper.n) == 1);
         assert_true(score_share(p->sum.inside.inside, p->sum.inside.n) == 1);
         assert_int_equal(p->sum.upper.n, STEPS - 1);
@@ -245,6 +249,26 @@ static void test_the_set_of_the_decision(void **state)
         }
         assert_int_equal(p->sum.error[0].n, before.n + 6);
         assert_true(score_skill(&p->sum.error[0]) > 0.999 && score_skill(&p->sum.error[2]) > 0.999);
+}
+
+/* A heat that nobody measures: the nominal forecast misses it, the anchored one has seen it. */
+static void test_anchored(void **state)
+{
+        struct plant *p = *state;
+
+        learned(p, 1e-7);
+        p->unseen = 0.5;
+        judge(p, SIZE_MAX);
+        for (int t = 0; t < STEPS; t++) {
+                advance(p, false);
+                if (t > 2 * ROWS)
+                        decide(p, t > 2 * ROWS + 1);
+        }
+        hindsight_end(p->h);
+        assert_true(fabs(score_bias(&p->sum.error[0]) + 0.5) < 0.01);
+        assert_true(score_bias(&p->sum.error[2]) < -1.5);
+        for (int k = 0; k < 3; k++)
+                assert_true(score_skill(&p->sum.anchored[k]) > 0.99);
 }
 
 static void test_little(void **state)
@@ -337,6 +361,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_a_perfect_model, begin, end),
             cmocka_unit_test_setup_teardown(test_coverage_is_nominal, begin, end),
             cmocka_unit_test_setup_teardown(test_the_set_of_the_decision, begin, end),
+            cmocka_unit_test_setup_teardown(test_anchored, begin, end),
             cmocka_unit_test_setup_teardown(test_little, begin, end),
             cmocka_unit_test_setup_teardown(test_gaps_and_nan, begin, end),
             cmocka_unit_test_setup_teardown(test_stride, begin, end),
