@@ -25,11 +25,14 @@ struct modbus_args {
         struct loop *loop;       /* borrowed */
         const struct clk *clk;   /* borrowed */
         struct sample_sink samples;
-        bool writable; /* false: no write path is opened at all (ret_act->write stays NULL) */
+        bool writable; /* false: no write path is opened at all (ret_act->write stays NULL); without one: -EPERM */
         struct write_sink writes;
         struct event_sink events;
         uint64_t seed; /* jitter */
 };
+
+/* False where the code that writes is not linked (CMake option COOLPLANE_NO_WRITE). */
+bool modbus_can_write(void);
 
 int modbus_driver_create(const struct modbus_args *a, struct modbus_driver **ret, struct actuator *ret_act);
 /* Writes still under way end as NOT_SENT or PENDING. Not from inside a callback of the driver. */

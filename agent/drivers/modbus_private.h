@@ -128,7 +128,7 @@ bool mb_scan_held(struct mb_device *d); /* in a back-off: a running scan ends he
 bool mb_scan_next(struct mb_device *d); /* sends the next read of a running scan; false: it ended */
 void mb_scan_reply(struct mb_device *d, const struct mblink_reply *reply);
 
-/* modbus_write.c */
+/* modbus_write.c, or modbus_readonly.c */
 int mb_write_init(struct modbus_driver *drv);
 void mb_write_fini(struct modbus_driver *drv);
 struct mb_job *mb_write_ready(struct mb_conn *c);

@@ -26,6 +26,11 @@ static struct mb_device *device_of(const struct mb_job *j)
         return &j->driver->device[point_of(j)->device];
 }
 
+bool modbus_can_write(void)
+{
+        return true;
+}
+
 /* ---- life of a job ---- */
 
 static void on_settled(void *ctx)

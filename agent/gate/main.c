@@ -12,6 +12,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
 #include "agent/base/parse.h"
+#include "agent/drivers/modbus.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/release.h"
 #include "agent/gate/wire.h"
@@ -134,6 +135,8 @@ static int parse_options(int argc, char **argv, struct options *o)
                 return usage("unexpected argument", argv[optind]);
         if (!o->config)
                 return usage("--config is missing", NULL);
+        if ((o->live || o->release) && !modbus_can_write())
+                return usage("this build has no code that writes to devices (COOLPLANE_NO_WRITE): shadow only", NULL);
         return -1;
 }
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* coolplane evaluate: a recorded gate scored, from the database and the site file. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/exitcode.h"
+#include "agent/cli/cli.h"
+#include "agent/cli/evaluate_report.h"
+
+static const char help[] =
+    "coolplane evaluate --config site.yaml\n"
+    "coolplane evaluate --config site.yaml --db shadow.db --from 2026-07-01T00:00:00Z --to 2026-08-01T00:00:00Z "
+    "--json\n"
+    "coolplane evaluate --config site.yaml --db decisions.db --log recorded.db    of a replay\n"
+    "\n"
+    "Scores what the gate stored in shadow, live or a replay; opens no device, writes nothing. Every forecast is by "
+    "the\n"
+    "model set as it was at its decision, so all figures are out of sample:\n"
+    "  forecast skill of each inlet and supply air, one step, 5 and 15 min ahead, beside \"stays as it is\"; coverage "
+    "of\n"
+    "  the model set's bounds; hottest inlet foreseen under our actions and proposals beside the measured; what the\n"
+    "  safety layer changed of the proposals; our actions beside what was in force; predicted and measured power; "
+    "what\n"
+    "  the record lacks; and whether shadow wrote anything.\n"
+    "A shadow action starts from what the operator runs at each step: what it would have led to was never tried.\n"
+    "\n"
+    "  --config FILE   site file, default " CLI_CONFIG_DEFAULT "\n"
+    "  --db FILE       database, default the site's\n"
+    "  --log FILE      database that was replayed: its samples tell power and data quality, a replay stores none\n"
+    "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
+    "  --json          one JSON document, with each point, variable and day\n"
+    "exit: 0 scored, 2 usage, 3 something was written in shadow, 4 nothing can be scored (and why), 65 database\n"
+    "damaged, 69 no database, 74 I/O, 78 site wrong\n";
+
+struct options {
+        const char *config, *db, *log;
+        int64_t from_ms, to_ms;
+        bool json;
+};
+
+struct progress {
+        int64_t shown_ms;
+};
+
+static void on_progress(void *ctx, int64_t t_ms)
+{
+        struct progress *p = ctx;
+        char utc[32];
+
+        if (t_ms - p->shown_ms < 6 * 3600000)
+                return;
+        p->shown_ms = t_ms;
+        (void)fprintf(stderr, "\r%.16s", clk_format(t_ms, utc));
+}
+
+static int open_store(const char *path, const struct site *site, struct store **ret)
+{
+        char why[256];
+        int e = store_open(path, STORE_READ, ret, why);
+
+        if (e < 0) {
+                (void)fprintf(stderr, "coolplane evaluate: %s\n", why);
+                return e == -ENOENT ? EXIT_UNAVAILABLE : e == -EIO ? EXIT_IO : EXIT_DATA;
+        }
+        if (store_bind_site(*ret, site) < 0) {
+                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", path, store_errmsg(*ret));
+                return EXIT_IO;
+        }
+        return EXIT_OK;
+}
+
+static int report(const struct options *o, const struct site *site, struct store *store, struct store *log)
+{
+        struct progress p = {0};
+        struct evaluation v;
+        const bool shows = !o->json && isatty(STDERR_FILENO);
+        int code, e = evaluate_run(&(struct evaluate_args){.site = site,
+                                                           .store = store,
+                                                           .samples = log ? log : store,
+                                                           .from_ms = o->from_ms,
+                                                           .to_ms = o->to_ms,
+                                                           .progress = shows ? on_progress : NULL,
+                                                           .ctx = &p},
+                                   &v);
+
+        if (shows && p.shown_ms > 0)
+                (void)fprintf(stderr, "\r                \r");
+        if (e == -ENODEV) {
+                (void)fprintf(stderr, "coolplane evaluate: nothing is commanded at %s: there are no decisions\n",
+                              site->name);
+                code = EXIT_CANNOT_EVALUATE;
+        } else if (e < 0) {
+                (void)fprintf(stderr, "coolplane evaluate: %s\n",
+                              e == -ENOMEM ? strerror(ENOMEM) : store_errmsg(store));
+                code = e == -ENOMEM ? EXIT_GENERIC : e == -EUCLEAN ? EXIT_DATA : EXIT_IO;
+        } else if (evaluate_refusal(&v)) {
+                (void)fprintf(stderr, "coolplane evaluate: nothing can be scored: %s\n", evaluate_refusal(&v));
+                code = EXIT_CANNOT_EVALUATE;
+        } else {
+                (o->json ? evaluate_print_json : evaluate_print_text)(&v);
+                code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_OK;
+        }
+        evaluate_free(&v);
+        return code;
+}
+
+static int run(const struct options *o)
+{
+        struct site *site = NULL;
+        struct store *store = NULL, *log = NULL;
+        int code = cli_load_site(o->config, &site);
+
+        if (code == EXIT_OK)
+                code = open_store(o->db ? o->db : site->database, site, &store);
+        if (code == EXIT_OK && o->log)
+                code = open_store(o->log, site, &log);
+        if (code == EXIT_OK)
+                code = report(o, site, store, log);
+        store_close(log);
+        store_close(store);
+        site_free(site);
+        return code;
+}
+
+static int usage(const char *what)
+{
+        (void)fprintf(stderr, "coolplane evaluate: %s; see coolplane evaluate --help\n", what);
+        return EXIT_USAGE_;
+}
+
+int verb_evaluate(int argc, char **argv)
+{
+        static const struct option opts[] = {
+            {"config", required_argument, NULL, 'c'}, {"db", required_argument, NULL, 'd'},
+            {"log", required_argument, NULL, 'l'},    {"from", required_argument, NULL, 'f'},
+            {"to", required_argument, NULL, 't'},     {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+        struct options o = {.config = CLI_CONFIG_DEFAULT, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+        int c;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+                switch (c) {
+                case 'c':
+                        o.config = optarg;
+                        break;
+                case 'd':
+                        o.db = optarg;
+                        break;
+                case 'l':
+                        o.log = optarg;
+                        break;
+                case 'f':
+                        if (clk_parse_time(optarg, &o.from_ms) < 0)
+                                return usage("--from takes RFC 3339 with offset, or epoch ms");
+                        break;
+                case 't':
+                        if (clk_parse_time(optarg, &o.to_ms) < 0)
+                                return usage("--to takes RFC 3339 with offset, or epoch ms");
+                        break;
+                case 'j':
+                        o.json = true;
+                        break;
+                case 'h':
+                        (void)fputs(help, stdout);
+                        return EXIT_OK;
+                default:
+                        return usage("unknown option");
+                }
+        }
+        if (optind < argc)
+                return usage("unexpected argument");
+        if (o.from_ms >= o.to_ms)
+                return usage("--from is not before --to");
+        return run(&o);
+}

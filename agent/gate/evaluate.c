@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/gate/evaluate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/hash.h"
+#include "agent/gate/evidence.h"
+#include "agent/gate/safety_model.h"
+#include "agent/points/total.h"
+
+#define SETS_BYTES ((size_t)64 << 20)
+#define AHEAD_S                                                                                                        \
+        {                                                                                                              \
+                0, 300, 900                                                                                            \
+        } /* the first: one step */
+#define DAY_MS ((int64_t)86400000)
+#define HOUR_MS ((int64_t)3600000)
+
+struct evaluator {
+        const struct evaluate_args *a;
+        struct evaluation *e;
+        char config[2 * HASH_LEN + 1];
+        struct safety_model model;
+        struct evidence *evidence;
+        struct hindsight *hindsight;
+        uint8_t *judged; /* [ny] */
+        double *reading; /* [ny] */
+        double *u_ahead, *d_ahead, *y, *work;
+        int64_t set_id;
+        /* the decision before this one */
+        bool any, follows_evidence;
+        int64_t run_id, t_ms;
+        struct evaluate_day *today;
+        /* newest good reading of each point, for powers */
+        double *value; /* [npoint] */
+        int64_t *seen_ms;
+        int64_t samples_ms; /* read up to here */
+};
+
+/* --- set-up ------------------------------------------------------------------------------------------------------ */
+
+static const enum role power_part[EVALUATE_PARTS] = {ROLE_CRAH_POWER, ROLE_CHILLER_POWER, ROLE_PUMP_POWER,
+                                                     ROLE_TOWER_POWER};
+
+static void find_meters(struct evaluation *e)
+{
+        for (size_t k = 0; k < EVALUATE_PARTS; k++)
+                for (size_t i = 0; i < e->site->npoint && !e->metered[k]; i++)
+                        e->metered[k] = e->site->point[i].role == power_part[k];
+}
+
+static void choose_steps(struct evaluation *e)
+{
+        static const double s[HINDSIGHT_AHEAD] = AHEAD_S;
+
+        for (size_t k = 0; k < HINDSIGHT_AHEAD; k++) {
+                const size_t n = (size_t)fmax(1, round(s[k] / e->layout->step_s));
+
+                if (e->nahead == 0 || n > e->ahead[e->nahead - 1])
+                        e->ahead[e->nahead++] = n;
+        }
+        e->horizon = e->envelope.safety.horizon;
+}
+
+static void on_forecast(void *ctx, size_t i, int64_t t_ms, const struct hindsight_score *s);
+
+static int create_models(struct evaluator *v)
+{
+        struct evaluation *e = v->e;
+        const struct layout *l = e->layout;
+        size_t nbasis, size, most = e->ahead[e->nahead - 1];
+        struct safety *safety;
+        void *mem;
+        int r = safety_model_create(l, &v->model);
+
+        if (r < 0)
+                return r;
+        size = (safety_memsize(&e->envelope.safety, v->model.structure) + 63) / 64 * 64;
+        mem = aligned_alloc(64, size);
+        r = mem ? safety_create(mem, size, &e->envelope.safety, v->model.arx, &safety) : -ENOMEM;
+        nbasis = r == 0 ? safety_basis_save(safety, 0, NULL, 0) : 0;
+        free(mem);
+        if (r < 0)
+                return r;
+        r = evidence_create(&(struct evidence_shape){.nu = l->nu,
+                                                     .ny = l->ny,
+                                                     .nd = l->nd,
+                                                     .rows = v->model.window,
+                                                     .nbasis = nbasis,
+                                                     .set_bytes = arx_set_save(v->model.arx, NULL, 0)},
+                            &v->evidence);
+        if (r < 0)
+                return r;
+        v->u_ahead = calloc(most * l->nu + 1, sizeof(double));
+        v->d_ahead = calloc(most * l->nd + 1, sizeof(double));
+        v->y = calloc(most * l->ny + 1, sizeof(double));
+        v->work = calloc(arx_predict_work(v->model.arx, most) + 1, sizeof(double));
+        if (!v->u_ahead || !v->d_ahead || !v->y || !v->work)
+                return -ENOMEM;
+        r = hindsight_create(&(struct hindsight_args){.model = v->model.arx,
+                                                      .window = v->model.window,
+                                                      .judged = v->judged,
+                                                      .nahead = e->nahead,
+                                                      .ahead = {e->ahead[0], e->ahead[1], e->ahead[2]},
+                                                      .horizon = e->horizon,
+                                                      .memory = SETS_BYTES},
+                             on_forecast, v, &v->hindsight);
+        if (r == 0)
+                e->stride = hindsight_stride(v->hindsight);
+        return r;
+}
+
+static int create(struct evaluator *v)
+{
+        struct evaluation *e = v->e;
+        const size_t npoint = v->a->site->npoint;
+        const struct layout *l;
+        int r = layout_create(v->a->site, &e->layout);
+
+        if (r < 0)
+                return r;
+        l = e->layout;
+        r = gate_envelope_build(l, &e->envelope);
+        if (r < 0)
+                return r;
+        if (e->envelope.safety.nu < 1 || e->envelope.safety.ncert < 1)
+                return -ENODEV;
+        e->soft_c = v->a->site->limits.inlet_recommended_c;
+        e->hard_c = v->a->site->limits.inlet_allowable_c;
+        e->y = calloc(l->ny, sizeof *e->y);
+        e->u = calloc(l->nu, sizeof *e->u);
+        e->quality = calloc(npoint + 1, sizeof *e->quality);
+        v->judged = calloc(l->ny, 1);
+        v->reading = calloc(l->ny, sizeof(double));
+        v->value = calloc(npoint + 1, sizeof(double));
+        v->seen_ms = calloc(npoint + 1, sizeof(int64_t));
+        if (!e->y || !e->u || !e->quality || !v->judged || !v->reading || !v->value || !v->seen_ms)
+                return -ENOMEM;
+        for (size_t i = 0; i < l->ny; i++)
+                v->judged[i] = l->y[i].kind != Y_VALVE;
+        for (size_t i = 0; i < npoint; i++)
+                v->value[i] = (double)NAN;
+        choose_steps(e);
+        find_meters(e);
+        return create_models(v);
+}
+
+static void destroy(struct evaluator *v)
+{
+        hindsight_free(v->hindsight);
+        evidence_free(v->evidence);
+        safety_model_free(&v->model);
+        free(v->judged);
+        free(v->reading);
+        free(v->u_ahead);
+        free(v->d_ahead);
+        free(v->y);
+        free(v->work);
+        free(v->value);
+        free(v->seen_ms);
+}
+
+void evaluate_free(struct evaluation *e)
+{
+        free(e->y);
+        free(e->u);
+        free(e->day);
+        free(e->quality);
+        gate_envelope_free(&e->envelope);
+        layout_free(e->layout);
+        *e = (struct evaluation){0};
+}
+
+enum evaluate_group evaluate_group(const struct evaluation *e, size_t y)
+{
+        return e->layout->y[y].kind == Y_INLET ? GROUP_INLET : GROUP_SUPPLY;
+}
+
+/* --- days -------------------------------------------------------------------------------------------------------- */
+
+static int64_t floor_to(int64_t t_ms, int64_t unit_ms)
+{
+        return t_ms - ((t_ms % unit_ms) + unit_ms) % unit_ms;
+}
+
+/* Days come in order; a clock that was set back may come again to one that is there. NULL: no memory. */
+static struct evaluate_day *day_of(struct evaluation *e, int64_t t_ms)
+{
+        const int64_t day_ms = floor_to(t_ms, DAY_MS);
+        struct evaluate_day *more;
+
+        for (size_t k = e->nday; k-- > 0;)
+                if (e->day[k].t_ms == day_ms)
+                        return &e->day[k];
+        if ((e->nday & (e->nday + 1)) == 0) { /* full: the next power of two */
+                more = realloc(e->day, (2 * e->nday + 2) * sizeof *more);
+                if (!more)
+                        return NULL;
+                e->day = more;
+        }
+        e->day[e->nday] = (struct evaluate_day){.t_ms = day_ms};
+        return &e->day[e->nday++];
+}
+
+static void on_forecast(void *ctx, size_t i, int64_t t_ms, const struct hindsight_score *s)
+{
+        struct evaluator *v = ctx;
+        const enum evaluate_group g = evaluate_group(v->e, i);
+        struct evaluate_day *day = day_of(v->e, t_ms); /* is there since its decision */
+
+        hindsight_score_merge(&v->e->y[i].forecast, s);
+        hindsight_score_merge(&v->e->all.forecast[g], s);
+        if (day)
+                hindsight_score_merge(&day->sum.forecast[g], s);
+}
+
+/* --- samples ----------------------------------------------------------------------------------------------------- */
+
+static int on_samples(void *ctx, const struct sample *s, size_t n)
+{
+        struct evaluator *v = ctx;
+
+        for (size_t k = 0; k < n; k++) {
+                v->e->quality[s[k].point][s[k].quality <= QUALITY_BAD ? s[k].quality : QUALITY_BAD]++;
+                v->value[s[k].point] = s[k].quality == QUALITY_BAD ? (double)NAN : s[k].value;
+                v->seen_ms[s[k].point] = s[k].t_ms;
+        }
+        v->e->samples += n;
+        return 0;
+}
+
+/* Up to and with this time. */
+static int read_samples(struct evaluator *v, int64_t t_ms)
+{
+        int r = 0;
+
+        if (v->samples_ms == INT64_MIN)
+                v->samples_ms = t_ms - v->a->site->fast_step_ms;
+        if (t_ms + 1 > v->samples_ms) {
+                r = store_read_samples(v->a->samples, v->samples_ms, t_ms + 1, on_samples, v);
+                v->samples_ms = t_ms + 1;
+        }
+        return r;
+}
+
+/* Cooling: what planner and energy model call power. As the gate counts it: what most of the meters of a part say
+ * stands for a few that are silent. NaN: a part cannot be told, or there is no meter at all. */
+static double measured_w(const struct evaluator *v, int64_t t_ms)
+{
+        const struct site *site = v->a->site;
+        double sum_w = (double)NAN;
+
+        for (size_t k = 0; k < EVALUATE_PARTS; k++) {
+                struct total t = {0};
+
+                for (size_t i = 0; i < site->npoint; i++) {
+                        const int64_t stale_ms = site->point[i].stale_after_ms;
+
+                        if (site->point[i].role != power_part[k])
+                                continue;
+                        total_add(&t, t_ms - v->seen_ms[i] <= (stale_ms > 0 ? stale_ms : 5 * site->fast_step_ms)
+                                          ? v->value[i]
+                                          : (double)NAN);
+                }
+                if (t.all > 0)
+                        sum_w = (isnan(sum_w) ? 0 : sum_w) + total_value(&t);
+                if (t.all > 0 && isnan(sum_w))
+                        return (double)NAN;
+        }
+        return sum_w;
+}
+
+/* --- one decision ------------------------------------------------------------------------------------------------ */
+
+static void skip(struct evaluation *e, const char *why)
+{
+        size_t k = 0;
+
+        while (k < e->nskip && strcmp(e->skip[k].why, why) != 0)
+                k++;
+        if (k == EVALUATE_WHYS)
+                return;
+        if (k == e->nskip)
+                e->skip[e->nskip++] = (struct evaluate_skip){why, 0};
+        e->skip[k].n++;
+}
+
+/* The model set of the record into the model; else why not. */
+static int load_set(struct evaluator *v, const struct store_record *rec, const char **ret_why)
+{
+        const size_t bytes = arx_set_save(v->model.arx, NULL, 0);
+        uint64_t hash;
+        void *blob = NULL;
+        size_t len;
+        int r = 0;
+
+        *ret_why = NULL;
+        if (v->set_id != rec->set_id) {
+                v->set_id = 0;
+                r = store_get_set(v->a->store, rec->set_id, &hash, &blob, &len);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                if (r == 0 && evidence_read_base(v->evidence, blob, len) == 0)
+                        v->set_id = rec->set_id;
+                free(blob);
+        }
+        if (v->set_id == 0)
+                *ret_why = "model set no longer stored, or damaged";
+        else if (evidence_read_set(v->evidence, rec->blob, rec->len) < 0 ||
+                 arx_set_load(v->model.arx, evidence_set(v->evidence), bytes) < 0 ||
+                 arx_hash(v->model.arx) != rec->d.cert->model_hash)
+                *ret_why = "model set is not the one that the decision names";
+        return 0;
+}
+
+/* Hottest certified output (inlets; supply air of rooms without) that the model foresees within five minutes with these
+ * setpoints held, loads as they are; NaN: none. */
+static double foreseen_c(struct evaluator *v, const struct arx_window *w, const double *u)
+{
+        const struct layout *l = v->e->layout;
+        const size_t steps = v->e->ahead[v->e->nahead > 1 ? 1 : 0];
+        double hottest = (double)NAN;
+
+        for (size_t j = 0; j < l->nu; j++)
+                if (!isfinite(u[j]))
+                        return (double)NAN;
+        for (size_t t = 0; t < steps; t++) {
+                memcpy(v->u_ahead + t * l->nu, u, l->nu * sizeof(double));
+                memcpy(v->d_ahead + t * l->nd, w->d + (w->n - 1) * l->nd, l->nd * sizeof(double));
+        }
+        arx_predict(v->model.arx, w, steps, v->u_ahead, v->d_ahead, NULL, v->work, v->y);
+        for (size_t k = 0; k < v->e->envelope.safety.ncert; k++) {
+                const size_t i = v->e->envelope.cert[k].row;
+                struct arx_row_info info;
+
+                arx_row_info(v->model.arx, i, &info);
+                for (size_t t = 0; info.fitted && t < steps; t++)
+                        hottest = fmax(hottest, v->y[t * l->ny + i]); /* fmax: the one that is known */
+        }
+        return hottest;
+}
+
+/* To the whole and to the day. */
+static void add_heat(struct evaluator *v, enum evaluate_heat from, double c, int64_t t_ms)
+{
+        score_heat_add(&v->e->all.heat[from], v->e->soft_c, v->e->hard_c, c, t_ms);
+        score_heat_add(&v->today->sum.heat[from], v->e->soft_c, v->e->hard_c, c, t_ms);
+}
+
+/* What the evidence of a decision tells; follows: of the decision one step before there is some, too. */
+static int score_evidence(struct evaluator *v, const struct store_record *rec, bool follows)
+{
+        const struct layout *l = v->e->layout;
+        const struct store_decision *d = &rec->d;
+        struct safety_snapshot snap;
+        const char *why;
+        int r = load_set(v, rec, &why);
+
+        if (r < 0)
+                return r;
+        evidence_snapshot(v->evidence, &snap);
+        for (size_t i = 0; i < l->ny; i++) {
+                const bool usable = snap.y_ok[i] == COND_TRUE && snap.window.n > 0;
+
+                v->e->y[i].unusable += snap.y_ok[i] != COND_TRUE;
+                v->reading[i] = usable ? snap.window.y[(snap.window.n - 1) * l->ny + i] : (double)NAN;
+        }
+        if (!isfinite(d->worst_inlet_c)) { /* rooms without inlet sensors */
+                double hottest = (double)NAN;
+
+                for (size_t k = 0; k < v->e->envelope.safety.ncert; k++)
+                        hottest = fmax(hottest, v->reading[v->e->envelope.cert[k].row]);
+                add_heat(v, HEAT_MEASURED, hottest, d->t_ms);
+        }
+        if (why) {
+                skip(v->e, why);
+        } else if (snap.window.n > 0) {
+                add_heat(v, HEAT_IN_FORCE, foreseen_c(v, &snap.window, d->confirmed), d->t_ms);
+                add_heat(v, HEAT_ACTION, foreseen_c(v, &snap.window, d->action), d->t_ms);
+                if (d->proposal)
+                        add_heat(v, HEAT_PROPOSAL, foreseen_c(v, &snap.window, d->proposal), d->t_ms);
+        }
+        v->e->evidence++;
+        hindsight_step(v->hindsight, d->t_ms, follows, &snap.window, v->reading,
+                       why ? NULL : evidence_set(v->evidence));
+        return 0;
+}
+
+static void score_variables(struct evaluator *v, const struct store_decision *d, bool shadow)
+{
+        struct evaluation *e = v->e;
+        const int64_t step_ms = v->a->site->fast_step_ms;
+        const size_t hour = (size_t)((d->t_ms - floor_to(d->t_ms, DAY_MS)) / HOUR_MS);
+
+        for (size_t j = 0; j < d->nu; j++) {
+                const struct safety_u *u = &e->envelope.u[j];
+                const double p = d->proposal ? d->proposal[j] : (double)NAN,
+                             in_force = shadow ? d->confirmed[j] : (double)NAN,
+                             grain = fmax(1.001 * u->step, u->dead_band) + 1e-9 * (1 + fabs(d->action[j]));
+                const int dir = score_variable_add(&e->u[j], d->t_ms, step_ms, u->dead_band, grain,
+                                                   d->proposal ? &p : NULL, d->action[j], in_force);
+                const bool compared = isfinite(d->action[j] - in_force);
+
+                e->all.compared += compared;
+                e->all.differing += dir != 0;
+                v->today->sum.compared += compared;
+                v->today->sum.differing += dir != 0;
+                e->hour_compared[hour] += compared;
+                e->hour_differing[hour] += dir != 0;
+        }
+}
+
+static void count_step(struct evaluate_sum *s, const struct store_decision *d)
+{
+        s->steps++;
+        s->by_kind[(unsigned)d->kind % EVALUATE_KINDS]++;
+        s->no_proposal += !d->proposal;
+}
+
+static int score_decision(struct evaluator *v, const struct store_record *rec, bool follows, int readable)
+{
+        const struct store_decision *d = &rec->d;
+        struct evaluation *e = v->e;
+        const bool shadow = strcmp(d->mode, "SHADOW") == 0;
+        double measured;
+        int r;
+
+        v->today = day_of(e, d->t_ms);
+        if (!v->today)
+                return -ENOMEM;
+        e->scored++;
+        e->shadow += shadow;
+        e->reason[(unsigned)d->kind % EVALUATE_KINDS][(unsigned)d->reason % EVALUATE_REASONS]++;
+        count_step(&e->all, d);
+        count_step(&v->today->sum, d);
+        add_heat(v, HEAT_MEASURED, d->worst_inlet_c, d->t_ms);
+        add_heat(v, HEAT_WORST_CASE, e->hard_c - d->cert->margin, d->t_ms);
+        score_variables(v, d, shadow);
+        r = read_samples(v, d->t_ms);
+        if (r < 0)
+                return r;
+        measured = measured_w(v, d->t_ms);
+        score_power_add(&e->all.power, d->predicted_w, measured);
+        score_power_add(&v->today->sum.power, d->predicted_w, measured);
+        if (readable == 0 && rec->intact) {
+                r = score_evidence(v, rec, follows && v->follows_evidence);
+                v->follows_evidence = true;
+                return r;
+        }
+        skip(e, !rec->stored           ? "nothing is stored of what it was made on"
+                : readable == -ENODATA ? "its evidence follows one that is not stored"
+                : readable < 0         ? "its evidence is of another version, or damaged"
+                                       : "the record was changed after it was written");
+        v->follows_evidence = false;
+        hindsight_end(v->hindsight);
+        return 0;
+}
+
+static void note_gap(struct evaluator *v, int64_t t_ms)
+{
+        struct evaluation *e = v->e;
+        const int64_t step_ms = v->a->site->fast_step_ms, gap_ms = t_ms - v->t_ms;
+
+        if (!v->any || gap_ms <= step_ms * 3 / 2)
+                return;
+        e->gaps++;
+        e->gap_ms += gap_ms - step_ms;
+        if (gap_ms - step_ms > e->longest_gap_ms) {
+                e->longest_gap_ms = gap_ms - step_ms;
+                e->longest_gap_t_ms = v->t_ms;
+        }
+}
+
+static int on_record(void *ctx, const struct store_record *rec)
+{
+        struct evaluator *v = ctx;
+        struct evaluation *e = v->e;
+        const int64_t step_ms = v->a->site->fast_step_ms, since_ms = rec->d.t_ms - v->t_ms;
+        const bool same_run = rec->run_id == v->run_id;
+        /* as the gate takes rows: a step soon after another sees the same window, one late begins a new one */
+        const bool again = v->any && same_run && since_ms >= 0 && since_ms <= step_ms / 2,
+                   follows = v->any && same_run && since_ms > step_ms / 2 && since_ms < 2 * step_ms;
+        int r = 0, readable;
+
+        if (!same_run) {
+                evidence_lost(v->evidence);
+                v->set_id = 0;
+        }
+        v->run_id = rec->run_id;
+        readable = rec->stored ? evidence_read(v->evidence, rec->blob, rec->len) : 0;
+        if (!rec->stored)
+                readable = -ENODATA;
+        if (!rec->in_span)
+                return 0;
+        e->decisions++;
+        if (e->decisions == 1)
+                e->first_ms = rec->d.t_ms;
+        e->last_ms = rec->d.t_ms;
+        note_gap(v, rec->d.t_ms);
+        if (strcmp(rec->config, v->config) != 0)
+                skip(e, "its run had another configuration");
+        else if (rec->d.nu != e->layout->nu)
+                skip(e, "its variables are not those of the site");
+        else if (again)
+                skip(e, "a hand-back in the same step as another");
+        else
+                r = score_decision(v, rec, follows, readable);
+        v->any = true;
+        if (!again)
+                v->t_ms = rec->d.t_ms;
+        if (v->a->progress)
+                v->a->progress(v->a->ctx, rec->d.t_ms);
+        return r;
+}
+
+/* --- writes ------------------------------------------------------------------------------------------------------ */
+
+/* recorded, unfinished, left, and of the first that left: time, point, result. */
+static int on_writes(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        struct evaluate_writes *w = ctx;
+
+        (void)n;
+        (void)name;
+        w->recorded = (size_t)strtoull(text[0] ? text[0] : "0", NULL, 10);
+        w->unfinished = (size_t)strtoull(text[1] ? text[1] : "0", NULL, 10);
+        w->left = (size_t)strtoull(text[2] ? text[2] : "0", NULL, 10);
+        return 0;
+}
+
+static int on_first(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        struct evaluate_writes *w = ctx;
+
+        (void)n;
+        (void)name;
+        w->first_t_ms = strtoll(text[0] ? text[0] : "0", NULL, 10);
+        (void)snprintf(w->first, sizeof w->first, "%s: %s", text[1] ? text[1] : "?", text[2] ? text[2] : "?");
+        return 0;
+}
+
+#define NO_WRITES                                                                                                      \
+        " FROM action a JOIN run r ON r.id = a.run_id LEFT JOIN decision d ON d.id = a.decision_id"                    \
+        " WHERE a.t_ms >= ?1 AND a.t_ms < ?2 AND (r.mode IN ('shadow', 'replay') OR d.mode = 'SHADOW')"
+#define UNFINISHED "(a.result = 0 AND a.outcome_t_ms IS NULL)"
+/* of the results of driver.h: 10 NOT_SENT; 3 REJECTED_INVALID_SETTING with no register's value is the codec's */
+#define LEFT "NOT (" UNFINISHED " OR (a.read_back IS NULL AND (a.result = 10 OR (a.result = 3 AND a.written IS NULL))))"
+
+static int count_writes(struct evaluator *v)
+{
+        const struct store_param span[] = {{.i = v->a->from_ms}, {.i = v->a->to_ms}};
+        struct evaluate_writes *w = &v->e->writes;
+        int r = store_query_rows(v->a->store, "SELECT count(*), sum(" UNFINISHED "), sum(" LEFT ")" NO_WRITES, span, 2,
+                                 on_writes, w);
+
+        if (r == 0 && w->left > 0)
+                r = store_query_rows(v->a->store,
+                                     "SELECT a.t_ms, (SELECT name FROM point WHERE id = a.point_id),"
+                                     " (SELECT name FROM code WHERE kind = 'write_result' AND id = a.result)" NO_WRITES
+                                     " AND " LEFT " ORDER BY a.id LIMIT 1",
+                                     span, 2, on_first, w);
+        return r;
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
+int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
+{
+        struct evaluator v = {.a = a, .e = ret, .samples_ms = INT64_MIN};
+        int r;
+
+        *ret = (struct evaluation){.site = a->site};
+        r = create(&v);
+        (void)hash_hex(a->site->hash, HASH_LEN, v.config);
+        if (r == 0)
+                r = store_read_records(a->store, a->from_ms, a->to_ms, EVIDENCE_KEY, on_record, &v);
+        if (r == 0)
+                hindsight_end(v.hindsight);
+        if (r == 0)
+                r = count_writes(&v);
+        destroy(&v);
+        return r;
+}
+
+const char *evaluate_refusal(const struct evaluation *e)
+{
+        size_t most = 0;
+
+        if (e->scored > 0)
+                return NULL;
+        for (size_t k = 1; k < e->nskip; k++)
+                if (e->skip[k].n > e->skip[most].n)
+                        most = k;
+        return e->decisions == 0 ? "there are no decisions in this span" : e->nskip > 0 ? e->skip[most].why : "";
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A recorded shadow is scored. A planner that asks for nonsense shows its full projection cost (R30); a day beside
+# trim-and-respond, replayed, has forecasts with skill, bounds that hold, counts that are those of the database, and no write.
+. "$(dirname "$0")/lib.sh"
+need sqlite3
+start_broker
+start_plant tiny 200
+start_gate --mode shadow
+wait_for 20 'status >/dev/null' || fail "the gate does not answer"
+"$BIN/nonsense_planner" "$(dirname "$db")/run/planner.sock" 1 600 bang >"$work/nonsense.log" 2>&1 &
+nonsense=$!
+pids+=("$nonsense")
+wait_for 60 'step_at_least 60' || fail "60 steps do not come"
+"$BIN/coolplane" evaluate --config "$config" >"$work/live.txt" 2>&1 || fail "evaluate beside a living gate: $(cat "$work/live.txt")"
+stop_pid "$gate"
+stop_pid "$nonsense"
+sum=$(sha256sum <"$db")
+"$BIN/coolplane" evaluate --config "$config" --json >"$work/shadow.json" || fail "evaluate: $(head -c 2000 "$work/shadow.json")"
+[ "$(sha256sum <"$db")" = "$sum" ] || fail "evaluate writes to the database"
+python3 - "$work/shadow.json" "$db" <<'PY' || fail "the shadow's scores: $(head -c 1500 "$work/shadow.json")"
+import json, sqlite3, sys
+d = json.load(open(sys.argv[1]))
+q = lambda s: sqlite3.connect(f"file:{sys.argv[2]}?mode=ro", uri=True).execute(s).fetchall()
+n = q("SELECT count(*) FROM decision")[0][0]
+assert d["decisions"] == d["scored"] == d["shadow"] == n >= 60, (d["decisions"], n)
+assert d["write_free"]["left"] == 0 and d["write_free"]["recorded"] == q("SELECT count(*) FROM action")[0][0]
+assert d["availability"]["without_proposal"] == q("SELECT count(*) FROM decision WHERE has_proposal = 0")[0][0]
+for v, point, mean, worst, k, bad in q("""
+    SELECT v.var, p.name, avg(v.action - v.proposal), max(abs(v.action - v.proposal)), count(v.proposal),
+           sum(v.proposal IS NULL AND d.has_proposal) FROM decision_var v JOIN decision d ON d.id = v.decision_id
+    JOIN point p ON p.id = v.point_id GROUP BY v.var"""):
+    r = d["variables"][v]
+    scale = {"%": 100}.get(r["unit"], 1)
+    assert r["point"] == point and r["projection"]["steps"] == k and r["proposals_not_finite"] == bad, (r, k, bad)
+    if k:
+        assert abs(r["projection"]["mean"] - scale * mean) < 1e-6 * abs(scale * mean) + 1e-6, (r["projection"], mean)
+        assert abs(r["projection"]["most"] - scale * worst) < 1e-6 * scale * worst + 1e-9 and r["projected"] >= 0.9 * k, (r, worst)
+assert sum(v["projected"] for v in d["variables"]) > 100
+assert sum(r["steps"] for r in d["decisions_by_reason"]) == n
+assert sum(p["samples"] for p in d["points"]) > 1000 and all(p["bad"] is None or 0 <= p["bad"] <= 1 for p in d["points"])
+PY
+# a step that left is found and named; nothing in the record is no score
+sqlite3 -readonly "$db" "VACUUM INTO '$work/left.db'" && sqlite3 "$work/left.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
+"$BIN/coolplane" evaluate --config "$config" --db "$work/left.db" >"$work/left.txt" 2>&1
+[ $? = 3 ] || fail "a write in shadow is not found: $(cat "$work/left.txt")"
+grep -q 'first: .*tiny/.*: ACCEPTED' "$work/left.txt" || fail "the write is not named: $(cat "$work/left.txt")"
+stop_pid "$plant"
+# a day beside trim-and-respond, replayed with the planner
+mkdir "$work/log"
+"$BIN/coolplane-sim" serve --site tiny --print-site "$work/own" >"$work/own.log" 2>&1 || fail "print-site" # as compare has it
+own=$work/own/site.yaml
+"$BIN/coolplane-sim" compare --site tiny --hours 3 --warmup-hours 2 --controllers b2 --log "$work/log" >"$work/compare.log" 2>&1 || fail "compare: $(tail -n 3 "$work/compare.log")"
+"$BIN/coolplane" replay --config "$own" --log "$work/log/b2-1.db" --out "$work/out.db" --json >"$work/replay.json" 2>"$work/replay.log" || fail "replay: $(cat "$work/replay.log")"
+"$BIN/coolplane" evaluate --config "$own" --db "$work/log/b2-1.db" --json >"$work/b2.json" || fail "evaluate of a baseline"
+"$BIN/coolplane" evaluate --config "$own" --db "$work/out.db" --json >"$work/alone.json" || fail "evaluate of a replay"
+"$BIN/coolplane" evaluate --config "$own" --db "$work/out.db" --log "$work/log/b2-1.db" --json >"$work/out.json" || fail "evaluate of a replay with its log"
+python3 - "$work" <<'PY' || fail "the replay's scores: $(head -c 2500 "$work/out.json")"
+import json, math, sys
+b2, alone, d = (json.load(open(f"{sys.argv[1]}/{n}.json")) for n in ("b2", "alone", "out"))
+assert b2["decisions"] >= 530 and b2["availability"]["without_proposal"] == b2["decisions"]  # nobody proposed there
+assert d["with_evidence"] == d["decisions"] >= 530 and d["write_free"]["left"] == 0, d["decisions"]
+assert not d["not_scored"] and d["forecast_stride"] == 1
+for g in d["groups"]:
+    for a, s in zip(g["ahead"], (30, 300, 900)):
+        assert a["seconds"] == s and a["readings"] > 500, a
+        assert a["skill"] > 0 and abs(1 - a["rmse_k"] / a["persistence_rmse_k"] - a["skill"]) < 1e-9, a
+        assert a["mae_k"] <= a["rmse_k"] and abs(a["bias_k"]) <= a["mae_k"]
+    c = g["coverage"]
+    assert c["below_one_step_bound"] >= 0.98 and c["inside_horizon"] >= 0.98 and 0 < c["width_one_step_k"] < c["width_horizon_k"], c
+    of = [o for o in d["outputs"] if o["group"] == g["group"]]
+    for k in range(3):
+        n = sum(o["ahead"][k]["readings"] for o in of)
+        assert n == g["ahead"][k]["readings"] == sum(x[g["group"]]["ahead"][k]["readings"] for x in d["days"])
+        sq = sum(o["ahead"][k]["readings"] * o["ahead"][k]["rmse_k"] ** 2 for o in of)
+        assert abs(math.sqrt(sq / n) - g["ahead"][k]["rmse_k"]) < 1e-9
+h = d["hottest_inlet"]
+assert h["measured"]["above_hard"] == 0 and h["forecast_action"]["steps"] > 400 and h["worst_case"]["steps"] > 400, h
+assert abs(h["forecast_in_force"]["hottest_c"] - h["measured"]["hottest_c"]) < 1
+for v in d["variables"]:
+    assert abs(v["higher"] + v["lower"] - v["beyond_dead_band"]) < 1e-12 and v["action_minus_in_force"]["steps"] == d["shadow"]
+p = d["power"]
+assert p["steps"] > 200 and 0.7 < p["predicted_over_measured_ratio"] < 1.3, p
+assert alone["power"]["steps"] == 0 and alone["power"]["measured_mean_w"] is None and alone["availability"]["samples"] == 0
+assert alone["groups"] == d["groups"]  # samples do not change what is foreseen
+PY
+"$BIN/coolplane" evaluate --config "$own" --db "$work/out.db" --log "$work/log/b2-1.db" >"$work/out.txt" || fail "evaluate in words"
+for word in 'WHAT STANDS OUT' 'skill' 'BOUNDS' 'no saving' 'AVAILABILITY' '0 left'; do
+  grep -q "$word" "$work/out.txt" || fail "the text does not say $word: $(cat "$work/out.txt")"
+done
+[ "$(wc -l <"$work/out.txt")" -lt 80 ] || fail "the text is long"
+# codes and words of the help
+"$BIN/coolplane" evaluate --config "$config" --from 2020-01-01T00:00:00Z --to 2020-01-02T00:00:00Z >/dev/null 2>"$work/none.log"
+[ $? = 4 ] && grep -q 'no decisions in this span' "$work/none.log" || fail "a span without decisions is scored"
+"$BIN/coolplane" evaluate --config "$SRC/deploy/examples/hall/site.yaml" --db "$work/out.db" >/dev/null 2>"$work/other.log"
+[ $? = 4 ] && grep -q 'another configuration' "$work/other.log" || fail "another site's decisions are scored: $(cat "$work/other.log")"
+"$BIN/coolplane" evaluate --config "$config" --db "$work/none.db" >/dev/null 2>&1
+[ $? = 69 ] || fail "a database that is not there"
+for bad in "--from yesterday" "more" "--from 5 --to 4" "--nonsense"; do
+  # shellcheck disable=SC2086
+  "$BIN/coolplane" evaluate $bad >/dev/null 2>&1
+  [ $? = 2 ] || fail "evaluate $bad is no usage error"
+done
+for code in '0 scored' '2 usage' '3 something was written' '4 nothing can' '65 database' '69 no database' '74 I/O' '78 site wrong'; do
+  "$BIN/coolplane" evaluate --help | tr '\n' ' ' | grep -q "$code" || fail "evaluate --help does not know $code"
+done
+pass "inlets: $(python3 -c 'import json, sys; g = json.load(open(sys.argv[1]))["groups"][0]; print("skill", *(round(a["skill"], 2) for a in g["ahead"]), "below", round(g["coverage"]["below_one_step_bound"], 4))' "$work/out.json")"

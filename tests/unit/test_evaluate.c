@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* What is scored of what a gate in shadow stored: counts against what was done, the full projection cost of a proposer
+ * that always asks for what is not allowed (R30), what is not there, and a write that must not have been. */
+#include "tests/unit/gate_rig.h"
+
+#include "agent/gate/evaluate.h"
+#include "agent/store/store_internal.h"
+#include "models/num/rng.h"
+
+enum { STEPS = 215, SILENT_FROM = 10, SILENT_TO = 50, DARK = 30, NAN_AT = 100 };
+
+static struct rig *recorded;
+
+/* Setpoints the operator moves a little, readings that answer with noise, and a planner that asks for 2 K below what
+ * any air handler may supply. */
+static void run_steps(struct rig *r, struct rng *g)
+{
+        const struct layout *l = r->gate->layout;
+        struct ipc_proposal p;
+
+        for (int t = 0; t < STEPS; t++) {
+                for (size_t i = 0; i < l->ny; i++)
+                        r->value[l->y[i].point] = (l->y[i].kind == Y_INLET ? 21 : 17.8) + 0.03 * rng_normal(g);
+                for (size_t k = 0; k < l->nd; k++)
+                        if (l->d[k].kind == D_RACK_POWER)
+                                r->value[l->d[k].point] = rng_range(g, 3900, 4100);
+                advance(r, t % 100 == DARK ? ROLE_INLET_TEMP : ROLE_NONE);
+                proposal(r, &p);
+                for (size_t j = 0; j < p.nu; j++)
+                        if (l->u[j].kind == U_SAT)
+                                p.u[j] = r->gate->envelope.u[j].lo - 2;
+                if (t == NAN_AT)
+                        p.u[0] = (double)NAN;
+                p.predicted_w = 1000;
+                gate_step_end(r->gate, t >= SILENT_FROM && t < SILENT_TO ? NULL : &p, false);
+        }
+}
+
+static int record_run(void **state)
+{
+        struct rng g;
+        char why[256];
+        struct rig *r = rig_site();
+
+        (void)state;
+        r->cold = true;
+        rng_seed(&g, 20261130, 1);
+        assert_int_equal(store_open(NULL, STORE_WRITE, &r->store, why), 0);
+        rig_start(r, false, 0);
+        run_steps(r, &g);
+        assert_int_equal(r->nwrite, 0);
+        recorded = r;
+        return 0;
+}
+
+static int forget_run(void **state)
+{
+        (void)state;
+        rig_free(recorded);
+        return 0;
+}
+
+static int begin(void **state)
+{
+        (void)state;
+        return store_exec(recorded->store, "PRAGMA foreign_keys = OFF; SAVEPOINT before");
+}
+
+static int take_back(void **state)
+{
+        (void)state;
+        return store_exec(recorded->store, "ROLLBACK TO before; RELEASE before; PRAGMA foreign_keys = ON");
+}
+
+static void sql(const char *text)
+{
+        if (store_exec(recorded->store, text) < 0)
+                fail_msg("%s: %s", text, store_errmsg(recorded->store));
+}
+
+static int64_t number(const char *text)
+{
+        int64_t v = -1;
+
+        assert_int_equal(store_get_int(recorded->store, text, -1, &v), 0);
+        return v;
+}
+
+static struct evaluation *evaluate(int64_t from_ms, int64_t to_ms)
+{
+        static struct evaluation e;
+
+        evaluate_free(&e);
+        assert_int_equal(evaluate_run(&(struct evaluate_args){.site = recorded->site,
+                                                              .store = recorded->store,
+                                                              .samples = recorded->store,
+                                                              .from_ms = from_ms,
+                                                              .to_ms = to_ms},
+                                      &e),
+                         0);
+        return &e;
+}
+
+static int forget_result(void **state)
+{
+        (void)state;
+        evaluate_free(evaluate(0, 1));
+        return 0;
+}
+
+static size_t skipped(const struct evaluation *e, const char *why)
+{
+        for (size_t k = 0; k < e->nskip; k++)
+                if (strcmp(e->skip[k].why, why) == 0)
+                        return e->skip[k].n;
+        return 0;
+}
+
+static void test_counts(void **state)
+{
+        const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
+        size_t decisions = 0;
+
+        (void)state;
+        assert_null(evaluate_refusal(e));
+        assert_int_equal(e->decisions, STEPS);
+        assert_int_equal(e->scored, STEPS);
+        assert_int_equal(e->shadow, STEPS);
+        assert_int_equal(e->evidence, STEPS);
+        assert_int_equal(e->nskip, 0);
+        assert_int_equal(e->gaps, 0);
+        assert_int_equal(e->all.no_proposal, SILENT_TO - SILENT_FROM);
+        assert_int_equal(e->ahead[0], 1);
+        assert_int_equal(e->ahead[1], 300000 / STEP_MS);
+        assert_int_equal(e->ahead[2], 900000 / STEP_MS);
+        for (int k = 0; k < EVALUATE_KINDS; k++)
+                for (int r = 0; r < EVALUATE_REASONS; r++) {
+                        char text[128];
+
+                        (void)snprintf(text, sizeof text,
+                                       "SELECT count(*) FROM decision WHERE kind = %d AND reason = %d", k, r);
+                        assert_int_equal(e->reason[k][r], number(text));
+                        decisions += e->reason[k][r];
+                }
+        assert_int_equal(decisions, STEPS);
+        assert_int_equal(e->all.heat[HEAT_MEASURED].soft, 0);
+        assert_true(e->all.heat[HEAT_MEASURED].max_c > 21 && e->all.heat[HEAT_MEASURED].max_c < 21.3);
+        assert_int_equal(e->samples, number("SELECT count(*) FROM sample"));
+        assert_int_equal(e->writes.left, 0);
+        assert_int_equal(e->writes.recorded, number("SELECT count(*) FROM action"));
+        assert_true(e->writes.recorded > 0);
+}
+
+static void test_forecasts(void **state)
+{
+        const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
+        const struct hindsight_score *s = &e->all.forecast[GROUP_INLET];
+        struct hindsight_score sum = {0};
+        size_t n = 0;
+
+        (void)state;
+        /* white noise about a mean: a model that knew the mean would have 0.29, but a room is not that fast */
+        assert_true(s->error[0].n > 500 && score_skill(&s->error[0]) > 0 && score_skill(&s->error[0]) < 0.35);
+        assert_true(score_rmse(&s->error[0]) > 0.025 && score_rmse(&s->error[0]) < 0.045);
+        assert_true(s->error[1].n < s->error[0].n && s->error[2].n < s->error[1].n && s->error[2].n > 0);
+        assert_true(score_share(s->upper.inside, s->upper.n) >= 0.98);
+        for (size_t i = 0; i < e->layout->ny; i++) {
+                assert_true(e->layout->y[i].kind != Y_VALVE || e->y[i].forecast.error[0].n == 0);
+                if (e->layout->y[i].kind == Y_INLET)
+                        hindsight_score_merge(&sum, &e->y[i].forecast);
+        }
+        assert_int_equal(sum.error[0].n, s->error[0].n);
+        for (size_t k = 0; k < e->nday; k++)
+                n += e->day[k].sum.forecast[GROUP_INLET].error[0].n;
+        assert_int_equal(n, s->error[0].n);
+}
+
+static void test_projection_cost(void **state)
+{
+        const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
+
+        (void)state;
+        for (size_t j = 0; j < e->layout->nu; j++) {
+                const struct score_variable *v = &e->u[j];
+                const size_t asked = STEPS - (SILENT_TO - SILENT_FROM) - (j == 0);
+
+                assert_int_equal(v->not_finite, j == 0);
+                assert_int_equal(v->cost.n, asked);
+                if (e->layout->u[j].kind != U_SAT)
+                        continue;
+                assert_int_equal(v->projected, asked); /* every single one */
+                assert_true(score_dist_mean(&v->cost) >= 2 && score_dist_quantile(&v->cost, 0.01) >= 1.95);
+                assert_true(score_dist_mean(&v->ask) < -2);
+        }
+}
+
+static void test_usable_and_quality(void **state)
+{
+        const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
+        const int inlet = e->layout->y[0].point;
+
+        (void)state;
+        assert_int_equal(e->layout->y[0].kind, Y_INLET);
+        assert_true(e->quality[inlet][QUALITY_GOOD] > 0);
+        assert_int_equal(e->quality[inlet][QUALITY_UNCERTAIN], 0);
+        sql("SAVEPOINT before; UPDATE sample SET quality = 1 WHERE t_ms = (SELECT max(t_ms) FROM sample)");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->quality[inlet][QUALITY_UNCERTAIN], 1);
+        sql("ROLLBACK TO before; RELEASE before");
+}
+
+static void test_power(void **state)
+{
+        const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
+        bool meters = false;
+
+        (void)state;
+        for (size_t k = 0; k < EVALUATE_PARTS; k++)
+                meters |= e->metered[k];
+        assert_int_equal(e->all.power.n, meters ? STEPS - (SILENT_TO - SILENT_FROM) : 0);
+        if (meters)
+                assert_true(fabs(e->all.power.predicted_w - 1000.0 * (double)e->all.power.n) < 1e-6);
+}
+
+static void test_a_span_and_gaps(void **state)
+{
+        const int64_t first = number("SELECT min(t_ms) FROM decision");
+        const struct evaluation *e = evaluate(first + 5 * STEP_MS, first + 15 * STEP_MS);
+
+        (void)state;
+        assert_int_equal(e->decisions, 10);
+        assert_int_equal(e->evidence, 10); /* the steps before the span lead to it */
+        e = evaluate(first, first + STEP_MS);
+        assert_int_equal(e->decisions, 1);
+        assert_int_equal(e->all.forecast[GROUP_INLET].upper.n, 0);
+        assert_null(evaluate_refusal(e));
+        e = evaluate(0, 1);
+        assert_string_equal(evaluate_refusal(e), "there are no decisions in this span");
+        sql("DELETE FROM decision_var WHERE decision_id = 150; DELETE FROM evidence WHERE decision_id = 150;"
+            "DELETE FROM decision WHERE id = 150");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->gaps, 1);
+        assert_int_equal(e->gap_ms, STEP_MS);
+        assert_int_equal(e->longest_gap_t_ms, first + 148 * STEP_MS);
+        assert_int_equal(e->decisions, STEPS - 1);
+        /* what follows a decision that is not there cannot be read until the next that is whole */
+        assert_true(skipped(e, "its evidence follows one that is not stored") > 0 ||
+                    skipped(e, "its evidence is of another version, or damaged") > 0);
+        assert_true(e->evidence < STEPS - 1 && e->evidence > 150);
+}
+
+static void test_nothing_stored(void **state)
+{
+        const struct evaluation *e;
+
+        (void)state;
+        sql("DELETE FROM evidence");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(skipped(e, "nothing is stored of what it was made on"), STEPS);
+        assert_int_equal(e->evidence, 0);
+        assert_int_equal(e->all.forecast[GROUP_INLET].error[0].n, 0);
+        assert_int_equal(e->all.steps, STEPS); /* what the decisions themselves say is scored */
+        assert_null(evaluate_refusal(e));
+        sql("UPDATE run SET config = replace(config, substr(config, 1, 1), 'x')");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_string_equal(evaluate_refusal(e), "its run had another configuration");
+}
+
+static void test_a_changed_record(void **state)
+{
+        const struct evaluation *e;
+
+        (void)state;
+        sql("UPDATE decision SET margin = 1 WHERE id = 120");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(skipped(e, "the record was changed after it was written"), 1);
+        assert_int_equal(e->evidence, STEPS - 1);
+        sql("UPDATE evidence SET set_id = 99999");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->all.forecast[GROUP_INLET].error[0].n, 0);
+}
+
+static void test_a_write_in_shadow(void **state)
+{
+        const struct evaluation *e;
+        size_t last;
+
+        (void)state;
+        last = evaluate(INT64_MIN, INT64_MAX)->writes.unfinished; /* those of the last step come with the next */
+        sql("UPDATE action SET result = 0, outcome_t_ms = NULL WHERE id = 3");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->writes.unfinished, last + 1);
+        assert_int_equal(e->writes.left, 0);
+        sql("UPDATE action SET result = 3, written = NULL WHERE id = 4"); /* the codec refused it */
+        assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->writes.left, 0);
+        sql("UPDATE action SET result = 1, read_back = 18 WHERE id IN (5, 7)");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->writes.left, 2);
+        assert_non_null(strstr(e->writes.first, "ACCEPTED"));
+        assert_non_null(strstr(e->writes.first, "annex/comms/"));
+        assert_int_equal(e->writes.first_t_ms, number("SELECT t_ms FROM action WHERE id = 5"));
+        sql("UPDATE action SET result = 10 WHERE id IN (5, 7)"); /* not sent, and read back? */
+        assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->writes.left, 2);
+        /* of a gate that acts it is no breach, and nothing is compared with what was in force */
+        sql("UPDATE decision SET mode = 'ACTIVE'");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->writes.recorded, 0);
+        assert_int_equal(e->shadow, 0);
+        assert_int_equal(e->all.compared, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_counts),
+            cmocka_unit_test(test_forecasts),
+            cmocka_unit_test(test_projection_cost),
+            cmocka_unit_test(test_usable_and_quality),
+            cmocka_unit_test(test_power),
+            cmocka_unit_test_setup_teardown(test_a_span_and_gaps, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_nothing_stored, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_a_changed_record, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_a_write_in_shadow, begin, take_back),
+            cmocka_unit_test_teardown(test_counts, forget_result),
+        };
+        return cmocka_run_group_tests(tests, record_run, forget_run);
+}
