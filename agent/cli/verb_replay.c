@@ -246,7 +246,7 @@ static int run(const struct options *o, const struct site *site)
                 (void)fprintf(stderr, "coolplane replay: %s\n", why);
                 goto out;
         }
-        (void)store_unsynced(out); /* what is lost with the machine is replayed again */
+        (void)store_unsynced(out); /* what is lost is replayed again */
         code = EXIT_GENERIC;
         if (null_actuator_create(site, (struct write_sink){on_write_done, &r}, &r.null, &act) < 0 ||
             gate_create(&(struct gate_args){.site = site,
@@ -272,6 +272,11 @@ static int run(const struct options *o, const struct site *site)
                 control_step(&r);
         if (r.progress)
                 (void)fputs("\r            \r", stderr);
+        if (store_settle(out) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->out, store_errmsg(out));
+                code = EXIT_IO;
+                goto out;
+        }
         print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->json);
         code = EXIT_OK;
 out:
