@@ -4,7 +4,7 @@
 # and that everything else it was made on was the same. And what is equal, missing, of another planner or not there.
 . "$(dirname "$0")/lib.sh"
 need sqlite3
-"$BIN/coolplane-sim" compare --site tiny --hours 1 --warmup-hours 2 --controllers c0 --log "$work" >"$work/compare.log" 2>&1 || fail "no log"
+"$BIN/coolplane-sim" compare --site tiny --hours 1 --warmup-hours 2 --controllers c0 --fault crah-fail:0@1200 --log "$work" >"$work/compare.log" 2>&1 || fail "no log"
 "$BIN/coolplane-sim" serve --site tiny --print-site "$work/site" >"$work/print.log" 2>&1 || fail "no site"
 log=$work/c0-1.db
 cp -r "$work/site" "$work/tight"
@@ -25,6 +25,23 @@ mid=$(sqlite3 -readonly "$work/a.db" 'SELECT min(t_ms) + 1800000 FROM decision')
 replay later site --from "$mid"
 replay later2 site --from "$mid"
 cmp -s <(field decision_sha256 <"$work/later.json") <(field decision_sha256 <"$work/later2.json") || fail "from the same start twice, decided differently"
+# one complete record for each cycle, closed loop and replays; why answers the seven questions for a step of each kind and reason
+for db in "$log" "$work/tight.db" "$work/alone.db"; do
+  steps=$(sql 'SELECT max(step) + 1 FROM decision')
+  [ "$(sql 'SELECT count(*) FROM decision d WHERE EXISTS (SELECT 1 FROM evidence WHERE decision_id = d.id)')" = "$steps" ] || fail "$db: not one record with evidence for each of $steps cycles"
+  [ "$(sql 'SELECT count(*) FROM decision d WHERE (SELECT count(action) FROM decision_var WHERE decision_id = d.id) <> (SELECT max(var) + 1 FROM decision_var)')" = 0 ] || fail "$db: records without all variables"
+  for step in $(sql 'SELECT min(step) FROM decision GROUP BY kind, reason'); do
+    "$BIN/coolplane" why "$step" --db "$db" >"$work/why.txt" 2>&1 || fail "why $step of $db: $(cat "$work/why.txt")"
+    for answer in '^decision: ' '^what \(changed\|would change\)' '^allowed by' '^limits checked' '^approved by' '^measured' '^to reverse'; do
+      grep -q "$answer" "$work/why.txt" || fail "why $step of $db does not answer '$answer': $(cat "$work/why.txt")"
+    done
+    "$BIN/coolplane" why "$step" --db "$db" --json | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+assert d["decision"]["reason"] and d["approved"]["by"] and d["variables"] and {"writes", "events", "reverse", "allowed", "afterwards"} <= set(d), list(d)' ||
+      fail "why $step --json of $db"
+  done
+done
+"$BIN/coolplane" why "$(sqlite3 -readonly "$work/a.db" 'SELECT time FROM v_decisions WHERE step = 100')" --db "$work/a.db" | grep -q '^step 100 of run 1' || fail "why of a time"
 # equal, in both directions, and what one of them has beyond the other is told but no difference
 diff_ends 0 "$work/a.db" "$work/again.db"
 grep -q 'configuration: the same' "$work/diff.txt" && grep -q ' equal, 0 differ' "$work/diff.txt" || fail "two equal ones: $(cat "$work/diff.txt")"
