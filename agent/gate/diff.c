@@ -43,8 +43,11 @@ struct walk {
 
 const char *diff_part_str(enum diff_part p)
 {
-        static const char *const name[] = {"readings",       "history",   "setpoints in force",
-                                           "machine timers", "model set", "proposal"};
+        static const char *const name[DIFF_PARTS] = {
+            [DIFF_READINGS] = "readings",      [DIFF_HISTORY] = "history",
+            [DIFF_EXPECTED] = "load expected", [DIFF_CONFIRMED] = "setpoints in force",
+            [DIFF_TIMERS] = "machine timers",  [DIFF_MODEL] = "model set",
+            [DIFF_PROPOSAL] = "proposal"};
 
         return (unsigned)p < DIFF_PARTS ? name[p] : "unknown";
 }
@@ -259,19 +262,25 @@ static int pair_readings(struct walk *w)
         return 0;
 }
 
+static void tell(struct walk *w, const char *name, double a, double b)
+{
+        if (w->d->reading[0])
+                return;
+        (void)snprintf(w->d->reading, sizeof w->d->reading, "%s", name);
+        w->d->reading_v[0] = a;
+        w->d->reading_v[1] = b;
+}
+
 static void tell_reading(struct walk *w, const struct layout_var *v, double a, double b)
 {
         const struct site *site = w->side[0].site;
+        char name[POINT_NAME_MAX];
 
-        if (w->d->reading[0])
-                return;
         if (v->point >= 0)
-                (void)snprintf(w->d->reading, sizeof w->d->reading, "%s", site->point[v->point].name);
+                (void)snprintf(name, sizeof name, "%s", site->point[v->point].name);
         else
-                (void)snprintf(w->d->reading, sizeof w->d->reading, "power of %s",
-                               v->zone >= 0 ? site->zone[v->zone].name : "a zone");
-        w->d->reading_v[0] = a;
-        w->d->reading_v[1] = b;
+                (void)snprintf(name, sizeof name, "power of %s", v->zone >= 0 ? site->zone[v->zone].name : "a zone");
+        tell(w, name, a, b);
 }
 
 /* Rows [first, first + n) of two windows, counted from the newest (0). What only one of them reads is left out: that is
@@ -309,28 +318,45 @@ static bool same_readings(struct walk *w)
 {
         const struct safety_snapshot *a = &w->side[0].snap, *b = &w->side[1].snap;
         const struct layout *l = w->side[0].made.layout;
-        bool equal = same(a->cooling_load_w, b->cooling_load_w) && same(a->chw_flow_m3s, b->chw_flow_m3s) &&
-                     same(a->evap_flow_m3s, b->evap_flow_m3s) && a->interlock == b->interlock &&
-                     a->no_warmer_water == b->no_warmer_water && a->no_colder_water == b->no_colder_water;
+        const struct {
+                const char *name;
+                double a, b;
+        } value[] = {{"cooling load", a->cooling_load_w, b->cooling_load_w},
+                     {"chilled water flow", a->chw_flow_m3s, b->chw_flow_m3s},
+                     {"evaporator flow", a->evap_flow_m3s, b->evap_flow_m3s},
+                     {"interlock", a->interlock, b->interlock},
+                     {"water may not get warmer", a->no_warmer_water, b->no_warmer_water},
+                     {"water may not get colder", a->no_colder_water, b->no_colder_water}};
+        bool equal = a->window.n > 0 && b->window.n > 0 ? same_rows(w, 0, 1, true) : a->window.n == b->window.n;
 
+        for (size_t i = 0; i < sizeof value / sizeof value[0]; i++)
+                if (!same(value[i].a, value[i].b)) {
+                        tell(w, value[i].name, value[i].a, value[i].b);
+                        equal = false;
+                }
         for (size_t i = 0; i < l->ny; i++)
-                equal = equal && (w->y[i] < 0 || a->y_ok[i] == b->y_ok[w->y[i]]);
-        if (a->window.n == 0 || b->window.n == 0)
-                return equal && a->window.n == b->window.n;
-        return same_rows(w, 0, 1, true) && equal;
+                if (w->y[i] >= 0 && a->y_ok[i] != b->y_ok[w->y[i]]) {
+                        tell_reading(w, &l->y[i], (double)NAN, (double)NAN); /* one of them cannot be used */
+                        equal = false;
+                }
+        return equal;
 }
 
 static bool same_history(struct walk *w)
 {
-        const struct safety_snapshot *a = &w->side[0].snap, *b = &w->side[1].snap;
-        const struct layout *l = w->side[0].made.layout;
+        const size_t n = w->side[0].snap.window.n;
 
-        for (size_t k = 0; k < l->nd; k++)
+        return n == w->side[1].snap.window.n && (n < 2 || same_rows(w, 1, n - 1, false));
+}
+
+static bool same_expected(const struct walk *w)
+{
+        const struct safety_snapshot *a = &w->side[0].snap, *b = &w->side[1].snap;
+
+        for (size_t k = 0; k < w->side[0].made.layout->nd; k++)
                 if (w->d_of[k] >= 0 && !same(a->d_hi[k], b->d_hi[w->d_of[k]]))
                         return false;
-        if (a->window.n != b->window.n || a->slow_step != b->slow_step)
-                return false;
-        return a->window.n < 2 || same_rows(w, 1, a->window.n - 1, false);
+        return a->slow_step == b->slow_step;
 }
 
 static enum diff_state state_of(bool equal)
@@ -358,7 +384,7 @@ static int compare_parts(struct walk *w, enum diff_state *state)
         const struct store_decision *da = &a->rec->d, *db = &b->rec->d;
         int r;
 
-        state[DIFF_READINGS] = state[DIFF_HISTORY] = state[DIFF_TIMERS] = DIFF_UNKNOWN;
+        state[DIFF_READINGS] = state[DIFF_HISTORY] = state[DIFF_EXPECTED] = state[DIFF_TIMERS] = DIFF_UNKNOWN;
         state[DIFF_CONFIRMED] = state_of(same_vars(w, da->confirmed, db->confirmed));
         state[DIFF_MODEL] = state_of(da->cert->model_hash == db->cert->model_hash);
         state[DIFF_PROPOSAL] = state_of((da->proposal != NULL) == (db->proposal != NULL) &&
@@ -370,6 +396,7 @@ static int compare_parts(struct walk *w, enum diff_state *state)
                 return r;
         state[DIFF_READINGS] = state_of(same_readings(w));
         state[DIFF_HISTORY] = state_of(same_history(w));
+        state[DIFF_EXPECTED] = state_of(same_expected(w));
         state[DIFF_TIMERS] =
             state_of(a->made.nstate == b->made.nstate &&
                      same_all(evidence_basis(a->made.evidence), evidence_basis(b->made.evidence), a->made.nstate));

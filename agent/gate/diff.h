@@ -14,7 +14,8 @@
 /* What a decision is made on, beside the configuration. */
 enum diff_part {
         DIFF_READINGS,  /* outputs and disturbances of this step and whether they can be used, flows, interlocks */
-        DIFF_HISTORY,   /* the rows of the window before, and what disturbances may become */
+        DIFF_HISTORY,   /* the rows of the window before */
+        DIFF_EXPECTED,  /* what disturbances may become at worst, which is learned, and whether it is a slow step */
         DIFF_CONFIRMED, /* the setpoints in force */
         DIFF_TIMERS,    /* of machines: minimum on and off times, starts */
         DIFF_MODEL,     /* model set of the safety layer */

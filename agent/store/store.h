@@ -23,8 +23,8 @@ enum store_access { STORE_READ, STORE_WRITE };
  * says what), -EPROTO (newer schema), -ESTALE (read: older, the gate has yet to upgrade it), -EIO.
  * reterr: ≥ 256 bytes, a sentence naming the file. */
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
-/* For what can be made again, as a replay's decisions: commits no longer wait for the disk, and some hundred of them are
- * one. An error loses those that wait and from then on every call that writes returns it. */
+/* For what can be made again, as a replay's decisions: commits no longer wait for the disk, and some hundred of them
+ * are one. An error loses those that wait and from then on every call that writes returns it. */
 int store_unsynced(struct store *s);
 /* What waits is committed; 0 or the error that lost something. store_close does it, too. */
 int store_settle(struct store *s);

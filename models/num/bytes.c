@@ -40,12 +40,16 @@ static const uint32_t crc_nibble[16][16] = {
     {0x00000000u, 0xccaa009eu, 0x4225077du, 0x8e8f07e3u, 0x844a0efau, 0x48e00e64u, 0xc66f0987u, 0x0ac50919u,
      0xd3e51bb5u, 0x1f4f1b2bu, 0x91c01cc8u, 0x5d6a1c56u, 0x57af154fu, 0x9b0515d1u, 0x158a1232u, 0xd92012acu}};
 
+static uint32_t word_at(const uint8_t *p)
+{
+        return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 static uint32_t crc_word(uint32_t v, unsigned behind)
 {
-        uint32_t c = 0;
-        for (unsigned k = 0; k < 8; k++)
-                c ^= crc_nibble[behind + 7 - k][(v >> (4 * k)) & 15u];
-        return c;
+        const uint32_t(*t)[16] = crc_nibble + behind;
+        return t[7][v & 15u] ^ t[6][v >> 4 & 15u] ^ t[5][v >> 8 & 15u] ^ t[4][v >> 12 & 15u] ^ t[3][v >> 16 & 15u] ^
+               t[2][v >> 20 & 15u] ^ t[1][v >> 24 & 15u] ^ t[0][v >> 28];
 }
 
 uint32_t bytes_crc32(const void *data, size_t n)
@@ -53,7 +57,7 @@ uint32_t bytes_crc32(const void *data, size_t n)
         const uint8_t *p = data;
         uint32_t c = 0xffffffffu;
         for (; n >= 8; n -= 8, p += 8)
-                c = crc_word(c ^ (uint32_t)bytes_get(p, 4), 8) ^ crc_word((uint32_t)bytes_get(p + 4, 4), 0);
+                c = crc_word(c ^ word_at(p), 8) ^ crc_word(word_at(p + 4), 0);
         for (size_t i = 0; i < n; i++) {
                 c ^= p[i];
                 c = (c >> 4) ^ crc_nibble[0][c & 15u];
@@ -82,7 +86,12 @@ uint8_t *bytes_put_f64(uint8_t *p, const double *v, size_t n)
         for (size_t i = 0; i < n; i++) {
                 uint64_t u;
                 memcpy(&u, &v[i], sizeof(u));
-                p = bytes_put(p, u, 8);
+                for (unsigned k = 0; k < 2; k++, u >>= 32, p += 4) { /* four bytes are one store to a compiler */
+                        p[0] = (uint8_t)u;
+                        p[1] = (uint8_t)(u >> 8);
+                        p[2] = (uint8_t)(u >> 16);
+                        p[3] = (uint8_t)(u >> 24);
+                }
         }
         return p;
 }
@@ -90,7 +99,7 @@ uint8_t *bytes_put_f64(uint8_t *p, const double *v, size_t n)
 const uint8_t *bytes_get_f64(const uint8_t *p, double *v, size_t n)
 {
         for (size_t i = 0; i < n; i++, p += 8) {
-                uint64_t u = bytes_get(p, 8);
+                uint64_t u = word_at(p) | (uint64_t)word_at(p + 4) << 32;
                 memcpy(&v[i], &u, sizeof(u));
         }
         return p;

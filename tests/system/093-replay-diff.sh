@@ -49,7 +49,7 @@ diff_ends 0 "$work/later.db" "$work/later2.db"
 # one limit
 diff_ends 3 "$work/a.db" "$work/tight.db"
 for words in 'hard limit of tiny/room-1/rack-1/inlet_temp_top: A 32, B 27 degC (and 15 more)' 'site.yaml:10: A "inlet_allowable: 32", B "inlet_allowable: 27"' \
-  'first difference: 20' '  equal: readings, history, setpoints in force, machine timers, model set, proposal$' '  not equal: configuration, limits too' \
+  'first difference: 20' '  equal: readings, history, load expected, setpoints in force, machine timers, model set, proposal$' '  not equal: configuration, limits too' \
   '  A  accept, ' '  B  project, '; do
   grep -q -- "$words" "$work/diff.txt" || fail "nothing says '$words': $(cat "$work/diff.txt")"
 done

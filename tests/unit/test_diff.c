@@ -107,6 +107,9 @@ static void test_nothing(void **state)
 
         assert_true(d.both == 0 && d.equal == 0 && d.only[0] == 0 && d.before[0] == 0);
         diff_free(&d);
+        for (int i = 0; i < DIFF_PARTS; i++)
+                assert_non_null(diff_part_str((enum diff_part)i));
+        assert_string_equal(diff_part_str(DIFF_PARTS), "unknown");
         put(h, 0, 3, usual());
         d = compare(h);
         assert_true(d.both == 0 && d.after[0] == 1 && d.after[1] == 0); /* B ends before it begins */
