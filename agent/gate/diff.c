@@ -460,7 +460,6 @@ static void keep_first(struct walk *w, const enum diff_state *state)
                                             .has_proposal = c->proposal != NULL,
                                             .verified = c->cert->verified};
                 (void)snprintf(f->mode, sizeof f->mode, "%s", c->mode);
-                (void)snprintf(f->run_mode, sizeof f->run_mode, "%s", rec->run_mode);
                 (void)snprintf(f->version, sizeof f->version, "%s", rec->version);
                 (void)snprintf(f->config, sizeof f->config, "%s", rec->config);
                 (void)snprintf(f->binding, sizeof f->binding, "%s", c->binding);
@@ -480,11 +479,6 @@ static void keep_first(struct walk *w, const enum diff_state *state)
 static unsigned reason_index(enum decision_reason r)
 {
         return (unsigned)r < DIFF_REASONS ? (unsigned)r : DIFF_REASONS - 1;
-}
-
-static unsigned kind_index(enum decision_kind k)
-{
-        return (unsigned)k & 3;
 }
 
 static int compare(struct walk *w)
@@ -522,7 +516,7 @@ static int compare(struct walk *w)
         d->binding += strcmp(da->binding, db->binding) != 0;
         d->action += !actions;
         if (da->kind != db->kind)
-                d->by_kind[kind_index(da->kind)][kind_index(db->kind)]++;
+                d->by_kind[(unsigned)da->kind & 3][(unsigned)db->kind & 3]++;
         if (da->reason != db->reason)
                 d->by_reason[reason_index(da->reason)][reason_index(db->reason)]++;
         return 0;

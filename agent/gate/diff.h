@@ -23,9 +23,7 @@ enum diff_part {
         DIFF_PARTS
 };
 const char *diff_part_str(enum diff_part p);
-
-/* The unit of a difference of values in `unit`. */
-const char *diff_unit(const char *unit);
+const char *diff_unit(const char *unit); /* of a difference of values in this unit */
 
 enum diff_state { DIFF_EQUAL, DIFF_DIFFERS, DIFF_UNKNOWN };
 
@@ -72,7 +70,7 @@ struct diff_config {
 struct diff_decision {
         int64_t run_id;
         uint64_t step;
-        char mode[16], run_mode[16], version[32], config[65];
+        char mode[16], version[32], config[65];
         enum decision_kind kind;
         enum decision_reason reason;
         char binding[POINT_NAME_MAX];
@@ -85,8 +83,7 @@ struct diff_decision {
 struct diff {
         uint64_t both, equal;                            /* equal: kind, reason, binding and action */
         uint64_t kind, reason, binding, action;          /* of the others: in what they differ */
-        uint64_t only[2], before[2], after[2], again[2]; /* missing in the other; before or after it begins or ends; at
-                                                          * a time that was there before: left out */
+        uint64_t only[2], before[2], after[2], again[2]; /* missing in the other; outside its span; at a time again */
         int64_t only_ms[2];                              /* first of them */
         int64_t begin_ms, end_ms;                        /* first and last of those in both */
         uint64_t by_kind[4][4], by_reason[DIFF_REASONS][DIFF_REASONS]; /* [A][B] where they differ */
@@ -96,11 +93,10 @@ struct diff {
         } part[DIFF_PARTS];
         char reading[POINT_NAME_MAX]; /* first that differs; readings.first_ms */
         double reading_v[2];
-        struct diff_var *var;
+        struct diff_var *var; /* [nvar] */
         size_t nvar;
         struct diff_config config; /* until the first difference; without one, of the last decision */
-        /* The first difference; meaningful where equal < both. */
-        int64_t first_ms;
+        int64_t first_ms;          /* this and the rest: meaningful where equal < both */
         struct diff_decision first[2];
         enum diff_state first_part[DIFF_PARTS];
 };
