@@ -17,6 +17,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/replay_diff.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
@@ -24,17 +25,24 @@
 static const char help[] =
     "coolplane replay --config site.yaml --log coolplane.db --out decisions.db\n"
     "coolplane replay --config site.yaml --log coolplane.db --out d.db --from 2026-01-01T00:00:00Z --json\n"
+    "coolplane replay --diff before.db after.db\n"
     "\n"
     "Runs the production gate and planner over a recorded database. Nothing is written to any plant.\n"
+    "--diff compares the decisions of two databases, time by time: two configurations, builds or model sets that were\n"
+    "replayed over one log, or a replay and what decided live. It names what is not the same: kinds, reasons and\n"
+    "actions with their largest differences, limits, and of the first difference what it was made on.\n"
     "\n"
     "  --config FILE   site file\n"
     "  --log DB        database of an import or of an earlier run (read only)\n"
     "  --out DB        new database for the decisions\n"
-    "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log\n"
+    "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log. Models learn from T on, so that a\n"
+    "                  later start decides by less; the same start decides the same\n"
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
+    "  --diff A B      compare the decisions of these two (read only); with --from, --to, --json\n"
     "  --json          one JSON document\n"
     "exit: 0 replayed, 1 set-up failed, 2 usage, 4 a log without samples, 65 a log of another site, 74 I/O,\n"
-    "78 site wrong\n";
+    "78 site wrong. --diff: 0 all equal (what one of them has before or after the other does not count), 2 usage,\n"
+    "3 some differ or are missing, 4 no decision at the same time, 65 database damaged, 69 no database, 74 I/O\n";
 
 struct replay {
         const struct site *site;
@@ -117,7 +125,7 @@ static void print_result(const struct replay *r, double wall_s, bool json)
 }
 
 struct options {
-        const char *config, *log, *out;
+        const char *config, *log, *out, *diff;
         int64_t from_ms, to_ms;
         bool json, planner;
 };
@@ -239,7 +247,7 @@ static int run(const struct options *o, const struct site *site)
                 (void)fprintf(stderr, "coolplane replay: %s\n", why);
                 goto out;
         }
-        (void)store_unsynced(out); /* what is lost with the machine is replayed again */
+        (void)store_unsynced(out); /* what is lost is replayed again */
         code = EXIT_GENERIC;
         if (null_actuator_create(site, (struct write_sink){on_write_done, &r}, &r.null, &act) < 0 ||
             gate_create(&(struct gate_args){.site = site,
@@ -265,6 +273,11 @@ static int run(const struct options *o, const struct site *site)
                 control_step(&r);
         if (r.progress)
                 (void)fputs("\r            \r", stderr);
+        if (store_settle(out) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->out, store_errmsg(out));
+                code = EXIT_IO;
+                goto out;
+        }
         print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->json);
         code = EXIT_OK;
 out:
@@ -285,20 +298,18 @@ static int usage(const char *what)
 
 int verb_replay(int argc, char **argv)
 {
-        static const struct option opts[] = {{"config", required_argument, NULL, 'c'},
-                                             {"log", required_argument, NULL, 'l'},
-                                             {"out", required_argument, NULL, 'o'},
-                                             {"from", required_argument, NULL, 'f'},
-                                             {"to", required_argument, NULL, 't'},
-                                             {"no-planner", no_argument, NULL, 'n'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
+        static const struct option opts[] = {
+            {"config", required_argument, NULL, 'c'}, {"log", required_argument, NULL, 'l'},
+            {"out", required_argument, NULL, 'o'},    {"from", required_argument, NULL, 'f'},
+            {"to", required_argument, NULL, 't'},     {"diff", required_argument, NULL, 'd'},
+            {"no-planner", no_argument, NULL, 'n'},   {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
         struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true};
         struct site_errors *errors = NULL;
         struct site *site = NULL;
         int c;
 
+        optind = 0;
         while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
                 switch (c) {
                 case 'c':
@@ -318,6 +329,9 @@ int verb_replay(int argc, char **argv)
                         if (clk_parse_time(optarg, &o.to_ms) < 0)
                                 return usage("--to takes RFC 3339 with offset, or epoch ms");
                         break;
+                case 'd':
+                        o.diff = optarg;
+                        break;
                 case 'n':
                         o.planner = false;
                         break;
@@ -330,6 +344,13 @@ int verb_replay(int argc, char **argv)
                 default:
                         return usage("unknown option");
                 }
+        }
+        if (o.from_ms >= o.to_ms)
+                return usage("--from is not before --to");
+        if (o.diff) {
+                if (o.config || o.log || o.out || !o.planner || optind + 1 != argc)
+                        return usage("--diff takes two databases, and --from, --to and --json");
+                return replay_diff(o.diff, argv[optind], o.from_ms, o.to_ms, o.json);
         }
         if (!o.config || !o.log || !o.out || optind < argc)
                 return usage("--config, --log and --out are needed");

@@ -10,9 +10,7 @@
 #include <string.h>
 
 #include "agent/base/hash.h"
-#include "agent/gate/envelope.h"
-#include "agent/gate/evidence.h"
-#include "agent/gate/safety_model.h"
+#include "agent/gate/recorded.h"
 
 #define SET_DAMAGED "the model set stored with it is damaged"
 #define OTHER_VERSION "its evidence is of another version, or damaged"
@@ -24,13 +22,12 @@ struct audit {
         struct store *store;
         const struct audit_sink *sink;
         char config[2 * HASH_LEN + 1];
-        struct layout *layout;
-        struct safety_model model;
-        struct gate_envelope envelope, rules_envelope; /* rules: without limits of outputs, so without any model */
-        void *mem, *rules_mem;
-        struct safety *safety, *rules;
-        struct evidence *evidence;
-        size_t nbasis, nstate;  /* of the latter timers, then what the plant had */
+        struct recorded rec;
+        const struct layout *layout;         /* of it */
+        struct evidence *evidence;           /* of it */
+        struct gate_envelope rules_envelope; /* without limits of outputs, so without any model */
+        void *rules_mem;
+        struct safety *rules;
         double *basis, *action; /* of a decision without evidence */
         uint8_t *kept;          /* [nu] and what it leaves as it was */
         /* the decision before this one */
@@ -51,69 +48,38 @@ const char *audit_verdict_str(enum audit_verdict v)
 
 /* --- set-up ------------------------------------------------------------------------------------------------------ */
 
-static int create_safety(const struct gate_envelope *e, const struct safety_model *m, void **ret_mem,
-                         struct safety **ret)
-{
-        size_t size = (safety_memsize(&e->safety, m->structure) + 63) / 64 * 64;
-
-        *ret_mem = aligned_alloc(64, size);
-        return *ret_mem ? safety_create(*ret_mem, size, &e->safety, m->arx, ret) : -ENOMEM;
-}
-
 static int create(struct audit *a)
 {
-        const struct layout *l;
-        int r = layout_create(a->site, &a->layout);
+        int r = recorded_create(a->site, &a->rec);
 
         if (r < 0)
                 return r;
-        l = a->layout;
-        r = gate_envelope_build(l, &a->envelope);
-        if (r == 0)
-                r = gate_envelope_build(l, &a->rules_envelope);
+        a->layout = a->rec.layout;
+        a->evidence = a->rec.evidence;
+        r = gate_envelope_build(a->layout, &a->rules_envelope);
         if (r < 0)
                 return r;
-        if (a->envelope.safety.nu < 1 || a->envelope.safety.ncert < 1)
-                return -ENODEV;
         for (size_t i = 0; i < a->rules_envelope.safety.ncert; i++)
                 a->rules_envelope.cert[i].hi = (double)NAN;
-        r = safety_model_create(l, &a->model);
-        if (r == 0)
-                r = create_safety(&a->envelope, &a->model, &a->mem, &a->safety);
-        if (r == 0)
-                r = create_safety(&a->rules_envelope, &a->model, &a->rules_mem, &a->rules);
+        r = recorded_safety(&a->rules_envelope, &a->rec.model, &a->rules_mem, &a->rules);
         if (r < 0)
                 return r;
-        a->nbasis = safety_basis_save(a->safety, 0, NULL, 0);
-        a->nstate = safety_state_save(a->safety, 0, NULL, 0);
-        a->basis = calloc(a->nbasis, sizeof(double));
-        a->action = calloc(l->nu, sizeof(double));
-        a->kept = calloc(l->nu, 1);
-        a->last = calloc(l->nu, sizeof(double));
-        if (!a->basis || !a->action || !a->kept || !a->last)
-                return -ENOMEM;
-        return evidence_create(&(struct evidence_shape){.nu = l->nu,
-                                                        .ny = l->ny,
-                                                        .nd = l->nd,
-                                                        .rows = a->model.window,
-                                                        .nbasis = a->nbasis,
-                                                        .set_bytes = arx_set_save(a->model.arx, NULL, 0)},
-                               &a->evidence);
+        a->basis = calloc(a->rec.nbasis, sizeof(double));
+        a->action = calloc(a->layout->nu, sizeof(double));
+        a->kept = calloc(a->layout->nu, 1);
+        a->last = calloc(a->layout->nu, sizeof(double));
+        return a->basis && a->action && a->kept && a->last ? 0 : -ENOMEM;
 }
 
 static void destroy(struct audit *a)
 {
-        evidence_free(a->evidence);
         free(a->last);
         free(a->kept);
         free(a->action);
         free(a->basis);
         free(a->rules_mem);
-        free(a->mem);
-        safety_model_free(&a->model);
         gate_envelope_free(&a->rules_envelope);
-        gate_envelope_free(&a->envelope);
-        layout_free(a->layout);
+        recorded_free(&a->rec);
 }
 
 /* --- one decision ------------------------------------------------------------------------------------------------ */
@@ -141,24 +107,24 @@ static void check_record(struct audit *a, const struct store_record *rec, struct
         const struct store_decision *d = &rec->d;
         const size_t nu = a->layout->nu;
         const int64_t ratio = a->site->slow_step_ms / a->site->fast_step_ms;
-        double *base = a->basis + a->nstate;
+        double *base = a->basis + a->rec.nstate;
         struct safety_recheck r;
         struct safety_snapshot snap = {.u_confirmed = base,
                                        .u_fixed = a->kept,
-                                       .d_hi = a->envelope.d_max,
+                                       .d_hi = a->rec.envelope.d_max,
                                        .cooling_load_w = (double)NAN,
                                        .slow_step = ratio <= 1 || d->step % (uint64_t)ratio == 0};
 
-        memset(a->basis, 0, a->nbasis * sizeof(double));
+        memset(a->basis, 0, a->rec.nbasis * sizeof(double));
         a->basis[0] = 1;
         for (size_t j = 0; j < nu; j++) {
-                bool onoff = a->envelope.u[j].kind == SAFETY_U_ONOFF;
+                bool onoff = a->rec.envelope.u[j].kind == SAFETY_U_ONOFF;
 
                 base[j] = isfinite(d->confirmed[j]) ? d->confirmed[j] : a->have_last ? a->last[j] : d->action[j];
                 a->action[j] = onoff ? base[j] >= 0.5 : d->action[j];
                 a->kept[j] = onoff || d->action[j] == base[j];
         }
-        if (d->cert->verified && safety_recheck(a->rules, &snap, a->basis, a->nbasis, a->action, &r) == 0 &&
+        if (d->cert->verified && safety_recheck(a->rules, &snap, a->basis, a->rec.nbasis, a->action, &r) == 0 &&
             !r.verified)
                 settle(o, AUDIT_DIFFERS, "the action is beyond a limit or a rate of what was confirmed");
 }
@@ -167,11 +133,11 @@ static void check_record(struct audit *a, const struct store_record *rec, struct
 static bool load_set(struct audit *a, const struct store_record *rec, struct audit_decision *o)
 {
         if (evidence_read_set(a->evidence, rec->blob, rec->len) < 0 ||
-            arx_set_load(a->model.arx, evidence_set(a->evidence), arx_set_save(a->model.arx, NULL, 0)) < 0) {
+            arx_set_load(a->rec.model.arx, evidence_set(a->evidence), arx_set_save(a->rec.model.arx, NULL, 0)) < 0) {
                 settle(o, AUDIT_DIFFERS, SET_DAMAGED);
                 return false;
         }
-        o->model_hash = arx_hash(a->model.arx);
+        o->model_hash = arx_hash(a->rec.model.arx);
         if (o->model_hash == rec->d.cert->model_hash)
                 return true;
         settle(o, AUDIT_DIFFERS, "the model set stored is not the one that the decision names");
@@ -183,7 +149,7 @@ static bool any_fitted(const struct audit *a)
         struct arx_row_info info = {0};
 
         for (size_t i = 0; i < a->layout->ny && !info.fitted; i++)
-                arx_row_info(a->model.arx, i, &info);
+                arx_row_info(a->rec.model.arx, i, &info);
         return info.fitted;
 }
 
@@ -192,7 +158,7 @@ static bool as_proposed(const struct audit *a, const struct store_decision *d, c
                         const double *base)
 {
         for (size_t j = 0; j < d->nu && d->kind == DECISION_ACCEPT; j++) {
-                const struct safety_u *u = &a->envelope.u[j];
+                const struct safety_u *u = &a->rec.envelope.u[j];
                 const double p = d->proposal ? d->proposal[j] : (double)NAN, count = 1.001 * u->step;
 
                 if (!(snap->u_fixed[j] || fabs(d->action[j] - p) <= count + 1e-9 * (1 + fabs(p)) ||
@@ -206,11 +172,12 @@ static void check_certificate(struct audit *a, const struct store_record *rec, c
                               struct audit_decision *o)
 {
         const struct safety_certificate *c = rec->d.cert;
-        const struct safety_envelope *e = &a->envelope.safety;
+        const struct safety_envelope *e = &a->rec.envelope.safety;
         const bool fitted = any_fitted(a);
         struct safety_recheck r = {0};
 
-        (void)safety_recheck(a->safety, snap, evidence_basis(a->evidence), a->nbasis, rec->d.action, &r); /* fits */
+        (void)safety_recheck(a->rec.safety, snap, evidence_basis(a->evidence), a->rec.nbasis, rec->d.action,
+                             &r); /* fits */
         o->recomputed = true;
         o->margin = fitted && c->verified ? r.margin : (double)NAN; /* without a fit a margin is none */
         o->binding = output_name(a, r.binding_y);
@@ -220,7 +187,7 @@ static void check_certificate(struct audit *a, const struct store_record *rec, c
                 settle(o, AUDIT_DIFFERS, "the second checker refuses the action");
         else if (c->horizon != e->horizon || !(c->delta == e->delta))
                 settle(o, AUDIT_DIFFERS, "horizon or confidence is not that of the site");
-        else if (!as_proposed(a, &rec->d, snap, evidence_basis(a->evidence) + a->nstate))
+        else if (!as_proposed(a, &rec->d, snap, evidence_basis(a->evidence) + a->rec.nstate))
                 settle(o, AUDIT_DIFFERS, "accepted, but the action is not the proposal");
         else if (!near(c->margin, o->margin))
                 settle(o, AUDIT_DIFFERS, "another margin");
@@ -285,7 +252,7 @@ static int check_evidence(struct audit *a, const struct store_record *rec, struc
         evidence_snapshot(a->evidence, &snap);
         snap.t_ms = rec->d.t_ms;
         snap.u_confirmed = rec->d.confirmed;
-        if (safety_recheck(a->rules, &snap, evidence_basis(a->evidence), a->nbasis, rec->d.action, &rules) < 0) {
+        if (safety_recheck(a->rules, &snap, evidence_basis(a->evidence), a->rec.nbasis, rec->d.action, &rules) < 0) {
                 settle(o, AUDIT_PARTLY, OTHER_VERSION);
                 return 0;
         }

@@ -128,14 +128,37 @@ static int slurp(FILE *f, char **ret_text, size_t *ret_len)
         return 0;
 }
 
+static int copy_given(const struct builder *b, const char *path, char **ret_text, size_t *ret_len)
+{
+        for (size_t i = 0; i < b->ngiven; i++) {
+                if (strcmp(b->given[i].path, path) != 0)
+                        continue;
+                char *text = malloc(b->given[i].len + 1);
+                if (text == NULL)
+                        return -ENOMEM;
+                memcpy(text, b->given[i].text, b->given[i].len);
+                text[b->given[i].len] = '\0';
+                *ret_text = text;
+                *ret_len = b->given[i].len;
+                return 0;
+        }
+        return -ENOENT;
+}
+
+static int open_and_slurp(const char *path, char **ret_text, size_t *ret_len)
+{
+        FILE *f = fopen(path, "rbe");
+        int rc = f == NULL ? -errno : slurp(f, ret_text, ret_len);
+        if (f != NULL)
+                (void)fclose(f);
+        return rc;
+}
+
 int read_file(struct builder *b, const char *path, struct pos at, char **ret_text, size_t *ret_len)
 {
         char *text = NULL;
         size_t len = 0;
-        FILE *f = fopen(path, "rbe");
-        int rc = f == NULL ? -errno : slurp(f, &text, &len);
-        if (f != NULL)
-                (void)fclose(f);
+        int rc = b->given != NULL ? copy_given(b, path, &text, &len) : open_and_slurp(path, &text, &len);
         if (rc == -ENOMEM)
                 b->rc = rc;
         if (text == NULL) {
@@ -213,11 +236,25 @@ static int is_yaml(const struct dirent *d)
         return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0;
 }
 
+/* The same of files that were read before: they are in the order of reading. */
+static void overlays_given(struct builder *b)
+{
+        char folder[2 * SITE_PATH_MAX];
+        (void)snprintf(folder, sizeof(folder), "%ssite.d/", b->dir);
+        for (size_t i = 1; i < b->ngiven && b->rc == 0; i++)
+                if (strncmp(b->given[i].path, folder, strlen(folder)) == 0)
+                        site_read_yaml(b, b->given[i].path, (struct pos){.file = -1});
+}
+
 /* site.d/ *.yaml beside the site file, by name. */
 static void overlays(struct builder *b)
 {
         char path[3 * SITE_PATH_MAX];
         struct dirent **list = NULL;
+        if (b->given != NULL) {
+                overlays_given(b);
+                return;
+        }
         (void)snprintf(path, sizeof(path), "%ssite.d", b->dir);
         int n = scandir(path, &list, is_yaml, alphasort);
         for (int i = 0; i < n; i++) {
@@ -290,14 +327,12 @@ static void release(struct builder *b)
         hash_free(&b->hash);
 }
 
-int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors)
-{
-        return site_load_checked(path, NULL, ret_site, ret_errors);
-}
-
-int site_load_checked(const char *path, site_check_fn *check, struct site **ret_site, struct site_errors **ret_errors)
+static int load(const char *path, const struct site_text *given, size_t ngiven, site_check_fn *check,
+                struct site **ret_site, struct site_errors **ret_errors)
 {
         struct builder b = {.path = path,
+                            .given = given,
+                            .ngiven = ngiven,
                             .site_at.file = -1,
                             .limits_at.file = -1,
                             .mqtt_at.file = -1,
@@ -334,6 +369,21 @@ out:
         else
                 *ret_site = b.s;
         return b.rc;
+}
+
+int site_load(const char *path, struct site **ret_site, struct site_errors **ret_errors)
+{
+        return site_load_checked(path, NULL, ret_site, ret_errors);
+}
+
+int site_load_checked(const char *path, site_check_fn *check, struct site **ret_site, struct site_errors **ret_errors)
+{
+        return load(path, NULL, 0, check, ret_site, ret_errors);
+}
+
+int site_load_texts(const struct site_text *v, size_t n, struct site **ret_site, struct site_errors **ret_errors)
+{
+        return load(n > 0 ? v[0].path : "", v, n, NULL, ret_site, ret_errors);
 }
 
 struct site *site_free(struct site *s)

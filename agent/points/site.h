@@ -162,6 +162,14 @@ int site_load(const char *path, struct site **ret_site, struct site_errors **ret
  */
 typedef int site_check_fn(const struct site *s, struct site_errors *e);
 int site_load_checked(const char *path, site_check_fn *check, struct site **ret_site, struct site_errors **ret_errors);
+/* The same from what a database keeps of a configuration (store_get_config): the site file first, every other file
+ * under the path by which it was read. Opens no file; what the environment put in is asked of the environment again.
+ * -EINVAL when n is 0. */
+struct site_text {
+        char *path, *text; /* text: not NUL-terminated */
+        size_t len;
+};
+int site_load_texts(const struct site_text *v, size_t n, struct site **ret_site, struct site_errors **ret_errors);
 struct site *site_free(struct site *s);
 
 /* Columns of a point map and what each means; NULL past the end. */

@@ -72,7 +72,9 @@ struct points_file {
 };
 
 struct builder {
-        const char *path; /* the site file as given */
+        const char *path;              /* the site file as given */
+        const struct site_text *given; /* [ngiven] read instead of files; NULL: files are read */
+        size_t ngiven;
         struct site *s;
         struct site_errors *errors;
         struct hash hash;

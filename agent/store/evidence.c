@@ -150,10 +150,12 @@ int store_insert_evidence(struct store *s, int64_t run_id, int64_t decision_id, 
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
-struct reader {
+struct store_records {
         struct store *s;
         sqlite3_stmt *decision, *vars;
-        double v[3][VARS_MAX]; /* proposal, action, confirmed */
+        int64_t from_ms, to_ms, next, last, begun; /* ids: to read next, the last, first of this read transaction */
+        bool reading;                              /* the main statement stands on a row or before one */
+        double v[3][VARS_MAX];                     /* proposal, action, confirmed */
         struct store_record rec;
         struct safety_certificate cert;
 };
@@ -164,7 +166,7 @@ static double real_of(sqlite3_stmt *st, int i)
 }
 
 /* Variables in order of their number, one array a column. */
-static int read_vars(struct reader *r, bool has_proposal)
+static int read_vars(struct store_records *r, bool has_proposal)
 {
         struct store_decision *d = &r->rec.d;
         int rc;
@@ -185,7 +187,7 @@ static int read_vars(struct reader *r, bool has_proposal)
 }
 
 /* One row of the main statement; its texts and blobs live until the next step. */
-static int read_record(struct reader *r)
+static int read_record(struct store_records *r)
 {
         sqlite3_stmt *st = r->decision;
         struct store_record *rec = &r->rec;
@@ -262,7 +264,7 @@ static int find_span(struct store *s, int64_t from_ms, int64_t to_ms, size_t lea
         return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : store_fail(s, rc, "decisions");
 }
 
-int store_read_records(struct store *s, int64_t from_ms, int64_t to_ms, size_t lead, store_record_fn fn, void *ctx)
+int store_records_open(struct store *s, int64_t from_ms, int64_t to_ms, size_t lead, struct store_records **ret)
 {
         static const char sql[] =
             "SELECT d.id, d.run_id, d.step, d.t_ms, d.mode, d.kind, d.reason, d.binding, d.model_hash, d.delta,"
@@ -270,36 +272,81 @@ int store_read_records(struct store *s, int64_t from_ms, int64_t to_ms, size_t l
             " d.predicted_w, d.predicted_std_w, d.move, d.worst_inlet_c, d.solve_s, r.mode, r.config, e.set_id,"
             " e.digest, e.blob, r.version FROM decision d JOIN run r ON r.id = d.run_id"
             " LEFT JOIN evidence e ON e.decision_id = d.id WHERE d.id >= ?1 AND d.id <= ?2 ORDER BY d.id LIMIT ?3";
-        struct reader rd = {.s = s};
-        int64_t next = 0, last = -1;
-        int rc = SQLITE_ROW, r = find_span(s, from_ms, to_ms, lead, &next, &last);
+        struct store_records *c = calloc(1, sizeof *c);
+        int r;
+        if (!c)
+                return -ENOMEM;
+        c->s = s;
+        c->from_ms = from_ms;
+        c->to_ms = to_ms;
+        r = find_span(s, from_ms, to_ms, lead, &c->next, &c->last);
         if (r == 0)
-                r = prepare(s, sql, &rd.decision);
+                r = prepare(s, sql, &c->decision);
         if (r == 0)
                 r = prepare(s,
                             "SELECT proposal, action, confirmed FROM decision_var WHERE decision_id = ?1 ORDER BY var",
-                            &rd.vars);
-        while (r == 0 && next <= last) {
-                int64_t begun = next;
-                sqlite3_bind_int64(rd.decision, 1, next);
-                sqlite3_bind_int64(rd.decision, 2, last);
-                sqlite3_bind_int(rd.decision, 3, RECORDS_A_READ);
-                while (r == 0 && (rc = sqlite3_step(rd.decision)) == SQLITE_ROW) {
-                        r = read_record(&rd);
-                        rd.rec.in_span = rd.rec.d.t_ms >= from_ms && rd.rec.d.t_ms < to_ms;
-                        next = rd.rec.id + 1;
-                        if (r == 0)
-                                r = fn(ctx, &rd.rec);
+                            &c->vars);
+        if (r < 0)
+                store_records_close(c);
+        else
+                *ret = c;
+        return r;
+}
+
+static void end_read(struct store_records *c)
+{
+        sqlite3_reset(c->decision);
+        sqlite3_reset(c->vars);
+        c->reading = false;
+}
+
+int store_records_next(struct store_records *c, const struct store_record **ret)
+{
+        while (c->next <= c->last) {
+                if (!c->reading) {
+                        c->begun = c->next;
+                        sqlite3_bind_int64(c->decision, 1, c->next);
+                        sqlite3_bind_int64(c->decision, 2, c->last);
+                        sqlite3_bind_int(c->decision, 3, RECORDS_A_READ);
+                        c->reading = true;
                 }
-                if (r == 0 && rc != SQLITE_DONE)
-                        r = store_fail(s, rc, "decisions");
-                sqlite3_reset(rd.decision);
-                sqlite3_reset(rd.vars);
-                if (next == begun)
+                int rc = sqlite3_step(c->decision);
+                int r = rc == SQLITE_ROW ? read_record(c) : rc == SQLITE_DONE ? 0 : store_fail(c->s, rc, "decisions");
+                if (rc == SQLITE_ROW && r == 0) {
+                        c->rec.in_span = c->rec.d.t_ms >= c->from_ms && c->rec.d.t_ms < c->to_ms;
+                        c->next = c->rec.id + 1;
+                        *ret = &c->rec;
+                        return 1;
+                }
+                end_read(c);
+                if (r < 0)
+                        return r;
+                if (c->next == c->begun)
                         break;
         }
-        sqlite3_finalize(rd.decision);
-        sqlite3_finalize(rd.vars);
+        return 0;
+}
+
+struct store_records *store_records_close(struct store_records *c)
+{
+        if (c) {
+                sqlite3_finalize(c->decision);
+                sqlite3_finalize(c->vars);
+                free(c);
+        }
+        return NULL;
+}
+
+int store_read_records(struct store *s, int64_t from_ms, int64_t to_ms, size_t lead, store_record_fn fn, void *ctx)
+{
+        struct store_records *c = NULL;
+        const struct store_record *rec;
+        int r = store_records_open(s, from_ms, to_ms, lead, &c);
+        if (r < 0)
+                return r;
+        while ((r = store_records_next(c, &rec)) == 1 && (r = fn(ctx, rec)) == 0) {
+        }
+        store_records_close(c);
         return r;
 }
 
@@ -327,6 +374,45 @@ int store_get_set(struct store *s, int64_t id, uint64_t *ret_hash, void **ret_bl
         *ret_blob = copy;
         *ret_len = n;
 out:
+        sqlite3_finalize(st);
+        return r;
+}
+
+/* A block of n elements and behind them their texts; two walks: sizes, then bytes. */
+static int copy_config(sqlite3_stmt *st, size_t n, size_t bytes, struct site_text **ret)
+{
+        struct site_text *v = calloc(1, n * sizeof *v + bytes + 1);
+        char *to = (char *)(v + n);
+        if (!v)
+                return -ENOMEM;
+        for (size_t i = 0; i < n && sqlite3_step(st) == SQLITE_ROW; i++) {
+                size_t path = (size_t)sqlite3_column_bytes(st, 0), text = (size_t)sqlite3_column_bytes(st, 1);
+                if (path + 1 + text > bytes) /* not the rows of the first walk */
+                        break;
+                v[i] = (struct site_text){.path = to, .text = to + path + 1, .len = text};
+                memcpy(v[i].path, text_of(st, 0), path);
+                memcpy(v[i].text, text_of(st, 1), text);
+                to += path + 1 + text;
+                bytes -= path + 1 + text;
+        }
+        *ret = v;
+        return 0;
+}
+
+int store_get_config(struct store *s, const char *config, struct site_text **ret, size_t *ret_n)
+{
+        sqlite3_stmt *st = NULL;
+        size_t n = 0, bytes = 0;
+        int rc, r = prepare(s, "SELECT path, text FROM config WHERE hash = ?1 ORDER BY ord", &st);
+        if (r < 0)
+                return r;
+        store_bind_text(st, 1, config);
+        for (; (rc = sqlite3_step(st)) == SQLITE_ROW; n++)
+                bytes += (size_t)sqlite3_column_bytes(st, 0) + 1 + (size_t)sqlite3_column_bytes(st, 1);
+        sqlite3_reset(st);
+        r = rc != SQLITE_DONE ? store_fail(s, rc, "configuration") : n == 0 ? -ENOENT : copy_config(st, n, bytes, ret);
+        if (r == 0)
+                *ret_n = n;
         sqlite3_finalize(st);
         return r;
 }

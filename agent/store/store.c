@@ -15,6 +15,8 @@
 
 #include "agent/base/hash.h"
 
+enum { COMMITS_TOGETHER = 256 }; /* of an unsynced store */
+
 static const char *const stmt_sql[STMT_COUNT_] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
     [STMT_COMMIT] = "COMMIT",
@@ -390,13 +392,36 @@ out:
 
 int store_unsynced(struct store *s)
 {
-        return store_exec(s, "PRAGMA synchronous = OFF");
+        int r = store_exec(s, "PRAGMA synchronous = OFF");
+        s->unsynced = r == 0;
+        return r;
+}
+
+static int commit_now(struct store *s)
+{
+        sqlite3_stmt *st = store_prepared(s, STMT_COMMIT);
+        s->pending = 0;
+        return st ? store_run_stmt(s, st, "commit") : -EIO;
+}
+
+int store_settle(struct store *s)
+{
+        if (s->lost == 0 && s->pending > 0) {
+                int r = commit_now(s);
+                if (r < 0) {
+                        s->lost = r;
+                        store_rollback(s);
+                }
+        }
+        return s->lost;
 }
 
 struct store *store_close(struct store *s)
 {
         if (!s)
                 return NULL;
+        if (s->db)
+                (void)store_settle(s);
         close_db(s);
         if (s->lock_fd >= 0)
                 close(s->lock_fd);
@@ -429,6 +454,10 @@ int store_begin(struct store *s)
                 return -EROFS;
         if (s->grouped)
                 return s->group_failed ? -ECANCELED : 0;
+        if (s->lost < 0)
+                return s->lost;
+        if (s->pending > 0) /* the transaction is open */
+                return 0;
         if (s->in_doubt || !s->db) {
                 int r = reopen(s);
                 if (r < 0)
@@ -442,13 +471,17 @@ int store_commit(struct store *s)
 {
         if (s->grouped)
                 return 0;
-        sqlite3_stmt *st = store_prepared(s, STMT_COMMIT);
-        return st ? store_run_stmt(s, st, "commit") : -EIO;
+        if (s->unsynced && ++s->pending < COMMITS_TOGETHER)
+                return 0;
+        return commit_now(s);
 }
 
 void store_rollback(struct store *s)
 {
         s->group_failed = s->grouped;
+        if (s->unsynced && s->lost == 0)
+                s->lost = -EIO;
+        s->pending = 0;
         if (!s->db || sqlite3_get_autocommit(s->db))
                 return;
         char keep[STORE_ERR_MAX]; /* the first error is the one to tell */

@@ -23,8 +23,11 @@ enum store_access { STORE_READ, STORE_WRITE };
  * says what), -EPROTO (newer schema), -ESTALE (read: older, the gate has yet to upgrade it), -EIO.
  * reterr: ≥ 256 bytes, a sentence naming the file. */
 int store_open(const char *path, enum store_access access, struct store **ret, char *reterr);
-/* Commits no longer wait for the disk: for what can be made again, as a replay's decisions. */
+/* For what can be made again, as a replay's decisions: commits no longer wait for the disk, and some hundred of them
+ * are one. An error loses those that wait and from then on every call that writes returns it. */
 int store_unsynced(struct store *s);
+/* What waits is committed; 0 or the error that lost something. store_close does it, too. */
+int store_settle(struct store *s);
 struct store *store_close(struct store *s);
 
 /* The writer's lock without the database (closing *ret_fd lets go): 0, -EBUSY (a writer lives), -ENOENT, -EROFS (a
@@ -40,6 +43,10 @@ struct store_run {
 };
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *ret_run_id);
 int store_end_run(struct store *s, int64_t run_id, int64_t t_ms, const char *reason);
+
+/* The files of a configuration (64 hex digits, as in a record) as the database keeps them, for site_load_texts; *ret is
+ * one block: free(). -ENOENT: not kept. */
+int store_get_config(struct store *s, const char *config, struct site_text **ret, size_t *ret_n);
 
 /* Gives every point of the site an id in the database (by name; metadata updated, ids never reused). Needed before
  * store_append_samples; sample.point is the site index. */
@@ -101,8 +108,14 @@ struct store_record {
         const void *blob;
         size_t len;
 };
-/* Decisions with from ≤ t_ms < to in the order they were stored, and `lead` ones before them. Everything is borrowed
- * until the callback returns: 0 to go on, else the walk stops and returns that value. */
+/* Decisions with from ≤ t_ms < to in the order they were stored, and `lead` ones before them, one at a time: next
+ * returns 1 with *ret borrowed until the next call, 0 at the end, -errno. Memory does not grow with their number. Open:
+ * 0, -ENOMEM, -errno. Close before the store is closed. */
+struct store_records;
+int store_records_open(struct store *s, int64_t from_ms, int64_t to_ms, size_t lead, struct store_records **ret);
+int store_records_next(struct store_records *c, const struct store_record **ret);
+struct store_records *store_records_close(struct store_records *c);
+/* The same by a callback: 0 to go on, else the walk stops and returns that value. */
 typedef int (*store_record_fn)(void *ctx, const struct store_record *r);
 int store_read_records(struct store *s, int64_t from_ms, int64_t to_ms, size_t lead, store_record_fn fn, void *ctx);
 /* A stored model set; *ret_blob malloc'ed. -ENOENT. */

@@ -47,6 +47,9 @@ struct store {
         int lock_fd; /* flock on <path>.lock; −1 for readers */
         char *path;
         bool in_doubt;     /* an I/O error happened: reopen before the next write, never trust a repeated fsync */
+        bool unsynced;     /* commits are put together: */
+        unsigned pending;  /* so many wait in the open transaction … */
+        int lost;          /* … and this error took them with it: nothing is stored any more */
         bool grouped;      /* between store_group_begin and store_group_end … */
         bool group_failed; /* … and something in it failed: all of it was rolled back */
         char err[STORE_ERR_MAX];

@@ -57,7 +57,7 @@ timeout 20 "$BIN/coolplaned" --config "$config" "${time_args[@]}" >"$work/second
 wait_for 30 'step_at_least 15' || fail "shadow makes no steps"
 [ "$("$BIN/coolplane" status --config "$config" --json | field mode)" = SHADOW ] || fail "without --mode it is not shadow"
 "$BIN/coolplane" status --config "$config" | grep -q SHADOW || fail "status does not show the mode"
-"$BIN/coolplane" why latest --config "$config" | grep -qi 'what changed' || fail "why: $("$BIN/coolplane" why latest --config "$config" | head -5)"
+"$BIN/coolplane" why latest --config "$config" | grep -q 'what \(changed\|would change\)' || fail "why: $("$BIN/coolplane" why latest --config "$config" | head -5)"
 "$BIN/coolplane" audit verify --config "$config" >"$work/audit.txt" && grep -q '^  differs *0$' "$work/audit.txt" || fail "audit verify: $(cat "$work/audit.txt")"
 "$BIN/coolplane" evaluate --config "$config" >"$work/evaluate.txt" && grep -q '^WHAT STANDS OUT' "$work/evaluate.txt" || fail "evaluate: $(cat "$work/evaluate.txt")"
 "$BIN/coolplane-sim" compare --site tiny --hours 1 --warmup-hours 1 --controllers b0,b2 | grep -q '^b2 .*0\.' || fail "compare"
@@ -92,7 +92,7 @@ python3 -c 'import json,sys; f = json.load(open(sys.argv[1]))["files"][0]; asser
 "$BIN/coolplane" replay --config "$example/site.yaml" --log "$work/log.db" --out "$work/decisions.db" --json >"$work/replay.json" ||
   fail "replay"
 [ "$(sqlite3 -readonly "$work/decisions.db" 'SELECT count(*) FROM decision')" = "$(field steps <"$work/replay.json")" ] || fail "replay lost steps"
-"$BIN/coolplane" why latest --db "$work/decisions.db" | grep -q 'what changed' || fail "why of a replay"
+"$BIN/coolplane" why latest --db "$work/decisions.db" | grep -q 'what would change' || fail "why of a replay"
 
 # the rehearsal: the README's own lines, on ports of ours
 "$BIN/coolplane" rearm --config "$config" >"$work/rearm.txt" 2>&1

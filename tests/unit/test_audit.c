@@ -135,6 +135,54 @@ static int64_t number(const char *text)
         return v;
 }
 
+/* R34: each cycle has exactly one record, and each record all that the seven questions are answered from. */
+static void r34_every_cycle_has_one_complete_record(void **state)
+{
+        const int64_t nu = (int64_t)recorded->gate->layout->nu;
+        char text[512];
+
+        (void)state;
+        assert_int_equal(number("SELECT count(*) FROM decision"), RUNS * STEPS);
+        assert_int_equal(
+            number("SELECT count(*) FROM run r WHERE (SELECT count(*) FROM decision WHERE run_id = r.id) <> 1"
+                   " + (SELECT max(step) - min(step) FROM decision WHERE run_id = r.id)"),
+            0);
+        assert_int_equal(number("SELECT count(DISTINCT run_id || ':' || step) FROM decision"), RUNS * STEPS);
+        /* what changed: every variable, with what was in force and what is */
+        (void)snprintf(
+            text, sizeof text,
+            "SELECT count(*) FROM decision d WHERE (SELECT count(*) FROM decision_var v JOIN point p ON p.id ="
+            " v.point_id WHERE v.decision_id = d.id AND v.action IS NOT NULL AND v.confirmed IS NOT NULL) <> %d",
+            (int)nu);
+        assert_int_equal(number(text), 0);
+        /* why, and what allowed it: names, no numbers that nobody can read; what binds is named where a reason needs it
+         */
+        assert_int_equal(number("SELECT count(*) FROM v_decisions WHERE typeof(decision) <> 'text' OR typeof(reason) <>"
+                                " 'text' OR mode = '' OR (binding = '' AND reason IN ('worst-case', 'limit', 'rate',"
+                                " 'sensor', 'not-certifiable', 'trip'))"),
+                         0);
+        assert_int_equal(number("SELECT count(*) FROM decision WHERE margin IS NOT NULL AND binding_y < 0"), 0);
+        /* limits checked: by which model set, how far ahead, and on what */
+        assert_int_equal(number("SELECT count(*) FROM decision d LEFT JOIN evidence e ON e.decision_id = d.id WHERE"
+                                " e.blob IS NULL OR horizon < 1 OR delta IS NULL OR model_hash = '0000000000000000'"),
+                         0);
+        /* who approved: run, version and configuration */
+        assert_int_equal(
+            number("SELECT count(*) FROM decision d LEFT JOIN run r ON r.id = d.run_id WHERE r.version IS NULL"
+                   " OR r.version = '' OR NOT EXISTS (SELECT 1 FROM config WHERE hash = r.config)"),
+            0);
+        /* what happened: each setpoint that changed was written once, and each write has an outcome but the last ones
+         */
+        assert_int_equal(number("SELECT count(*) FROM v_actions WHERE decision_id IS NOT NULL AND outcome_time IS NULL"
+                                " AND decision_id < (SELECT max(id) - 1 FROM decision)"),
+                         0);
+        assert_int_equal(
+            number("SELECT count(*) FROM (SELECT 1 FROM action WHERE why = 'decision' GROUP BY decision_id,"
+                   " point_id HAVING count(*) > 1)"),
+            0);
+        assert_true(number("SELECT count(DISTINCT kind) FROM decision") == 4); /* of every kind */
+}
+
 static void test_everything_is_found_again(void **state)
 {
         struct seen *v = audit(INT64_MIN, INT64_MAX);
@@ -629,6 +677,7 @@ static void test_after_one_that_could_not_be_stored(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(r34_every_cycle_has_one_complete_record),
             cmocka_unit_test(test_everything_is_found_again),
             cmocka_unit_test(test_a_span),
             cmocka_unit_test_setup_teardown(test_a_digit_of_the_margin, begin, take_back),

@@ -187,18 +187,23 @@ static void test_why_step(void **state)
 {
         struct ctx *c = *state;
         assert_int_equal(verb(c, verb_why, "why", "1", "--db", c->f->db, NULL), EXIT_OK);
-        static const char *const want[] = {"step 1 of run 1 (live), 2023-11-14T22:13:50.000Z, mode ACTIVE",
-                                           "decision: project, worst-case at t/room/rack-1/inlet",
-                                           "worst case of the model set",
-                                           "21.0 -> 22.0 degC  proposed 24.0",
-                                           "t/room/crah-1/fan                        stays at 0.7",
-                                           "model set 0000000000000abc, confidence 95.0 %, 20 steps ahead",
-                                           "0.75 K",
-                                           "second checker: agreed",
-                                           "chwst +0.5 K, plant power 5.0 kW predicted +- 0.1 kW",
-                                           "MISMATCH  read back 19.0  decision",
-                                           "plc: device down",
-                                           "to reverse"};
+        static const char *const want[] = {
+            "step 1 of run 1 (live), 2023-11-14T22:13:50.000Z, mode ACTIVE",
+            "decision: project, worst-case at t/room/rack-1/inlet",
+            "worst case of the model set",
+            "21.0 -> 22.0 degC  proposed 24.0",
+            "t/room/crah-1/fan                        stays at 0.7",
+            "model set 0000000000000abc, confidence 95.0 %, 20 steps ahead",
+            "0.75 K",
+            "second checker: agreed",
+            "chwst +0.5 K, plant power 5.0 kW predicted +- 0.1 kW",
+            "MISMATCH  read back 19.0  decision",
+            "plc: device down",
+            "allowed by\n  worst case of the model set: 0.75 K below the nearest hard limit",
+            "approved by\n  coolplaned by itself, as the site file allows: safety filter "
+            "and second checker\n  coolplane 0.1.0, started in live at 2023-",
+            "to reverse\n  the left numbers of \"what changed\"",
+            "stopping coolplaned hands every device back"};
         for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
                 assert_has(c->out, want[i]);
         assert_null(strstr(c->out, "an hour later"));
@@ -206,12 +211,29 @@ static void test_why_step(void **state)
         assert_json(c);
         assert_has(c->out, "\"result\":\"MISMATCH\"");
         assert_has(c->out, "\"decision\":{\"time\"");
+        assert_has(c->out, "\"reverse\":[{\"point\":\"t/room/crah-1/supply-sp\",\"unit\":\"degC\",\"value\":21}]");
+        assert_has(c->out, "\"approved\":{\"by\":\"coolplaned by itself");
+        assert_has(c->out, "\"allowed\":{\"margin\":0.75,\"output\":\"\",\"limit\":null},\n\"written\":true}");
         assert_int_equal(verb(c, verb_why, "why", "0", "--db", c->f->db, NULL), EXIT_OK);
         assert_has(c->out, "least margin to a limit in the worst case: not certified yet: 0 of 24 rows fitted\n");
         assert_int_equal(verb(c, verb_why, "why", "--db", c->f->db, NULL), EXIT_OK); /* latest */
         assert_has(c->out, "step 2 of run 1");
         assert_has(c->out, "what changed\n  nothing");
         assert_has(c->out, "proposal\n  none arrived");
+        assert_has(c->out, "to reverse\n  nothing: no write of this step reached a device\n");
+        assert_null(strstr(c->out, "action lies")); /* there was no proposal */
+        /* a time means the decision in force then */
+        static const char *const times[] = {"2023-11-14T22:14:19Z", "2023-11-14T23:13:50+01:00", "1700000030000"};
+        for (size_t i = 0; i < 3; i++) {
+                assert_int_equal(verb(c, verb_why, "why", times[i], "--db", c->f->db, NULL), EXIT_OK);
+                assert_has(c->out, "step 1 of run 1");
+                assert_int_equal(strlen(c->err), 0);
+        }
+        assert_int_equal(verb(c, verb_why, "why", "2023-11-14T22:30:00Z", "--db", c->f->db, NULL), EXIT_OK);
+        assert_has(c->out, "step 2 of run 1");
+        assert_has(c->err, "the last decision before that is 940 s older");
+        assert_int_equal(verb(c, verb_why, "why", "2023-11-14T22:13:19Z", "--db", c->f->db, NULL),
+                         EXIT_CANNOT_EVALUATE);
         assert_int_equal(verb(c, verb_why, "why", "99", "--db", c->f->db, NULL), EXIT_CANNOT_EVALUATE);
         assert_int_equal(verb(c, verb_why, "why", "2:1", "--db", c->f->db, NULL), EXIT_CANNOT_EVALUATE);
         /* a change below half a register count (here 1.05 K, then 0.95 K) is none */
@@ -278,6 +300,124 @@ static void test_why_accepted(void **state)
         assert_int_equal(verb(c, verb_why, "why", "8", "--db", c->f->db, NULL), EXIT_OK);
         assert_has(c->out, "was certified as it stood\n");
         assert_null(strstr(c->out, "kept where it is"));
+}
+
+/* In shadow nothing is approved, written or to be reversed; a fallback has no certificate; a write that was refused
+ * leaves nothing to reverse, one that failed may. */
+static void test_why_of_every_kind(void **state)
+{
+        static const struct {
+                const char *run_mode, *mode;
+                enum decision_kind kind;
+                enum decision_reason reason;
+                bool verified;
+                double margin;
+                enum write_result result;
+                const char *want[3];
+                const char * not ;
+        } kinds[] = {
+            {"shadow",
+             "SHADOW",
+             DECISION_ACCEPT,
+             DR_ACCEPTED,
+             true,
+             1,
+             WRITE_NOT_SENT,
+             {"what would change (nothing is written here)", "approved by\n  nobody: nothing is written in shadow",
+              "writes\n  none: 1 would have been"},
+             "stopping coolplaned"},
+            {"live",
+             "FALLBACK",
+             DECISION_FALLBACK,
+             DR_TRIP,
+             true,
+             (double)NAN,
+             WRITE_ACCEPTED,
+             {"no certificate (the fallback decides without the model)", "a measured output is above its trip value",
+              "the left numbers"},
+             "nobody"},
+            {"live",
+             "HOLD",
+             DECISION_HOLD,
+             DR_MALFORMED,
+             true,
+             0.25,
+             WRITE_TIMED_OUT,
+             {"what the planner sent was not a proposal", "TIMED_OUT", "the left numbers"},
+             "nobody"},
+            {"live",
+             "ACTIVE",
+             DECISION_PROJECT,
+             DR_SENSOR,
+             true,
+             (double)NAN,
+             WRITE_REJECTED_DEVICE_OFFLINE,
+             {"no certificate (a room could not be read)", "REJECTED_DEVICE_OFFLINE", "nothing: no write"},
+             "left numbers"},
+            {"live",
+             "ACTIVE",
+             DECISION_PROJECT,
+             DR_NOT_CERTIFIABLE,
+             false,
+             -0.5,
+             WRITE_MISMATCH,
+             {"worst case of the model set: 0.5 K BEYOND the nearest hard limit\n  so only more cooling",
+              "the second checker did NOT agree", "MISMATCH"},
+             "nobody"},
+            {"live",
+             "RELEASE",
+             DECISION_FALLBACK,
+             DR_SENSOR,
+             true,
+             (double)NAN,
+             WRITE_NOT_SENT,
+             {"nobody: the devices run on their own controls", "NOT_SENT", "nothing: no write"},
+             "left numbers"},
+        };
+        struct ctx *c = *state;
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+                struct store *s = NULL;
+                struct safety_certificate cert = {
+                    .margin = kinds[i].margin, .verified = kinds[i].verified, .binding_y = -1, .binding_u = -1};
+                double action[2] = {22, 0.7}, confirmed[2] = {21, 0.7};
+                int64_t run = 0, id = 0, act = 0, t_ms = T0 + 86400000 * (int64_t)(i + 1);
+                char step[16];
+                assert_int_equal(store_open(c->f->db, STORE_WRITE, &s, c->f->err), 0);
+                assert_int_equal(store_bind_site(s, &c->f->site), 0);
+                struct store_run r = {
+                    .mode = kinds[i].run_mode, .t_ms = t_ms, .version = "0.1.0", .config_hash = c->f->site.hash};
+                assert_int_equal(store_begin_run(s, &r, &run), 0);
+                for (int later = 0; later < 2; later++) {
+                        struct store_decision d = {.t_ms = t_ms + 300000 * later,
+                                                   .step = 100 + i + 10 * (uint64_t)later,
+                                                   .mode = kinds[i].mode,
+                                                   .kind = kinds[i].kind,
+                                                   .reason = kinds[i].reason,
+                                                   .binding = "",
+                                                   .cert = &cert,
+                                                   .action = action,
+                                                   .confirmed = confirmed,
+                                                   .nu = 2,
+                                                   .worst_inlet_c = 25 + later,
+                                                   .move = ""};
+                        assert_int_equal(store_put_decision(s, run, &d, later ? NULL : &id), 0);
+                }
+                struct store_action a = {.decision_id = id, .t_ms = t_ms, .point = 3, .value = 22, .why = "decision"};
+                struct write_outcome o = {
+                    .result = kinds[i].result, .written = 22, .read_back = (double)NAN, .t_ms = t_ms};
+                assert_int_equal(store_put_actions(s, run, &a, 1, &act), 0);
+                assert_int_equal(store_put_outcomes(s, &act, &o, 1), 0);
+                store_close(s);
+                snprintf(step, sizeof step, "%d", 100 + (int)i);
+                assert_int_equal(verb(c, verb_why, "why", step, "--db", c->f->db, NULL), EXIT_OK);
+                for (size_t k = 0; k < 3; k++)
+                        assert_has(c->out, kinds[i].want[k]);
+                assert_null(strstr(c->out, kinds[i].not ));
+                assert_has(c->out, "hottest inlet 300 s later: 26.0 degC");
+                assert_int_equal(verb(c, verb_why, "why", step, "--json", "--db", c->f->db, NULL), EXIT_OK);
+                assert_json(c);
+                assert_has(c->out, "\"afterwards\":{\"time\"");
+        }
 }
 
 /* Events of plc-2, plc2 and …/supply-sp are not those of plc and …/supply. */
@@ -468,6 +608,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_why_step, setup, teardown),
             cmocka_unit_test_setup_teardown(test_why_point, setup, teardown),
             cmocka_unit_test_setup_teardown(test_why_accepted, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_why_of_every_kind, setup, teardown),
             cmocka_unit_test_setup_teardown(test_why_events_of_a_whole_name, setup, teardown),
             cmocka_unit_test_setup_teardown(test_status_from_database, setup, teardown),
             cmocka_unit_test_setup_teardown(test_status_from_daemon, setup, teardown),

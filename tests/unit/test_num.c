@@ -137,6 +137,20 @@ static void test_bytes(void **state)
         (void)state;
         assert_int_equal(bytes_crc32("123456789", 9), 0xcbf43926u); /* the check value of CRC-32/ISO-HDLC */
         assert_int_equal(bytes_crc32("", 0), 0);
+        /* and bit by bit, whatever the bytes, the length and where they lie */
+        uint8_t any[64];
+        for (unsigned i = 0; i < 20000; i++) {
+                size_t n = i % 41, at = i % 8;
+                for (size_t k = 0; k < sizeof any; k++)
+                        any[k] = (uint8_t)(i < 256 ? i : (i * 2654435761u + k * 40503u) >> (k % 13));
+                uint32_t c = 0xffffffffu;
+                for (size_t k = 0; k < n; k++) {
+                        c ^= any[at + k];
+                        for (int bit = 0; bit < 8; bit++)
+                                c = (c >> 1) ^ ((c & 1u) ? 0xedb88320u : 0u);
+                }
+                assert_int_equal(bytes_crc32(any + at, n), ~c);
+        }
         uint8_t b[16];
         assert_ptr_equal(bytes_put(b, 0x0102030405060708u, 8), b + 8);
         assert_int_equal(b[0], 8);

@@ -592,6 +592,36 @@ static void test_groups(void **state)
         store_close(s);
 }
 
+/* Unsynced: some hundred commits are one; what waits is there after settling, and an error that loses it is kept. */
+static void test_unsynced(void **state)
+{
+        struct fixture *f = *state;
+        struct store *s = open_bound(f), *reader = NULL;
+        int64_t run;
+        assert_int_equal(store_unsynced(s), 0);
+        run = begin_run(f, s);
+        assert_int_equal(store_settle(s), 0);
+        assert_int_equal(store_open(f->db, STORE_READ, &reader, f->err), 0);
+        for (int i = 0; i < 1000; i++)
+                assert_int_equal(store_put_event(s, run, T0 + i, 6, "test", "happens"), 0);
+        assert_query(s, "SELECT count(*) AS n FROM event", "[{\"n\":1000}]"); /* on its own handle */
+        assert_query(reader, "SELECT count(*) / 256 AS n FROM event", "[{\"n\":3}]");
+        assert_int_equal(store_settle(s), 0);
+        assert_query(reader, "SELECT count(*) AS n FROM event", "[{\"n\":1000}]");
+        assert_int_equal(store_put_event(s, run, T0, 6, "test", "waits"), 0);
+        assert_true(store_put_event(s, run + 1, T0, 6, "test", "of no run") < 0);
+        assert_true(store_put_event(s, run, T0, 6, "test", "after it") < 0);
+        assert_true(store_settle(s) < 0);
+        assert_query(reader, "SELECT count(*) AS n FROM event", "[{\"n\":1000}]");
+        store_close(s);
+        s = open_bound(f); /* and closing settles */
+        assert_int_equal(store_unsynced(s), 0);
+        assert_int_equal(store_put_event(s, run, T0, 6, "test", "waits"), 0);
+        store_close(s);
+        assert_query(reader, "SELECT count(*) AS n FROM event", "[{\"n\":1001}]");
+        store_close(reader);
+}
+
 static void test_decision_needs_its_run(void **state)
 {
         struct fixture *f = *state;
@@ -729,6 +759,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
             cmocka_unit_test_setup_teardown(test_decision_record, setup, teardown),
             cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_unsynced, setup, teardown),
             cmocka_unit_test_setup_teardown(test_decision_needs_its_run, setup, teardown),
             cmocka_unit_test_setup_teardown(test_models, setup, teardown),
             cmocka_unit_test_setup_teardown(test_state_and_vm, setup, teardown),
