@@ -291,6 +291,12 @@ static bool cool(const struct verifier *v, const struct safety_snapshot *snap)
         return true;
 }
 
+/* The value of the register that the plant has; beside the grid the one below. step > 0. */
+static double register_below(const struct safety_u *u, double v)
+{
+        return u->origin + u->step * floor((v - u->origin) / u->step + SAFETY_SNAP);
+}
+
 /* Not colder than a floor of this step, or than what the plant has where that is colder. */
 static bool above_floor(const struct verifier *v, const struct safety_snapshot *snap, double a, size_t j)
 {
@@ -302,8 +308,8 @@ static bool above_floor(const struct verifier *v, const struct safety_snapshot *
                 floor_c = snap->u_floor[j];
         if (snap->no_colder_water && !u->fast)
                 floor_c = (double)INFINITY;
-        if (u->step > 0) /* the value of the register that the plant has */
-                now = u->origin + u->step * floor((now - u->origin) / u->step + SAFETY_SNAP);
+        if (u->step > 0)
+                now = register_below(u, now);
         return a >= fmin(fmin(floor_c, now), edge(u, true)) - 1e-9 * (1 + fabs(a));
 }
 
@@ -319,8 +325,9 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
                 return false;
         if (u->safe_dir * change >= 0 && u->safe_dir != 0)
                 return true; /* more cooling, or no change */
-        /* without a direction and off the grid, the value below is as near to no change as there is one */
-        if (fabs(change) <= tol || (u->safe_dir == 0 && change < 0 && change > -u->step))
+        /* without a direction and beside the grid, the value below is as near to no change as there is one */
+        if (fabs(change) <= tol ||
+            (u->safe_dir == 0 && u->step > 0 && fabs(a - register_below(u, v->have[j])) <= 1e-9 * (1 + fabs(a))))
                 return true;
         if (!u->fast && !snap->slow_step)
                 return false;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define TIMES 2.0
+#define TOLD_BEYOND 2.0 /* times what was allowed for */
 
 struct gate_assumed {
         size_t nd, horizon, at, n; /* ring of n ≤ horizon rows */
@@ -63,8 +63,8 @@ int gate_assumed_step(struct gate_assumed *a, const double *d, const double *d_h
 
                 if (beyond && !a->beyond[k] && told < 0)
                         told = (int)k;
-                a->beyond[k] = beyond;
-                a->most[a->at * a->nd + k] = rise > 0 ? d[k] + TIMES * rise : (double)INFINITY;
+                a->beyond[k] = beyond && (a->beyond[k] || told == (int)k); /* another one: in the next step */
+                a->most[a->at * a->nd + k] = rise > 0 ? d[k] + TOLD_BEYOND * rise : (double)INFINITY;
         }
         a->at = (a->at + 1) % a->horizon;
         a->n += a->n < a->horizon;

@@ -17,8 +17,8 @@ struct gate_assumed *gate_assumed_free(struct gate_assumed *a);
 void gate_assumed_clear(struct gate_assumed *a); /* after a gap */
 
 /* A step: d [nd] is now (NaN = unknown), this decision counts on d_hi [nd] at most. own [nd]: what our own setpoints in
- * force may have made of it, −INFINITY = nothing. Returns the first disturbance that is beyond and was not in the step
- * before, −1 = none. What d_hi does not let rise (d_hi = d) is not looked at. */
+ * force may have made of it, −INFINITY = nothing. Returns a disturbance that is beyond and was not told since it is,
+ * one a step, −1 = none. What d_hi does not let rise (d_hi = d) is not looked at. */
 int gate_assumed_step(struct gate_assumed *a, const double *d, const double *d_hi, const double *own);
 
 #endif

@@ -104,8 +104,8 @@ struct gate {
         double *u_confirmed, *d_free, *d_hi; /* d_hi: d_free and the VM moves under way */
         double *d_change2;                   /* [nd] mean square change over one horizon */
         double *d_steps;                     /* [nd] steps it was learned from, at most a day */
-        struct gate_assumed *assumed;        /* what of d_hi did not hold; */
-        double *d_own;                       /* [nd] and what is ours, INFINITY = not looked at */
+        struct gate_assumed *assumed;        /* whether d_hi held */
+        double *d_own;                       /* [nd] what our setpoints may have made of it; INFINITY = not looked at */
         uint8_t *y_ok, *onoff;
         uint8_t *ran;             /* [nu] onoff as last known; 255 = never */
         double *u_floor;          /* [nu] soft floors; NaN = none */

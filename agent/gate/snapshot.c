@@ -313,20 +313,23 @@ static void see_assumed(struct gate *g, const double *d)
 
                 g->d_own[i] = seen ? -(double)INFINITY : (double)INFINITY;
         }
-        for (size_t j = 0; j < l->nu; j++)
-                if (e->u[j].drives_d != SAFETY_NO_D && isfinite(g->u_confirmed[j]))
-                        g->d_own[e->u[j].drives_d - 1] = g->u_confirmed[j];
+        for (size_t j = 0; j < l->nu; j++) {
+                double *own = e->u[j].drives_d != SAFETY_NO_D ? &g->d_own[e->u[j].drives_d - 1] : NULL;
+
+                for (size_t r = 0; own && r < g->window_n; r++) /* water follows what was set a while ago */
+                        *own = fmax(*own, g->window_u[r * l->nu + j]);
+        }
         if (g->window_n <= 1)
                 gate_assumed_clear(g->assumed);
         k = gate_assumed_step(g->assumed, d, g->d_hi, g->d_own);
-        if (k < 0)
+        if (k < 0 || !isfinite(g->status.margin_k)) /* no certificate: nothing was counted on */
                 return;
         (void)snprintf(text, sizeof text,
-                       "%s: %.1f, more than certificates of the last minutes counted on; the next ones do",
+                       "%s: %.1f %s, more than certificates of the last minutes counted on; the next ones do",
                        l->d[k].point >= 0  ? l->site->point[l->d[k].point].name
                        : l->d[k].zone >= 0 ? l->site->zone[l->d[k].zone].name
                                            : "?",
-                       d[k]);
+                       d[k], l->d[k].kind == D_ZONE_POWER ? "W" : "°C");
         gate_event(g, 4, "load", text);
 }
 

@@ -390,8 +390,11 @@ static bool track(struct arx *m, struct arx_row *r, double y, double bound, doub
 {
         const bool miss = y > bound;
 
-        if (isfinite(bound_low))
+        if (isfinite(bound_low)) {
                 r->track_low = tracked(&m->args, r->track_low, y < bound_low);
+                if (m->args.track_reset > 0.0) /* as far as the other side can: neither hides the other for long */
+                        r->track_low = fmin(r->track_low, m->args.track_reset);
+        }
         if (!isfinite(bound))
                 return true;
         r->readings++;

@@ -138,8 +138,8 @@ struct arx_row_info {
         double w_step;           /* what the worst case counts per step after the first; = w_bar when w_horizon is 0 */
         double w_more;           /* what tracking adds to w_bar and w_step */
         double drift;            /* the tracker in units of w̄, ≥ 0: how far the row strays from its set now */
-        double drift_low;        /* the same of readings below their lower bound; adds nothing, resets nothing; begins
-                                  * anew after arx_load */
+        double drift_low;        /* the same of readings below their lower bound; adds nothing, resets nothing, ends at
+                                  * track_reset; begins        anew after arx_load */
         size_t readings, misses; /* one-step bounds that were compared with a reading, and how many it exceeded */
         size_t resets;           /* how often the data contradicted the set since create */
         double width;            /* Σ (hi − lo)·scale: how wide the set still is */

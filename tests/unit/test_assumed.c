@@ -38,6 +38,17 @@ static void twice_the_rise_and_more_is_told_once(void **state)
         gate_assumed_free(a);
 }
 
+/* One a step, so that none is lost. */
+static void two_at_once_are_told_one_after_the_other(void **state)
+{
+        struct gate_assumed *a = quiet(9);
+
+        (void)state;
+        for (int k = 0; k < 3; k++)
+                assert_int_equal(gate_assumed_step(a, (double[]){30, 60}, (double[]){31, 62}, nobody), k < 2 ? k : -1);
+        gate_assumed_free(a);
+}
+
 /* A slow rise is seen against the oldest decision of the horizon, and against none before. */
 static void the_whole_horizon_counts_and_no_more(void **state)
 {
@@ -86,6 +97,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(twice_the_rise_and_more_is_told_once),
+            cmocka_unit_test(two_at_once_are_told_one_after_the_other),
             cmocka_unit_test(the_whole_horizon_counts_and_no_more),
             cmocka_unit_test(our_own_doing_is_not),
             cmocka_unit_test(unknown_and_unbounded_and_before_a_gap_is_not),

@@ -121,6 +121,13 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
                 b.r.snap.slow_step = false;
                 assert_true(judge(&b, 0, 18));
                 assert_false(judge(&b, 0, 18.1) || judge(&b, 0, 17.9));
+                for (double below = 1e-12; below < 1e-4;
+                     below *= 10) { /* on the grid but for rounding: float registers */
+                        b.r.confirmed[0] = 18 - below;
+                        assert_true(judge(&b, 0, 18));
+                        assert_false(judge(&b, 0, 17.9));
+                }
+                b.r.confirmed[0] = 18.07;
                 (void)rig_decide(&b.r);
                 assert_true(decision_certificate(&b.r.s->decision)->verified);
                 rig_close(&b.r);
