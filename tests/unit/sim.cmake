@@ -32,3 +32,4 @@ target_compile_definitions(test_plant_reference PRIVATE COOLPLANE_DATA_DEFAULT="
 # explorers of the stylised row
 coolplane_unit_test(test_explore LINK coolplane_explore)
 coolplane_unit_test(test_certify LINK coolplane_certify)
+coolplane_unit_test(test_savings_sim LINK coolplane_yardstick coolplane_savings)
