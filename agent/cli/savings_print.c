@@ -115,6 +115,7 @@ static void print_notes(const struct savings_story *s)
         if (isfinite(a->pue) && isfinite(b->pue))
                 printf("PUE of these days %.3f and %.3f: not adjusted for load or weather, and no claim.\n", a->pue,
                        b->pue);
+        printf("The baseline is what ran on its days; whether it was a good one is not judged.\n");
         printf("Inlets above the recommended limit: %.0f and %.0f degree-minutes a day%s.\n", a->over_k_min,
                b->over_k_min,
                b->over_k_min > 1.05 * a->over_k_min + 1.0 ? "; some of it was paid for with warmer inlets" : "");

@@ -44,7 +44,7 @@ static const char help[] =
     "  --measure TEXT      what was changed, where setpoints and decisions do not show it (VMs, hardware)\n"
     "  --skip D            leave out the beginning of each day (0s): what the change of control before left behind\n"
     "  --utc-offset ±HH:MM where days begin (Z)\n"
-    "  --precision PCT     half interval of the total worth telling (3); or half of the saving\n"
+    "  --precision PCT     half interval of the total worth telling (3); or a quarter of the saving\n"
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
@@ -414,7 +414,7 @@ static int check_control(struct work *w)
                         : "on no day was coolplane in force, and setpoints never moved from day to day: nothing in "
                           "this "
                           "log tells what other setpoints would have cost");
-        else if (w->o->measure == NULL && w->s.period[0].n > 0 && w->s.period[1].n > 0 &&
+        else if (w->o->measure == NULL && w->s.period[0].whole > 0 && w->s.period[1].whole > 0 &&
                  in_force(w, ARM_B) - (w->before == w->days ? in_force(w, ARM_A) : 0.0) < 0.5 &&
                  !setpoints_differ(w, l, true))
                 refuse(

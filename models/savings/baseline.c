@@ -10,7 +10,9 @@
 #define RANGE_MARGIN 0.1     /* of the baseline's span, beyond its ends */
 #define LOAD_MARGIN 0.01     /* of the mean load, at least */
 #define WEATHER_MARGIN_K 0.5 /* at least */
-#define INSIDE_MIN 0.5       /* of the reporting days */
+/* Of what wanders by itself: two weeks often do not show it. Simulated demands have 0.7. */
+#define RHO_UNSEEN 0.3
+#define INSIDE_MIN 0.5 /* of the reporting days */
 /* Guideline 14-2014's limits for hourly calibration, the wider ones of its two: daily has none. */
 #define CV_RMSE_MAX 0.30
 #define NMBE_MAX 0.10
@@ -115,6 +117,7 @@ struct estimate {
         struct sv_out out;
         struct sv_fit fit;
         struct sv_noise noise;
+        double rho_min;
 };
 
 static void estimate_part(struct estimate *e, enum savings_part part, struct savings_figure *f)
@@ -123,7 +126,7 @@ static void estimate_part(struct estimate *e, enum savings_part part, struct sav
 
         f->saving_j = saved(&e->fit, &e->scale, part, e->b, e->m, &f->baseline_j);
         f->measured_j = f->baseline_j - f->saving_j;
-        sv_judge(e->a, e->n, &e->fit, &e->scale, &e->out, part, f, &e->noise);
+        sv_judge(e->a, e->n, &e->fit, &e->scale, &e->out, part, e->rho_min, f, &e->noise);
         for (size_t k = 0; k < e->nform; k++) {
                 struct sv_fit other;
 
@@ -163,6 +166,7 @@ static enum savings_reason estimate(struct estimate *e, const struct savings_arg
         const bool given = args->load == SAVINGS_LOAD_IT;
         const struct savings_figure *total = &rep->part[SAVINGS_TOTAL];
 
+        e->rho_min = args->load == SAVINGS_LOAD_NONE ? RHO_UNSEEN : 0.0;
         sv_scale(e->a, e->n, &e->scale);
         e->nform = sv_forms(e->a, e->n, &e->scale, args->load != SAVINGS_LOAD_NONE, true, e->form);
         e->best = sv_choose(e->a, e->n, e->form, e->nform, &e->scale, SAVINGS_TOTAL, e->weight, &e->out);

@@ -109,7 +109,7 @@ static enum savings_reason estimate(const struct savings_row *row, size_t n, con
 
                 if (k == SAVINGS_IT_FANS && !fans)
                         continue;
-                sv_judge(row, n, &fit, &scale, &out, (enum savings_part)k, f, &noise);
+                sv_judge(row, n, &fit, &scale, &out, (enum savings_part)k, 0.0, f, &noise);
                 f->saving_j = (double)n * sv_predict(&fit, &scale, (enum savings_part)k, x);
                 f->measured_j = took_j[1][k];
                 f->baseline_j = f->measured_j + f->saving_j;

@@ -50,7 +50,8 @@ struct sv_noise {
         double t95;
 };
 void sv_judge(const struct savings_row *row, size_t n, const struct sv_fit *f, const struct sv_scale *s,
-              const struct sv_out *out, enum savings_part part, struct savings_figure *ret, struct sv_noise *ret_noise);
+              const struct sv_out *out, enum savings_part part, double rho_min, struct savings_figure *ret,
+              struct sv_noise *ret_noise);
 double sv_quadratic(const struct sv_fit *f, const double *x); /* xᵀ (XᵀX)⁻¹ x */
 
 /* The form with the least error of `target` on rows left out, and the weights of all (0: singular). The index, or n

@@ -269,7 +269,8 @@ static double autocorrelation(const struct savings_row *row, size_t n, const str
 }
 
 void sv_judge(const struct savings_row *row, size_t n, const struct sv_fit *f, const struct sv_scale *s,
-              const struct sv_out *out, enum savings_part part, struct savings_figure *ret, struct sv_noise *ret_noise)
+              const struct sv_out *out, enum savings_part part, double rho_min, struct savings_figure *ret,
+              struct sv_noise *ret_noise)
 {
         const double p = (double)f->form.p, free = (double)n - p;
         double sq = 0.0, sum = 0.0, mean = 0.0, dof;
@@ -285,7 +286,7 @@ void sv_judge(const struct savings_row *row, size_t n, const struct sv_fit *f, c
         ret->nmbe = sum / free / mean;
         ret->cv_rmse_out = sqrt(out->sq[part] / (double)n) / mean;
         ret->nmbe_out = out->sum[part] / (double)n / mean;
-        ret->rho = autocorrelation(row, n, f, s, part);
+        ret->rho = fmax(autocorrelation(row, n, f, s, part), rho_min);
         ret->n_eff = (double)n * (1.0 - ret->rho) / (1.0 + ret->rho);
         dof = fmax(ret->n_eff - p, DOF_MIN);
         *ret_noise = (struct sv_noise){.var_j2 = sq / (double)n * (dof + p) / dof * (1.0 + ret->rho) / (1.0 - ret->rho),
@@ -304,10 +305,10 @@ void sv_interval(struct savings_figure *f, const struct sv_noise *noise, double 
                              : (double)NAN;
 }
 
-/* Within the precision asked for, or a saving at least twice as large as what is not known of it. */
+/* Within the precision asked for, or a saving four times as large as what is not known of it. */
 bool sv_told(const struct savings_figure *total, double precision_ratio)
 {
         const double half_j = 0.5 * (total->high_j - total->low_j);
 
-        return half_j <= precision_ratio * total->baseline_j || half_j <= 0.5 * fabs(total->saving_j);
+        return half_j <= precision_ratio * total->baseline_j || half_j <= 0.25 * fabs(total->saving_j);
 }

@@ -39,7 +39,8 @@ struct savings_day {
 
 /* What `load` is. */
 enum savings_load {
-        SAVINGS_LOAD_NONE,   /* IT is an outcome: calendar and weather are all that is known of it */
+        /* IT is an outcome: calendar and weather are all that is known of it. What else moves it wanders: r ≥ 0.3. */
+        SAVINGS_LOAD_NONE,
         SAVINGS_LOAD_DEMAND, /* a demand that the control cannot change: IT is an outcome of it */
         /* IT power itself (the module takes it from energy_j): IT is taken as given. Right for setpoints alone; what
          * servers draw more of in warmer air is not seen as load but bounded, by it_response_ratio_k. */
@@ -49,7 +50,7 @@ enum savings_load {
 struct savings_args {
         enum savings_load load;
         size_t baseline_min, reporting_min; /* days (10, 7); pairs: baseline_min */
-        double precision_ratio;     /* half interval of the total that is worth telling (0.03); or half the saving */
+        double precision_ratio;     /* half interval of the total that is worth telling (0.03); or a quarter of the saving */
         double it_response_ratio_k; /* share of IT power a kelvin of inlet may cost (0.005) */
 };
 void savings_args_default(struct savings_args *ret);

@@ -105,6 +105,22 @@ for k in range(1, 60): print(datetime.date(2026, 3, 2) + datetime.timedelta(k), 
 told 0 file --db "$work/turn.db" --ab "$work/days.txt" --skip 2h
 holds file 'd["headline"] == json.load(open(sys.argv[1].replace("file", "turn")))["headline"]'
 told 4 mode --db "$work/turn.db" --ab mode
+# by what was in force: the same days from the decisions' modes
+decided() { # DB 'SQL: in force on day k'
+  sqlite3 "$work/$1.db" "INSERT INTO run (mode, start_t_ms, version, config) VALUES ('live', 1772409600000, 't', '$(printf '%064d' 0)');
+    WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < 60 * 2880 - 1), d AS (SELECT i, i / 2880 AS k FROM s)
+    INSERT INTO decision (run_id, step, t_ms, mode, kind, reason, binding, model_hash, horizon, binding_y, binding_u, terminal, verified, has_proposal, move)
+    SELECT (SELECT max(id) FROM run), i, 1772409600000 + i * 30000, CASE WHEN $2 THEN CASE i % 9 WHEN 0 THEN 'HOLD' ELSE 'ACTIVE' END ELSE 'SHADOW' END,
+      0, 0, '', '0000000000000000', 0, 0, 0, 0, 0, 0, '' FROM d" || fail "cannot write decisions into $1"
+}
+if command -v sqlite3 >/dev/null; then
+  decided turn 'k % 2 = 1 AND k > 0'
+  told 0 modes --db "$work/turn.db" --ab mode --skip 2h
+  holds modes 'd["n"] == 30 and p["cooling"]["low_pct"] < 30 < p["cooling"]["high_pct"]'
+  decided plain 'k >= 28'
+  told 0 watched --db "$work/plain.db" --baseline shadow
+  holds watched 'd["headline"] == json.load(open(sys.argv[1].replace("watched", "plain")))["headline"]'
+fi
 # what cannot be told
 told 4 few --db "$work/plain.db" --baseline 2026-03-02T00:00:00Z/2026-03-09T00:00:00Z
 holds few 'd["verdict"] == "few-baseline-days" and d["headline"] is None'
@@ -114,7 +130,7 @@ made same 56 28 1 1 same
 told 4 same --db "$work/same.db" --baseline "$split"
 holds same 'd["verdict"] == "same-control"'
 told 0 measure --db "$work/same.db" --baseline "$split" --measure "new tower fill"
-holds measure 'p["total"]["low_pct"] < 0 < p["total"]["high_pct"]'
+holds measure 'abs(p["total"]["saving_pct"]) < 1'
 told 4 shadow --db "$work/same.db" --baseline shadow
 holds shadow 'd["verdict"] == "never-in-force" and "never moved" in d["why"]'
 made packed 56 28 0.9 1 packed
