@@ -450,7 +450,7 @@ static int moves_asked(struct work *w, int64_t *ret)
 
 /* ---- the estimate ---- */
 
-static const char *why_not(enum savings_reason r)
+static const char *why_not(enum savings_reason r, bool ab)
 {
         switch (r) {
         case SAVINGS_FEW_BASELINE:
@@ -460,7 +460,8 @@ static const char *why_not(enum savings_reason r)
         case SAVINGS_FEW_REPORTING:
                 return "too few whole days to report on: seven are needed, each metered for 95 % of its time";
         case SAVINGS_NO_OVERLAP:
-                return "most reporting days had a load or weather that the baseline never saw";
+                return ab ? "one control ran on weekends and the other on working days"
+                          : "most reporting days had a load or weather that the baseline never saw";
         case SAVINGS_POOR_FIT:
                 return "the baseline does not explain its own days (CV(RMSE) above 30 % or NMBE beyond 10 %)";
         case SAVINGS_IMPRECISE:
@@ -569,7 +570,7 @@ static int estimate(struct work *w)
                                                                       : SAVINGS_LOAD_IT,
                                  &w->s.r);
         if (r == 0 && !w->s.refusal[0] && w->s.r.reason != SAVINGS_TOLD)
-                refuse(w, savings_reason_str(w->s.r.reason), why_not(w->s.r.reason));
+                refuse(w, savings_reason_str(w->s.r.reason), why_not(w->s.r.reason, w->s.ab));
         return r;
 }
 

@@ -91,7 +91,7 @@ static double mean_inlet(const struct savings_day *d, size_t n, const struct sav
                         sum += d[i].inlet_c;
                         k++;
                 }
-        return sum / (double)rows;
+        return sv_ratio(sum, (double)rows);
 }
 
 static double saved(const struct sv_fit *f, const struct sv_scale *s, enum savings_part part,

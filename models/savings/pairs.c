@@ -82,6 +82,15 @@ static void scale_about_zero(const struct savings_row *row, size_t n, struct sv_
                 ret->centre[k] = 0.0;
 }
 
+/* One control always on weekends and the other never: no telling them from the calendar. */
+static bool by_weekend_alone(const struct savings_row *row, size_t n)
+{
+        for (size_t i = 1; i < n; i++)
+                if (row[i].x[SV_WEEKEND] != row[0].x[SV_WEEKEND])
+                        return false;
+        return row[0].x[SV_WEEKEND] != 0.0;
+}
+
 static enum savings_reason estimate(const struct savings_row *row, size_t n, const struct savings_args *args, bool fans,
                                     double took_j[2][SAVINGS_PARTS], struct savings_report *rep)
 {
@@ -114,7 +123,7 @@ static enum savings_reason estimate(const struct savings_row *row, size_t n, con
                 f->measured_j = took_j[1][k];
                 f->baseline_j = f->measured_j + f->saving_j;
                 /* errors as shares of a day's energy, not of the difference */
-                mean = (took_j[0][k] - took_j[1][k]) / took_j[0][k];
+                mean = sv_ratio(took_j[0][k] - took_j[1][k], took_j[0][k]);
                 f->cv_rmse *= mean;
                 f->nmbe *= mean;
                 f->cv_rmse_out *= mean;
@@ -157,10 +166,12 @@ int savings_pairs(const struct savings_day *day, const uint8_t *treated, size_t 
                 rep.load[arm][0] = rep.weather_c[arm][0] = (double)INFINITY;
                 rep.load[arm][1] = rep.weather_c[arm][1] = -(double)INFINITY;
         }
-        rep.inlet_change_k = inlet[1] / count[1] - inlet[0] / count[0];
+        rep.inlet_change_k = sv_ratio(inlet[1], count[1]) - sv_ratio(inlet[0], count[0]);
         rep.n = rep.m = pair_up(day, treated, n, args->load == SAVINGS_LOAD_DEMAND, fans, work, took_j, &rep);
         if (rep.n < args->baseline_min)
                 rep.reason = SAVINGS_FEW_BASELINE;
+        else if (by_weekend_alone(work, rep.n))
+                rep.reason = SAVINGS_NO_OVERLAP;
         else
                 rep.reason = estimate(work, rep.n, args, fans, took_j, &rep);
         *ret = rep;

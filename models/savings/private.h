@@ -33,6 +33,8 @@ struct sv_out {
         double sq[SAVINGS_PARTS], sum[SAVINGS_PARTS]; /* Σ e², Σ e */
 };
 
+/* NaN for a divisor of nothing. */
+double sv_ratio(double a, double b);
 void sv_scale(const struct savings_row *row, size_t n, struct sv_scale *ret);
 size_t sv_terms(const struct sv_form *f, const struct sv_scale *s, const double *x, double *ret);
 /* Forms that n rows allow, fewest terms first; change: also with a change point. Returns their number. */

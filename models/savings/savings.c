@@ -82,6 +82,11 @@ enum savings_shift savings_shift(const struct savings_report *r)
         return cooling->high_j < 0.0 && it_down ? SAVINGS_SHIFT_TO_COOLING : SAVINGS_SHIFT_NONE;
 }
 
+double sv_ratio(double a, double b)
+{
+        return b != 0.0 ? a / b : (double)NAN;
+}
+
 void sv_scale(const struct savings_row *row, size_t n, struct sv_scale *ret)
 {
         size_t weekends = 0;
@@ -282,10 +287,10 @@ void sv_judge(const struct savings_row *row, size_t n, const struct sv_fit *f, c
                 sum += e;
                 mean += row[i].y[part] / (double)n;
         }
-        ret->cv_rmse = sqrt(sq / free) / mean;
-        ret->nmbe = sum / free / mean;
-        ret->cv_rmse_out = sqrt(out->sq[part] / (double)n) / mean;
-        ret->nmbe_out = out->sum[part] / (double)n / mean;
+        ret->cv_rmse = sv_ratio(sqrt(sq / free), mean);
+        ret->nmbe = sv_ratio(sum / free, mean);
+        ret->cv_rmse_out = sv_ratio(sqrt(out->sq[part] / (double)n), mean);
+        ret->nmbe_out = sv_ratio(out->sum[part] / (double)n, mean);
         ret->rho = fmax(autocorrelation(row, n, f, s, part), rho_min);
         ret->n_eff = (double)n * (1.0 - ret->rho) / (1.0 + ret->rho);
         dof = fmax(ret->n_eff - p, DOF_MIN);
@@ -295,7 +300,7 @@ void sv_judge(const struct savings_row *row, size_t n, const struct sv_fit *f, c
 
 void sv_interval(struct savings_figure *f, const struct sv_noise *noise, double var_j2, size_t n, size_t m)
 {
-        const double half_j = noise->t95 * sqrt(var_j2), share = fabs(f->saving_j / f->baseline_j);
+        const double half_j = noise->t95 * sqrt(var_j2), share = fabs(sv_ratio(f->saving_j, f->baseline_j));
 
         f->known = isfinite(half_j) && isfinite(f->saving_j);
         f->low_j = f->saving_j - half_j;

@@ -50,7 +50,8 @@ enum savings_load {
 struct savings_args {
         enum savings_load load;
         size_t baseline_min, reporting_min; /* days (10, 7); pairs: baseline_min */
-        double precision_ratio;     /* half interval of the total that is worth telling (0.03); or a quarter of the saving */
+        double
+            precision_ratio; /* half interval of the total that is worth telling (0.03); or a quarter of the saving */
         double it_response_ratio_k; /* share of IT power a kelvin of inlet may cost (0.005) */
 };
 void savings_args_default(struct savings_args *ret);
@@ -59,7 +60,8 @@ enum savings_reason {
         SAVINGS_TOLD,          /* an interval that can be believed */
         SAVINGS_FEW_BASELINE,  /* too few whole days of baseline, or of pairs */
         SAVINGS_FEW_REPORTING, /* too few whole days of reporting */
-        SAVINGS_NO_OVERLAP,    /* load or weather of most reporting days was never seen in the baseline */
+        SAVINGS_NO_OVERLAP,    /* load or weather of most reporting days was never seen in the baseline; of pairs,
+                                the weekend tells the controls apart */
         SAVINGS_POOR_FIT,      /* the baseline does not explain its own days: CV(RMSE) > 30 % or |NMBE| > 10 % */
         SAVINGS_IMPRECISE,     /* the interval is wider than the claim is worth */
 };

@@ -479,6 +479,12 @@ static void days_in_turn_that_are_not(void **state)
         assert_int_equal(r.unpaired, 0);
         assert_int_equal(savings_pairs(d, treated, 0, &args, work, &r), 0);
         assert_int_equal(r.reason, SAVINGS_FEW_BASELINE);
+        make_days(&rng, &w, 56, treated, false, d);
+        for (size_t i = 0; i < 56; i++) /* one of them on weekends alone */
+                treated[i] = i % 7 >= 5;
+        assert_int_equal(savings_pairs(d, treated, 56, &args, work, &r), 0);
+        assert_int_equal(r.n, 15);
+        assert_int_equal(r.reason, SAVINGS_NO_OVERLAP);
         treated[3] = 2;
         assert_int_equal(savings_pairs(d, treated, 56, &args, work, &r), -EINVAL);
 }
