@@ -149,7 +149,7 @@ sim=$BIN/coolplane-sim
 "$sim" serve --site tiny --print-site "$work/tiny" >/dev/null || fail "print-site"
 site=$work/tiny/site.yaml
 days=${COOLPLANE_SAVINGS_DAYS:-0}
-if [ "$days" -gt 0 ]; then length="--days $days"; else length="--hours 6"; fi
+if [ "$days" -gt 0 ]; then length="--days $days"; else length="--hours 3"; fi
 # shellcheck disable=SC2086
 "$sim" compare --site tiny $length --warmup-hours 1 --controllers b0,b2 --log "$work/log" --json >"$work/rows.json" || fail "compare"
 told 4 pid --db "$work/log/b0-1.db" --baseline shadow
