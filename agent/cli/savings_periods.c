@@ -291,11 +291,12 @@ static int run_baseline(struct savings_work *w, enum savings_load load, struct s
         return r;
 }
 
-/* IT is given only if it has not moved by itself. */
+/* IT is given only if it has not moved by more than what it may answer to the air, which the estimate bounds. */
 static int check_it(struct savings_work *w)
 {
         const struct savings_figure *it = &w->s.it.part[SAVINGS_IT];
         int64_t moves = 0;
+        double answer_j;
         int r = run_baseline(w, SAVINGS_LOAD_NONE, &w->s.it);
 
         if (r == 0)
@@ -303,12 +304,15 @@ static int check_it(struct savings_work *w)
         if (r < 0)
                 return r;
         w->s.it_checked = true;
+        answer_j = w->o->args.it_response_ratio_k * w->s.it.inlet_change_k * it->measured_j;
+        if (!isfinite(answer_j))
+                answer_j = 0.0;
         if (moves > 0)
                 savings_refuse(
                     w, "load-moved",
                     "VMs were moved in the reporting days, so that IT power is part of what was changed: --load "
                     "calendar, or a demand (--load POINT), or days in turn (--ab)");
-        else if (it->known && (it->low_j > 0.0 || it->high_j < 0.0)) {
+        else if (it->known && (it->low_j > fmax(-answer_j, 0.0) || it->high_j < -fmax(answer_j, 0.0))) {
                 w->s.r = w->s.it;
                 w->s.load = "calendar";
                 savings_refuse(

@@ -96,6 +96,19 @@ static void print_shift(const struct savings_story *s)
         }
 }
 
+/* IT as an outcome of calendar and weather. */
+static void print_it(const struct savings_figure *it, double cooling_j)
+{
+        const bool up = it->high_j<0.0, down = it->low_j> 0.0;
+
+        printf("IT against calendar and weather alone: saved %.2f %% [%.2f, %.2f].%s\n",
+               100.0 * it->saving_j / it->baseline_j, 100.0 * it->low_j / it->baseline_j,
+               100.0 * it->high_j / it->baseline_j,
+               up && cooling_j > 0.0     ? " It rose while cooling fell."
+               : down && cooling_j < 0.0 ? " It fell while cooling rose."
+                                         : "");
+}
+
 static void print_notes(const struct savings_story *s)
 {
         const struct savings_report *r = &s->r;
@@ -108,10 +121,7 @@ static void print_notes(const struct savings_story *s)
                        "up to %+.0f kWh, which are in the interval.\n",
                        r->inlet_change_k, r->it_unseen_j / KWH_J);
         if (s->it_checked && s->it.part[SAVINGS_IT].known)
-                printf("IT against calendar and weather alone: saved %.2f %% [%.2f, %.2f].\n",
-                       100.0 * s->it.part[SAVINGS_IT].saving_j / s->it.part[SAVINGS_IT].baseline_j,
-                       100.0 * s->it.part[SAVINGS_IT].low_j / s->it.part[SAVINGS_IT].baseline_j,
-                       100.0 * s->it.part[SAVINGS_IT].high_j / s->it.part[SAVINGS_IT].baseline_j);
+                print_it(&s->it.part[SAVINGS_IT], r->part[SAVINGS_COOLING].saving_j);
         if (isfinite(a->pue) && isfinite(b->pue))
                 printf("PUE of these days %.3f and %.3f: not adjusted for load or weather, and no claim.\n", a->pue,
                        b->pue);

@@ -219,10 +219,10 @@ static void experiment(const char *what, enum control before, enum control after
         free(counted);
 }
 
-/* Nine of ten, and for a handful of sites one miss. */
-static void check(const struct tally *t)
+/* Nine of ten, and for a handful of sites one miss. told_of: one of so many is told at least. */
+static void check(const struct tally *t, size_t told_of)
 {
-        assert_true(t->told * 4 >= t->sites);
+        assert_true(t->told * told_of >= t->sites);
         assert_true((double)t->covered >= 0.9 * (double)t->told - (t->told < 10 ? 0.6 : 0.0));
         assert_int_equal(t->near, t->told);
 }
@@ -233,7 +233,7 @@ static void setpoints_alone_with_it_given(void **state)
 
         (void)state;
         experiment("b0 -> b2, IT given", B0, B2, SAVINGS_LOAD_IT, false, &t);
-        check(&t);
+        check(&t, 4);
 }
 
 static void setpoints_alone_with_a_demand(void **state)
@@ -242,7 +242,7 @@ static void setpoints_alone_with_a_demand(void **state)
 
         (void)state;
         experiment("b0 -> b2, demand and server fans metered", B0, B2, SAVINGS_LOAD_DEMAND, true, &t);
-        check(&t);
+        check(&t, 4);
 }
 
 static void moves_with_a_demand(void **state)
@@ -251,7 +251,7 @@ static void moves_with_a_demand(void **state)
 
         (void)state;
         experiment("b2 -> b2v, demand metered", B2, B2V, SAVINGS_LOAD_DEMAND, false, &t);
-        check(&t);
+        check(&t, 4);
 }
 
 static void it_as_an_outcome_of_the_calendar(void **state)
@@ -260,7 +260,7 @@ static void it_as_an_outcome_of_the_calendar(void **state)
 
         (void)state;
         experiment("b2 -> b2v, calendar and weather", B2, B2V, SAVINGS_LOAD_NONE, false, &t);
-        check(&t);
+        check(&t, 6);
 }
 
 static void nothing_done_saves_nothing(void **state)
@@ -269,7 +269,7 @@ static void nothing_done_saves_nothing(void **state)
 
         (void)state;
         experiment("b2 -> b2, IT given", B2, B2, SAVINGS_LOAD_IT, false, &t);
-        check(&t);
+        check(&t, 4);
 }
 
 /* Days in turn between b0 and b2, against both of them over all days. */
