@@ -244,6 +244,7 @@ static const char *role_unit(enum role r)
         case ROLE_TOWER_POWER:
         case ROLE_PUMP_POWER:
         case ROLE_METER_POWER:
+        case ROLE_SERVER_FAN_POWER:
                 return "W";
         case ROLE_FAN_CMD:
         case ROLE_FAN:

@@ -117,6 +117,7 @@ static const struct {
     {"Dewpoint_Sensor", EQ_RACK, ROLE_DEWPOINT},
     {"Occupancy_Status", EQ_NONE, ROLE_OCCUPANCY},
     /* Brick has no word for these: ours. */
+    {"Server_Fan_Power_Sensor", EQ_RACK, ROLE_SERVER_FAN_POWER},
     {"Heartbeat_Command", EQ_NONE, ROLE_HEARTBEAT_CMD},
     {"Heartbeat_Status", EQ_NONE, ROLE_HEARTBEAT_ECHO},
     {"Remote_Enable_Command", EQ_NONE, ROLE_REMOTE_ENABLE},
@@ -306,6 +307,7 @@ static const char *const role_names[ROLE_COUNT_] = {
     [ROLE_WATCHDOG_TIME] = "watchdog_time",
     [ROLE_METER_POWER] = "meter_power",
     [ROLE_OCCUPANCY] = "occupancy",
+    [ROLE_SERVER_FAN_POWER] = "server_fan_power",
 };
 
 const char *role_str(enum role r)

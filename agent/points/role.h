@@ -74,6 +74,8 @@ enum role {
         ROLE_WATCHDOG_TIME,  /* s, the device's own watchdog */
         ROLE_METER_POWER,    /* W, total of the facility */
         ROLE_OCCUPANCY,      /* 0/1 */
+        /* racks again; rare, of the servers' own management */
+        ROLE_SERVER_FAN_POWER, /* W, a part of ROLE_RACK_POWER */
         ROLE_COUNT_
 };
 

@@ -13,6 +13,7 @@ coolplane points list
 coolplane points plan
 coolplane rearm
 coolplane replay
+coolplane savings
 coolplane status
 coolplane why
 coolplane-planner --config
@@ -60,6 +61,8 @@ wait_for 30 'step_at_least 15' || fail "shadow makes no steps"
 "$BIN/coolplane" why latest --config "$config" | grep -q 'what \(changed\|would change\)' || fail "why: $("$BIN/coolplane" why latest --config "$config" | head -5)"
 "$BIN/coolplane" audit verify --config "$config" >"$work/audit.txt" && grep -q '^  differs *0$' "$work/audit.txt" || fail "audit verify: $(cat "$work/audit.txt")"
 "$BIN/coolplane" evaluate --config "$config" >"$work/evaluate.txt" && grep -q '^WHAT STANDS OUT' "$work/evaluate.txt" || fail "evaluate: $(cat "$work/evaluate.txt")"
+"$BIN/coolplane" savings --db "$db" --baseline shadow >"$work/savings.txt"
+[ $? = 4 ] && grep -q '^cannot be told (never-in-force)' "$work/savings.txt" || fail "savings: $(cat "$work/savings.txt")"
 "$BIN/coolplane-sim" compare --site tiny --hours 1 --warmup-hours 1 --controllers b0,b2 | grep -q '^b2 .*0\.' || fail "compare"
 # the table of four climates, for an hour: its own line, without the weather, which is not part of the repository
 read -ra words < <(sed -nE 's/^    coolplane-sim (compare --site hall .*)/\1/p' "$SRC/README.md" | sed -E 's/--weather \S+ //g; s/--days [0-9]+/--hours 1 --warmup-hours 1/; s/--seeds [0-9]+/--seeds 1/')
