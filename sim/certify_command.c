@@ -228,9 +228,25 @@ static int certify(const struct certify_options *o)
         return failed ? EXIT_VIOLATIONS : EXIT_OK;
 }
 
+/* Options of the episodes, where only those outside the assumptions are run, which have their own. */
+static bool ignores(const struct certify_options *o, unsigned given)
+{
+        const int of_episodes[] = {OPT_HOURS, OPT_HORIZON, OPT_BREAK};
+        bool any = false;
+
+        for (size_t i = 0; o->outside > 0 && o->episodes == 0 && i < sizeof(of_episodes) / sizeof(of_episodes[0]); i++)
+                if (given >> of_episodes[i] & 1U) {
+                        fprintf(stderr, "coolplane-sim certify: --%s says nothing to --outside\n",
+                                longopts[of_episodes[i]].name);
+                        any = true;
+                }
+        return any;
+}
+
 int verb_certify(int argc, char **argv)
 {
         struct certify_options o = {.episodes = -1, .units = 4, .seed = 1, .jobs = 1, .hours = 24};
+        unsigned given = 0;
         int c;
 
         while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -245,7 +261,8 @@ int verb_certify(int argc, char **argv)
                 else if (!take(c, optarg, &o)) {
                         fprintf(stderr, "coolplane-sim certify: --%s: cannot use \"%s\"\n", longopts[c].name, optarg);
                         return EXIT_USAGE_;
-                }
+                } else
+                        given |= 1U << c;
         }
         if (optind < argc) {
                 fprintf(stderr, "coolplane-sim certify: unexpected argument \"%s\"\n", argv[optind]);
@@ -253,5 +270,7 @@ int verb_certify(int argc, char **argv)
         }
         if (o.episodes < 0)
                 o.episodes = o.outside > 0 ? 0 : 100;
+        if (ignores(&o, given))
+                return EXIT_USAGE_;
         return certify(&o);
 }

@@ -142,12 +142,43 @@ static bool moves_back(const struct safety_u *u, double v, double was)
         return over_rate(&still, v, was);
 }
 
-static bool in_a_pair(const struct certify_move *m, size_t j)
+/* Where setpoint j is when nothing moves: inside its box where it has to go there. */
+static double still(const struct certify_move *m, size_t j)
+{
+        const struct safety_u *u = &m->env->u[j];
+
+        if (fixed(m, j) || beyond(u, m->was[j]))
+                return m->was[j];
+        return fmin(fmax(m->was[j], end(u, false)), end(u, true));
+}
+
+static bool in_pair(const struct safety_lift *p, size_t j)
+{
+        return p->cw == j || p->chw == j;
+}
+
+/* Setpoint j, in pair i, may go a count more toward its goal, and its partner, whose rounding may be why it is not
+ * there, by a count. Not asked of a pair that another one shares a setpoint with: the partner may have given way to j
+ * before the other pair held j back. */
+static bool pair_has_room(const struct certify_move *m, size_t i, size_t j)
+{
+        const struct safety_lift *p = &m->env->lift[i];
+        const double more = m->env->u[j].safe_dir * fmax(m->env->u[p->cw].step + m->env->u[p->chw].step, 1e-3),
+                     lift = m->act[p->cw] - m->act[p->chw] + (p->cw == j ? more : -more),
+                     had = still(m, p->cw) - still(m, p->chw);
+
+        for (size_t k = 0; k < m->env->nlift; k++)
+                if (k != i && (in_pair(&m->env->lift[k], p->cw) || in_pair(&m->env->lift[k], p->chw)))
+                        return false;
+        return lift >= fmin(p->min_k, had) && lift <= fmax(p->max_k, had);
+}
+
+static bool has_room(const struct certify_move *m, size_t j)
 {
         for (size_t i = 0; i < m->env->nlift; i++)
-                if (m->env->lift[i].cw == j || m->env->lift[i].chw == j)
-                        return true;
-        return false;
+                if (in_pair(&m->env->lift[i], j) && !pair_has_room(m, i, j))
+                        return false;
+        return true;
 }
 
 /* Full cooling is demanded and not there, and neither freezing, nor a floor where it is cool, nor a lift is why. */
@@ -160,7 +191,7 @@ static bool less_than_full(const struct certify_move *m, size_t j)
                 return false;
         if (m->kind != DECISION_FALLBACK)
                 return true;
-        if (freezing(m, j) || in_a_pair(m, j) || (soft_floor(m, j) > goal && cool(m)))
+        if (freezing(m, j) || !has_room(m, j) || (soft_floor(m, j) > goal && cool(m)))
                 return false;
         return !(u->safe_dir * (m->act[j] - goal) >= -ROUNDING * (1 + fabs(goal)));
 }
@@ -201,18 +232,21 @@ static double carried(const struct certify_move *m, size_t j)
         return sum_w;
 }
 
-/* Those that run are short of water, and unit j is the one of them that goes for it. */
+/* Those that run are short of water, and unit j is the one that goes for it: no other is on its way out, be it one that
+ * nobody hears. */
 static bool relieves(const struct certify_move *m, size_t j)
 {
         double need = 0;
         size_t stay = 0, go = 0;
 
         for (size_t k = 0; k < m->env->nu; k++) {
-                if (!runs(m, k))
+                const bool off = m->act[k] < 0.5;
+
+                if (m->env->u[k].kind != SAFETY_U_ONOFF)
                         continue;
-                need += m->env->u[k].min_flow_m3s;
-                stay += m->act[k] >= 0.5;
-                go += m->act[k] < 0.5;
+                need += runs(m, k) ? m->env->u[k].min_flow_m3s : 0;
+                stay += runs(m, k) && !off;
+                go += off && (runs(m, k) || m->was[k] >= 0.5);
         }
         return runs(m, j) && stay > 0 && go == 1 && m->snap->evap_flow_m3s < need * RELIEF * (1 + ROUNDING);
 }
@@ -252,16 +286,6 @@ const char *certify_judge_stage(const struct certify_move *m, size_t j, struct c
                 what = "stop against the load";
         n->automaton += what != NULL;
         return what;
-}
-
-/* Where setpoint j is when nothing moves: inside its box where it has to go there. */
-static double still(const struct certify_move *m, size_t j)
-{
-        const struct safety_u *u = &m->env->u[j];
-
-        if (fixed(m, j) || beyond(u, m->was[j]))
-                return m->was[j];
-        return fmin(fmax(m->was[j], end(u, false)), end(u, true));
 }
 
 const char *certify_judge_lift(const struct certify_move *m, const struct safety_lift *p, struct certify_illegal *n)

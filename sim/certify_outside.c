@@ -10,6 +10,7 @@
 #include "agent/gate/assumed.h"
 #include "agent/points/quality.h"
 #include "sim/certify_gate.h"
+#include "sim/certify_pi.h"
 
 #define HOUR ((uint64_t)(3600 / CERTIFY_STEP_S))
 #define QUIET_FROM (3 * HOUR)
@@ -29,9 +30,6 @@
 #define REGISTER_K 0.1 /* of an inlet, deploy/examples */
 #define FROZEN_AFTER_MS (30 * 60 * 1000)
 
-#define KP 0.5
-#define TI_S 180
-#define AIM_C 26.5
 #define WARM_C 27.0
 #define HARD_C 32.0
 
@@ -193,21 +191,6 @@ static void hall_init(struct hall *h, const struct outside_args *a)
 /* --- both controllers ----------------------------------------------------------------------------------------------
  */
 
-static double way(const struct safety_u *u, double v)
-{
-        return u->safe_dir > 0 ? (v - u->lo) / (u->hi - u->lo) : (u->hi - v) / (u->hi - u->lo);
-}
-
-/* 0 … 1, mean over supply airs and fans */
-static double cooling(const struct hall *h)
-{
-        double sum = 0;
-
-        for (size_t j = 0; j < 2 * h->site.units; j++)
-                sum += way(&h->site.u[j], h->confirmed[j]);
-        return sum / (double)(2 * h->site.units);
-}
-
 /* After step k. */
 static void account(const struct hall *h, uint64_t k, struct outside_run *r)
 {
@@ -225,7 +208,7 @@ static void account(const struct hall *h, uint64_t k, struct outside_run *r)
                 r->hottest_c = fmax(r->hottest_c, hottest);
         } else if (k >= QUIET_FROM) {
                 r->before_c += hottest / n;
-                r->cooling += cooling(h) / n;
+                r->cooling += certify_cooling(&h->site, h->confirmed) / n;
         }
 }
 
@@ -249,60 +232,15 @@ static void show(const struct hall *h, const struct outside_args *a, enum outsid
 /* --- the baseline --------------------------------------------------------------------------------------------------
  */
 
-static double quantised(const struct safety_u *u, double v)
-{
-        return u->lo + round((v - u->lo) / u->step) * u->step;
-}
-
-struct loops {
-        double out[CERTIFY_UNITS_MAX], error_k[CERTIFY_UNITS_MAX], u[CERTIFY_U_MAX]; /* out: 0 … 1, most cooling */
-};
-
-static void begin_loops(const struct hall *h, struct loops *l)
-{
-        memcpy(l->u, h->confirmed, sizeof(l->u));
-        for (size_t i = 0; i < h->site.units; i++) {
-                l->out[i] = cooling(h);
-                l->error_k[i] = h->y[i] - AIM_C;
-        }
-}
-
-/* Velocity form: no windup at either end, nor at a rate, nor where the filter wrote something else. */
-static void drive_one(const struct hall *h, size_t i, const double *y, const struct outside_args *a, struct loops *l)
-{
-        const struct safety_u *sat = &h->site.u[2 * i], *fan = &h->site.u[2 * i + 1];
-        const double kp = a->kp > 0 ? a->kp : KP, ti_s = a->ti_s > 0 ? a->ti_s : TI_S,
-                     slow = fmin(sat->rate / (sat->hi - sat->lo), fan->rate / (fan->hi - fan->lo));
-        const double *has = &h->confirmed[2 * i];
-        double hot = y[i], error_k, change, *out = &l->out[i];
-
-        for (size_t j = i > 0 ? i - 1 : 0; j <= i + 1 && j < h->site.units; j++)
-                hot = fmax(hot, y[j]);
-        if (fabs(has[0] - l->u[2 * i]) > sat->step / 2 || fabs(has[1] - l->u[2 * i + 1]) > fan->step / 2)
-                *out = 0.5 * (way(sat, has[0]) + way(fan, has[1]));
-        error_k = hot - AIM_C;
-        change = kp * (error_k - l->error_k[i] + error_k * CERTIFY_STEP_S / ti_s);
-        *out = fmin(fmax(*out + fmax(change, -slow), 0), 1);
-        l->error_k[i] = error_k;
-        l->u[2 * i] = quantised(sat, sat->hi - *out * (sat->hi - sat->lo));
-        l->u[2 * i + 1] = quantised(fan, fan->lo + *out * (fan->hi - fan->lo));
-}
-
-static void drive(const struct hall *h, const double *y, const struct outside_args *a, struct loops *l)
-{
-        for (size_t i = 0; i < h->site.units; i++)
-                drive_one(h, i, y, a, l);
-}
-
 static void run_pi(struct hall *h, const struct outside_args *a, uint64_t steps, struct outside_run *ret)
 {
-        struct loops l = {0};
+        struct certify_pi l;
         double y[CERTIFY_Y_MAX];
 
-        begin_loops(h, &l);
+        certify_pi_begin(&h->site, h->y, h->confirmed, a->kp, a->ti_s, &l);
         for (uint64_t k = 0; k < steps; k++) {
                 sense(h, k, y);
-                drive(h, y, a, &l);
+                certify_pi_step(&h->site, y, h->confirmed, &l);
                 memcpy(h->confirmed, l.u, sizeof(h->confirmed));
                 step_plant(h, k);
                 account(h, k, ret);
@@ -435,20 +373,20 @@ static void run_filter(struct hall *h, struct parts *g, const struct outside_arg
                        struct outside_result *r)
 {
         struct certify_proposals p = {0};
-        struct loops l = {0};
+        struct certify_pi l;
         struct watch w = {0};
         double y[CERTIFY_Y_MAX], seen[CERTIFY_Y_MAX];
         uint8_t y_ok[CERTIFY_Y_MAX];
 
         memset(y_ok, COND_TRUE, sizeof(y_ok));
-        begin_loops(h, &l);
+        certify_pi_begin(&h->site, h->y, h->confirmed, a->kp, a->ti_s, &l);
         sense(h, 0, y);
         for (uint64_t k = 0; k < r->steps; k++) {
                 declare(h, k);
                 watch_assumed(h, g->assumed, &w);
                 certify_gate_push(&g->model, y, h->confirmed, h->d);
                 if (who == OUTSIDE_FILTERED)
-                        drive(h, y, a, &l);
+                        certify_pi_step(&h->site, y, h->confirmed, &l);
                 else
                         (void)certify_propose(&h->site, CERTIFY_SENSIBLE, k, y, h->confirmed, slow_step(k), &h->chance,
                                               &p);

@@ -22,7 +22,7 @@ static bool in_time(uint32_t step)
 
 struct outside_sum outside_sum(const struct outside_result *r, size_t n, int kind)
 {
-        struct outside_sum s = {0};
+        struct outside_sum s = {.kind = kind};
 
         for (size_t e = 0; e < n; e++) {
                 if (kind >= 0 && (int)r[e].kind != kind)
@@ -61,17 +61,12 @@ double outside_per_day(const struct outside_sum *s, uint64_t onsets)
         return s->quiet_steps > 0 ? (double)onsets / (double)s->quiet_steps * STEPS_A_DAY : 0;
 }
 
-static bool no_worse(double filtered, double alone, uint64_t episodes)
-{
-        return filtered <= alone * (1 + OUTSIDE_SLACK) + OUTSIDE_SLACK_KMIN * (double)episodes;
-}
-
 bool outside_failed(const struct outside_sum *s)
 {
         const struct outside_run *alone = &s->run[OUTSIDE_PI], *filtered = &s->run[OUTSIDE_FILTERED],
                                  *sensible = &s->run[OUTSIDE_SENSIBLE];
+        const double most27 = alone->degmin27 * (1 + OUTSIDE_SLACK) + OUTSIDE_SLACK_KMIN * (double)s->episodes,
+                     most32 = alone->degmin32 * (s->kind == OUTSIDE_UNIT ? 1 + OUTSIDE_SLACK : 1);
 
-        return !(no_worse(filtered->degmin27, alone->degmin27, s->episodes) &&
-                 no_worse(filtered->degmin32, alone->degmin32, s->episodes) &&
-                 no_worse(sensible->degmin32, alone->degmin32, s->episodes));
+        return !(filtered->degmin27 <= most27 && filtered->degmin32 <= most32 && sensible->degmin32 <= most32);
 }

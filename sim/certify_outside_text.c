@@ -86,6 +86,11 @@ void certify_print_outside(FILE *f, const struct certify_report *r)
 {
         print_exposure(f, r);
         print_detection(f, r);
+        fprintf(
+            f,
+            "a violation: behind the filter more degree-minutes than under the baseline alone: over 32 C at all (unit: "
+            "by %.0f %%); over 27 C with the baseline's proposals by %.0f %% and %.2f K min an episode\n",
+            100 * OUTSIDE_SLACK, 100 * OUTSIDE_SLACK, OUTSIDE_SLACK_KMIN);
         for (int k = OUTSIDE_NONE + 1; k < OUTSIDE_KINDS; k++) {
                 const struct outside_sum s = outside_sum(r->outside, r->outside_n, k);
 

@@ -240,10 +240,10 @@ static int start_loop(const struct yard_setup *s, double explore_h, struct drive
 /* What has to be known before the first hour: the constants of b2s, and those that b4 starts from. */
 static int look_ahead(const struct yard_setup *s, struct driver *d, unsigned *ret_evaluations)
 {
-        const bool oracle = d->c->kind == YARD_ORACLE || d->c->kind == YARD_JUDGED;
+        const bool foresees = yard_foresees(d->c), oracle = foresees && d->c->kind != YARD_CONSTANT;
         int r = 0;
 
-        if (oracle || d->c->kind == YARD_CONSTANT)
+        if (foresees)
                 r = yard_constant_search(d->plant, s->warmup_h, oracle ? fmin(s->hours, ORACLE_START_H) : s->hours,
                                          oracle ? ORACLE_START_LEVELS : 4, &d->command, ret_evaluations);
         if (r == 0 && oracle)

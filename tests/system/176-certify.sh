@@ -34,4 +34,10 @@ for bad in "--units 65" "--episodes x" "--break nothing" "--hours 0" extra; do
   "$sim" certify $bad 2>/dev/null
   [ $? = 2 ] || fail "certify $bad"
 done
+"$sim" certify --outside 8 --hours 6 --horizon 20 --break noise 2>"$work/ignored.txt"
+[ $? = 2 ] || fail "options that --outside ignores"
+for name in hours horizon break; do
+  grep -q -- "--$name says nothing to --outside" "$work/ignored.txt" || fail "--$name is not named: $(cat "$work/ignored.txt")"
+done
+"$sim" certify --outside 1 --episodes 1 --hours 1 >/dev/null || fail "--hours beside --outside"
 pass

@@ -450,7 +450,16 @@ static void test_judges_full_cooling(void **state)
         assert_string_equal(setpoint(&b, 0, 17), ""); /* kept where it is cool */
         b.y = 26;
         assert_string_equal(setpoint(&b, 0, 17), "full cooling");
-        assert_string_equal(setpoint(&b, 1, 9), ""); /* the lift may be why */
+        assert_string_equal(setpoint(&b, 1, 9), "full cooling"); /* 20 − 9: the lift leaves room … */
+        assert_string_equal(setpoint(&b, 1, 7), "");
+        b.lift.max_k = 11.9;
+        assert_string_equal(setpoint(&b, 1, 9), ""); /* … not for a count of each */
+        assert_string_equal(setpoint(&b, 1, 9.5), "full cooling");
+        b.was[2] = b.act[2] = 22; /* beyond it already, and no farther */
+        assert_string_equal(setpoint(&b, 1, 10.5), "");
+        assert_string_equal(setpoint(&b, 1, 11), "full cooling");
+        b.lift.max_k = 15;
+        b.was[2] = b.act[2] = 20;
         b.env.nlift = 0;
         assert_string_equal(setpoint(&b, 1, 9), "full cooling");
         b.snap.no_colder_water = true;
@@ -512,6 +521,14 @@ static void test_judges_stops(void **state)
         b.snap.evap_flow_m3s = (double)NAN;
         assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
         b.snap.evap_flow_m3s = 0;
+        b.u[0].kind = SAFETY_U_ONOFF; /* a third one, that nobody hears: still on, or on its way out */
+        b.was[0] = b.act[0] = 1;
+        assert_string_equal(stage(&b, 1, 0), "");
+        b.act[0] = 0;
+        assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
+        b.was[0] = 0;
+        assert_string_equal(stage(&b, 1, 0), "");
+        b.u[0].kind = SAFETY_U_CONTINUOUS;
         b.status[3] = 0;
         assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
         b.snap.onoff_status = NULL;

@@ -125,10 +125,11 @@ static void test_events_do_what_they_say(void **state)
         }
 }
 
-/* Who tells of what, and that the filter makes nothing worse. COOLPLANE_EPISODES=2400 for the real figures. */
+/* Who tells of what, and that the filter makes nothing worse, near the documented figures: of seed 1, 20 of a kind
+ * scatter beyond them with others (false alarms 0.1 to 0.5 a day). COOLPLANE_EPISODES=2400 for the real figures. */
 static void test_told_and_no_worse(void **state)
 {
-        const size_t n = (size_t)env("COOLPLANE_EPISODES", 3 * OUTSIDE_KINDS);
+        const size_t n = (size_t)env("COOLPLANE_EPISODES", 20 * OUTSIDE_KINDS);
         struct outside_result *r = calloc(n, sizeof(*r));
         struct outside_sum s[OUTSIDE_KINDS], all;
 
@@ -147,13 +148,13 @@ static void test_told_and_no_worse(void **state)
         }
         assert_int_equal(s[OUTSIDE_GAIN].spoke_in_time[OUTSIDE_DRIFT], s[OUTSIDE_GAIN].episodes);
         assert_int_equal(s[OUTSIDE_UNIT].spoke_in_time[OUTSIDE_DRIFT], s[OUTSIDE_UNIT].episodes);
-        assert_int_equal(s[OUTSIDE_UNDECLARED].spoke_in_time[OUTSIDE_ASSUMED], s[OUTSIDE_UNDECLARED].episodes);
-        assert_true(10 * s[OUTSIDE_BIAS].spoke_in_time[OUTSIDE_LOW] + 10 >= 9 * s[OUTSIDE_BIAS].episodes);
+        assert_true(100 * s[OUTSIDE_UNDECLARED].spoke_in_time[OUTSIDE_ASSUMED] >= 95 * s[OUTSIDE_UNDECLARED].episodes);
+        assert_true(100 * s[OUTSIDE_BIAS].spoke_in_time[OUTSIDE_LOW] >= 95 * s[OUTSIDE_BIAS].episodes);
         assert_int_equal(s[OUTSIDE_WATER].spoke[OUTSIDE_ASSUMED], s[OUTSIDE_WATER].episodes);
         assert_int_equal(s[OUTSIDE_STUCK].spoke[OUTSIDE_QUALITY], s[OUTSIDE_STUCK].episodes);
         assert_int_equal(s[OUTSIDE_STUCK].spoke_in_time[OUTSIDE_QUALITY], 0); /* half an hour */
         assert_int_equal(s[OUTSIDE_NONE].in_time + s[OUTSIDE_LOAD].in_time, 0);
-        assert_true(outside_per_day(&all, all.false_alarms) < 2 && all.quiet_steps > 300 * n);
+        assert_true(outside_per_day(&all, all.false_alarms) < 0.5 && all.quiet_steps > 300 * n);
         /* an instrument that stops helps nobody, and behind the filter is found out */
         assert_true(s[OUTSIDE_STUCK].run[OUTSIDE_FILTERED].degmin27 <= s[OUTSIDE_STUCK].run[OUTSIDE_PI].degmin27);
         free(r);
@@ -190,9 +191,9 @@ static void test_sums_and_verdict(void **state)
                 struct outside_run *x = &s.run[which == 0 ? OUTSIDE_SENSIBLE : OUTSIDE_FILTERED];
                 double *v = which == 2 ? &x->degmin27 : &x->degmin32;
 
-                *v = 1.4;
+                *v = which == 2 ? 0.14 : 0;
                 assert_false(outside_failed(&s));
-                *v = 1.6; /* 0.5 in each of three */
+                *v = which == 2 ? 0.16 : 1e-9; /* 0.05 in each of three */
                 assert_true(outside_failed(&s));
                 *v = (double)NAN;
                 assert_true(outside_failed(&s));
@@ -200,6 +201,16 @@ static void test_sums_and_verdict(void **state)
         }
         s.run[OUTSIDE_SENSIBLE].degmin27 = 100; /* its own affair */
         assert_false(outside_failed(&s));
+        s.run[OUTSIDE_PI].degmin27 = s.run[OUTSIDE_PI].degmin32 = 100;
+        s.run[OUTSIDE_FILTERED].degmin27 = 102.1;
+        s.run[OUTSIDE_FILTERED].degmin32 = 100;
+        assert_false(outside_failed(&s));
+        s.run[OUTSIDE_SENSIBLE].degmin32 = 101;
+        assert_true(outside_failed(&s));
+        s.kind = OUTSIDE_UNIT; /* nobody can cool it */
+        assert_false(outside_failed(&s));
+        s.run[OUTSIDE_SENSIBLE].degmin32 = 102.1;
+        assert_true(outside_failed(&s));
 }
 
 static void test_rejects(void **state)
