@@ -24,9 +24,6 @@
 #define LOW_TO 0.5
 #define WATER_K 4.0
 #define WATER_STEPS 20
-#define RISE_K 1.0 /* agent/gate/snapshot.c */
-#define RISE_RACK 0.2
-#define RISE_ROW 0.1
 #define REGISTER_K 0.1 /* of an inlet, deploy/examples */
 #define FROZEN_AFTER_MS (30 * 60 * 1000)
 
@@ -101,7 +98,7 @@ static void declare(struct hall *h, uint64_t k)
 
         memcpy(h->d_past[k % CERTIFY_WINDOW_MAX], h->d, sizeof(h->d));
         for (size_t j = 0; j < h->site.st.nd; j++) {
-                const double start = j < n ? RISE_RACK * h->d[j] : j == n ? RISE_ROW * h->d[j] : RISE_K;
+                const double start = j < n ? GATE_RISE_RACK * h->d[j] : j == n ? GATE_RISE_ZONE * h->d[j] : GATE_RISE_K;
 
                 if (k >= over)
                         gate_rise_learn(&h->site.span, h->d[j] - past[j], over, &h->steps[j], &h->change2[j]);

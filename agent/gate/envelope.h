@@ -31,6 +31,11 @@ struct gate_spans {
 };
 struct gate_spans gate_spans(double step_s);
 
+/* Three standard deviations of what a disturbance may do over one horizon while nothing was seen of it yet: a share of
+ * a power, K of a temperature. */
+#define GATE_RISE_RACK 0.2
+#define GATE_RISE_ZONE 0.1
+#define GATE_RISE_K 1.0
 /* d_hi − d: how far a disturbance may rise within one horizon. Three standard deviations of what it did over one so
  * far (change2: mean square over about a day, of `steps`), in which the wide `start` counts as an hour. */
 double gate_rise(const struct gate_spans *span, double start, double steps, double change2);

@@ -247,12 +247,6 @@ static void window_push(struct gate *g, const double *y, const double *u, const 
                 g->window_n++;
 }
 
-/* Three standard deviations of what a disturbance may do over one horizon while nothing was seen of it yet: a share of
- * a power, K of a temperature. */
-#define RISE_RACK 0.2
-#define RISE_ZONE 0.1
-#define RISE_K 1.0
-
 /* Upper bound of a disturbance over the horizon. A rating ends the rise of a power that is below it. */
 static double disturbance_hi(const struct gate *g, size_t k, double now)
 {
@@ -266,7 +260,7 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
         case D_RACK_POWER:
         case D_ZONE_POWER:
                 power = true;
-                start = (g->layout->d[k].kind == D_RACK_POWER ? RISE_RACK : RISE_ZONE) * fabs(now);
+                start = (g->layout->d[k].kind == D_RACK_POWER ? GATE_RISE_RACK : GATE_RISE_ZONE) * fabs(now);
                 break;
         case D_CHW_TEMP:
         case D_CW_TEMP:
@@ -274,7 +268,7 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
         case D_MAT:
         case D_WETBULB:
         case D_OAT:
-                start = RISE_K;
+                start = GATE_RISE_K;
                 break;
         default:
                 return now; /* ratios of equipment: what they do now */
