@@ -310,7 +310,7 @@ static bool eager(const struct safety *s, size_t g)
 
 /* Margin that a verdict asks for: less cooling than now the whole reserve, so that the noise of the next step does not
  * take the certificate away again; what the plant has, and the way back to it, half of it, so that it answers while
- * little is to be done, but no more than half of what its backup leaves: the rest is for the next steps. */
+ * little is to be done; all that the backup leaves where that is less. */
 static double needed(const struct safety *s, const struct group *p)
 {
         if (p->phase == PHASE_PROPOSAL)
@@ -421,7 +421,7 @@ static void next_phase(struct safety *s, const struct safety_snapshot *snap, siz
         } else if (p->phase == PHASE_BACKUP) {
                 if (!ok)
                         give_up(s, snap, g);
-                p->wanted = fmin(KEEP * s->env.reserve, 0.5 * p->margin);
+                p->wanted = fmin(KEEP * s->env.reserve, p->margin);
                 p->phase = p->kept >= p->wanted ? PHASE_HOLD : PHASE_BISECT; /* once more, with less to ask for */
         } else if (p->phase == PHASE_PROJECT) {
                 if (!ok)

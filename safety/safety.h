@@ -106,8 +106,8 @@ struct safety_envelope {
         size_t horizon;                 /* steps, e.g. 20 */
         double capacity_margin; /* running capacity ≥ load × (1 + margin), flow ≥ need × (1 + margin); 0.15 */
         double reserve; /* ≥ 0, unit of the outputs: margin that less cooling must leave. What the plant has stays with
-                         * half of it; where it leaves less, that half is sought again on the way to the backup, or half
-                         * of what the backup leaves. */
+                         * half of it; where it leaves less, that half is sought again on the way to the backup, which
+                         * is taken whole where it leaves less itself. */
         unsigned hold_steps;       /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
         unsigned required_persist; /* clean steps needed to leave FALLBACK */
         double delta;              /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
