@@ -299,9 +299,9 @@ static void print_heat(const struct evaluation *e)
                         (void)printf("  %-29s %7zu soft %7zu hard of %7zu, hottest %s C at %s\n", what[h], q->soft,
                                      q->hard, q->n, num(q->max_c, 2, c), clk_format(q->max_t_ms, utc));
         }
-        (void)printf("  Foreseen: by the gate's model, five minutes, loads as they were. The planner's own forecast of "
-                     "inlets is "
-                     "not stored.\n");
+        (void)printf(
+            "  Foreseen: by the gate's model, anchored as certificates are, five minutes, loads as they were. The "
+            "planner's own\n  forecast of inlets is not stored.\n");
 }
 
 static void print_forecast(const struct evaluation *e)

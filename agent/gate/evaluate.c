@@ -32,7 +32,7 @@ struct evaluator {
         struct hindsight *hindsight;
         uint8_t *judged; /* [ny] */
         double *reading; /* [ny] */
-        double *u_ahead, *d_ahead, *y, *work;
+        double *u_ahead, *d_ahead, *y, *work, *offset;
         int64_t set_id;
         /* the decision before this one */
         bool any, follows_evidence;
@@ -102,7 +102,8 @@ static int create_models(struct evaluator *v)
         v->d_ahead = calloc(most * l->nd + 1, sizeof(double));
         v->y = calloc(most * l->ny + 1, sizeof(double));
         v->work = calloc(arx_predict_work(v->model.arx, most) + 1, sizeof(double));
-        if (!v->u_ahead || !v->d_ahead || !v->y || !v->work)
+        v->offset = calloc(l->ny + 1, sizeof(double));
+        if (!v->u_ahead || !v->d_ahead || !v->y || !v->work || !v->offset)
                 return -ENOMEM;
         r = hindsight_create(&(struct hindsight_args){.model = v->model.arx,
                                                       .window = v->model.window,
@@ -163,6 +164,7 @@ static void destroy(struct evaluator *v)
         free(v->d_ahead);
         free(v->y);
         free(v->work);
+        free(v->offset);
         free(v->value);
         free(v->seen_ms);
 }
@@ -320,8 +322,8 @@ static int load_set(struct evaluator *v, const struct store_record *rec, const c
         return 0;
 }
 
-/* Hottest certified output (inlets; supply air of rooms without) that the model foresees within five minutes with these
- * setpoints held, loads as they are; NaN: none. */
+/* Hottest certified output (inlets; supply air of rooms without) that the model, anchored as certificates are (offset),
+ * foresees within five minutes with these setpoints held, loads as they are; NaN: none. */
 static double foreseen_c(struct evaluator *v, const struct arx_window *w, const double *u)
 {
         const struct layout *l = v->e->layout;
@@ -335,7 +337,7 @@ static double foreseen_c(struct evaluator *v, const struct arx_window *w, const 
                 memcpy(v->u_ahead + t * l->nu, u, l->nu * sizeof(double));
                 memcpy(v->d_ahead + t * l->nd, w->d + (w->n - 1) * l->nd, l->nd * sizeof(double));
         }
-        arx_predict(v->model.arx, w, steps, v->u_ahead, v->d_ahead, NULL, v->work, v->y);
+        arx_predict(v->model.arx, w, steps, v->u_ahead, v->d_ahead, v->offset, v->work, v->y);
         for (size_t k = 0; k < v->e->envelope.safety.ncert; k++) {
                 const size_t i = v->e->envelope.cert[k].row;
                 struct arx_row_info info;
@@ -382,6 +384,8 @@ static int score_evidence(struct evaluator *v, const struct store_record *rec, b
         if (why) {
                 skip(v->e, why);
         } else if (snap.window.n > 0) {
+                for (size_t i = 0; i < l->ny; i++)
+                        v->offset[i] = arx_offset(v->model.arx, i, &snap.window);
                 add_heat(v, HEAT_IN_FORCE, foreseen_c(v, &snap.window, d->confirmed), d->t_ms);
                 add_heat(v, HEAT_ACTION, foreseen_c(v, &snap.window, d->action), d->t_ms);
                 if (d->proposal)

@@ -18,8 +18,9 @@
 
 enum { EVALUATE_KINDS = 4, EVALUATE_PARTS = 4, EVALUATE_REASONS = 32, EVALUATE_WHYS = 8 };
 
-/* Where a hottest inlet comes from. Forecasts are the gate's nominal model over the next five minutes, setpoints held,
- * loads as they are; the worst case is the certificate's (action for a step, then more cooling). */
+/* Where a hottest inlet comes from. Forecasts are the gate's nominal model, anchored (arx_offset), over the next five
+ * minutes, setpoints held, loads as they are; the worst case is the certificate's (action for a step, then more
+ * cooling). */
 enum evaluate_heat { HEAT_MEASURED, HEAT_IN_FORCE, HEAT_ACTION, HEAT_PROPOSAL, HEAT_WORST_CASE, HEAT_COUNT };
 
 enum evaluate_group { GROUP_INLET, GROUP_SUPPLY, GROUP_COUNT };
