@@ -269,6 +269,16 @@ static void print_writes(const struct evaluate_writes *w)
         (void)printf("}");
 }
 
+void evaluate_print_writes_json(const struct evaluation *e)
+{
+        (void)printf("{\"site\":");
+        cli_json_string(stdout, e->site->name);
+        count("decisions", e->decisions);
+        count("scored", e->scored);
+        print_writes(&e->writes);
+        (void)printf("}\n");
+}
+
 void evaluate_print_json(const struct evaluation *e)
 {
         (void)printf("{\"site\":");

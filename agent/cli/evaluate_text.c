@@ -502,12 +502,12 @@ static void print_availability(const struct evaluation *e)
                              e->site->point[worst[k]].name);
 }
 
-static void print_writes(const struct evaluation *e)
+void evaluate_print_writes_text(const struct evaluation *e)
 {
         const struct evaluate_writes *w = &e->writes;
         char utc[32];
 
-        (void)printf("\nWRITES of shadow and replay: %zu left, %zu recorded as what would have been written", w->left,
+        (void)printf("WRITES of shadow and replay: %zu left, %zu recorded as what would have been written", w->left,
                      w->recorded);
         if (w->unfinished > 0)
                 (void)printf(", %zu without an outcome", w->unfinished);
@@ -558,6 +558,7 @@ void evaluate_print_text(const struct evaluation *e)
         print_difference(e);
         print_power(e);
         print_availability(e);
-        print_writes(e);
+        (void)printf("\n");
+        evaluate_print_writes_text(e);
         print_days(e);
 }

@@ -34,8 +34,8 @@ static const char help[] =
     "  --log FILE      database that was replayed: its samples tell power and data quality, a replay stores none\n"
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
     "  --json          one JSON document, with each point, variable and day\n"
-    "exit: 0 scored, 2 usage, 3 something was written in shadow, 4 nothing can be scored (and why), 65 database\n"
-    "damaged, 69 no database, 74 I/O, 78 site wrong\n";
+    "exit: 0 scored, 2 usage, 3 something was written in shadow (whether or not it can be scored), 4 nothing can be\n"
+    "scored (and why), 65 database damaged, 69 no database, 74 I/O, 78 site wrong\n";
 
 struct options {
         const char *config, *db, *log;
@@ -74,6 +74,15 @@ static int open_store(const char *path, const struct site *site, struct store **
         return EXIT_OK;
 }
 
+static void say_why_not(const struct evaluation *v, bool nothing_commanded)
+{
+        if (nothing_commanded)
+                (void)fprintf(stderr, "coolplane evaluate: nothing is commanded at %s: there are no decisions\n",
+                              v->site->name);
+        else
+                (void)fprintf(stderr, "coolplane evaluate: nothing can be scored: %s\n", evaluate_refusal(v));
+}
+
 static int report(const struct options *o, const struct site *site, struct store *store, struct store *log)
 {
         struct progress p = {0};
@@ -90,17 +99,15 @@ static int report(const struct options *o, const struct site *site, struct store
 
         if (shows && p.shown_ms > 0)
                 (void)fprintf(stderr, "\r                \r");
-        if (e == -ENODEV) {
-                (void)fprintf(stderr, "coolplane evaluate: nothing is commanded at %s: there are no decisions\n",
-                              site->name);
-                code = EXIT_CANNOT_EVALUATE;
-        } else if (e < 0) {
+        if (e < 0 && e != -ENODEV) {
                 (void)fprintf(stderr, "coolplane evaluate: %s\n",
                               e == -ENOMEM ? strerror(ENOMEM) : store_errmsg(store));
                 code = e == -ENOMEM ? EXIT_GENERIC : e == -EUCLEAN ? EXIT_DATA : EXIT_IO;
-        } else if (evaluate_refusal(&v)) {
-                (void)fprintf(stderr, "coolplane evaluate: nothing can be scored: %s\n", evaluate_refusal(&v));
-                code = EXIT_CANNOT_EVALUATE;
+        } else if (e == -ENODEV || evaluate_refusal(&v)) {
+                say_why_not(&v, e == -ENODEV);
+                if (v.writes.left > 0) /* a breach whatever can be scored */
+                        (o->json ? evaluate_print_writes_json : evaluate_print_writes_text)(&v);
+                code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_CANNOT_EVALUATE;
         } else {
                 (o->json ? evaluate_print_json : evaluate_print_text)(&v);
                 code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_OK;

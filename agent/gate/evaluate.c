@@ -581,14 +581,14 @@ int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
         int r;
 
         *ret = (struct evaluation){.site = a->site};
-        r = create(&v);
+        r = count_writes(&v); /* first: they count where nothing can be scored */
+        if (r == 0)
+                r = create(&v);
         (void)hash_hex(a->site->hash, HASH_LEN, v.config);
         if (r == 0)
                 r = store_read_records(a->store, a->from_ms, a->to_ms, EVIDENCE_KEY, on_record, &v);
         if (r == 0)
                 hindsight_end(v.hindsight);
-        if (r == 0)
-                r = count_writes(&v);
         destroy(&v);
         return r;
 }

@@ -94,11 +94,12 @@ struct evaluate_args {
         void *ctx;
 };
 
-/* 0; -ENODEV: nothing can be commanded at this site; -errno of a store, -ENOMEM. Free ret in any case. */
+/* 0; -ENODEV: nothing can be commanded at this site, of ret only the writes are there; -errno of a store, -ENOMEM. Free
+ * ret in any case. */
 int evaluate_run(const struct evaluate_args *a, struct evaluation *ret);
 void evaluate_free(struct evaluation *e);
 
-/* Static text: why there is nothing to be said, NULL when there is something. */
+/* Static text: why there is nothing to be said but of writes, NULL when there is something. */
 const char *evaluate_refusal(const struct evaluation *e);
 enum evaluate_group evaluate_group(const struct evaluation *e, size_t y);
 

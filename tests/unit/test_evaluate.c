@@ -331,6 +331,11 @@ static void test_a_write_in_shadow(void **state)
         assert_non_null(strstr(e->writes.first, "ACCEPTED"));
         assert_non_null(strstr(e->writes.first, "annex/comms/"));
         assert_int_equal(e->writes.first_t_ms, number("SELECT t_ms FROM action WHERE id = 5"));
+        sql("SAVEPOINT before; UPDATE run SET config = replace(config, substr(config, 1, 1), 'x')");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_non_null(evaluate_refusal(e));
+        assert_int_equal(e->writes.left, 2);
+        sql("ROLLBACK TO before; RELEASE before");
         sql("UPDATE action SET result = 10 WHERE id IN (5, 7)"); /* not sent, and read back? */
         assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->writes.left, 2);
         /* of a gate that acts it is no breach, and nothing is compared with what was in force */
