@@ -232,8 +232,9 @@ static size_t stand_out_model(const struct evaluation *e)
 
 static size_t stand_out_proposals(const struct evaluation *e)
 {
-        const double changed = score_share(e->all.by_kind[DECISION_PROJECT], e->all.steps),
-                     refused = score_share(e->reason[DECISION_PROJECT][DR_NOT_CERTIFIABLE], e->all.steps);
+        const size_t asked = e->all.steps - e->all.no_proposal;
+        const double changed = score_share(e->all.by_kind[DECISION_PROJECT], asked),
+                     refused = score_share(e->reason[DECISION_PROJECT][DR_NOT_CERTIFIABLE], asked);
         size_t dark = 0, n = 0;
         char a[32], b[32];
 

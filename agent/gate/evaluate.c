@@ -11,6 +11,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/hash.h"
+#include "agent/drivers/driver.h"
 #include "agent/gate/evidence.h"
 #include "agent/gate/safety_model.h"
 #include "agent/points/total.h"
@@ -38,7 +39,7 @@ struct evaluator {
         bool any, follows_evidence;
         int64_t run_id, t_ms;
         struct evaluate_day *today;
-        /* newest good reading of each point, for powers */
+        /* newest reading of each point, for powers; NaN: not good */
         double *value; /* [npoint] */
         int64_t *seen_ms;
         int64_t samples_ms; /* read up to here */
@@ -231,7 +232,7 @@ static int on_samples(void *ctx, const struct sample *s, size_t n)
 
         for (size_t k = 0; k < n; k++) {
                 v->e->quality[s[k].point][s[k].quality <= QUALITY_BAD ? s[k].quality : QUALITY_BAD]++;
-                v->value[s[k].point] = s[k].quality == QUALITY_BAD ? (double)NAN : s[k].value;
+                v->value[s[k].point] = s[k].quality == QUALITY_GOOD ? s[k].value : (double)NAN;
                 v->seen_ms[s[k].point] = s[k].t_ms;
         }
         v->e->samples += n;
@@ -553,15 +554,21 @@ static int on_first(void *ctx, size_t n, const char *const *name, const char *co
 #define NO_WRITES                                                                                                      \
         " FROM action a JOIN run r ON r.id = a.run_id LEFT JOIN decision d ON d.id = a.decision_id"                    \
         " WHERE a.t_ms >= ?1 AND a.t_ms < ?2 AND (r.mode IN ('shadow', 'replay') OR d.mode = 'SHADOW')"
-#define UNFINISHED "(a.result = 0 AND a.outcome_t_ms IS NULL)"
-/* of the results of driver.h: 10 NOT_SENT; 3 REJECTED_INVALID_SETTING with no register's value is the codec's */
-#define LEFT "NOT (" UNFINISHED " OR (a.read_back IS NULL AND (a.result = 10 OR (a.result = 3 AND a.written IS NULL))))"
+/* ?3 WRITE_PENDING, ?4 WRITE_NOT_SENT, ?5 WRITE_REJECTED_INVALID_SETTING: with no register's value it is the codec's */
+#define UNFINISHED "(a.result = ?3 AND a.outcome_t_ms IS NULL)"
+#define LEFT                                                                                                           \
+        "NOT (" UNFINISHED " OR (a.read_back IS NULL AND (a.result = ?4 OR (a.result = ?5 AND a.written IS NULL))))"
 
 static int count_writes(struct evaluator *v)
 {
-        const struct store_param span[] = {{.i = v->a->from_ms}, {.i = v->a->to_ms}};
+        const struct store_param param[] = {{.i = v->a->from_ms},
+                                            {.i = v->a->to_ms},
+                                            {.i = WRITE_PENDING},
+                                            {.i = WRITE_NOT_SENT},
+                                            {.i = WRITE_REJECTED_INVALID_SETTING}};
+        const size_t n = sizeof param / sizeof *param;
         struct evaluate_writes *w = &v->e->writes;
-        int r = store_query_rows(v->a->store, "SELECT count(*), sum(" UNFINISHED "), sum(" LEFT ")" NO_WRITES, span, 2,
+        int r = store_query_rows(v->a->store, "SELECT count(*), sum(" UNFINISHED "), sum(" LEFT ")" NO_WRITES, param, n,
                                  on_writes, w);
 
         if (r == 0 && w->left > 0)
@@ -569,7 +576,7 @@ static int count_writes(struct evaluator *v)
                                      "SELECT a.t_ms, (SELECT name FROM point WHERE id = a.point_id),"
                                      " (SELECT name FROM code WHERE kind = 'write_result' AND id = a.result)" NO_WRITES
                                      " AND " LEFT " ORDER BY a.id LIMIT 1",
-                                     span, 2, on_first, w);
+                                     param, n, on_first, w);
         return r;
 }
 

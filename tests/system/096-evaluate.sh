@@ -40,6 +40,10 @@ assert sum(v["projected"] for v in d["variables"]) > 100
 assert sum(r["steps"] for r in d["decisions_by_reason"]) == n
 assert sum(p["samples"] for p in d["points"]) > 1000 and all(p["bad"] is None or 0 <= p["bad"] <= 1 for p in d["points"])
 PY
+# of proposals, not of steps: some steps had none
+"$BIN/coolplane" evaluate --config "$config" >"$work/shadow.txt" || fail "evaluate in words"
+share=$(sql "SELECT printf('%.1f', 100.0 * sum(kind = (SELECT id FROM code WHERE kind = 'decision' AND name = 'PROJECT')) / sum(has_proposal)) FROM decision")
+grep -q "changed $share % of the proposals" "$work/shadow.txt" || fail "not $share % of the proposals: $(head -n 20 "$work/shadow.txt")"
 # a step that left is found and named; nothing in the record is no score
 sqlite3 -readonly "$db" "VACUUM INTO '$work/left.db'" && sqlite3 "$work/left.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
 "$BIN/coolplane" evaluate --config "$config" --db "$work/left.db" >"$work/left.txt" 2>&1

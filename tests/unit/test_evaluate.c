@@ -245,13 +245,18 @@ static void test_power(void **state)
 {
         const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
         bool meters = false;
+        size_t n;
 
         (void)state;
         for (size_t k = 0; k < EVALUATE_PARTS; k++)
                 meters |= e->metered[k];
-        assert_int_equal(e->all.power.n, meters ? STEPS - (SILENT_TO - SILENT_FROM) : 0);
-        if (meters)
-                assert_true(fabs(e->all.power.predicted_w - 1000.0 * (double)e->all.power.n) < 1e-6);
+        assert_int_equal(e->all.power.n, STEPS - (SILENT_TO - SILENT_FROM));
+        assert_true(meters);
+        assert_true(fabs(e->all.power.predicted_w - 1000.0 * (double)e->all.power.n) < 1e-6);
+        n = e->all.power.n;
+        sql("SAVEPOINT before; UPDATE sample SET quality = 1 WHERE t_ms = (SELECT max(t_ms) FROM sample)");
+        assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->all.power.n, n - 1); /* uncertain is not good */
+        sql("ROLLBACK TO before; RELEASE before");
 }
 
 static void test_a_span_and_gaps(void **state)
