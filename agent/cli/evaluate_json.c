@@ -122,6 +122,9 @@ static void print_outputs(const struct evaluation *e)
         for (int g = 0; g < GROUP_COUNT; g++) {
                 (void)printf("%s{\"group\":\"%s\"", g > 0 ? ",\n" : "\n", evaluate_group_str((enum evaluate_group)g));
                 print_forecast(e, &e->all.forecast[g]);
+                string("is",
+                       "hindcast: the model set of each decision, out of sample, but under the loads, weather and "
+                       "setpoints that came; no forecast knew those");
                 (void)printf("}");
         }
         (void)printf("],\n\"outputs\":[");

@@ -310,9 +310,9 @@ static void print_forecast(const struct evaluation *e)
         size_t worst[WORST], n;
         char v[6][32], s[32];
 
-        (void)printf(
-            "\nFORECAST of the gate's model, under the setpoints and loads that came; skill 1 = perfect, 0 = no better "
-            "than \"stays as it is\"\n");
+        (void)printf("\nFORECAST of the gate's model, in hindsight: loads, weather and setpoints that came are given; "
+                     "skill 1 = perfect, 0 = no better "
+                     "than \"stays as it is\"\n");
         for (int g = 0; g < GROUP_COUNT; g++)
                 for (size_t k = 0; k < e->nahead && judged(e, g); k++) {
                         const struct score_error *q = &e->all.forecast[g].error[k];

@@ -42,7 +42,7 @@ assert sum(p["samples"] for p in d["points"]) > 1000 and all(p["bad"] is None or
 PY
 # of proposals, not of steps: some steps had none
 "$BIN/coolplane" evaluate --config "$config" >"$work/shadow.txt" || fail "evaluate in words"
-share=$(sql "SELECT printf('%.1f', 100.0 * sum(kind = (SELECT id FROM code WHERE kind = 'decision' AND name = 'PROJECT')) / sum(has_proposal)) FROM decision")
+share=$(sql "SELECT printf('%.1f', 100.0 * sum(kind = (SELECT id FROM code WHERE kind = 'decision' AND name = 'project')) / sum(has_proposal)) FROM decision")
 grep -q "changed $share % of the proposals" "$work/shadow.txt" || fail "not $share % of the proposals: $(head -n 20 "$work/shadow.txt")"
 # a step that left is found and named; nothing in the record is no score
 sqlite3 -readonly "$db" "VACUUM INTO '$work/left.db'" && sqlite3 "$work/left.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
@@ -74,6 +74,7 @@ assert b2["decisions"] >= 530 and b2["availability"]["without_proposal"] == b2["
 assert d["with_evidence"] == d["decisions"] >= 530 and d["write_free"]["left"] == 0, d["decisions"]
 assert not d["not_scored"] and d["forecast_stride"] == 1
 for g in d["groups"]:
+    assert "hindcast" in g["is"]
     for a, s in zip(g["ahead"], (30, 300, 900)):
         assert a["seconds"] == s and a["readings"] > 500, a
         assert a["skill"] > 0 and abs(1 - a["rmse_k"] / a["persistence_rmse_k"] - a["skill"]) < 1e-9, a
