@@ -122,6 +122,9 @@ static void print_outputs(const struct evaluation *e)
         for (int g = 0; g < GROUP_COUNT; g++) {
                 (void)printf("%s{\"group\":\"%s\"", g > 0 ? ",\n" : "\n", evaluate_group_str((enum evaluate_group)g));
                 print_forecast(e, &e->all.forecast[g]);
+                string("is",
+                       "hindcast: the model set of each decision, out of sample, but under the loads, weather and "
+                       "setpoints that came; no forecast knew those");
                 (void)printf("}");
         }
         (void)printf("],\n\"outputs\":[");
@@ -267,6 +270,16 @@ static void print_writes(const struct evaluate_writes *w)
                 moment("first_at", w->first_t_ms, true);
         }
         (void)printf("}");
+}
+
+void evaluate_print_writes_json(const struct evaluation *e)
+{
+        (void)printf("{\"site\":");
+        cli_json_string(stdout, e->site->name);
+        count("decisions", e->decisions);
+        count("scored", e->scored);
+        print_writes(&e->writes);
+        (void)printf("}\n");
 }
 
 void evaluate_print_json(const struct evaluation *e)

@@ -10,6 +10,9 @@
 
 void evaluate_print_text(const struct evaluation *e);
 void evaluate_print_json(const struct evaluation *e);
+/* Of an evaluation that could score nothing. */
+void evaluate_print_writes_text(const struct evaluation *e);
+void evaluate_print_writes_json(const struct evaluation *e);
 
 const char *evaluate_heat_str(enum evaluate_heat h);   /* "measured", "in_force", … */
 const char *evaluate_group_str(enum evaluate_group g); /* "inlet", "supply_air" */

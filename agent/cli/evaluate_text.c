@@ -232,8 +232,9 @@ static size_t stand_out_model(const struct evaluation *e)
 
 static size_t stand_out_proposals(const struct evaluation *e)
 {
-        const double changed = score_share(e->all.by_kind[DECISION_PROJECT], e->all.steps),
-                     refused = score_share(e->reason[DECISION_PROJECT][DR_NOT_CERTIFIABLE], e->all.steps);
+        const size_t asked = e->all.steps - e->all.no_proposal;
+        const double changed = score_share(e->all.by_kind[DECISION_PROJECT], asked),
+                     refused = score_share(e->reason[DECISION_PROJECT][DR_NOT_CERTIFIABLE], asked);
         size_t dark = 0, n = 0;
         char a[32], b[32];
 
@@ -299,9 +300,9 @@ static void print_heat(const struct evaluation *e)
                         (void)printf("  %-29s %7zu soft %7zu hard of %7zu, hottest %s C at %s\n", what[h], q->soft,
                                      q->hard, q->n, num(q->max_c, 2, c), clk_format(q->max_t_ms, utc));
         }
-        (void)printf("  Foreseen: by the gate's model, five minutes, loads as they were. The planner's own forecast of "
-                     "inlets is "
-                     "not stored.\n");
+        (void)printf(
+            "  Foreseen: by the gate's model, anchored as certificates are, five minutes, loads as they were. The "
+            "planner's own\n  forecast of inlets is not stored.\n");
 }
 
 static void print_forecast(const struct evaluation *e)
@@ -309,9 +310,9 @@ static void print_forecast(const struct evaluation *e)
         size_t worst[WORST], n;
         char v[6][32], s[32];
 
-        (void)printf(
-            "\nFORECAST of the gate's model, under the setpoints and loads that came; skill 1 = perfect, 0 = no better "
-            "than \"stays as it is\"\n");
+        (void)printf("\nFORECAST of the gate's model, in hindsight: loads, weather and setpoints that came are given; "
+                     "skill 1 = perfect, 0 = no better "
+                     "than \"stays as it is\"\n");
         for (int g = 0; g < GROUP_COUNT; g++)
                 for (size_t k = 0; k < e->nahead && judged(e, g); k++) {
                         const struct score_error *q = &e->all.forecast[g].error[k];
@@ -502,12 +503,12 @@ static void print_availability(const struct evaluation *e)
                              e->site->point[worst[k]].name);
 }
 
-static void print_writes(const struct evaluation *e)
+void evaluate_print_writes_text(const struct evaluation *e)
 {
         const struct evaluate_writes *w = &e->writes;
         char utc[32];
 
-        (void)printf("\nWRITES of shadow and replay: %zu left, %zu recorded as what would have been written", w->left,
+        (void)printf("WRITES of shadow and replay: %zu left, %zu recorded as what would have been written", w->left,
                      w->recorded);
         if (w->unfinished > 0)
                 (void)printf(", %zu without an outcome", w->unfinished);
@@ -558,6 +559,7 @@ void evaluate_print_text(const struct evaluation *e)
         print_difference(e);
         print_power(e);
         print_availability(e);
-        print_writes(e);
+        (void)printf("\n");
+        evaluate_print_writes_text(e);
         print_days(e);
 }

@@ -21,12 +21,12 @@ static const char help[] =
     "Scores what the gate stored in shadow, live or a replay; opens no device, writes nothing. Every forecast is by "
     "the\n"
     "model set as it was at its decision, so all figures are out of sample:\n"
-    "  forecast skill of each inlet and supply air, one step, 5 and 15 min ahead, beside \"stays as it is\"; coverage "
-    "of\n"
-    "  the model set's bounds; hottest inlet foreseen under our actions and proposals beside the measured; what the\n"
-    "  safety layer changed of the proposals; our actions beside what was in force; predicted and measured power; "
-    "what\n"
-    "  the record lacks; and whether shadow wrote anything.\n"
+    "  hindcast skill of each inlet and supply air, one step, 5 and 15 min ahead, beside \"stays as it is\": the "
+    "loads,\n"
+    "  weather and setpoints that came are given, which no forecast had; coverage of the model set's bounds; hottest\n"
+    "  inlet foreseen under our actions and proposals beside the measured; what the safety layer changed of the\n"
+    "  proposals; our actions beside what was in force; predicted and measured power; what the record lacks; and\n"
+    "  whether shadow wrote anything.\n"
     "A shadow action starts from what the operator runs at each step: what it would have led to was never tried.\n"
     "\n"
     "  --config FILE   site file, default " CLI_CONFIG_DEFAULT "\n"
@@ -34,8 +34,8 @@ static const char help[] =
     "  --log FILE      database that was replayed: its samples tell power and data quality, a replay stores none\n"
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
     "  --json          one JSON document, with each point, variable and day\n"
-    "exit: 0 scored, 2 usage, 3 something was written in shadow, 4 nothing can be scored (and why), 65 database\n"
-    "damaged, 69 no database, 74 I/O, 78 site wrong\n";
+    "exit: 0 scored, 2 usage, 3 something was written in shadow (whether or not it can be scored), 4 nothing can be\n"
+    "scored (and why), 65 database damaged, 69 no database, 74 I/O, 78 site wrong\n";
 
 struct options {
         const char *config, *db, *log;
@@ -74,6 +74,15 @@ static int open_store(const char *path, const struct site *site, struct store **
         return EXIT_OK;
 }
 
+static void say_why_not(const struct evaluation *v, bool nothing_commanded)
+{
+        if (nothing_commanded)
+                (void)fprintf(stderr, "coolplane evaluate: nothing is commanded at %s: there are no decisions\n",
+                              v->site->name);
+        else
+                (void)fprintf(stderr, "coolplane evaluate: nothing can be scored: %s\n", evaluate_refusal(v));
+}
+
 static int report(const struct options *o, const struct site *site, struct store *store, struct store *log)
 {
         struct progress p = {0};
@@ -90,17 +99,15 @@ static int report(const struct options *o, const struct site *site, struct store
 
         if (shows && p.shown_ms > 0)
                 (void)fprintf(stderr, "\r                \r");
-        if (e == -ENODEV) {
-                (void)fprintf(stderr, "coolplane evaluate: nothing is commanded at %s: there are no decisions\n",
-                              site->name);
-                code = EXIT_CANNOT_EVALUATE;
-        } else if (e < 0) {
+        if (e < 0 && e != -ENODEV) {
                 (void)fprintf(stderr, "coolplane evaluate: %s\n",
                               e == -ENOMEM ? strerror(ENOMEM) : store_errmsg(store));
                 code = e == -ENOMEM ? EXIT_GENERIC : e == -EUCLEAN ? EXIT_DATA : EXIT_IO;
-        } else if (evaluate_refusal(&v)) {
-                (void)fprintf(stderr, "coolplane evaluate: nothing can be scored: %s\n", evaluate_refusal(&v));
-                code = EXIT_CANNOT_EVALUATE;
+        } else if (e == -ENODEV || evaluate_refusal(&v)) {
+                say_why_not(&v, e == -ENODEV);
+                if (v.writes.left > 0) /* a breach whatever can be scored */
+                        (o->json ? evaluate_print_writes_json : evaluate_print_writes_text)(&v);
+                code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_CANNOT_EVALUATE;
         } else {
                 (o->json ? evaluate_print_json : evaluate_print_text)(&v);
                 code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_OK;

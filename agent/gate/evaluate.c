@@ -11,6 +11,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/hash.h"
+#include "agent/drivers/driver.h"
 #include "agent/gate/evidence.h"
 #include "agent/gate/safety_model.h"
 #include "agent/points/total.h"
@@ -32,13 +33,13 @@ struct evaluator {
         struct hindsight *hindsight;
         uint8_t *judged; /* [ny] */
         double *reading; /* [ny] */
-        double *u_ahead, *d_ahead, *y, *work;
+        double *u_ahead, *d_ahead, *y, *work, *offset;
         int64_t set_id;
         /* the decision before this one */
         bool any, follows_evidence;
         int64_t run_id, t_ms;
         struct evaluate_day *today;
-        /* newest good reading of each point, for powers */
+        /* newest reading of each point, for powers; NaN: not good */
         double *value; /* [npoint] */
         int64_t *seen_ms;
         int64_t samples_ms; /* read up to here */
@@ -102,7 +103,8 @@ static int create_models(struct evaluator *v)
         v->d_ahead = calloc(most * l->nd + 1, sizeof(double));
         v->y = calloc(most * l->ny + 1, sizeof(double));
         v->work = calloc(arx_predict_work(v->model.arx, most) + 1, sizeof(double));
-        if (!v->u_ahead || !v->d_ahead || !v->y || !v->work)
+        v->offset = calloc(l->ny + 1, sizeof(double));
+        if (!v->u_ahead || !v->d_ahead || !v->y || !v->work || !v->offset)
                 return -ENOMEM;
         r = hindsight_create(&(struct hindsight_args){.model = v->model.arx,
                                                       .window = v->model.window,
@@ -163,6 +165,7 @@ static void destroy(struct evaluator *v)
         free(v->d_ahead);
         free(v->y);
         free(v->work);
+        free(v->offset);
         free(v->value);
         free(v->seen_ms);
 }
@@ -229,7 +232,7 @@ static int on_samples(void *ctx, const struct sample *s, size_t n)
 
         for (size_t k = 0; k < n; k++) {
                 v->e->quality[s[k].point][s[k].quality <= QUALITY_BAD ? s[k].quality : QUALITY_BAD]++;
-                v->value[s[k].point] = s[k].quality == QUALITY_BAD ? (double)NAN : s[k].value;
+                v->value[s[k].point] = s[k].quality == QUALITY_GOOD ? s[k].value : (double)NAN;
                 v->seen_ms[s[k].point] = s[k].t_ms;
         }
         v->e->samples += n;
@@ -320,8 +323,8 @@ static int load_set(struct evaluator *v, const struct store_record *rec, const c
         return 0;
 }
 
-/* Hottest certified output (inlets; supply air of rooms without) that the model foresees within five minutes with these
- * setpoints held, loads as they are; NaN: none. */
+/* Hottest certified output (inlets; supply air of rooms without) that the model, anchored as certificates are (offset),
+ * foresees within five minutes with these setpoints held, loads as they are; NaN: none. */
 static double foreseen_c(struct evaluator *v, const struct arx_window *w, const double *u)
 {
         const struct layout *l = v->e->layout;
@@ -335,7 +338,7 @@ static double foreseen_c(struct evaluator *v, const struct arx_window *w, const 
                 memcpy(v->u_ahead + t * l->nu, u, l->nu * sizeof(double));
                 memcpy(v->d_ahead + t * l->nd, w->d + (w->n - 1) * l->nd, l->nd * sizeof(double));
         }
-        arx_predict(v->model.arx, w, steps, v->u_ahead, v->d_ahead, NULL, v->work, v->y);
+        arx_predict(v->model.arx, w, steps, v->u_ahead, v->d_ahead, v->offset, v->work, v->y);
         for (size_t k = 0; k < v->e->envelope.safety.ncert; k++) {
                 const size_t i = v->e->envelope.cert[k].row;
                 struct arx_row_info info;
@@ -382,6 +385,8 @@ static int score_evidence(struct evaluator *v, const struct store_record *rec, b
         if (why) {
                 skip(v->e, why);
         } else if (snap.window.n > 0) {
+                for (size_t i = 0; i < l->ny; i++)
+                        v->offset[i] = arx_offset(v->model.arx, i, &snap.window);
                 add_heat(v, HEAT_IN_FORCE, foreseen_c(v, &snap.window, d->confirmed), d->t_ms);
                 add_heat(v, HEAT_ACTION, foreseen_c(v, &snap.window, d->action), d->t_ms);
                 if (d->proposal)
@@ -549,15 +554,21 @@ static int on_first(void *ctx, size_t n, const char *const *name, const char *co
 #define NO_WRITES                                                                                                      \
         " FROM action a JOIN run r ON r.id = a.run_id LEFT JOIN decision d ON d.id = a.decision_id"                    \
         " WHERE a.t_ms >= ?1 AND a.t_ms < ?2 AND (r.mode IN ('shadow', 'replay') OR d.mode = 'SHADOW')"
-#define UNFINISHED "(a.result = 0 AND a.outcome_t_ms IS NULL)"
-/* of the results of driver.h: 10 NOT_SENT; 3 REJECTED_INVALID_SETTING with no register's value is the codec's */
-#define LEFT "NOT (" UNFINISHED " OR (a.read_back IS NULL AND (a.result = 10 OR (a.result = 3 AND a.written IS NULL))))"
+/* ?3 WRITE_PENDING, ?4 WRITE_NOT_SENT, ?5 WRITE_REJECTED_INVALID_SETTING: with no register's value it is the codec's */
+#define UNFINISHED "(a.result = ?3 AND a.outcome_t_ms IS NULL)"
+#define LEFT                                                                                                           \
+        "NOT (" UNFINISHED " OR (a.read_back IS NULL AND (a.result = ?4 OR (a.result = ?5 AND a.written IS NULL))))"
 
 static int count_writes(struct evaluator *v)
 {
-        const struct store_param span[] = {{.i = v->a->from_ms}, {.i = v->a->to_ms}};
+        const struct store_param param[] = {{.i = v->a->from_ms},
+                                            {.i = v->a->to_ms},
+                                            {.i = WRITE_PENDING},
+                                            {.i = WRITE_NOT_SENT},
+                                            {.i = WRITE_REJECTED_INVALID_SETTING}};
+        const size_t n = sizeof param / sizeof *param;
         struct evaluate_writes *w = &v->e->writes;
-        int r = store_query_rows(v->a->store, "SELECT count(*), sum(" UNFINISHED "), sum(" LEFT ")" NO_WRITES, span, 2,
+        int r = store_query_rows(v->a->store, "SELECT count(*), sum(" UNFINISHED "), sum(" LEFT ")" NO_WRITES, param, n,
                                  on_writes, w);
 
         if (r == 0 && w->left > 0)
@@ -565,7 +576,7 @@ static int count_writes(struct evaluator *v)
                                      "SELECT a.t_ms, (SELECT name FROM point WHERE id = a.point_id),"
                                      " (SELECT name FROM code WHERE kind = 'write_result' AND id = a.result)" NO_WRITES
                                      " AND " LEFT " ORDER BY a.id LIMIT 1",
-                                     span, 2, on_first, w);
+                                     param, n, on_first, w);
         return r;
 }
 
@@ -577,14 +588,14 @@ int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
         int r;
 
         *ret = (struct evaluation){.site = a->site};
-        r = create(&v);
+        r = count_writes(&v); /* first: they count where nothing can be scored */
+        if (r == 0)
+                r = create(&v);
         (void)hash_hex(a->site->hash, HASH_LEN, v.config);
         if (r == 0)
                 r = store_read_records(a->store, a->from_ms, a->to_ms, EVIDENCE_KEY, on_record, &v);
         if (r == 0)
                 hindsight_end(v.hindsight);
-        if (r == 0)
-                r = count_writes(&v);
         destroy(&v);
         return r;
 }

@@ -18,8 +18,9 @@
 
 enum { EVALUATE_KINDS = 4, EVALUATE_PARTS = 4, EVALUATE_REASONS = 32, EVALUATE_WHYS = 8 };
 
-/* Where a hottest inlet comes from. Forecasts are the gate's nominal model over the next five minutes, setpoints held,
- * loads as they are; the worst case is the certificate's (action for a step, then more cooling). */
+/* Where a hottest inlet comes from. Forecasts are the gate's nominal model, anchored (arx_offset), over the next five
+ * minutes, setpoints held, loads as they are; the worst case is the certificate's (action for a step, then more
+ * cooling). */
 enum evaluate_heat { HEAT_MEASURED, HEAT_IN_FORCE, HEAT_ACTION, HEAT_PROPOSAL, HEAT_WORST_CASE, HEAT_COUNT };
 
 enum evaluate_group { GROUP_INLET, GROUP_SUPPLY, GROUP_COUNT };
@@ -93,11 +94,12 @@ struct evaluate_args {
         void *ctx;
 };
 
-/* 0; -ENODEV: nothing can be commanded at this site; -errno of a store, -ENOMEM. Free ret in any case. */
+/* 0; -ENODEV: nothing can be commanded at this site, of ret only the writes are there; -errno of a store, -ENOMEM. Free
+ * ret in any case. */
 int evaluate_run(const struct evaluate_args *a, struct evaluation *ret);
 void evaluate_free(struct evaluation *e);
 
-/* Static text: why there is nothing to be said, NULL when there is something. */
+/* Static text: why there is nothing to be said but of writes, NULL when there is something. */
 const char *evaluate_refusal(const struct evaluation *e);
 enum evaluate_group evaluate_group(const struct evaluation *e, size_t y);
 

@@ -122,7 +122,8 @@ static int parse_options(int argc, char **argv, struct options *o)
                         log_set_level(LOG_LEVEL_DEBUG);
                         break;
                 case 'v':
-                        (void)puts("coolplaned " COOLPLANE_VERSION);
+                        (void)printf("coolplaned " COOLPLANE_VERSION "%s\n",
+                                     modbus_can_write() ? "" : " (shadow only: no code that writes to devices)");
                         return EXIT_OK;
                 case 'h':
                         (void)fputs(help, stdout);

@@ -22,5 +22,7 @@ for how in "--mode live" --release; do
 done
 "$nowrite" --config /nonexistent/site.yaml >/dev/null 2>&1
 [ $? = 78 ] || breach "shadow is refused"
+"$nowrite" --version | grep -q '^coolplaned [0-9.]* (shadow only' || breach "--version does not tell it apart: $("$nowrite" --version)"
+writes "$normal" && "$normal" --version | grep -q shadow && breach "$normal says that it is shadow only"
 [ $bad = 0 ] && echo "no-write: ok"
 exit $bad

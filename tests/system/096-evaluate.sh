@@ -40,11 +40,23 @@ assert sum(v["projected"] for v in d["variables"]) > 100
 assert sum(r["steps"] for r in d["decisions_by_reason"]) == n
 assert sum(p["samples"] for p in d["points"]) > 1000 and all(p["bad"] is None or 0 <= p["bad"] <= 1 for p in d["points"])
 PY
+# of proposals, not of steps: some steps had none
+"$BIN/coolplane" evaluate --config "$config" >"$work/shadow.txt" || fail "evaluate in words"
+share=$(sql "SELECT printf('%.1f', 100.0 * sum(kind = (SELECT id FROM code WHERE kind = 'decision' AND name = 'project')) / sum(has_proposal)) FROM decision")
+grep -q "changed $share % of the proposals" "$work/shadow.txt" || fail "not $share % of the proposals: $(head -n 20 "$work/shadow.txt")"
 # a step that left is found and named; nothing in the record is no score
 sqlite3 -readonly "$db" "VACUUM INTO '$work/left.db'" && sqlite3 "$work/left.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
 "$BIN/coolplane" evaluate --config "$config" --db "$work/left.db" >"$work/left.txt" 2>&1
 [ $? = 3 ] || fail "a write in shadow is not found: $(cat "$work/left.txt")"
 grep -q 'first: .*tiny/.*: ACCEPTED' "$work/left.txt" || fail "the write is not named: $(cat "$work/left.txt")"
+# … also when nothing else can be scored: by a site file that was edited since, in words and as JSON
+cp -r "$(dirname "$config")" "$work/edited" && sed -i 's/inlet_recommended: 27/inlet_recommended: 26/' "$work/edited/site.yaml" || fail "cannot edit a copy of the site"
+"$BIN/coolplane" evaluate --config "$work/edited/site.yaml" --db "$work/left.db" >"$work/edited.txt" 2>"$work/edited.log"
+[ $? = 3 ] && grep -q 'another configuration' "$work/edited.log" && grep -q 'WRITES.* 1 left' "$work/edited.txt" && grep -q 'first: .*ACCEPTED' "$work/edited.txt" ||
+  fail "an edited site file hides a write in shadow: $(cat "$work/edited.txt" "$work/edited.log")"
+"$BIN/coolplane" evaluate --config "$work/edited/site.yaml" --db "$work/left.db" --json >"$work/edited.json" 2>/dev/null
+[ $? = 3 ] && python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["scored"] == 0 and d["write_free"]["left"] == 1 and "ACCEPTED" in d["write_free"]["first"]' "$work/edited.json" ||
+  fail "the JSON hides a write in shadow: $(cat "$work/edited.json")"
 stop_pid "$plant"
 # a day beside trim-and-respond, replayed with the planner
 mkdir "$work/log"
@@ -62,6 +74,7 @@ assert b2["decisions"] >= 530 and b2["availability"]["without_proposal"] == b2["
 assert d["with_evidence"] == d["decisions"] >= 530 and d["write_free"]["left"] == 0, d["decisions"]
 assert not d["not_scored"] and d["forecast_stride"] == 1
 for g in d["groups"]:
+    assert "hindcast" in g["is"]
     for a, s in zip(g["ahead"], (30, 300, 900)):
         assert a["seconds"] == s and a["readings"] > 500, a
         assert a["skill"] > 0 and abs(1 - a["rmse_k"] / a["persistence_rmse_k"] - a["skill"]) < 1e-9, a
@@ -101,7 +114,7 @@ for bad in "--from yesterday" "more" "--from 5 --to 4" "--nonsense"; do
   "$BIN/coolplane" evaluate $bad >/dev/null 2>&1
   [ $? = 2 ] || fail "evaluate $bad is no usage error"
 done
-for code in '0 scored' '2 usage' '3 something was written' '4 nothing can' '65 database' '69 no database' '74 I/O' '78 site wrong'; do
+for code in '0 scored' '2 usage' '3 something was written' '4 nothing can be scored' '65 database' '69 no database' '74 I/O' '78 site wrong'; do
   "$BIN/coolplane" evaluate --help | tr '\n' ' ' | grep -q "$code" || fail "evaluate --help does not know $code"
 done
 pass "inlets: $(python3 -c 'import json, sys; g = json.load(open(sys.argv[1]))["groups"][0]; print("skill", *(round(a["skill"], 2) for a in g["ahead"]), "below", round(g["coverage"]["below_one_step_bound"], 4))' "$work/out.json")"
