@@ -130,6 +130,18 @@ static int flush(struct import_work *w, bool finished)
 
 /* --- rows -------------------------------------------------------------------------------------------------------- */
 
+static uint64_t hash_row(uint64_t before, int64_t line, char *const *cell, size_t n)
+{
+        uint64_t h = (before ^ (uint64_t)line) * 1099511628211u;
+        for (size_t i = 0; i < n; i++)
+                for (const char *c = cell[i];; c++) {
+                        h = (h ^ (unsigned char)*c) * 1099511628211u;
+                        if (!*c)
+                                break;
+                }
+        return h;
+}
+
 static bool time_columns(struct import_work *w, char *const *cell, size_t n, const char **ret_missing)
 {
         const struct import_map *m = w->a->map;
@@ -162,6 +174,7 @@ static int header(struct import_work *w, char *const *cell, size_t n, enum csvlo
         w->ncell = n;
         w->rep.columns = n;
         w->have_header = true;
+        w->rows_hash = hash_row(0, w->at_line, cell, n); /* rows mean what the header says */
         w->header_time = strdup(cell[w->time_at[0]]);
         return w->header_time ? import_header(w, cell, n) : -ENOMEM;
 }
@@ -185,18 +198,6 @@ static int read_row(struct import_work *w, int64_t line, char *const *cell, size
                 w->row[w->nrow++].end = w->nbatch;
         w->rep.rows -= r < 0; /* it is nothing that was accounted for */
         return r;
-}
-
-static uint64_t hash_row(uint64_t before, int64_t line, char *const *cell, size_t n)
-{
-        uint64_t h = (before ^ (uint64_t)line) * 1099511628211u;
-        for (size_t i = 0; i < n; i++)
-                for (const char *c = cell[i];; c++) {
-                        h = (h ^ (unsigned char)*c) * 1099511628211u;
-                        if (!*c)
-                                break;
-                }
-        return h;
 }
 
 /* A row that an interrupted import accounted for. */

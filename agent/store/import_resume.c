@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * What an interrupted import had done. With each batch, in its transaction: the line, a hash of all rows until there,
- * the report, the clocks. The next import of the file reads those rows without storing them, compares the hash, and
- * goes on; if anything differs it begins anew, and what is in the database already is a duplicate.
+ * What an interrupted import had done. With each batch, in its transaction: the line, a hash of the header and all rows
+ * until there, the report, the clocks. The next import of the file reads those rows without storing them, compares the
+ * hash, and goes on; if anything differs it begins anew, and what is in the database already is a duplicate.
  */
 #include "agent/store/import_internal.h"
 
@@ -96,7 +96,8 @@ void import_resume_take(struct import_work *w)
         for (size_t i = 0; i < s->npoint; i++, v += STREAM_NUMBERS)
                 w->stream[i] = (struct import_stream){.newest_ms = v[0], .prev_ms = v[1], .any = v[2] != 0};
         for (size_t i = 0; i < s->ninterval; i++, v += INTERVAL_NUMBERS)
-                import_note_interval(w, &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
+                import_restore_interval(w,
+                                        &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
 }
 
 static struct import_saved *save(const struct import_work *w, const struct import_report *rep, size_t *ret_size)
