@@ -101,7 +101,7 @@ static void read_time(struct load *l, const struct ynode *time)
                                 if (logtime_check_pattern(m->format[i]) < 0)
                                         bad(l, n,
                                             "format '%s' gives no time (known: %%Y %%y %%m %%b %%d %%H %%I %%p "
-                                            "%%M %%S %%f %%z %%Z %%s %%Q)",
+                                            "%%M %%S %%f %%z %%Z %%s %%Q; %%I and %%p go together)",
                                             m->format[i]);
                 } else if (strcmp(n->key, "zone") == 0) {
                         char zone[LOGTIME_ZONE_MAX];
