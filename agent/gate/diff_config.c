@@ -105,10 +105,16 @@ static void compare_limits(struct diff_config *c, const struct made *a, const st
                         tell_limit(c, "recommended limit", y_name(a, j), "degC", ya->hi - ya->soft_k,
                                    yb->hi - yb->soft_k);
                 }
-        for (size_t j = 0; j < ea->nlift && j < eb->nlift; j++) {
-                tell_limit(c, "least lift", u_name(a, a->e.lift[j].cw), "K", a->e.lift[j].min_k, b->e.lift[j].min_k);
-                tell_limit(c, "greatest lift", u_name(a, a->e.lift[j].cw), "K", a->e.lift[j].max_k, b->e.lift[j].max_k);
-        }
+        for (size_t j = 0; j < ea->nlift; j++)
+                for (size_t k = 0; k < eb->nlift; k++) {
+                        const struct safety_lift *la = &a->e.lift[j], *lb = &b->e.lift[k];
+
+                        if (strcmp(u_name(a, la->cw), u_name(b, lb->cw)) != 0 ||
+                            strcmp(u_name(a, la->chw), u_name(b, lb->chw)) != 0)
+                                continue;
+                        tell_limit(c, "least lift", u_name(a, la->cw), "K", la->min_k, lb->min_k);
+                        tell_limit(c, "greatest lift", u_name(a, la->cw), "K", la->max_k, lb->max_k);
+                }
 }
 
 static const char *name_of(const struct site_text *t)

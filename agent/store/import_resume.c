@@ -96,8 +96,7 @@ void import_resume_take(struct import_work *w)
         for (size_t i = 0; i < s->npoint; i++, v += STREAM_NUMBERS)
                 w->stream[i] = (struct import_stream){.newest_ms = v[0], .prev_ms = v[1], .any = v[2] != 0};
         for (size_t i = 0; i < s->ninterval; i++, v += INTERVAL_NUMBERS)
-                import_restore_interval(w,
-                                        &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
+                import_restore_interval(w, &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
 }
 
 static struct import_saved *save(const struct import_work *w, const struct import_report *rep, size_t *ret_size)
