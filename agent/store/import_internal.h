@@ -55,10 +55,9 @@ struct import_work {
         size_t row_samples;       /* most samples of one row */
 
         struct import_names key, name, option; /* points of table log by key, all by name; columns of the map */
-        struct import_field *field;            /* wide: [ncell]; long: tags met; history: one */
+        struct import_field *field;            /* wide: [ncell]; long: the map's columns, then tags met; history: one */
         size_t nfield, field_cap;
-        struct import_names tag; /* long: tags met → field */
-        size_t ntag;
+        struct import_names tag; /* long: those → field */
         struct import_own {
                 struct import_own *next;
                 struct point point;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/fnv.h"
+
 /* Bytes of this build on this machine: another build or layout has another size or version and begins anew. */
 struct import_saved {
         uint64_t version, size;
@@ -32,25 +34,18 @@ static size_t saved_size(size_t npoint, size_t ninterval)
         return sizeof(struct import_saved) + (npoint * STREAM_NUMBERS + ninterval * INTERVAL_NUMBERS) * sizeof(int64_t);
 }
 
-static void mix(uint64_t *h, const void *data, size_t n)
-{
-        const unsigned char *c = data;
-        for (size_t i = 0; i < n; i++)
-                *h = (*h ^ c[i]) * 1099511628211u;
-}
-
 /* The same file read in the same way into the same points. */
 static int name_state(struct import_work *w)
 {
-        uint64_t h = 14695981039346656037u;
+        uint64_t h = FNV_START;
         char *real = realpath(w->path, NULL);
         if (!real)
                 return errno == ENOMEM ? -ENOMEM : -EIO;
-        mix(&h, real, strlen(real));
+        h = fnv_add(h, real, strlen(real));
         free(real);
-        mix(&h, &w->a->map->hash, sizeof w->a->map->hash);
-        mix(&h, w->a->zone.name, strlen(w->a->zone.name));
-        mix(&h, w->a->site->hash, sizeof w->a->site->hash);
+        h = fnv_add(h, &w->a->map->hash, sizeof w->a->map->hash);
+        h = fnv_add(h, w->a->zone.name, strlen(w->a->zone.name));
+        h = fnv_add(h, w->a->site->hash, sizeof w->a->site->hash);
         snprintf(w->resume.state, sizeof w->resume.state, "import/%016" PRIx64, h);
         return 0;
 }
