@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "agent/gate/diff.h"
 #include "agent/gate/envelope.h"
 #include "agent/points/units.h"
@@ -137,9 +138,7 @@ static void take_line(const struct site_text *t, size_t *at, char *ret, size_t c
         while (from < to && (t->text[from] == ' ' || t->text[from] == '\t'))
                 from++;
         (void)snprintf(ret, cap, "%.*s", (int)(to - from), t->text + from);
-        for (char *c = ret; *c; c++) /* of outside bytes only what a terminal shows */
-                if ((unsigned char)*c < ' ' || *c == 127)
-                        *c = ' ';
+        (void)text_printable(ret);
 }
 
 static bool same_text(const struct site_text *a, const struct site_text *b)
