@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/fnv.h"
 
 #define REPEATS_PER_WINDOW 20
 #define TEXTS_PER_WINDOW 200
@@ -56,11 +57,11 @@ static bool stderr_is_journal(void)
 /* FNV-1a of the text without its digits; never 0. */
 static uint64_t shape_of(const char *text, size_t n)
 {
-        uint64_t h = 0xcbf29ce484222325u;
+        uint64_t h = FNV_START;
 
         for (size_t i = 0; i < n; i++)
                 if (text[i] < '0' || text[i] > '9')
-                        h = (h ^ (unsigned char)text[i]) * 0x100000001b3u;
+                        h = fnv_add(h, &text[i], 1);
         return h ? h : 1;
 }
 

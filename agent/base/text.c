@@ -169,6 +169,19 @@ void text_prom_number(struct text *t, double v)
                 text_put(t, format_double(v, buf));
 }
 
+char *text_printable(char *s)
+{
+        for (unsigned char *c = (unsigned char *)s; *c; c++) {
+                if (*c == '\t')
+                        *c = ' ';
+                else if (*c < ' ' || *c == 127)
+                        *c = '?';
+                else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 … U+009F */
+                        *c = c[1] = '?';
+        }
+        return s;
+}
+
 void text_free(struct text *t)
 {
         free(t->v);

@@ -36,6 +36,9 @@ void text_label(struct text *t, const char *s);
 /* A Prometheus sample value: NaN, +Inf and -Inf are words there. */
 void text_prom_number(struct text *t, double v);
 
+/* Outside bytes that a terminal will show: control characters, C1 ones too, become '?', a tab a blank. In place. */
+char *text_printable(char *s);
+
 void text_free(struct text *t);
 
 #endif

@@ -15,6 +15,7 @@
 #include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
 #include "agent/gate/diff.h"
 
 static const char letter[2] = {'A', 'B'};
@@ -44,9 +45,10 @@ static void numbers(const double *v, char buf[2][32])
                 (void)format_double(v[k], buf[k]);
 }
 
+/* What was left out was not found equal. */
 static bool differs(const struct diff *d)
 {
-        return d->equal < d->both || d->only[0] > 0 || d->only[1] > 0;
+        return d->equal < d->both || d->only[0] > 0 || d->only[1] > 0 || d->again[0] > 0 || d->again[1] > 0;
 }
 
 /* --- text -------------------------------------------------------------------------------------------------------- */
@@ -543,7 +545,7 @@ static int open_db(const char *path, struct store **ret)
         if (r == 0)
                 return EXIT_OK;
         (void)fprintf(stderr, "coolplane replay: %s\n", why);
-        return r == -ENOENT || r == -EBUSY ? EXIT_UNAVAILABLE : r == -EIO ? EXIT_IO : EXIT_DATA;
+        return db_exit(r);
 }
 
 static int compare(struct store *const store[2], const char *const db[2], int64_t from_ms, int64_t to_ms, bool json)

@@ -32,7 +32,7 @@ static const char help[] =
     "the\n"
     "first. Bad rows are named on stderr, the first 20 of a file. Interrupted? The same command goes on.\n"
     "exit: 0 imported, 2 usage, 65 a file without a usable header or without any good row, 69 database busy,\n"
-    "74 I/O, 78 map or site wrong\n";
+    "74 I/O, also a file that is not there, 78 map or site wrong\n";
 
 struct import {
         const char *map_path, *db, *tz;
@@ -59,12 +59,11 @@ static void on_bad(void *ctx, const char *path, int64_t line, enum import_bad wh
         if (im->told++ >= BAD_ROWS_TOLD)
                 return;
         clear_progress(im);
-        fprintf(stderr, "%s:%lld: %s", path, (long long)line, import_bad_str(why));
-        if (text[0])
-                fprintf(stderr, ": '");
-        for (size_t i = 0; text[i] && i < 60; i++)
-                fputc(text[i] >= ' ' ? text[i] : '?', stderr);
-        fprintf(stderr, "%s\n", text[0] ? "'" : "");
+        char shown[61];
+        (void)snprintf(shown, sizeof shown, "%s", text);
+        (void)text_printable(shown);
+        fprintf(stderr, "%s:%lld: %s%s%s%s\n", path, (long long)line, import_bad_str(why), shown[0] ? ": '" : "", shown,
+                shown[0] ? "'" : "");
 }
 
 /* A bar where the size is known, MiB where it is not (a pipe). */
@@ -88,8 +87,11 @@ static void on_unit(void *ctx, const char *path, const char *column, const char 
         struct import *im = ctx;
         const char *to = unit_str((enum unit)point->unit);
         if (!im->units) {
+                char shown[128];
+                (void)snprintf(shown, sizeof shown, "%s", column);
                 clear_progress(im);
-                fprintf(stderr, "%s: '%s' is in %s (the point map says %s): converted\n", path, column, unit, to);
+                fprintf(stderr, "%s: '%s' is in %s (the point map says %s): converted\n", path, text_printable(shown),
+                        unit, to);
                 return;
         }
         fputs(im->nunit++ ? ",{\"column\":" : "{\"column\":", im->units);
@@ -103,7 +105,7 @@ static void on_unit(void *ctx, const char *path, const char *column, const char 
 static void print_part(const char *label, int64_t n, int64_t line)
 {
         if (n > 0)
-                printf("    %-16s%lld (first: line %lld)\n", label, (long long)n, (long long)line);
+                printf("    %-17s %lld (first: line %lld)\n", label, (long long)n, (long long)line);
 }
 
 static void print_count(const char *label, int64_t n, int64_t line)
@@ -135,7 +137,7 @@ static void print_text(const char *path, const struct import_report *r)
         print_part("repeated hour", r->ambiguous_hours, r->first.ambiguous);
         print_part("sequence gaps", r->sequence_gaps, r->first.sequence);
         if (r->sequence_lost > 0)
-                printf("    %-16s%lld\n", "records lost", (long long)r->sequence_lost);
+                printf("    %-17s %lld\n", "records lost", (long long)r->sequence_lost);
         if (r->ok + r->duplicates > 0)
                 printf("  span              %s to %s\n", clk_format(r->first_t_ms, from), clk_format(r->last_t_ms, to));
         printf("  median interval   %g s\n", (double)r->median_interval_ms / 1000);
@@ -301,8 +303,10 @@ static int import_one(struct import *im, const struct import_args *a, const char
         int e = import_file(a, path, &rep, err);
         clear_progress(im);
         if (e < 0) {
-                fprintf(stderr, "%s\n", err);
-                code = e == -EBADMSG || e == -ENOENT ? EXIT_DATA : EXIT_IO;
+                char shown[sizeof err];
+                (void)snprintf(shown, sizeof shown, "%s", err);
+                fprintf(stderr, "%s\n", text_printable(shown));
+                code = e == -EBADMSG ? EXIT_DATA : EXIT_IO;
         } else if (rep.rows > 0 && rep.ok + rep.duplicates == 0) {
                 code = EXIT_DATA;
         }
@@ -314,7 +318,7 @@ static int import_one(struct import *im, const struct import_args *a, const char
         im->units = NULL;
         if (im->json)
                 print_json(path, &rep, units ? units : "", err, comma);
-        else if (e == 0)
+        else if (e == 0 || rep.rows > 0)
                 print_text(path, &rep);
         free(units);
         return code;

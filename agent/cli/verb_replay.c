@@ -17,6 +17,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
 #include "agent/cli/replay_diff.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
@@ -40,9 +41,10 @@ static const char help[] =
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
     "  --diff A B      compare the decisions of these two (read only); with --from, --to, --json\n"
     "  --json          one JSON document\n"
-    "exit: 0 replayed, 1 set-up failed, 2 usage, 4 a log without samples, 65 a log of another site, 74 I/O,\n"
-    "78 site wrong. --diff: 0 all equal (what one of them has before or after the other does not count), 2 usage,\n"
-    "3 some differ or are missing, 4 no decision at the same time, 65 database damaged, 69 no database, 74 I/O\n";
+    "exit: 0 replayed, 1 set-up failed, 2 usage, 4 no samples in the log or in this span of it, 65 a log of another\n"
+    "site or damaged, 69 no such log or busy, 74 I/O, 78 site wrong. --diff: 0 all equal (what one of them has before\n"
+    "or after the other does not count), 2 usage, 3 some differ, are missing, or are at times that one of them has\n"
+    "twice, 4 no decision at the same time, 65 database damaged, 69 no database or busy, 74 I/O\n";
 
 struct replay {
         const struct site *site;
@@ -138,11 +140,14 @@ static int open_log(const struct options *o, const struct site *site, struct sto
 
         if (r < 0) {
                 (void)fprintf(stderr, "coolplane replay: %s\n", why);
-                return EXIT_IO;
+                return db_exit(r);
         }
-        if (store_bind_site(*ret, site) < 0 || store_counts(*ret, ret_counts) < 0) {
+        r = store_bind_site(*ret, site);
+        if (r == 0)
+                r = store_counts(*ret, ret_counts);
+        if (r < 0) {
                 (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(*ret));
-                return EXIT_IO;
+                return db_exit(r);
         }
         if (ret_counts->samples == 0) {
                 (void)fprintf(stderr, "coolplane replay: %s holds no samples\n", o->log);
@@ -218,7 +223,7 @@ static int run(const struct options *o, const struct site *site)
         struct layout *layout = NULL;
         struct store_counts counts;
         struct actuator act;
-        char why[256];
+        char why[256], begin[32], end[32];
         int64_t from, to, started;
         int code = open_log(o, site, &log, &counts);
 
@@ -234,6 +239,12 @@ static int run(const struct options *o, const struct site *site)
                 goto out;
         from = o->from_ms > counts.first_t_ms ? o->from_ms : counts.first_t_ms;
         to = o->to_ms < counts.last_t_ms + 1 ? o->to_ms : counts.last_t_ms + 1;
+        if (from >= to) {
+                (void)fprintf(stderr, "coolplane replay: %s holds no samples in this span: it is from %s to %s\n",
+                              o->log, clk_format(counts.first_t_ms, begin), clk_format(counts.last_t_ms, end));
+                code = EXIT_CANNOT_EVALUATE;
+                goto out;
+        }
         r.first_ms = r.last_ms = r.shown_ms = from;
         r.span_ms = to - from;
         r.next_step_ms = (from / site->fast_step_ms + 1) * site->fast_step_ms;

@@ -68,7 +68,7 @@ static int print_line(void *ctx, size_t n, const char *const *name, const char *
         if (p->rows++ == 0)
                 printf("\n%s\n", p->title);
         for (size_t i = 0; i < n; i++)
-                printf("%s%s", i ? "  " : "  ", text[i] ? text[i] : "-");
+                printf("  %s", text[i] ? text[i] : "-");
         printf("\n");
         return 0;
 }
@@ -148,7 +148,7 @@ struct allowed {
         double margin_k, limit_c;    /* NaN = none, or not known */
         int binding_y;
         char config[65], decision[24], reason[24];
-        bool writes, has_proposal; /* not in shadow or replay */
+        bool writes; /* not in shadow or replay */
 };
 
 static int take_allowed(void *ctx, size_t n, const char *const *name, const char *const *text)
@@ -166,7 +166,6 @@ static int take_allowed(void *ctx, size_t n, const char *const *name, const char
         snprintf(w->decision, sizeof w->decision, "%s", text[3]);
         snprintf(w->reason, sizeof w->reason, "%s", text[4]);
         w->writes = text[5][0] == '1';
-        w->has_proposal = text[6][0] == '1';
         return 0;
 }
 
@@ -194,12 +193,11 @@ static void name_output(const struct db_args *a, struct allowed *w)
 static int find_allowed(const struct db_args *a, const struct store_param *p, struct allowed *ret)
 {
         *ret = (struct allowed){.margin_k = (double)NAN, .limit_c = (double)NAN, .binding_y = -1};
-        int r =
-            why_failed(a, store_query_rows(a->store,
-                                           "SELECT d.margin, d.binding_y, r.config, d.decision, d.reason,"
-                                           " r.mode NOT IN ('shadow', 'replay') AND d.mode <> 'SHADOW', d.has_proposal"
-                                           " FROM v_decisions d JOIN run r ON r.id = d.run WHERE d.id = ?1",
-                                           p, 1, take_allowed, ret));
+        int r = why_failed(a, store_query_rows(a->store,
+                                               "SELECT d.margin, d.binding_y, r.config, d.decision, d.reason,"
+                                               " r.mode NOT IN ('shadow', 'replay') AND d.mode <> 'SHADOW'"
+                                               " FROM v_decisions d JOIN run r ON r.id = d.run WHERE d.id = ?1",
+                                               p, 1, take_allowed, ret));
         if (r == 0 && isfinite(ret->margin_k))
                 name_output(a, ret);
         return r;

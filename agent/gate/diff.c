@@ -46,8 +46,8 @@ const char *diff_part_str(enum diff_part p)
         static const char *const name[DIFF_PARTS] = {
             [DIFF_READINGS] = "readings",      [DIFF_HISTORY] = "history",
             [DIFF_EXPECTED] = "load expected", [DIFF_CONFIRMED] = "setpoints in force",
-            [DIFF_TIMERS] = "machine timers",  [DIFF_MODEL] = "model set",
-            [DIFF_PROPOSAL] = "proposal"};
+            [DIFF_FREE] = "what may be moved", [DIFF_TIMERS] = "machine timers",
+            [DIFF_MODEL] = "model set",        [DIFF_PROPOSAL] = "proposal"};
 
         return (unsigned)p < DIFF_PARTS ? name[p] : "unknown";
 }
@@ -378,13 +378,54 @@ static bool same_vars(const struct walk *w, const double *a, const double *b)
         return true;
 }
 
+/* Evidence of both was read: it has as many variables as the decision. */
+static bool can_pair_vars(const struct side *s)
+{
+        return s->nu == s->rec->d.nu && s->nu == s->made.layout->nu;
+}
+
+static bool same_free(const struct walk *w)
+{
+        const struct side *s = &w->side[0];
+        const struct safety_snapshot *a = &s->snap, *b = &w->side[1].snap;
+
+        for (size_t j = 0; j < s->nu; j++) {
+                const int to = w->side[1].at[s->var[j]];
+
+                if (to >= 0 && (a->u_fixed[j] != b->u_fixed[to] || a->onoff_status[j] != b->onoff_status[to] ||
+                                !same(a->u_floor[j], b->u_floor[to])))
+                        return false;
+        }
+        return true;
+}
+
+/* The timers behind their version, as many for each variable. */
+static bool same_timers(const struct walk *w)
+{
+        const struct side *s = &w->side[0];
+        const struct recorded *ma = &s->made, *mb = &w->side[1].made;
+        const double *a = evidence_basis(ma->evidence), *b = evidence_basis(mb->evidence);
+        const size_t n = s->nu > 0 ? (ma->nstate - 1) / s->nu : 0;
+
+        if (a[0] != b[0] || (w->side[1].nu > 0 && (mb->nstate - 1) / w->side[1].nu != n))
+                return false;
+        for (size_t j = 0; j < s->nu; j++) {
+                const int to = w->side[1].at[s->var[j]];
+
+                if (to >= 0 && !same_all(a + 1 + j * n, b + 1 + (size_t)to * n, n))
+                        return false;
+        }
+        return true;
+}
+
 static int compare_parts(struct walk *w, enum diff_state *state)
 {
         struct side *a = &w->side[0], *b = &w->side[1];
         const struct store_decision *da = &a->rec->d, *db = &b->rec->d;
         int r;
 
-        state[DIFF_READINGS] = state[DIFF_HISTORY] = state[DIFF_EXPECTED] = state[DIFF_TIMERS] = DIFF_UNKNOWN;
+        state[DIFF_READINGS] = state[DIFF_HISTORY] = state[DIFF_EXPECTED] = state[DIFF_FREE] = state[DIFF_TIMERS] =
+            DIFF_UNKNOWN;
         state[DIFF_CONFIRMED] = state_of(same_vars(w, da->confirmed, db->confirmed));
         state[DIFF_MODEL] = state_of(da->cert->model_hash == db->cert->model_hash);
         state[DIFF_PROPOSAL] = state_of((da->proposal != NULL) == (db->proposal != NULL) &&
@@ -397,9 +438,10 @@ static int compare_parts(struct walk *w, enum diff_state *state)
         state[DIFF_READINGS] = state_of(same_readings(w));
         state[DIFF_HISTORY] = state_of(same_history(w));
         state[DIFF_EXPECTED] = state_of(same_expected(w));
-        state[DIFF_TIMERS] =
-            state_of(a->made.nstate == b->made.nstate &&
-                     same_all(evidence_basis(a->made.evidence), evidence_basis(b->made.evidence), a->made.nstate));
+        if (can_pair_vars(a) && can_pair_vars(b)) {
+                state[DIFF_FREE] = state_of(same_free(w));
+                state[DIFF_TIMERS] = state_of(same_timers(w));
+        }
         return 0;
 }
 

@@ -17,6 +17,7 @@ enum diff_part {
         DIFF_HISTORY,   /* the rows of the window before */
         DIFF_EXPECTED,  /* what disturbances may become at worst, which is learned, and whether it is a slow step */
         DIFF_CONFIRMED, /* the setpoints in force */
+        DIFF_FREE,      /* what may be moved, dew point's floors, which machines report to run */
         DIFF_TIMERS,    /* of machines: minimum on and off times, starts */
         DIFF_MODEL,     /* model set of the safety layer */
         DIFF_PROPOSAL,

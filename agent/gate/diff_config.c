@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "agent/gate/diff.h"
 #include "agent/gate/envelope.h"
 #include "agent/points/units.h"
@@ -105,10 +106,16 @@ static void compare_limits(struct diff_config *c, const struct made *a, const st
                         tell_limit(c, "recommended limit", y_name(a, j), "degC", ya->hi - ya->soft_k,
                                    yb->hi - yb->soft_k);
                 }
-        for (size_t j = 0; j < ea->nlift && j < eb->nlift; j++) {
-                tell_limit(c, "least lift", u_name(a, a->e.lift[j].cw), "K", a->e.lift[j].min_k, b->e.lift[j].min_k);
-                tell_limit(c, "greatest lift", u_name(a, a->e.lift[j].cw), "K", a->e.lift[j].max_k, b->e.lift[j].max_k);
-        }
+        for (size_t j = 0; j < ea->nlift; j++)
+                for (size_t k = 0; k < eb->nlift; k++) {
+                        const struct safety_lift *la = &a->e.lift[j], *lb = &b->e.lift[k];
+
+                        if (strcmp(u_name(a, la->cw), u_name(b, lb->cw)) != 0 ||
+                            strcmp(u_name(a, la->chw), u_name(b, lb->chw)) != 0)
+                                continue;
+                        tell_limit(c, "least lift", u_name(a, la->cw), "K", la->min_k, lb->min_k);
+                        tell_limit(c, "greatest lift", u_name(a, la->cw), "K", la->max_k, lb->max_k);
+                }
 }
 
 static const char *name_of(const struct site_text *t)
@@ -131,9 +138,7 @@ static void take_line(const struct site_text *t, size_t *at, char *ret, size_t c
         while (from < to && (t->text[from] == ' ' || t->text[from] == '\t'))
                 from++;
         (void)snprintf(ret, cap, "%.*s", (int)(to - from), t->text + from);
-        for (char *c = ret; *c; c++) /* of outside bytes only what a terminal shows */
-                if ((unsigned char)*c < ' ' || *c == 127)
-                        *c = ' ';
+        (void)text_printable(ret);
 }
 
 static bool same_text(const struct site_text *a, const struct site_text *b)

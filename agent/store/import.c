@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/fnv.h"
 #include "agent/base/parse.h"
 #include "agent/store/csvlog.h"
 #include "agent/store/transcode.h"
@@ -130,6 +131,14 @@ static int flush(struct import_work *w, bool finished)
 
 /* --- rows -------------------------------------------------------------------------------------------------------- */
 
+static uint64_t hash_row(uint64_t before, int64_t line, char *const *cell, size_t n)
+{
+        uint64_t h = fnv_add(before, &line, sizeof line);
+        for (size_t i = 0; i < n; i++)
+                h = fnv_add(h, cell[i], strlen(cell[i]) + 1);
+        return h;
+}
+
 static bool time_columns(struct import_work *w, char *const *cell, size_t n, const char **ret_missing)
 {
         const struct import_map *m = w->a->map;
@@ -162,6 +171,7 @@ static int header(struct import_work *w, char *const *cell, size_t n, enum csvlo
         w->ncell = n;
         w->rep.columns = n;
         w->have_header = true;
+        w->rows_hash = hash_row(FNV_START, w->at_line, cell, n); /* rows mean what the header says */
         w->header_time = strdup(cell[w->time_at[0]]);
         return w->header_time ? import_header(w, cell, n) : -ENOMEM;
 }
@@ -185,18 +195,6 @@ static int read_row(struct import_work *w, int64_t line, char *const *cell, size
                 w->row[w->nrow++].end = w->nbatch;
         w->rep.rows -= r < 0; /* it is nothing that was accounted for */
         return r;
-}
-
-static uint64_t hash_row(uint64_t before, int64_t line, char *const *cell, size_t n)
-{
-        uint64_t h = (before ^ (uint64_t)line) * 1099511628211u;
-        for (size_t i = 0; i < n; i++)
-                for (const char *c = cell[i];; c++) {
-                        h = (h ^ (unsigned char)*c) * 1099511628211u;
-                        if (!*c)
-                                break;
-                }
-        return h;
 }
 
 /* A row that an interrupted import accounted for. */

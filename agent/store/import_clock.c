@@ -71,24 +71,34 @@ static int64_t eighth_of_octave(int64_t ms)
         return (ms >> shift) << shift;
 }
 
-void import_note_interval(struct import_work *w, const struct import_interval *v)
+/* Where an interval of this length is counted, or would be. */
+static struct import_interval *slot_of(struct import_work *w, int64_t ms)
 {
-        int64_t ms = v->ms;
-        for (int pass = 0; pass < 2; pass++) {
-                size_t at = (size_t)((uint64_t)ms * 0x9e3779b97f4a7c15u >> 51) % IMPORT_INTERVAL_SLOTS;
-                while (w->interval[at].n > 0 && w->interval[at].ms != ms)
-                        at = (at + 1) % IMPORT_INTERVAL_SLOTS;
-                if (w->interval[at].n > 0 || w->ninterval < IMPORT_INTERVAL_EXACT || pass == 1) {
-                        if (w->interval[at].n == 0) {
-                                w->ninterval++;
-                                w->interval[at].line = v->line;
-                        }
-                        w->interval[at].ms = ms;
-                        w->interval[at].n += v->n;
-                        return;
-                }
+        size_t at = (size_t)((uint64_t)ms * 0x9e3779b97f4a7c15u >> 51) % IMPORT_INTERVAL_SLOTS;
+        while (w->interval[at].n > 0 && w->interval[at].ms != ms)
+                at = (at + 1) % IMPORT_INTERVAL_SLOTS;
+        return &w->interval[at];
+}
+
+void import_restore_interval(struct import_work *w, const struct import_interval *v)
+{
+        struct import_interval *to = slot_of(w, v->ms);
+        w->ninterval += to->n == 0;
+        *to = *v;
+}
+
+static void note_interval(struct import_work *w, int64_t ms, int64_t line)
+{
+        struct import_interval *to = slot_of(w, ms);
+        if (to->n == 0 && w->ninterval >= IMPORT_INTERVAL_EXACT) {
                 ms = eighth_of_octave(ms);
+                to = slot_of(w, ms);
         }
+        if (to->n == 0) {
+                w->ninterval++;
+                *to = (struct import_interval){.ms = ms, .line = line};
+        }
+        to->n++;
 }
 
 bool import_note_time(struct import_work *w, struct import_stream *s, int64_t line, int64_t t_ms)
@@ -96,7 +106,7 @@ bool import_note_time(struct import_work *w, struct import_stream *s, int64_t li
         struct import_report *rep = &w->rep;
         bool late = s->any && t_ms < s->newest_ms;
         if (s->any && t_ms > s->newest_ms)
-                import_note_interval(w, &(struct import_interval){.ms = t_ms - s->newest_ms, .n = 1, .line = line});
+                note_interval(w, t_ms - s->newest_ms, line);
         if (s->any && t_ms < s->prev_ms) {
                 rep->steps_back++;
                 first(&rep->first.step_back, line);

@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/fnv.h"
 #include "agent/points/units.h"
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 
 static size_t slot_of(const struct import_names *t, const char *name)
 {
-        uint64_t h = 14695981039346656037u;
-        for (const char *c = name; *c; c++)
-                h = (h ^ (unsigned char)*c) * 1099511628211u;
+        uint64_t h = fnv_add(FNV_START, name, strlen(name));
         size_t at = (size_t)(h ^ h >> 32) & (t->cap - 1);
         while (t->name[at] && strcmp(t->name[at], name) != 0)
                 at = (at + 1) & (t->cap - 1);

@@ -55,10 +55,9 @@ struct import_work {
         size_t row_samples;       /* most samples of one row */
 
         struct import_names key, name, option; /* points of table log by key, all by name; columns of the map */
-        struct import_field *field;            /* wide: [ncell]; long: tags met; history: one */
+        struct import_field *field;            /* wide: [ncell]; long: the map's columns, then tags met; history: one */
         size_t nfield, field_cap;
-        struct import_names tag; /* long: tags met → field */
-        size_t ntag;
+        struct import_names tag; /* long: those → field */
         struct import_own {
                 struct import_own *next;
                 struct point point;
@@ -82,7 +81,7 @@ struct import_work {
 
         int64_t line;       /* of the row that was accounted for last */
         int64_t at_line;    /* of the one that is being read */
-        uint64_t rows_hash; /* over all rows so far */
+        uint64_t rows_hash; /* over the header and all rows so far */
         struct import_resume {
                 bool possible;     /* a regular file */
                 char state[48];    /* its name in the database; "" until needed */
@@ -132,7 +131,8 @@ bool import_time(struct import_work *w, const struct import_stream *s, int64_t l
                  size_t cap, int64_t *ret_ms, enum import_bad *ret_why);
 /* A row that was read; true: late. */
 bool import_note_time(struct import_work *w, struct import_stream *s, int64_t line, int64_t t_ms);
-void import_note_interval(struct import_work *w, const struct import_interval *v);
+/* An interval as an interrupted import had counted it: rounded already, or exact. */
+void import_restore_interval(struct import_work *w, const struct import_interval *v);
 /* Median and gaps; leaves the table sorted (no more noting). */
 void import_finish_clock(struct import_work *w);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/fnv.h"
 #include "agent/base/parse.h"
 #include "agent/points/units.h"
 #include "agent/points/yaml.h"
@@ -101,7 +102,7 @@ static void read_time(struct load *l, const struct ynode *time)
                                 if (logtime_check_pattern(m->format[i]) < 0)
                                         bad(l, n,
                                             "format '%s' gives no time (known: %%Y %%y %%m %%b %%d %%H %%I %%p "
-                                            "%%M %%S %%f %%z %%Z %%s %%Q)",
+                                            "%%M %%S %%f %%z %%Z %%s %%Q; %%I and %%p go together)",
                                             m->format[i]);
                 } else if (strcmp(n->key, "zone") == 0) {
                         char zone[LOGTIME_ZONE_MAX];
@@ -364,14 +365,6 @@ static void read_root(struct load *l)
         check_shape(l, root);
 }
 
-static uint64_t fnv(const char *text, size_t n)
-{
-        uint64_t h = 14695981039346656037u;
-        for (size_t i = 0; i < n; i++)
-                h = (h ^ (unsigned char)text[i]) * 1099511628211u;
-        return h;
-}
-
 int import_map_load(const char *path, FILE *err, struct import_map **ret)
 {
         struct load l = {.path = path, .err = err};
@@ -398,7 +391,7 @@ int import_map_load(const char *path, FILE *err, struct import_map **ret)
         l.m->delimiter = ',';
         l.m->decimal = '.';
         memcpy(l.m->encoding, "auto", sizeof "auto");
-        l.m->hash = fnv(text, n);
+        l.m->hash = fnv_add(FNV_START, text, n);
         l.m->nmissing = 1; /* the empty cell */
         int r = yaml_parse(text, n, syntax, &l, &l.y);
         if (r == 0)

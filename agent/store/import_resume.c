@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * What an interrupted import had done. With each batch, in its transaction: the line, a hash of all rows until there,
- * the report, the clocks. The next import of the file reads those rows without storing them, compares the hash, and
- * goes on; if anything differs it begins anew, and what is in the database already is a duplicate.
+ * What an interrupted import had done. With each batch, in its transaction: the line, a hash of the header and all rows
+ * until there, the report, the clocks. The next import of the file reads those rows without storing them, compares the
+ * hash, and goes on; if anything differs it begins anew, and what is in the database already is a duplicate.
  */
 #include "agent/store/import_internal.h"
 
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "agent/base/fnv.h"
 
 /* Bytes of this build on this machine: another build or layout has another size or version and begins anew. */
 struct import_saved {
@@ -32,25 +34,18 @@ static size_t saved_size(size_t npoint, size_t ninterval)
         return sizeof(struct import_saved) + (npoint * STREAM_NUMBERS + ninterval * INTERVAL_NUMBERS) * sizeof(int64_t);
 }
 
-static void mix(uint64_t *h, const void *data, size_t n)
-{
-        const unsigned char *c = data;
-        for (size_t i = 0; i < n; i++)
-                *h = (*h ^ c[i]) * 1099511628211u;
-}
-
 /* The same file read in the same way into the same points. */
 static int name_state(struct import_work *w)
 {
-        uint64_t h = 14695981039346656037u;
+        uint64_t h = FNV_START;
         char *real = realpath(w->path, NULL);
         if (!real)
                 return errno == ENOMEM ? -ENOMEM : -EIO;
-        mix(&h, real, strlen(real));
+        h = fnv_add(h, real, strlen(real));
         free(real);
-        mix(&h, &w->a->map->hash, sizeof w->a->map->hash);
-        mix(&h, w->a->zone.name, strlen(w->a->zone.name));
-        mix(&h, w->a->site->hash, sizeof w->a->site->hash);
+        h = fnv_add(h, &w->a->map->hash, sizeof w->a->map->hash);
+        h = fnv_add(h, w->a->zone.name, strlen(w->a->zone.name));
+        h = fnv_add(h, w->a->site->hash, sizeof w->a->site->hash);
         snprintf(w->resume.state, sizeof w->resume.state, "import/%016" PRIx64, h);
         return 0;
 }
@@ -96,7 +91,7 @@ void import_resume_take(struct import_work *w)
         for (size_t i = 0; i < s->npoint; i++, v += STREAM_NUMBERS)
                 w->stream[i] = (struct import_stream){.newest_ms = v[0], .prev_ms = v[1], .any = v[2] != 0};
         for (size_t i = 0; i < s->ninterval; i++, v += INTERVAL_NUMBERS)
-                import_note_interval(w, &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
+                import_restore_interval(w, &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
 }
 
 static struct import_saved *save(const struct import_work *w, const struct import_report *rep, size_t *ret_size)

@@ -100,6 +100,35 @@ static int find_parts(struct import_work *w, char *const *cell, size_t n, char *
         return 0;
 }
 
+/* The name is borrowed. */
+static int add_tag(struct import_work *w, const char *name, const struct import_field *f)
+{
+        if (w->nfield == w->field_cap) {
+                size_t cap = w->field_cap ? 2 * w->field_cap : 64;
+                struct import_field *grown = realloc(w->field, cap * sizeof *grown);
+                if (!grown)
+                        return -ENOMEM;
+                w->field = grown;
+                w->field_cap = cap;
+        }
+        w->field[w->nfield++] = *f;
+        return import_names_put(&w->tag, w->nfield, name, (uint32_t)w->nfield - 1);
+}
+
+/* All columns of the map, before any row is stored: what they contradict, and what is converted. */
+static int long_columns(struct import_work *w)
+{
+        const struct import_map *m = w->a->map;
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < m->ncolumn; i++) {
+                struct import_field f = {0};
+                r = import_field_of(w, m->column[i].name, m->column[i].name, &m->column[i], "", &f);
+                if (r == 0 && (f.as || f.ignore))
+                        r = add_tag(w, m->column[i].name, &f);
+        }
+        return r;
+}
+
 static int long_header(struct import_work *w, char *const *cell, size_t n)
 {
         char unit[UNIT_TEXT_MAX];
@@ -113,7 +142,7 @@ static int long_header(struct import_work *w, char *const *cell, size_t n)
         w->rep.points_without_column = log_points(w->a->site);
         if (w->rep.points_without_column == 0 && w->a->map->ncolumn == 0)
                 return import_wrong(w, "the site has no point of table log");
-        return 0;
+        return long_columns(w);
 }
 
 /* Whose history a file is; key: what the star of its pattern matched. */
@@ -240,32 +269,20 @@ static int wide_row(struct import_work *w, int64_t line, char *const *cell)
         return 0;
 }
 
-/* The field of a tag, looked up once. NULL: nobody's. */
+/* The field of a tag: one of the map's columns, or a key of the site that is met for the first time. NULL: nobody's. */
 static int tag_field(struct import_work *w, const char *tag, const struct import_field **ret)
 {
         const uint32_t *at = import_names_get(&w->tag, tag);
         struct import_field f = {0};
-        *ret = at ? &w->field[*at] : NULL;
-        if (at)
-                return 0;
-        const struct import_column *o = options_of(w, tag);
-        int r = import_field_of(w, tag, tag, o, "", &f);
-        if (r < 0 || (!f.as && !f.ignore))
-                return r;
-        if (w->nfield == w->field_cap) {
-                size_t cap = w->field_cap ? 2 * w->field_cap : 64;
-                struct import_field *grown = realloc(w->field, cap * sizeof *grown);
-                if (!grown)
-                        return -ENOMEM;
-                w->field = grown;
-                w->field_cap = cap;
+        *ret = NULL;
+        int r = at ? 0 : import_field_of(w, tag, tag, NULL, "", &f);
+        if (r == 0 && f.as) {
+                r = add_tag(w, w->a->site->point[f.point].key, &f);
+                at = import_names_get(&w->tag, tag);
         }
-        r = import_names_put(&w->tag, w->nfield + 1, o ? o->name : w->a->site->point[f.point].key, (uint32_t)w->nfield);
-        if (r < 0)
-                return r;
-        w->field[w->nfield] = f;
-        *ret = &w->field[w->nfield++];
-        return 0;
+        if (r == 0 && at)
+                *ret = &w->field[*at];
+        return r;
 }
 
 static const char *part(const struct import_work *w, char *const *cell, enum import_part p)

@@ -266,7 +266,7 @@ int logtime_parse(const char *pattern, const char *text, struct logtime_text *re
 
 int logtime_check_pattern(const char *pattern)
 {
-        bool year = false, month = false, day = false, epoch = false;
+        bool year = false, month = false, day = false, epoch = false, hour24 = false, hour12 = false, half = false;
         for (; *pattern; pattern++) {
                 if (*pattern != '%')
                         continue;
@@ -277,7 +277,12 @@ int logtime_check_pattern(const char *pattern)
                 month |= *pattern == 'm' || *pattern == 'b';
                 day |= *pattern == 'd';
                 epoch |= *pattern == 's' || *pattern == 'Q';
+                hour24 |= *pattern == 'H';
+                hour12 |= *pattern == 'I';
+                half |= *pattern == 'p';
         }
+        if (hour12 != half || (hour24 && half))
+                return -EINVAL;
         return epoch || (year && month && day) ? 0 : -EINVAL;
 }
 

@@ -37,11 +37,11 @@ struct logtime_text {
 };
 /* 0 or -EINVAL. */
 int logtime_parse(const char *pattern, const char *text, struct logtime_text *ret);
-/* -EINVAL when the pattern has an unknown letter or cannot give a time. */
+/* -EINVAL when the pattern has an unknown letter or cannot give a time: %I needs %p, and %p needs %I. */
 int logtime_check_pattern(const char *pattern);
 
 /* Number of UTC times with this wall time: 1; 2 in the hour the clocks go back (ret_ms ascending); 0 in the hour they
- * jump over. Sets the process's TZ when the zone is not fixed (call logtime_zone_enter once before): one thread. */
+ * jump over. The process must be in the zone when it is not fixed (logtime_zone_enter): one thread. */
 int logtime_to_utc(const struct logtime_zone *z, int64_t wall_ms, int64_t ret_ms[2]);
 /* Of those times (n from logtime_to_utc), the ones at which the zone calls itself `abbrev`: how many are left. An
  * abbreviation means different offsets in different countries, so that it only ever chooses. */

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need sqlite3
 rows=${COOLPLANE_IMPORT_ROWS:-1000000}
-rss_max_mib=256
+rss_max_mib=32
 mkdir "$work/in"
 cd "$work/in" || fail "cd"
 cat >site.yaml <<'YAML'
@@ -57,6 +57,9 @@ put("RAT.csv", trend)
 put("bacnet.yaml", 'site: site.yaml\nshape: history\nfiles: { "RAT.csv": RAT }\n'
     'time: { column: Timestamp, format: "%Y-%m-%d %H:%M:%S", zone: UTC }\n')
 put("contradiction.csv", "DateTime,SAT (psi)\n2026-03-01 00:00:00,1\n")
+put("hostile.csv", "DateTime,\x1b]0;owned\x07 [degC],SAT (psi)\n2026-03-01 00:00:00,1,1\n")
+put("escapes.csv", "DateTime,SAT\n\x1b[2J\x9b31mnoon é,1\n2026-03-01 00:00:00,18\n")
+put("hostile.yaml", 'site: site.yaml\ntime: { column: DateTime, format: "%Y-%m-%d %H:%M:%S", zone: UTC }\ncolumns: { "\\e]0;owned\\a [degC]": t/room/crah/static }\n')
 put("wide.yaml", 'site: site.yaml\ntime: { column: DateTime, format: "%Y-%m-%d %H:%M:%S", zone: UTC }\n')
 PY
 import() { # NAME MAP DB FILE…: report in NAME.json, messages in ../NAME.log
@@ -100,7 +103,16 @@ import contradiction wide.yaml contradiction.db contradiction.csv
 [ $? = 65 ] || fail "a unit that contradicts the point map is no error"
 grep -q "contradiction.csv:1: column 'SAT (psi)' is in psi, but point t/room/crah/supply is in degC" "$work/contradiction.log" ||
   fail "the contradiction is not named: $(cat "$work/contradiction.log")"
+# a file that is not there; what would command a terminal is told without doing so
+import none wide.yaml none.db none.csv
+[ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"
+import escapes wide.yaml escapes.db escapes.csv || fail "escapes"
+grep -q "escapes.csv:2: unreadable_time: '?\[2J??31mnoon é'" "$work/escapes.log" || fail "the bad row is not told: $(cat -v "$work/escapes.log")"
+import hostile hostile.yaml hostile.db hostile.csv && fail "degC is no pressure"
+grep -q "column '?\]0;owned? \[degC\]' is in degC" "$work/hostile.log" || fail "the column is not told: $(cat -v "$work/hostile.log")"
+! grep -q "$(printf '\033')" "$work/hostile.log" "$work/escapes.log" || fail "an escape sequence reaches the terminal"
 "$BIN/coolplane" import long.csv --map long.yaml --db text.db >"$work/text.log" 2>&1 || fail "text"
+grep -q '^    unmapped_tag      1 (first: line 1002)' "$work/text.log" || fail "text: $(cat "$work/text.log")"
 grep -q 'rows  *1005 = 1002 ok + 2 bad + 1 duplicate + 0 events' "$work/text.log" || fail "text: $(cat "$work/text.log")"
 "$BIN/coolplane" import --help | head -n 1 | grep -q example || fail "the help does not begin with an example"
 

@@ -41,6 +41,12 @@ assert d["decision"]["reason"] and d["approved"]["by"] and d["variables"] and {"
       fail "why $step --json of $db"
   done
 done
+# the limit of the binding output is that of the run's own site file
+for run in 'a 32 below' 'tight 27 [a-zA-Z]*'; do # the tight one may be beyond
+  read -r db limit side <<<"$run"
+  step=$(sqlite3 -readonly "$work/$db.db" "SELECT min(step) FROM v_decisions WHERE margin IS NOT NULL")
+  "$BIN/coolplane" why "$step" --db "$work/$db.db" | grep -q "K $side the hard limit of $limit degC at tiny/" || fail "why $step of $db names no output and limit"
+done
 "$BIN/coolplane" why "$(sqlite3 -readonly "$work/a.db" 'SELECT time FROM v_decisions WHERE step = 100')" --db "$work/a.db" | grep -q '^step 100 of run 1' || fail "why of a time"
 # equal, in both directions, and what one of them has beyond the other is told but no difference
 diff_ends 0 "$work/a.db" "$work/again.db"
@@ -49,7 +55,7 @@ diff_ends 0 "$work/later.db" "$work/later2.db"
 # one limit
 diff_ends 3 "$work/a.db" "$work/tight.db"
 for words in 'hard limit of tiny/room-1/rack-1/inlet_temp_top: A 32, B 27 degC (and 15 more)' 'site.yaml:10: A "inlet_allowable: 32", B "inlet_allowable: 27"' \
-  'first difference: 20' '  equal: readings, history, load expected, setpoints in force, machine timers, model set, proposal$' '  not equal: configuration, limits too' \
+  'first difference: 20' '  equal: readings, history, load expected, setpoints in force, what may be moved, machine timers, model set, proposal$' '  not equal: configuration, limits too' \
   '  A  accept, ' '  B  project, '; do
   grep -q -- "$words" "$work/diff.txt" || fail "nothing says '$words': $(cat "$work/diff.txt")"
 done
@@ -59,7 +65,7 @@ import json, sys
 d, a = (json.load(open(f)) for f in sys.argv[1:])
 assert d["both"] == a["steps"] == d["equal"] + d["differ"] and d["differ"] > 0 and d["equal"] > 0, d["both"]
 f = d["first_difference"]
-assert f["made_on"]["configuration"] == "differs" and f["made_on"]["proposal"] == f["made_on"]["readings"] == f["made_on"]["model set"] == "equal", f
+assert f["made_on"]["configuration"] == "differs" and f["made_on"]["proposal"] == f["made_on"]["readings"] == f["made_on"]["what may be moved"] == f["made_on"]["model set"] == "equal", f
 assert f["a"]["decision"] == "accept" and f["b"]["decision"] == "project" and f["b"]["margin"] < f["a"]["margin"], f
 assert {l["what"]: l["value"] for l in d["configuration"]["limits"]}["hard limit"] == [32, 27]
 assert sum(k["decisions"] for k in d["kinds"]) == d["differ_in"]["kind"]
@@ -76,6 +82,22 @@ grep -q '  61 before B begins' "$work/diff.txt" && grep -q 'not equal: .*history
 sqlite3 "$work/again.db" 'PRAGMA foreign_keys = OFF; DELETE FROM decision WHERE step = 90' || fail "cannot take a step out"
 diff_ends 3 "$work/a.db" "$work/again.db"
 grep -q '  1 missing in B, first 20' "$work/diff.txt" || fail "a missing step is not named: $(cat "$work/diff.txt")"
+# a time that comes twice was not compared: the last decision, set back by a step
+cp "$work/a.db" "$work/twice.db"
+sqlite3 "$work/twice.db" 'UPDATE decision SET t_ms = (SELECT max(t_ms) FROM decision WHERE t_ms < (SELECT max(t_ms) FROM decision)) WHERE id = (SELECT max(id) FROM decision)' || fail "cannot set a step back"
+diff_ends 3 "$work/a.db" "$work/twice.db"
+grep -q '  1 of B at times that it has twice: left out' "$work/diff.txt" && grep -q ' equal, 0 differ' "$work/diff.txt" || fail "a time that comes twice: $(cat "$work/diff.txt")"
+# a span that the log has not, a log that is not there: nothing begins
+ends() { # CODE WORDS VERB…: its exit code and what it says
+  "$BIN/coolplane" "${@:3}" >"$work/ends.txt" 2>&1
+  local rc=$?
+  [ $rc = "$1" ] && grep -q -- "$2" "$work/ends.txt" || fail "${*:3} ends with $rc, not $1 and '$2': $(cat "$work/ends.txt")"
+}
+ends 4 "$log holds no samples in this span: it is from 20" replay --config "$work/site/site.yaml" --log "$log" --out "$work/x.db" --from 2100-01-01T00:00:00Z
+ends 4 "holds no samples in this span" replay --config "$work/site/site.yaml" --log "$log" --out "$work/x.db" --to 2001-01-01T00:00:00Z
+ends 69 none.db replay --config "$work/site/site.yaml" --log "$work/none.db" --out "$work/x.db"
+ends 69 none.db why latest --db "$work/none.db"
+[ ! -e "$work/x.db" ] || fail "a replay of nothing left a database"
 # nothing to compare, and no database
 diff_ends 4 "$work/a.db" "$work/tight.db" --to 2001-01-01T00:00:00Z
 grep -q "$work/a.db and $work/tight.db" "$work/diff.log" || fail "the databases are not named: $(cat "$work/diff.log")"

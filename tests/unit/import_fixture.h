@@ -21,6 +21,7 @@ struct ctx {
         struct store *s;
         struct import_map *map;
         char told[1024]; /* line:reason; of bad rows */
+        int converted;   /* columns that are */
 };
 
 static inline void write_file(struct ctx *c, const char *name, const char *text, size_t len, char *ret_path)
@@ -95,12 +96,29 @@ static inline void on_bad(void *ctx, const char *path, int64_t line, enum import
         snprintf(c->told + at, sizeof c->told - at, "%lld:%s;", (long long)line, import_bad_str(why));
 }
 
+static inline void on_converted(void *ctx, const char *path, const char *column, const char *unit,
+                                const struct point *point)
+{
+        struct ctx *c = ctx;
+        (void)path;
+        (void)column;
+        (void)unit;
+        (void)point;
+        c->converted++;
+}
+
 static inline int run(struct ctx *c, const char *text, size_t len, struct import_report *ret)
 {
         char path[128];
         write_file(c, "log.csv", text, len, path);
-        struct import_args a = {
-            .store = c->s, .site = &c->f->site, .map = c->map, .zone = c->map->zone, .on_bad = on_bad, .ctx = c};
+        struct import_args a = {.store = c->s,
+                                .site = &c->f->site,
+                                .map = c->map,
+                                .zone = c->map->zone,
+                                .on_bad = on_bad,
+                                .on_unit = on_converted,
+                                .ctx = c};
+        c->converted = 0;
         c->told[0] = '\0';
         int r = import_file(&a, path, ret, c->f->err);
         assert_int_equal(ret->rows, ret->ok + ret->bad + ret->duplicates + ret->events);

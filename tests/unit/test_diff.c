@@ -242,10 +242,11 @@ static void test_proposals(void **state)
 /* --- what gates recorded ----------------------------------------------------------------------------------------- */
 
 struct change {
-        double inlet_allowable_c; /* 0: the site's */
-        int at;                   /* step from which on … */
-        double reading_k;         /* … one inlet shows so much more */
-        double proposed_k;        /* … a supply air setpoint is proposed so much higher */
+        double inlet_allowable_c;                  /* 0: the site's */
+        int at;                                    /* step from which on … */
+        double reading_k;                          /* … one inlet shows so much more */
+        double proposed_k;                         /* … a supply air setpoint is proposed so much higher */
+        enum { NONE, FIXED, FLOOR, RUNNING } free; /* … that is not the same of the first variable */
 };
 
 static struct rig *record_hall(const struct change *c)
@@ -280,6 +281,12 @@ static struct rig *record_hall(const struct change *c)
                                      1);
                 clk_advance_to(&r->clk, clk_t_ms(&r->clk) + STEP_MS);
                 gate_step_begin(r->gate, &r->step);
+                if (t >= c->at && c->free == FIXED)
+                        r->gate->u_fixed[0] = 1;
+                if (t >= c->at && c->free == FLOOR)
+                        r->gate->u_floor[0] = 11.5;
+                if (t >= c->at && c->free == RUNNING)
+                        r->gate->onoff[0] = 1;
                 proposal(r, &p);
                 p.u[0] += t >= c->at ? c->proposed_k : 0;
                 gate_step_end(r->gate, &p, false);
@@ -337,6 +344,20 @@ static void test_a_proposal_differs(void **state)
                 assert_int_equal(d.first_part[i], i == DIFF_PROPOSAL ? DIFF_DIFFERS : DIFF_EQUAL);
         assert_true(d.action == 5 && d.var[0].n == 5);
         diff_free(&d);
+}
+
+static void test_what_may_be_moved_differs(void **state)
+{
+        (void)state;
+        for (int free = FIXED; free <= RUNNING; free++) {
+                struct diff d = compare_halls(&(struct change){0}, &(struct change){.at = 66, .free = free});
+
+                assert_int_equal(d.part[DIFF_FREE].differs, 4);
+                assert_int_equal(d.part[DIFF_FREE].first_ms, 1752537600000 + 67 * (int64_t)STEP);
+                assert_int_equal(d.part[DIFF_FREE].unknown, 0);
+                assert_int_equal(d.part[DIFF_READINGS].differs, 0);
+                diff_free(&d);
+        }
 }
 
 /* The configuration that the database keeps is the site that was loaded; two of them are told apart limit by limit. */
@@ -421,6 +442,7 @@ int main(void)
             cmocka_unit_test(test_recorded_twice),
             cmocka_unit_test(test_a_reading_differs),
             cmocka_unit_test(test_a_proposal_differs),
+            cmocka_unit_test(test_what_may_be_moved_differs),
             cmocka_unit_test(test_configurations),
             cmocka_unit_test(test_damaged_evidence),
         };

@@ -266,12 +266,30 @@ static void gate_socket(void **state)
         rmdir(dir);
 }
 
+static void test_printable(void **state)
+{
+        static const char *const pair[][2] = {{"", ""},
+                                              {"Z\xc3\xbcrich\t\xe2\x82\xac", "Z\xc3\xbcrich \xe2\x82\xac"},
+                                              {"\x1b[2Ja\n\x7f", "?[2Ja??"},
+                                              {"\xc2\x9b"
+                                               "31m\xc2\xb0",
+                                               "??31m\xc2\xb0"},
+                                              {"cut \xc2", "cut \xc2"}};
+        char buf[64];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof pair / sizeof pair[0]; i++) {
+                (void)snprintf(buf, sizeof buf, "%s", pair[i][0]);
+                assert_string_equal(text_printable(buf), pair[i][1]);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(json_escapes),  cmocka_unit_test(label_escapes), cmocka_unit_test(numbers),
-            cmocka_unit_test(long_text),     cmocka_unit_test(hosts),         cmocka_unit_test(query_numbers),
-            cmocka_unit_test(gate_document), cmocka_unit_test(gate_socket),
+            cmocka_unit_test(test_printable), cmocka_unit_test(json_escapes),  cmocka_unit_test(label_escapes),
+            cmocka_unit_test(numbers),        cmocka_unit_test(long_text),     cmocka_unit_test(hosts),
+            cmocka_unit_test(query_numbers),  cmocka_unit_test(gate_document), cmocka_unit_test(gate_socket),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
