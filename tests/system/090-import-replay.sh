@@ -18,8 +18,8 @@ key = rows[0].index("key")
 csv.writer(open(sys.argv[2], "w")).writerow(["Datetime"] + [r[key] for r in rows[1:]])
 PY
 "$BIN/coolplane" import "$work/head.csv" --map "$example/import.yaml" --db "$work/empty.db" >"$work/import.log" 2>&1 || fail "import of a header: $(cat "$work/import.log")"
-replay_ends 4 'a log without samples' "$work/empty.db"
-replay_ends 74 I/O "$work/none.db"
+replay_ends 4 'no samples in the log' "$work/empty.db"
+replay_ends 69 'no such log' "$work/none.db"
 "$BIN/coolplane" replay --help | tr '\n' ' ' | grep -q '0 replayed, 1 set-up failed, 2 usage,.* 65 .* 78 site wrong' || fail "replay --help lacks an exit code"
 "$BIN/coolplaned" --help | tr '\n' ' ' | grep -q 'Exit codes: 0 ok, 1 .* 2 usage, 69 .* 74 .* 75 .* 78 ' || fail "coolplaned --help lacks an exit code"
 data=${COOLPLANE_DATA:-$SRC/../shared/data}

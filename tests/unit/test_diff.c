@@ -405,6 +405,7 @@ static void test_configurations(void **state)
         diff_sites((const struct site *const[]){r->site, NULL}, (const struct site_text *const[]){text, text},
                    (const size_t[]){n, n - 1}, &c);
         assert_true(c.read[0] && !c.read[1] && c.nfile == 1 && c.nlimit == 0 && c.file[0].text[1][0] == '\0');
+        site_free(site[1]);
         assert_int_equal(site_load_texts(text, n - 1, &site[1], &errors), -EINVAL);
         site_errors_free(errors);
         site_free(site[0]);
