@@ -267,6 +267,10 @@ static const char *why_not(enum savings_reason r, bool ab)
                           : "most reporting days had a load or weather that the baseline never saw";
         case SAVINGS_POOR_FIT:
                 return "the baseline does not explain its own days (CV(RMSE) above 30 % or NMBE beyond 10 %)";
+        case SAVINGS_INLET_NOT_KNOWN:
+                return "IT power is given, but how warm its inlets were is known on fewer than 80 % of the days, so "
+                       "what "
+                       "it may have answered has no bound: --it-response 0 takes it to answer nothing";
         case SAVINGS_IMPRECISE:
                 return "the interval is wider than the claim is worth: more days, a demand (--load POINT) or days in "
                        "turn (--ab) would narrow it";

@@ -115,7 +115,10 @@ static void print_notes(const struct savings_story *s)
         const struct savings_period *a = &s->period[0], *b = &s->period[1];
 
         print_shift(s);
-        if (r->part[SAVINGS_IT].given)
+        if (r->part[SAVINGS_IT].given && !isfinite(r->inlet_change_k))
+                printf("IT power was taken as given. Servers draw more in warmer air and that is not metered: inlets "
+                       "are not known, so nothing of it is in the interval.\n");
+        else if (r->part[SAVINGS_IT].given)
                 printf("IT power was taken as given. Servers draw more in warmer air and that is not metered: inlets "
                        "%+.1f K, "
                        "up to %+.0f kWh, which are in the interval.\n",

@@ -159,8 +159,10 @@ int savings_pairs(const struct savings_day *day, const uint8_t *treated, size_t 
                 if (treated[i] > 1)
                         return -EINVAL;
                 fans = fans || isfinite(day[i].energy_j[SAVINGS_IT_FANS]);
-                inlet[treated[i]] += day[i].inlet_c;
-                count[treated[i]] += 1.0;
+                if (isfinite(day[i].inlet_c)) {
+                        inlet[treated[i]] += day[i].inlet_c;
+                        count[treated[i]] += 1.0;
+                }
         }
         for (int arm = 0; arm < 2; arm++) {
                 rep.load[arm][0] = rep.weather_c[arm][0] = (double)INFINITY;

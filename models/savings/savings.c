@@ -46,6 +46,8 @@ const char *savings_reason_str(enum savings_reason r)
                 return "no-overlap";
         case SAVINGS_POOR_FIT:
                 return "poor-fit";
+        case SAVINGS_INLET_NOT_KNOWN:
+                return "inlet-not-known";
         case SAVINGS_IMPRECISE:
                 return "imprecise";
         }

@@ -56,8 +56,9 @@ for day in range(days):
         it = 1000 * (100 + cores) * (0.85 if on and twist == "packed" else 1)
         fan = 0.05 * it * (fans if on else 1)
         c = (0.2 * it + 2500 * max(wet - 8, 0) + 10000) * (cooling if on else 1) * (1 + 0.01 * ar)
-        cells = [it + fan, fan, 25.5 if on else 23.5, 0.2 * c, 20 if on and twist != "same" else 18, 0.6 * c, 0.15 * c, 0.05 * c, wet, cores]
-        f.write("%d,%s\n" % (1772409600 + 3600 * (24 * day + h), ",".join("%.6g" % v for v in cells)))
+        inlet = "" if on and twist == "blind" else "%.6g" % (25.5 if on else 23.5)
+        cells = [it + fan, fan, inlet, 0.2 * c, 20 if on and twist != "same" else 18, 0.6 * c, 0.15 * c, 0.05 * c, wet, cores]
+        f.write("%d,%s\n" % (1772409600 + 3600 * (24 * day + h), ",".join(v if v == inlet else "%.6g" % v for v in cells)))
 PY
   "$BIN/coolplane" import "$work/$1.csv" --map "$work/import.yaml" --db "$work/$1.db" >"$work/import.log" 2>&1 || fail "import $1: $(tail -n 3 "$work/import.log")"
 }
@@ -138,6 +139,11 @@ told 4 packed --db "$work/packed.db" --baseline "$split"
 holds packed 'd["verdict"] == "load-moved" and d["it_by_calendar"]["low_pct"] > 10'
 told 0 calendar --db "$work/packed.db" --baseline "$split" --load calendar
 holds calendar '12 < p["it"]["saving_pct"] < 18'
+made blind 56 28 0.7 1 blind
+told 4 blind --db "$work/blind.db" --baseline "$split"
+holds blind 'd["verdict"] == "inlet-not-known" and d["headline"] is None and d["inlet_change_k"] is None'
+told 0 blind0 --db "$work/blind.db" --baseline "$split" --it-response 0
+"$BIN/coolplane" savings --config "$site" --db "$work/blind.db" --baseline "$split" --it-response 0 | grep -q 'inlets are not known' || fail "blind: the text"
 made gaps 56 28 0.7 1 gaps
 told 4 gaps --db "$work/gaps.db" --baseline 2026-03-02T00:00:00Z/2026-03-16T00:00:00Z
 holds gaps 'd["verdict"] == "few-baseline-days" and d["baseline"]["without"]["cooling"] == 7'
