@@ -10,8 +10,6 @@
 #define RANGE_MARGIN 0.1     /* of the baseline's span, beyond its ends */
 #define LOAD_MARGIN 0.01     /* of the mean load, at least */
 #define WEATHER_MARGIN_K 0.5 /* at least */
-/* Of what wanders by itself: two weeks often do not show it. Simulated demands have 0.7. */
-#define RHO_CALENDAR 0.7
 /* What n days do not show: without it, the intervals that come out narrow enough to be told are those whose r was
  * underestimated (14 days of r = 0.7: 79 % of them held the truth, with it 98 %). */
 #define RHO_UNSEEN_DAYS 10.0
@@ -154,6 +152,7 @@ static void estimate_part(struct estimate *e, enum savings_part part, struct sav
 static void give_it(const struct estimate *e, const struct savings_args *args, struct savings_report *rep)
 {
         struct savings_figure *it = &rep->part[SAVINGS_IT], *total = &rep->part[SAVINGS_TOTAL];
+        double answer = 1.0;
 
         *it = (struct savings_figure){.known = true, .given = true, .fsu = (double)NAN};
         for (size_t i = 0; i < e->m; i++)
@@ -163,7 +162,10 @@ static void give_it(const struct estimate *e, const struct savings_args *args, s
         total->measured_j += it->measured_j;
         if (!isfinite(rep->inlet_change_k))
                 return;
-        rep->it_unseen_j = args->it_response_ratio_k * rep->inlet_change_k * it->measured_j;
+        /* what servers drew more is load that the baseline's cooling answers too: the load is the first term */
+        if (rep->by_load)
+                answer += fmax(e->fit.coef[SAVINGS_TOTAL][1] / e->scale.size[SV_LOAD], 0.0);
+        rep->it_unseen_j = answer * args->it_response_ratio_k * rep->inlet_change_k * it->measured_j;
         total->low_j -= fmax(rep->it_unseen_j, 0.0);
         total->high_j -= fmin(rep->it_unseen_j, 0.0);
 }
@@ -175,9 +177,9 @@ static enum savings_reason estimate(struct estimate *e, const struct savings_arg
         const struct savings_figure *total = &rep->part[SAVINGS_TOTAL];
 
         e->rho_min =
-            args->load == SAVINGS_LOAD_NONE ? RHO_CALENDAR : fmin(RHO_UNSEEN_DAYS / (double)e->n, RHO_UNSEEN_MAX);
+            args->load == SAVINGS_LOAD_NONE ? args->wander_rho : fmin(RHO_UNSEEN_DAYS / (double)e->n, RHO_UNSEEN_MAX);
         sv_scale(e->a, e->n, &e->scale);
-        e->nform = sv_forms(e->a, e->n, &e->scale, args->load != SAVINGS_LOAD_NONE, true, e->form);
+        e->nform = sv_forms(e->n, &e->scale, args->load != SAVINGS_LOAD_NONE, true, e->form);
         e->best = sv_choose(e->a, e->n, e->form, e->nform, &e->scale, SAVINGS_TOTAL, e->weight, &e->out);
         if (e->best == e->nform || sv_fit(e->a, e->n, 0, 0, &e->form[e->best], &e->scale, &e->fit) < 0)
                 return SAVINGS_FEW_BASELINE;

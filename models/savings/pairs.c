@@ -104,7 +104,7 @@ static enum savings_reason estimate(const struct savings_row *row, size_t n, con
         size_t nform, best;
 
         scale_about_zero(row, n, &scale);
-        nform = sv_forms(row, n, &scale, args->load == SAVINGS_LOAD_DEMAND, false, form);
+        nform = sv_forms(n, &scale, args->load == SAVINGS_LOAD_DEMAND, false, form);
         best = sv_choose(row, n, form, nform, &scale, SAVINGS_TOTAL, weight, &out);
         if (best == nform || sv_fit(row, n, 0, 0, &form[best], &scale, &fit) < 0)
                 return SAVINGS_FEW_BASELINE;

@@ -345,7 +345,8 @@ static void it_given_bounds_what_servers_answer(void **state)
                 d[i].inlet_c = 27.0;
         assert_int_equal(savings_baseline(d, 28, d + 28, 28, &args, work, NULL, &warm), 0);
         assert_near(warm.inlet_change_k, 3.0, 1e-9);
-        assert_near(warm.it_unseen_j, 0.015 * warm.part[SAVINGS_IT].measured_j, 1.0);
+        /* cooling answers load by 0.25/1.05 */
+        assert_near(warm.it_unseen_j / warm.part[SAVINGS_IT].measured_j, 0.015 * (1.0 + 0.25 / 1.05), 3e-4);
         assert_near(even.part[SAVINGS_TOTAL].low_j - warm.part[SAVINGS_TOTAL].low_j, warm.it_unseen_j, 1.0);
         assert_near(even.part[SAVINGS_TOTAL].high_j, warm.part[SAVINGS_TOTAL].high_j, 1.0);
         for (size_t i = 28; i < 56; i++)
