@@ -7,16 +7,18 @@
 #include <string.h>
 
 #include "agent/base/parse.h"
-#include "agent/cli/savings.h"
+#include "agent/cli/savings_report.h"
 #include "agent/points/layout.h"
 
 #define DAY_MS INT64_C(86400000)
 #define IN_FORCE_MIN 0.9 /* of a day's control steps */
 #define IN_FORCE_NO 0.05
+#define OVER_KNOWN_MIN 0.8 /* of a period's days */
+#define LOOK_RHO 0.3       /* see check_it */
 
 /* ---- days ---- */
 
-static bool inside(const struct savings_options *o, const struct savings_span *p, int64_t day)
+static bool inside(const struct savrep_options *o, const struct savrep_span *p, int64_t day)
 {
         const int64_t begins = day * DAY_MS - o->offset_ms;
 
@@ -24,9 +26,9 @@ static bool inside(const struct savings_options *o, const struct savings_span *p
 }
 
 /* Which arm day k of --db is in. With a baseline database none of them is A. */
-static enum arm arm_of(const struct savings_work *w, size_t k)
+static enum arm arm_of(const struct savrep_work *w, size_t k)
 {
-        const struct savings_options *o = w->o;
+        const struct savrep_options *o = w->o;
         const struct daily_day *d = &w->days->day[k];
         const enum arm by_mode = d->ours >= IN_FORCE_MIN ? ARM_B : d->ours <= IN_FORCE_NO ? ARM_A : ARM_NONE;
 
@@ -41,9 +43,18 @@ static enum arm arm_of(const struct savings_work *w, size_t k)
         return !o->by_time || d->day * DAY_MS - o->offset_ms >= o->before.to_ms ? ARM_B : ARM_NONE;
 }
 
-static void add_day(struct savings_work *w, const struct daily *from, size_t k, enum arm arm)
+/* Days are told apart by what was in force, and this one had both. */
+static bool in_force_partly(const struct savrep_work *w, size_t k)
 {
-        struct savings_period *p = &w->s.period[arm];
+        const double ours = w->days->day[k].ours;
+
+        return (w->o->by_shadow || (w->o->ab != NULL && w->schedule == NULL)) && ours > IN_FORCE_NO &&
+               ours < IN_FORCE_MIN;
+}
+
+static void add_day(struct savrep_work *w, const struct daily *from, size_t k, enum arm arm)
+{
+        struct savrep_period *p = &w->s.period[arm];
         struct savings_day *to = &p->day[p->n];
         const struct daily_day *d = &from->day[k];
         const double s = (double)(DAY_MS - w->o->skip_ms) / 1000.0;
@@ -61,7 +72,10 @@ static void add_day(struct savings_work *w, const struct daily *from, size_t k, 
         p->first = p->n ? p->first : d->day;
         p->last = d->day;
         p->n++;
-        p->over_k_min += d->over_recommended_k_min;
+        if (isfinite(d->over_recommended_k_min)) {
+                p->over_k_min += d->over_recommended_k_min;
+                p->over_known++;
+        }
         if (!isfinite(cooling))
                 p->no_cooling++;
         else if (!(to->energy_j[SAVINGS_IT] > 0.0))
@@ -74,7 +88,7 @@ static void add_day(struct savings_work *w, const struct daily *from, size_t k, 
                 p->whole++;
 }
 
-static void finish_period(struct savings_period *p, bool fans)
+static void finish_period(struct savrep_period *p, bool fans)
 {
         double it = 0.0, all = 0.0;
 
@@ -87,8 +101,10 @@ static void finish_period(struct savings_period *p, bool fans)
                 it += servers;
                 all += servers + e[SAVINGS_COOLING];
         }
-        p->pue = it > 0.0 && all >= it ? all / it : (double)NAN;
-        p->over_k_min /= p->n ? (double)p->n : 1.0;
+        p->ppue = it > 0.0 && all >= it ? all / it : (double)NAN;
+        p->over_k_min = p->over_known > 0 && (double)p->over_known >= OVER_KNOWN_MIN * (double)p->n
+                            ? p->over_k_min / (double)p->over_known
+                            : (double)NAN;
 }
 
 static bool knows_wetbulb(const struct daily *d)
@@ -107,7 +123,7 @@ static bool any_fans(const struct site *site)
         return false;
 }
 
-int savings_make_periods(struct savings_work *w)
+int savrep_make_periods(struct savrep_work *w)
 {
         w->dry_bulb = !knows_wetbulb(w->days) || !knows_wetbulb(w->before);
         w->s.weather = w->dry_bulb ? "dry bulb" : "wet bulb";
@@ -124,6 +140,7 @@ int savings_make_periods(struct savings_work *w)
 
                 if (arm != ARM_NONE)
                         add_day(w, w->days, k, arm);
+                w->s.partly += in_force_partly(w, k);
         }
         for (int arm = 0; arm < 2; arm++)
                 finish_period(&w->s.period[arm], w->s.fans_metered);
@@ -132,7 +149,7 @@ int savings_make_periods(struct savings_work *w)
 
 /* ---- what the log can tell at all ---- */
 
-void savings_refuse(struct savings_work *w, const char *reason, const char *why)
+void savrep_refuse(struct savrep_work *w, const char *reason, const char *why)
 {
         (void)snprintf(w->s.refusal, sizeof(w->s.refusal), "%s", reason);
         (void)snprintf(w->s.why, sizeof(w->s.why), "%s", why);
@@ -169,7 +186,7 @@ static double spread(const struct moments *m)
 
 /* Setpoints of the two periods: one differs by more than it wandered within the baseline; or of a single period: one
  * moved from day to day. NaN, none known: false. */
-static bool setpoints_differ(const struct savings_work *w, const struct layout *l, bool between)
+static bool setpoints_differ(const struct savrep_work *w, const struct layout *l, bool between)
 {
         for (size_t j = 0; j < l->nu; j++) {
                 struct moments m[2] = {{0}};
@@ -191,7 +208,7 @@ static bool setpoints_differ(const struct savings_work *w, const struct layout *
         return false;
 }
 
-static double in_force(const struct savings_work *w, enum arm arm)
+static double in_force(const struct savrep_work *w, enum arm arm)
 {
         double sum = 0.0, n = 0.0;
 
@@ -203,7 +220,7 @@ static double in_force(const struct savings_work *w, enum arm arm)
         return n > 0.0 ? sum / n : 0.0;
 }
 
-int savings_check_control(struct savings_work *w)
+int savrep_check_control(struct savrep_work *w)
 {
         struct layout *l = NULL;
         int r = layout_create(w->site, &l);
@@ -211,7 +228,7 @@ int savings_check_control(struct savings_work *w)
         if (r < 0)
                 return r;
         if (w->o->by_shadow && w->s.period[1].n == 0)
-                savings_refuse(
+                savrep_refuse(
                     w, "never-in-force",
                     setpoints_differ(w, l, false)
                         ? "on no day was coolplane in force. Setpoints did move from day to day, but of proposals that "
@@ -221,7 +238,7 @@ int savings_check_control(struct savings_work *w)
         else if (w->o->measure == NULL && w->s.period[0].whole > 0 && w->s.period[1].whole > 0 &&
                  in_force(w, ARM_B) - (w->before == w->days ? in_force(w, ARM_A) : 0.0) < 0.5 &&
                  !setpoints_differ(w, l, true))
-                savings_refuse(
+                savrep_refuse(
                     w, "same-control",
                     "setpoints of both periods are the same and no decision of coolplane was in force in one of them "
                     "alone: there is no measure whose saving could be told. If something else was changed, say what "
@@ -238,9 +255,9 @@ static int one_number(void *ctx, size_t n, const char *const *name, const char *
 }
 
 /* VM moves that were asked for in the reporting days. */
-static int moves_asked(struct savings_work *w, int64_t *ret)
+static int moves_asked(struct savrep_work *w, int64_t *ret)
 {
-        const struct savings_period *p = &w->s.period[1];
+        const struct savrep_period *p = &w->s.period[1];
         const struct store_param span[] = {{.i = p->first * DAY_MS - w->o->offset_ms},
                                            {.i = (p->last + 1) * DAY_MS - w->o->offset_ms}};
 
@@ -267,6 +284,10 @@ static const char *why_not(enum savings_reason r, bool ab)
                           : "most reporting days had a load or weather that the baseline never saw";
         case SAVINGS_POOR_FIT:
                 return "the baseline does not explain its own days (CV(RMSE) above 30 % or NMBE beyond 10 %)";
+        case SAVINGS_INLET_NOT_KNOWN:
+                return "IT power is given, but how warm its inlets were is known on fewer than 80 % of the days, so "
+                       "what "
+                       "it may have answered has no bound: --it-response 0 takes it to answer nothing";
         case SAVINGS_IMPRECISE:
                 return "the interval is wider than the claim is worth: more days, a demand (--load POINT) or days in "
                        "turn (--ab) would narrow it";
@@ -276,9 +297,9 @@ static const char *why_not(enum savings_reason r, bool ab)
         return "";
 }
 
-static int run_baseline(struct savings_work *w, enum savings_load load, struct savings_report *ret)
+static int run_baseline(struct savrep_work *w, enum savings_load load, double wander_rho, struct savings_report *ret)
 {
-        const struct savings_period *a = &w->s.period[0], *b = &w->s.period[1];
+        const struct savrep_period *a = &w->s.period[0], *b = &w->s.period[1];
         struct savings_args args = w->o->args;
         struct savings_row *rows = calloc(a->n + b->n + 1, sizeof(*rows));
         int r;
@@ -286,18 +307,20 @@ static int run_baseline(struct savings_work *w, enum savings_load load, struct s
         if (rows == NULL)
                 return -ENOMEM;
         args.load = load;
+        args.wander_rho = wander_rho;
         r = savings_baseline(a->day, a->n, b->day, b->n, &args, rows, NULL, ret);
         free(rows);
         return r;
 }
 
-/* IT is given only if it has not moved by more than what it may answer to the air, which the estimate bounds. */
-static int check_it(struct savings_work *w)
+/* IT is given only if it is not seen to have moved by more than what it may answer to the air, which the estimate
+ * bounds. A look that refuses: it errs to the narrow side, with less autocorrelation than a claim is made with. */
+static int check_it(struct savrep_work *w)
 {
         const struct savings_figure *it = &w->s.it.part[SAVINGS_IT];
         int64_t moves = 0;
         double answer_j;
-        int r = run_baseline(w, SAVINGS_LOAD_NONE, &w->s.it);
+        int r = run_baseline(w, SAVINGS_LOAD_NONE, LOOK_RHO, &w->s.it);
 
         if (r == 0)
                 r = moves_asked(w, &moves);
@@ -308,14 +331,14 @@ static int check_it(struct savings_work *w)
         if (!isfinite(answer_j))
                 answer_j = 0.0;
         if (moves > 0)
-                savings_refuse(
+                savrep_refuse(
                     w, "load-moved",
                     "VMs were moved in the reporting days, so that IT power is part of what was changed: --load "
                     "calendar, or a demand (--load POINT), or days in turn (--ab)");
         else if (it->known && (it->low_j > fmax(-answer_j, 0.0) || it->high_j < -fmax(answer_j, 0.0))) {
                 w->s.r = w->s.it;
                 w->s.load = "calendar";
-                savings_refuse(
+                savrep_refuse(
                     w, "load-moved",
                     "IT energy is not what calendar and weather made expect. If the measure moved it, --load "
                     "calendar tells the total; if work did, --load it tells what setpoints saved; a demand (--load "
@@ -331,9 +354,9 @@ static int by_day(const void *a, const void *b)
         return (x->day > y->day) - (x->day < y->day);
 }
 
-static int run_pairs(struct savings_work *w)
+static int run_pairs(struct savrep_work *w)
 {
-        const struct savings_period *p = w->s.period;
+        const struct savrep_period *p = w->s.period;
         const size_t n = p[0].n + p[1].n;
         struct savings_day *day = calloc(n + 1, sizeof(*day));
         struct savings_row *rows = calloc(n + 1, sizeof(*rows));
@@ -359,7 +382,7 @@ static int run_pairs(struct savings_work *w)
         return r;
 }
 
-int savings_estimate(struct savings_work *w)
+int savrep_estimate(struct savrep_work *w)
 {
         const bool automatic = w->o->load == NULL && !w->s.ab;
         int r = 0;
@@ -373,8 +396,8 @@ int savings_estimate(struct savings_work *w)
                                  w->load_point >= 0                   ? SAVINGS_LOAD_DEMAND
                                  : strcmp(w->s.load, "calendar") == 0 ? SAVINGS_LOAD_NONE
                                                                       : SAVINGS_LOAD_IT,
-                                 &w->s.r);
+                                 w->o->args.wander_rho, &w->s.r);
         if (r == 0 && !w->s.refusal[0] && w->s.r.reason != SAVINGS_TOLD)
-                savings_refuse(w, savings_reason_str(w->s.r.reason), why_not(w->s.r.reason, w->s.ab));
+                savrep_refuse(w, savings_reason_str(w->s.r.reason), why_not(w->s.r.reason, w->s.ab));
         return r;
 }

@@ -6,7 +6,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
-#include "agent/cli/savings.h"
+#include "agent/cli/savings_report.h"
 
 #define DAY_MS INT64_C(86400000)
 #define KWH_J 3.6e6
@@ -20,7 +20,7 @@ static const char *date(int64_t day, char *buf)
         return buf;
 }
 
-static void print_period(const char *name, const struct savings_period *p)
+static void print_period(const char *name, const struct savrep_period *p)
 {
         const struct {
                 size_t n;
@@ -41,7 +41,7 @@ static void print_period(const char *name, const struct savings_period *p)
         printf("\n");
 }
 
-static void print_part(const struct savings_story *s, int k)
+static void print_part(const struct savrep_story *s, int k)
 {
         const struct savings_figure *f = &s->r.part[k];
         const char *name = k == SAVINGS_IT && !s->fans_metered ? "IT and its fans"
@@ -60,7 +60,7 @@ static void print_part(const struct savings_story *s, int k)
                        100.0 * f->low_j / f->baseline_j, 100.0 * f->high_j / f->baseline_j);
 }
 
-static void print_model(const struct savings_story *s)
+static void print_model(const struct savrep_story *s)
 {
         const struct savings_report *r = &s->r;
         const struct savings_figure *f = &r->part[SAVINGS_TOTAL];
@@ -75,13 +75,18 @@ static void print_model(const struct savings_story *s)
                 printf(" (%zu more have a load or weather that the baseline never saw)", r->m_outside);
         if (r->unpaired)
                 printf(" (%zu day%s without a partner)", r->unpaired, PLURAL_S(r->unpaired));
-        printf("\nfit        CV(RMSE) %.2f %%, NMBE %+.2f %%; on days left out %.2f %% and %+.2f %%; autocorrelation "
+        printf("\n%s CV(RMSE) %.2f %%, NMBE %+.2f %%; on days left out %.2f %% and %+.2f %%; autocorrelation "
                "%.2f, "
-               "n' %.1f\n",
-               100.0 * f->cv_rmse, 100.0 * f->nmbe, 100.0 * f->cv_rmse_out, 100.0 * f->nmbe_out, f->rho, f->n_eff);
+               "n' %.1f",
+               r->part[SAVINGS_IT].given ? "fit (of what is not given)" : "fit       ", 100.0 * f->cv_rmse,
+               100.0 * f->nmbe, 100.0 * f->cv_rmse_out, 100.0 * f->nmbe_out, f->rho, f->n_eff);
+        if (isfinite(f->fsu))
+                printf("; Guideline 14's fractional savings uncertainty at 95 %%, for comparison: %.0f %%",
+                       100.0 * f->fsu);
+        printf("\n");
 }
 
-static void print_shift(const struct savings_story *s)
+static void print_shift(const struct savrep_story *s)
 {
         switch (savings_shift(&s->r)) {
         case SAVINGS_SHIFT_TO_IT:
@@ -106,32 +111,57 @@ static void print_it(const struct savings_figure *it, double cooling_j)
                100.0 * it->high_j / it->baseline_j,
                up && cooling_j > 0.0     ? " It rose while cooling fell."
                : down && cooling_j < 0.0 ? " It fell while cooling rose."
-                                         : "");
+               : up || down              ? ""
+                                         : " A move within that is not seen.");
 }
 
-static void print_notes(const struct savings_story *s)
+/* −1: not known. */
+static int exposure_rose(const struct savrep_story *s)
+{
+        const double a = s->period[0].over_k_min, b = s->period[1].over_k_min;
+
+        return isfinite(a) && isfinite(b) ? b > 1.05 * a + 1.0 : -1;
+}
+
+static void print_over(double k_min)
+{
+        if (isfinite(k_min))
+                printf("%.0f", k_min);
+        else
+                printf("not known");
+}
+
+static void print_notes(const struct savrep_story *s)
 {
         const struct savings_report *r = &s->r;
-        const struct savings_period *a = &s->period[0], *b = &s->period[1];
+        const struct savrep_period *a = &s->period[0], *b = &s->period[1];
 
         print_shift(s);
-        if (r->part[SAVINGS_IT].given)
+        if (r->part[SAVINGS_IT].given && !isfinite(r->inlet_change_k))
+                printf("IT power was taken as given. Servers draw more in warmer air and that is not metered: inlets "
+                       "are not known, so nothing of it is in the interval.\n");
+        else if (r->part[SAVINGS_IT].given)
                 printf("IT power was taken as given. Servers draw more in warmer air and that is not metered: inlets "
                        "%+.1f K, "
-                       "up to %+.0f kWh, which are in the interval.\n",
+                       "up to %+.0f kWh with their cooling, which are in the interval.\n",
                        r->inlet_change_k, r->it_unseen_j / KWH_J);
         if (s->it_checked && s->it.part[SAVINGS_IT].known)
                 print_it(&s->it.part[SAVINGS_IT], r->part[SAVINGS_COOLING].saving_j);
-        if (isfinite(a->pue) && isfinite(b->pue))
-                printf("PUE of these days %.3f and %.3f: not adjusted for load or weather, and no claim.\n", a->pue,
-                       b->pue);
+        else if (s->it_checked)
+                printf("Whether IT moved cannot be seen: calendar and weather do not tell what it would have taken.\n");
+        if (isfinite(a->ppue) && isfinite(b->ppue))
+                printf("pPUE of these days %.3f and %.3f: not adjusted for load or weather, and no claim.\n", a->ppue,
+                       b->ppue);
         printf("The baseline is what ran on its days; whether it was a good one is not judged.\n");
-        printf("Inlets above the recommended limit: %.0f and %.0f degree-minutes a day%s.\n", a->over_k_min,
-               b->over_k_min,
-               b->over_k_min > 1.05 * a->over_k_min + 1.0 ? "; some of it was paid for with warmer inlets" : "");
+        printf("Inlets above the recommended limit: ");
+        print_over(a->over_k_min);
+        printf(" and ");
+        print_over(b->over_k_min);
+        printf(" degree-minutes a day%s.\n",
+               exposure_rose(s) > 0 ? "; some of it was paid for with warmer inlets" : "");
 }
 
-static void print_figures(const struct savings_story *s)
+static void print_figures(const struct savrep_story *s)
 {
         print_model(s);
         printf("%-16s %12s %12s %12s %8s   %s\n", "kWh", "baseline", "measured", "saving", "%", "95 % interval");
@@ -140,7 +170,7 @@ static void print_figures(const struct savings_story *s)
         print_notes(s);
 }
 
-void savings_print(const struct savings_story *s)
+void savrep_print(const struct savrep_story *s)
 {
         const struct savings_figure *f = &s->r.part[SAVINGS_TOTAL];
 
@@ -148,6 +178,8 @@ void savings_print(const struct savings_story *s)
         print_period(s->ab ? "control A" : "baseline", &s->period[0]);
         print_period(s->ab ? "control B" : "reporting", &s->period[1]);
         printf("boundary   chillers, pumps, towers, air handler fans; IT; load: %s\n", s->load);
+        if (s->partly)
+                printf("%zu day%s with control in force for part only, left out\n", s->partly, PLURAL_S(s->partly));
         if (s->measure)
                 printf("measure    %s\n", s->measure);
         if (f->known)
@@ -159,9 +191,9 @@ void savings_print(const struct savings_story *s)
         printf("total saving %.2f %% [%.2f, %.2f] of the adjusted baseline, %.0f kWh in %zu days",
                100.0 * f->saving_j / f->baseline_j, 100.0 * f->low_j / f->baseline_j, 100.0 * f->high_j / f->baseline_j,
                f->saving_j / KWH_J, s->r.m);
-        if (isfinite(f->fsu))
-                printf("; fractional savings uncertainty by Guideline 14: %.0f %%", 100.0 * f->fsu);
-        printf("\n");
+        printf("%s\n", exposure_rose(s) > 0    ? "; inlets were above the recommended limit for longer"
+                       : exposure_rose(s) == 0 ? ""
+                                               : "; whether inlets were warmer is not known");
 }
 
 /* ---- JSON ---- */
@@ -181,7 +213,7 @@ static void member_text(const char *name, const char *v)
                 printf("null");
 }
 
-static void json_period(const char *name, const struct savings_period *p)
+static void json_period(const char *name, const struct savrep_period *p)
 {
         char from[32], to[32];
 
@@ -191,7 +223,7 @@ static void json_period(const char *name, const struct savings_period *p)
         printf(",\"without\":{\"cooling\":%zu,\"it\":%zu,\"weather\":%zu,\"load\":%zu}", p->no_cooling, p->no_it,
                p->no_weather, p->no_load);
         member("over_recommended_k_min_per_day", p->over_k_min);
-        member("ipue_unadjusted", p->pue);
+        member("ppue_unadjusted", p->ppue);
         printf("}");
 }
 
@@ -231,7 +263,7 @@ static void json_range(const char *name, const double v[2][2])
         }
 }
 
-void savings_print_json(const struct savings_story *s)
+void savrep_print_json(const struct savrep_story *s)
 {
         static const char *const shift[] = {"none", "cooling-fell-it-rose", "it-fell-cooling-rose"};
         static const char *const key[SAVINGS_PARTS] = {"cooling", "it_fans", "it", "total"};
@@ -252,6 +284,7 @@ void savings_print_json(const struct savings_story *s)
         json_period("reporting", &s->period[1]);
         printf(",\"n\":%zu,\"p\":%zu,\"m\":%zu,\"m_outside\":%zu,\"unpaired\":%zu", r->n, r->p, r->m, r->m_outside,
                r->unpaired);
+        printf(",\"partly_in_force\":%zu", s->partly);
         printf(",\"terms\":{\"load\":%s,\"weather\":%s,\"change_point\":%s,\"weekend\":%s}",
                r->by_load ? "true" : "false", r->by_weather ? "true" : "false", r->by_change ? "true" : "false",
                r->by_weekend ? "true" : "false");
@@ -276,7 +309,7 @@ void savings_print_json(const struct savings_story *s)
                 member("saving_pct", 100.0 * f->saving_j / f->baseline_j);
                 member("low_pct", 100.0 * f->low_j / f->baseline_j);
                 member("high_pct", 100.0 * f->high_j / f->baseline_j);
-                printf("}");
+                printf(",\"exposure_rose\":%s}", exposure_rose(s) < 0 ? "null" : exposure_rose(s) ? "true" : "false");
         }
         printf("}\n");
 }

@@ -11,7 +11,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
 #include "agent/cli/cli.h"
-#include "agent/cli/savings.h"
+#include "agent/cli/savings_report.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -23,8 +23,9 @@ static const char help[] =
     "\n"
     "What a change of control saved of cooling, IT and all of it: daily energy of a baseline fitted on load and "
     "weather\n"
-    "(IPMVP option C, ASHRAE Guideline 14) and carried over to the reporting days; or days on which two controls took\n"
-    "turns. With a 95 % interval, or exit 4 and the reason why this log cannot tell.\n"
+    "and carried over to the reporting days, after IPMVP option B/C (not a compliant M&V report: short periods,\n"
+    "sub-meters); or days on which two controls took turns. With a 95 % interval, or exit 4 and the reason why this "
+    "log cannot tell.\n"
     "\n"
     "  --db DB             telemetry with the reporting days (read only)\n"
     "  --baseline WHAT     FROM/TO (RFC 3339 with offset, or epoch ms), another database, or shadow: the days on "
@@ -37,7 +38,8 @@ static const char help[] =
     "  --load WHAT         it: IT power is given, whatever the control (right for setpoints; a saving in IT is not "
     "seen);\n"
     "                      calendar: IT is an outcome; POINT: a demand that the control cannot change, as busy cores.\n"
-    "                      Default: it, after a look whether IT has moved; with --ab calendar\n"
+    "                      Default: it, after a look whether IT has moved, which refuses only\n                      "
+    "what can be seen beside its wandering; with --ab calendar\n"
     "  --measure TEXT      what was changed, where setpoints and decisions do not show it (VMs, hardware)\n"
     "  --skip D            leave out the beginning of each day (0s): what the change of control before left behind\n"
     "  --utc-offset ±HH:MM where days begin (Z)\n"
@@ -49,7 +51,7 @@ static const char help[] =
 
 /* ---- options ---- */
 
-static int parse_span(const char *s, struct savings_span *ret)
+static int parse_span(const char *s, struct savrep_span *ret)
 {
         const char *slash = strchr(s, '/');
         char from[40];
@@ -86,7 +88,7 @@ static int parse_percent(const char *s, double *ret_ratio)
         return 0;
 }
 
-static int parse_option(int c, struct savings_options *o)
+static int parse_option(int c, struct savrep_options *o)
 {
         switch (c) {
         case 'd':
@@ -135,7 +137,7 @@ static int usage(const char *what)
 }
 
 /* An exit code, or −1 to go on. */
-static int parse_options(int argc, char **argv, struct savings_options *o)
+static int parse_options(int argc, char **argv, struct savrep_options *o)
 {
         static const struct option longopts[] = {
             {"db", required_argument, NULL, 'd'},
@@ -155,7 +157,7 @@ static int parse_options(int argc, char **argv, struct savings_options *o)
         };
         int c;
 
-        *o = (struct savings_options){0};
+        *o = (struct savrep_options){0};
         savings_args_default(&o->args);
         optind = 1;
         while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -196,7 +198,7 @@ static int keep_text(void *ctx, size_t n, const char *const *name, const char *c
 }
 
 /* Default: the site file of the newest run in the database. */
-static int load_site(struct store *s, const struct savings_options *o, struct site **ret)
+static int load_site(struct store *s, const struct savrep_options *o, struct site **ret)
 {
         char *stored = NULL;
         int code;
@@ -215,7 +217,7 @@ static int load_site(struct store *s, const struct savings_options *o, struct si
         return code;
 }
 
-static int open_days(const struct savings_work *w, struct store *s, struct daily **ret)
+static int open_days(const struct savrep_work *w, struct store *s, struct daily **ret)
 {
         const struct daily_args a = {.site = w->site,
                                      .from_ms = INT64_MIN,
@@ -236,7 +238,7 @@ static int64_t parse_date(const char *s)
         return strlen(s) == 10 && clk_parse_time(text, &t) == 0 ? t / DAY_MS : -1;
 }
 
-static int set_arm(struct savings_work *w, int64_t day, int8_t arm)
+static int set_arm(struct savrep_work *w, int64_t day, int8_t arm)
 {
         const int64_t k = day - w->days->day[0].day;
 
@@ -246,7 +248,7 @@ static int set_arm(struct savings_work *w, int64_t day, int8_t arm)
 }
 
 /* Lines "YYYY-MM-DD a|b"; # begins a comment. An exit code. */
-static int read_schedule(struct savings_work *w, const char *path)
+static int read_schedule(struct savrep_work *w, const char *path)
 {
         FILE *f = fopen(path, "re");
         char line[128];
@@ -273,7 +275,7 @@ static int read_schedule(struct savings_work *w, const char *path)
         return code;
 }
 
-static int make_schedule(struct savings_work *w)
+static int make_schedule(struct savrep_work *w)
 {
         const int64_t first = parse_date(w->o->ab);
 
@@ -291,7 +293,7 @@ static int make_schedule(struct savings_work *w)
         return EXIT_OK;
 }
 
-static int find_load(struct savings_work *w)
+static int find_load(struct savrep_work *w)
 {
         const char *load = w->o->load;
 
@@ -306,7 +308,7 @@ static int find_load(struct savings_work *w)
         return EXIT_DATA;
 }
 
-static int run(struct savings_work *w)
+static int run(struct savrep_work *w)
 {
         const char *unmetered;
         int r = open_days(w, w->store, &w->days);
@@ -323,10 +325,10 @@ static int run(struct savings_work *w)
         if (code != EXIT_OK)
                 return code;
         if (r == 0)
-                r = savings_make_periods(w);
+                r = savrep_make_periods(w);
         unmetered = daily_unmetered(w->site);
         if (r == 0 && unmetered != NULL) {
-                savings_refuse(w, "not-metered", "");
+                savrep_refuse(w, "not-metered", "");
                 (void)snprintf(
                     w->s.why, sizeof(w->s.why),
                     "%s has no power meter: the boundary is chillers, pumps, towers, air handler fans and racks, "
@@ -334,20 +336,20 @@ static int run(struct savings_work *w)
                     unmetered);
         }
         if (r == 0 && !w->s.refusal[0])
-                r = savings_check_control(w);
+                r = savrep_check_control(w);
         if (r == 0 && !w->s.refusal[0])
-                r = savings_estimate(w);
+                r = savrep_estimate(w);
         if (r == -ENODATA) {
-                savings_refuse(w, "no-samples", "a database holds no samples");
+                savrep_refuse(w, "no-samples", "a database holds no samples");
                 w->s.load = w->s.load ? w->s.load : "it";
         } else if (r < 0) {
                 fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
                 return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
         }
         if (w->o->json)
-                savings_print_json(&w->s);
+                savrep_print_json(&w->s);
         else
-                savings_print(&w->s);
+                savrep_print(&w->s);
         return w->s.refusal[0] ? EXIT_CANNOT_EVALUATE : EXIT_OK;
 }
 
@@ -363,8 +365,8 @@ static int open_store(const char *path, struct store **ret)
 
 int verb_savings(int argc, char **argv)
 {
-        struct savings_options o;
-        struct savings_work w = {.o = &o};
+        struct savrep_options o;
+        struct savrep_work w = {.o = &o};
         struct site *site = NULL;
         int code = parse_options(argc, argv, &o);
 

@@ -129,6 +129,22 @@ static void sum_day(const struct site *site, const double *mean, struct daily_da
         d->inlet_c = inlet.all ? total_value(&inlet) / (double)inlet.all : (double)NAN;
 }
 
+/* As if every inlet had been read all of the day. */
+static double over_recommended(const struct loading *l, size_t k, double whole_s)
+{
+        const struct site *site = l->a->site;
+        double covered_s = 0.0, all_s = 0.0;
+
+        for (size_t p = 0; p < site->npoint; p++)
+                if (site->point[p].role == ROLE_INLET_TEMP) {
+                        covered_s += l->covered_s[k * site->npoint + p];
+                        all_s += whole_s;
+                }
+        return all_s > 0.0 && covered_s >= DAILY_COVER_MIN * all_s
+                   ? l->d->day[k].over_recommended_k_min * all_s / covered_s
+                   : (double)NAN;
+}
+
 static void finish(struct loading *l)
 {
         const double whole_s = (double)(DAY_MS - l->a->skip_ms) / 1000.0;
@@ -138,8 +154,10 @@ static void finish(struct loading *l)
                 count(l, p, INT64_MAX);
         for (size_t i = 0; i < d->n * d->npoint; i++)
                 d->mean[i] = l->covered_s[i] >= DAILY_COVER_MIN * whole_s ? d->mean[i] / l->covered_s[i] : (double)NAN;
-        for (size_t k = 0; k < d->n; k++)
+        for (size_t k = 0; k < d->n; k++) {
                 sum_day(l->a->site, d->mean + k * d->npoint, &d->day[k]);
+                d->day[k].over_recommended_k_min = over_recommended(l, k, whole_s);
+        }
 }
 
 static int on_steps(void *ctx, size_t n, const char *const *name, const char *const *text)

@@ -34,7 +34,8 @@ struct daily_day {
         double power_w[DAILY_PARTS];   /* racks with their fans; NaN: not known; 0: the site has no such equipment */
         double wetbulb_c, oat_c;       /* NaN: not known */
         double inlet_c;                /* mean of the inlets, NaN unless nine of ten are known */
-        double over_recommended_k_min; /* degree-minutes above the recommended inlet, summed over the inlets */
+        double over_recommended_k_min; /* degree-minutes above the recommended inlet, summed over the inlets, readings
+                                          that lack as those there are; NaN: less than 95 % of them */
         double ours, shadow;           /* share of the day's control steps decided in force, in shadow */
 };
 struct daily {

@@ -104,7 +104,7 @@ static enum savings_reason estimate(const struct savings_row *row, size_t n, con
         size_t nform, best;
 
         scale_about_zero(row, n, &scale);
-        nform = sv_forms(row, n, &scale, args->load == SAVINGS_LOAD_DEMAND, false, form);
+        nform = sv_forms(n, &scale, args->load == SAVINGS_LOAD_DEMAND, false, form);
         best = sv_choose(row, n, form, nform, &scale, SAVINGS_TOTAL, weight, &out);
         if (best == nform || sv_fit(row, n, 0, 0, &form[best], &scale, &fit) < 0)
                 return SAVINGS_FEW_BASELINE;
@@ -159,8 +159,10 @@ int savings_pairs(const struct savings_day *day, const uint8_t *treated, size_t 
                 if (treated[i] > 1)
                         return -EINVAL;
                 fans = fans || isfinite(day[i].energy_j[SAVINGS_IT_FANS]);
-                inlet[treated[i]] += day[i].inlet_c;
-                count[treated[i]] += 1.0;
+                if (isfinite(day[i].inlet_c)) {
+                        inlet[treated[i]] += day[i].inlet_c;
+                        count[treated[i]] += 1.0;
+                }
         }
         for (int arm = 0; arm < 2; arm++) {
                 rep.load[arm][0] = rep.weather_c[arm][0] = (double)INFINITY;

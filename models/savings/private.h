@@ -38,8 +38,7 @@ double sv_ratio(double a, double b);
 void sv_scale(const struct savings_row *row, size_t n, struct sv_scale *ret);
 size_t sv_terms(const struct sv_form *f, const struct sv_scale *s, const double *x, double *ret);
 /* Forms that n rows allow, fewest terms first; change: also with a change point. Returns their number. */
-size_t sv_forms(const struct savings_row *row, size_t n, const struct sv_scale *s, bool load, bool change,
-                struct sv_form *ret);
+size_t sv_forms(size_t n, const struct sv_scale *s, bool load, bool change, struct sv_form *ret);
 /* Of rows outside [from, to). -EDOM: singular. */
 int sv_fit(const struct savings_row *row, size_t n, size_t from, size_t to, const struct sv_form *form,
            const struct sv_scale *s, struct sv_fit *ret);

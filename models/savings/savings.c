@@ -24,13 +24,15 @@ void savings_args_default(struct savings_args *ret)
                                      .baseline_min = 10,
                                      .reporting_min = 7,
                                      .precision_ratio = 0.03,
+                                     .wander_rho = 0.7,
                                      .it_response_ratio_k = 0.005};
 }
 
 bool sv_args_ok(const struct savings_args *a)
 {
         return a->baseline_min >= 8 && a->reporting_min >= 1 && a->precision_ratio > 0.0 && a->precision_ratio <= 1.0 &&
-               a->it_response_ratio_k >= 0.0 && a->it_response_ratio_k <= 0.1;
+               a->wander_rho >= 0.0 && a->wander_rho <= RHO_MAX && a->it_response_ratio_k >= 0.0 &&
+               a->it_response_ratio_k <= 0.1;
 }
 
 const char *savings_reason_str(enum savings_reason r)
@@ -46,6 +48,8 @@ const char *savings_reason_str(enum savings_reason r)
                 return "no-overlap";
         case SAVINGS_POOR_FIT:
                 return "poor-fit";
+        case SAVINGS_INLET_NOT_KNOWN:
+                return "inlet-not-known";
         case SAVINGS_IMPRECISE:
                 return "imprecise";
         }
@@ -127,12 +131,10 @@ size_t sv_terms(const struct sv_form *f, const struct sv_scale *s, const double 
 /* Change points stand at these many spreads from the mean. */
 static const double change_at[] = {-0.6, 0.0, 0.6};
 
-size_t sv_forms(const struct savings_row *row, size_t n, const struct sv_scale *s, bool load, bool change,
-                struct sv_form *ret)
+size_t sv_forms(size_t n, const struct sv_scale *s, bool load, bool change, struct sv_form *ret)
 {
         size_t count = 0;
 
-        (void)row;
         for (size_t p = 1; p <= SV_TERMS + 1 && p * ROWS_PER_PARAM <= n; p++)
                 for (unsigned by = 0; by < 16; by++) {
                         const unsigned terms = (by & 1U) + (by >> 1 & 1U) + 2 * (by >> 2 & 1U) + (by >> 3 & 1U);

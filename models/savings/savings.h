@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
- * What was saved, from daily energies of a baseline and a reporting period (IPMVP option C with a boundary of meters as
- * in B; ASHRAE Guideline 14), or from days on which two controls took turns. Three outcomes: an interval, an interval
- * with a reason not to believe it, or a reason why there is none.
+ * What was saved, from daily energies of a baseline and a reporting period (after IPMVP option B/C; not a
+ * compliant M&V report: short periods, sub-meters), or from days on which two controls took turns. Three outcomes: an
+ * interval, an interval with a reason not to believe it, or a reason why there is none.
  *
  *   baseline:  y = b0 [+ b1 load] [+ b2 T] [+ b3 max(0, T − Tc)] [+ b4 weekend] + e    least squares on the baseline's
  *              days; the terms and the change point Tc are those with the least error on days left out in blocks, at
  *              most n/4 of them; S = Σ (ŷ − y) over the reporting days, > 0: saved
+ *
  *   interval:  S ± t(n' − p) · √( s² (1 + r)/(1 − r) (m + xᵀ(XᵀX)⁻¹x) + V ),   x = Σ of the reporting days' terms,
- *              s² = Σe²/n · n'/(n' − p), r the residuals' lag-1 autocorrelation (plus its bias for few days, never
- * below 0), n' = n (1 − r)/(1 + r), n' − p at least 2, V the spread of S over the other forms, weighted by their error
- * on days left out FSU:       t · 1.26 · CV(RMSE)/F · √( n/n' · (1 + 2/n')/m )   as in Guideline 14, annex B, of Reddy
- * and Claridge 2000 (HVAC&R Research 6); F = S/Σŷ. For comparison only: daily residuals are too dependent for it
+ *              s² = Σe²/n · n'/(n' − p), n' = n (1 − r)/(1 + r), n' − p at least 2; r the residuals' lag-1
+ *              autocorrelation, plus its bias for few days, never below what n days do not show: 10/n, at most 0.5;
+ *              V the spread of S over the other forms, weighted by their error on days left out
+ *
+ *   FSU:       t · 1.26 · CV(RMSE)/F · √( n/n' · (1 + 2/n')/m )   as in Guideline 14, annex B, of Reddy and Claridge
+ *              2000 (HVAC&R Research 6); F = S/Σŷ. For comparison only: daily residuals are too dependent for it
  *              (Touzani et al. 2019, Applied Energy 233).
  *
  * Daily, not hourly: hours of a day are nearly one observation. Pure: caller's memory, no I/O, deterministic.
@@ -39,7 +42,7 @@ struct savings_day {
 
 /* What `load` is. */
 enum savings_load {
-        /* IT is an outcome: calendar and weather are all that is known of it. What else moves it wanders: r ≥ 0.3. */
+        /* IT is an outcome: calendar and weather are all that is known of it. What else moves it wanders. */
         SAVINGS_LOAD_NONE,
         SAVINGS_LOAD_DEMAND, /* a demand that the control cannot change: IT is an outcome of it */
         /* IT power itself (the module takes it from energy_j): IT is taken as given. Right for setpoints alone; what
@@ -52,18 +55,20 @@ struct savings_args {
         size_t baseline_min, reporting_min; /* days (10, 7); pairs: baseline_min */
         double
             precision_ratio; /* half interval of the total that is worth telling (0.03); or a quarter of the saving */
+        double wander_rho;   /* LOAD_NONE: least r of what else moves IT (0.7) */
         double it_response_ratio_k; /* share of IT power a kelvin of inlet may cost (0.005) */
 };
 void savings_args_default(struct savings_args *ret);
 
 enum savings_reason {
-        SAVINGS_TOLD,          /* an interval that can be believed */
-        SAVINGS_FEW_BASELINE,  /* too few whole days of baseline, or of pairs */
-        SAVINGS_FEW_REPORTING, /* too few whole days of reporting */
-        SAVINGS_NO_OVERLAP,    /* load or weather of most reporting days was never seen in the baseline; of pairs,
-                                the weekend tells the controls apart */
-        SAVINGS_POOR_FIT,      /* the baseline does not explain its own days: CV(RMSE) > 30 % or |NMBE| > 10 % */
-        SAVINGS_IMPRECISE,     /* the interval is wider than the claim is worth */
+        SAVINGS_TOLD,            /* an interval that can be believed */
+        SAVINGS_FEW_BASELINE,    /* too few whole days of baseline, or of pairs */
+        SAVINGS_FEW_REPORTING,   /* too few whole days of reporting */
+        SAVINGS_NO_OVERLAP,      /* load or weather of most reporting days was never seen in the baseline; of pairs,
+                                  the weekend tells the controls apart */
+        SAVINGS_POOR_FIT,        /* the baseline does not explain its own days: CV(RMSE) > 30 % or |NMBE| > 10 % */
+        SAVINGS_INLET_NOT_KNOWN, /* IT given, and too few days tell how warm its air was to bound what it answered */
+        SAVINGS_IMPRECISE,       /* the interval is wider than the claim is worth */
 };
 const char *savings_reason_str(enum savings_reason r);
 
@@ -73,7 +78,7 @@ struct savings_figure {
         double cv_rmse, nmbe;           /* of the fit, ratio; nmbe = Σ(y − ŷ)/((n − p) ȳ) */
         double cv_rmse_out;             /* on days left out */
         double nmbe_out;                /* the same of nmbe */
-        double rho, n_eff;              /* autocorrelation as corrected; n' */
+        double rho, n_eff;              /* autocorrelation as corrected and not below its least; n' */
         double baseline_j;              /* adjusted baseline: what the reporting days would have taken */
         double measured_j;              /* what they took */
         double saving_j, low_j, high_j; /* 95 % */
@@ -88,8 +93,9 @@ struct savings_report {
         bool by_load, by_weather, by_change, by_weekend; /* terms */
         double change_c;                                 /* by_change */
         double load[2][2], weather_c[2][2];              /* [baseline, reporting][least, greatest] of whole days */
-        double inlet_change_k;                           /* reporting minus baseline, NaN = not known */
-        double it_unseen_j; /* LOAD_IT: IT's answer to that, at most; > 0 is in low_j of the total, < 0 in high_j */
+        double inlet_change_k; /* reporting minus baseline; NaN: fewer than 0.8 of either's days know theirs */
+        double it_unseen_j; /* LOAD_IT: IT's answer to that with its cooling, at most; > 0 is in low_j of the total, < 0
+                               in high_j */
         struct savings_figure part[SAVINGS_PARTS];
 };
 

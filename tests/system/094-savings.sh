@@ -56,8 +56,9 @@ for day in range(days):
         it = 1000 * (100 + cores) * (0.85 if on and twist == "packed" else 1)
         fan = 0.05 * it * (fans if on else 1)
         c = (0.2 * it + 2500 * max(wet - 8, 0) + 10000) * (cooling if on else 1) * (1 + 0.01 * ar)
-        cells = [it + fan, fan, 25.5 if on else 23.5, 0.2 * c, 20 if on and twist != "same" else 18, 0.6 * c, 0.15 * c, 0.05 * c, wet, cores]
-        f.write("%d,%s\n" % (1772409600 + 3600 * (24 * day + h), ",".join("%.6g" % v for v in cells)))
+        inlet = "" if on and twist == "blind" else "%.6g" % (25.5 if on else 23.5)
+        cells = [it + fan, fan, inlet, 0.2 * c, 20 if on and twist != "same" else 18, 0.6 * c, 0.15 * c, 0.05 * c, wet, cores]
+        f.write("%d,%s\n" % (1772409600 + 3600 * (24 * day + h), ",".join(v if v == inlet else "%.6g" % v for v in cells)))
 PY
   "$BIN/coolplane" import "$work/$1.csv" --map "$work/import.yaml" --db "$work/$1.db" >"$work/import.log" 2>&1 || fail "import $1: $(tail -n 3 "$work/import.log")"
 }
@@ -80,6 +81,7 @@ told 0 plain --db "$work/plain.db" --baseline "$split"
 holds plain 'd["verdict"] == "told" and d["n"] == 28 and d["m"] + d["m_outside"] == 28 and d["headline"]["what"] == "total"'
 holds plain '28 < p["cooling"]["saving_pct"] < 32 and p["cooling"]["low_pct"] < 30 < p["cooling"]["high_pct"] and p["it"]["given"]'
 holds plain 'p["total"]["cv_rmse_pct"] < 5 and p["total"]["fsu_guideline14_pct"] > 0 and d["it_response_kwh"] > 0'
+holds plain 'd["headline"]["exposure_rose"] is False and d["partly_in_force"] == 0'
 # the same against a second database, and with a demand
 made before 28 99 1 1
 told 0 two --db "$work/plain.db" --baseline "$work/before.db" --reporting 2026-03-30T00:00:00Z/2026-04-27T00:00:00Z
@@ -120,6 +122,10 @@ if command -v sqlite3 >/dev/null; then
   decided plain 'k >= 28'
   told 0 watched --db "$work/plain.db" --baseline shadow
   holds watched 'd["headline"] == json.load(open(sys.argv[1].replace("watched", "plain")))["headline"]'
+  decided shift 'k > 28 OR (k = 28 AND i % 2)'
+  "$BIN/coolplane" savings --config "$site" --db "$work/shift.db" --baseline shadow --json >"$work/partly.json"
+  holds partly 'd["partly_in_force"] == 1 and d["baseline"]["days"] == 28 and d["reporting"]["days"] == 27'
+  "$BIN/coolplane" savings --config "$site" --db "$work/shift.db" --baseline shadow | grep -q '^1 day with control in force for part only, left out' || fail "partly: the text"
 fi
 # what cannot be told
 told 4 few --db "$work/plain.db" --baseline 2026-03-02T00:00:00Z/2026-03-09T00:00:00Z
@@ -138,6 +144,12 @@ told 4 packed --db "$work/packed.db" --baseline "$split"
 holds packed 'd["verdict"] == "load-moved" and d["it_by_calendar"]["low_pct"] > 10'
 told 0 calendar --db "$work/packed.db" --baseline "$split" --load calendar
 holds calendar '12 < p["it"]["saving_pct"] < 18'
+made blind 56 28 0.7 1 blind
+told 4 blind --db "$work/blind.db" --baseline "$split"
+holds blind 'd["verdict"] == "inlet-not-known" and d["headline"] is None and d["inlet_change_k"] is None'
+told 0 blind0 --db "$work/blind.db" --baseline "$split" --it-response 0
+holds blind0 'd["headline"]["exposure_rose"] is None and d["reporting"]["over_recommended_k_min_per_day"] is None'
+"$BIN/coolplane" savings --config "$site" --db "$work/blind.db" --baseline "$split" --it-response 0 | grep -q 'inlets are not known' || fail "blind: the text"
 made gaps 56 28 0.7 1 gaps
 told 4 gaps --db "$work/gaps.db" --baseline 2026-03-02T00:00:00Z/2026-03-16T00:00:00Z
 holds gaps 'd["verdict"] == "few-baseline-days" and d["baseline"]["without"]["cooling"] == 7'

@@ -102,6 +102,27 @@ static void means_are_of_time(void **state)
         fixture_free(f);
 }
 
+static void exposure_is_of_the_readings_there_are(void **state)
+{
+        (void)state;
+        struct fixture *f = fixture_create();
+        struct store *s = open_store(f);
+        f->site.limits.inlet_recommended_c = 27.0;
+        fill(s, INLET, T0, T0 + 23 * HOUR, 28.0);
+        fill(s, INLET, T0 + DAY, T0 + DAY + 12 * HOUR, 28.0);
+        put(s, POWER, T0 + 3 * DAY - 1, 1.0);
+        struct daily *d = load(s, f, 0, 0);
+        near(d->day[0].over_recommended_k_min, 1440.0); /* a minute lost is no cooler minute */
+        assert_true(isnan(d->day[1].over_recommended_k_min) && isnan(d->day[2].over_recommended_k_min));
+        daily_free(d);
+        f->point[INLET].role = ROLE_OUTLET_TEMP; /* no inlets at all */
+        d = load(s, f, 0, 0);
+        assert_true(isnan(d->day[0].over_recommended_k_min));
+        daily_free(d);
+        store_close(s);
+        fixture_free(f);
+}
+
 static void a_bad_reading_ends_what_was_held(void **state)
 {
         (void)state;
@@ -186,6 +207,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(means_are_of_time),
+            cmocka_unit_test(exposure_is_of_the_readings_there_are),
             cmocka_unit_test(a_bad_reading_ends_what_was_held),
             cmocka_unit_test(decisions_say_who_was_in_force),
             cmocka_unit_test(what_is_not_there),

@@ -4,7 +4,7 @@
  * What models/savings says of the reference plant, where the truth can be run: a plant is copied after the baseline
  * weeks, one goes on as it was and one under the other control, with the same weather and load. The estimate sees the
  * baseline weeks and the second plant; the first is the truth. COOLPLANE_SAVINGS_SITES: how many (3; the figures of
- * ARCHITECTURE.md: 30). Days are those of the truth's accounts, weather and load as the instruments show them.
+ * ARCHITECTURE.md: 60). Days are those of the truth's accounts, weather and load as the instruments show them.
  */
 #include <errno.h>
 #include <math.h>
