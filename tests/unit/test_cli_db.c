@@ -595,7 +595,7 @@ static void test_import(void **state)
                          EXIT_DATA);
         assert_int_equal(
             verb(c, verb_import, "import", "/nonexistent.csv", "--map", c->map, "--db", db, "--tz", "UTC", NULL),
-            EXIT_DATA);
+            EXIT_IO);
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", "/nonexistent", "--db", db, NULL),
                          EXIT_CONFIG);
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--db", db, NULL), EXIT_USAGE_);
