@@ -232,9 +232,11 @@ static int pragmas(struct store *s)
         if (s->path[0] == '\0') /* nothing to recover: the journal need not be a file */
                 return store_exec(s, "PRAGMA journal_mode = MEMORY; PRAGMA foreign_keys = ON");
         /* auto_vacuum only takes effect before the first table; FULL: a commit that returned survives power loss */
+        sqlite3_busy_timeout(s->db, 2000); /* a reader may be looking whether there is anything in it yet */
         int r = store_exec(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                               "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;"
                               "PRAGMA foreign_keys = ON");
+        sqlite3_busy_timeout(s->db, 0);
         if (r < 0)
                 return r;
         /* -wal and -shm stay (empty) after close, so that a reader without write access to the folder can still open */

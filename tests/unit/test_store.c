@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/store/store_internal.h"
 #include "tests/unit/store_fixture.h"
@@ -95,6 +97,32 @@ static void test_fresh_and_again(void **state)
         s = open_write(f); /* idempotent */
         assert_query(s, "SELECT count(*) AS n FROM migration", "[{\"n\":3}]");
         store_close(s);
+}
+
+/* Planner and console look for the database from their start; one that just finds it empty must not stop the gate. */
+static void test_a_reader_of_the_empty_file_is_waited_for(void **state)
+{
+        struct fixture *f = *state;
+        int ready[2], status;
+        char byte;
+
+        assert_int_equal(pipe(ready), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                sqlite3 *db;
+                bool ok = sqlite3_open(f->db, &db) == SQLITE_OK &&
+                          sqlite3_exec(db, "BEGIN; SELECT count(*) FROM sqlite_master", NULL, NULL, NULL) == SQLITE_OK;
+                ok = write(ready[1], "x", 1) == 1 && ok;
+                (void)usleep(300000);
+                _exit(ok ? 0 : 1);
+        }
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        store_close(open_write(f));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        (void)close(ready[0]);
+        (void)close(ready[1]);
 }
 
 static void test_refusals(void **state)
@@ -741,6 +769,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_fresh_and_again, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_a_reader_of_the_empty_file_is_waited_for, setup, teardown),
             cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
             cmocka_unit_test_setup_teardown(test_refuses_strangers, setup, teardown),
             cmocka_unit_test_setup_teardown(test_corruption_found_at_open, setup, teardown),
