@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 of coolplaned at random instants; see kill9.py. COOLPLANE_KILLS (default 6, on the hall 3; the full
+# kill -9 of coolplaned at random instants; see kill9.py. COOLPLANE_KILLS (default 6; the full
 # campaign is 200). 041 calls this for the hall.
 . "$(dirname "$0")/lib.sh"
 site=${1:-tiny}
-kills=${COOLPLANE_KILLS:-$([ "$site" = tiny ] && echo 6 || echo 3)}
+kills=${COOLPLANE_KILLS:-6}
 start_broker
 start_plant "$site" 60
 start_planner
