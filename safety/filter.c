@@ -315,7 +315,7 @@ static double needed(const struct safety *s, const struct group *p)
 {
         if (p->phase == PHASE_PROPOSAL)
                 return p->toward_less ? s->env.reserve : KEEP * s->env.reserve;
-        return p->phase == PHASE_BACKUP ? 0 : p->wanted;
+        return p->wanted;
 }
 
 static void need_all(struct safety *s, double need)
@@ -422,7 +422,7 @@ static void next_phase(struct safety *s, const struct safety_snapshot *snap, siz
                 if (!ok)
                         give_up(s, snap, g);
                 p->wanted = fmin(KEEP * s->env.reserve, p->margin);
-                p->phase = p->kept >= p->wanted ? PHASE_HOLD : PHASE_BISECT; /* once more, with less to ask for */
+                p->phase = p->kept >= p->wanted ? PHASE_HOLD : PHASE_BISECT; /* no less than the backup leaves: stays */
         } else if (p->phase == PHASE_PROJECT) {
                 if (!ok)
                         *p = kept; /* margin and terminal stay those of the best certified action */

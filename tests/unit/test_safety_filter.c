@@ -541,6 +541,31 @@ static void test_half_of_the_reserve_stays(void **state)
         rig_close(&r);
 }
 
+/* At full cooling there is nothing to ease back to: it stays, certified with what there is. */
+static void test_full_cooling_stays_with_less(void **state)
+{
+        struct rig r;
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.step = 0;
+        rig_open(&r, a, 1);
+        r.env.reserve = 0.5;
+        rig_create(&r);
+        for (size_t j = 0; j < 4; j++)
+                r.confirmed[j] = r.prop[j] = r.u[j].safe_dir > 0 ? r.u[j].hi : r.u[j].lo;
+        NOW(r, 0) = 22;
+        for (int n = 0; n < 1000 && !(r.s->group[0].decided && r.s->group[0].margin < 0.2); n++) {
+                NOW(r, 0) += 0.01;
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].certified);
+                for (size_t j = 0; j < 4; j++)
+                        assert_true(rig_action(&r.s->decision)[j] == r.confirmed[j]);
+        }
+        assert_true(r.s->group[0].margin > 0.1 && r.s->group[0].margin < 0.2);
+        rig_close(&r);
+}
+
 static void test_load_check_for_moves(void **state)
 {
         struct rig r;
@@ -777,6 +802,7 @@ int main(void)
             cmocka_unit_test(test_refused_action_starts_units),
             cmocka_unit_test(test_nearest_certified_action),
             cmocka_unit_test(test_half_of_the_reserve_stays),
+            cmocka_unit_test(test_full_cooling_stays_with_less),
             cmocka_unit_test(test_water_that_one_row_reads),
             cmocka_unit_test(test_water_and_namesakes),
             cmocka_unit_test(test_strings),
