@@ -221,7 +221,7 @@ static int run(const struct options *o, const struct site *site)
         struct replay r = {.site = site, .progress = !o->json && isatty(STDERR_FILENO)};
         struct store *log = NULL, *out = NULL;
         struct layout *layout = NULL;
-        struct store_counts counts;
+        struct store_counts counts = {0};
         struct actuator act;
         char why[256], begin[32], end[32];
         int64_t from, to, started;
