@@ -66,9 +66,9 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
 /* u's box of this step ends at `floor`, or at base where that is colder: what the plant has may stay. Floors bind
  * variables with safe_dir −1. */
 void limits_raise(struct safety_u *u, double base, double floor);
-/* Lift of act [nu] ← inside its bounds, or no farther outside than what the plant has: first the condenser water goes
- * back toward what the plant has, then the chilled water. True when that moved something; *why and *binding as
- * limits_move. */
+/* Lift of act [nu] ← inside its bounds, or no farther outside than what the plant has, whichever of the two setpoints
+ * comes into force first: first the condenser water goes back toward what the plant has, then the chilled water. True
+ * when that moved something; *why and *binding as limits_move. */
 bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,
                  enum decision_reason *why, int *binding);
 

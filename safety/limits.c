@@ -299,12 +299,13 @@ bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const do
         const struct safety_u *cw = &u[p->cw], *chw = &u[p->chw];
         const double cw0 = rest(cw, base[p->cw]), chw0 = rest(chw, base[p->chw]), cw1 = act[p->cw], chw1 = act[p->chw];
         const double lo = fmin(p->min_k, cw0 - chw0), hi = fmax(p->max_k, cw0 - chw0);
-        if (cw1 - chw1 < lo - SAFETY_LIFT_TOL_K) {
-                act[p->cw] = toward(cw, fmax(cw1, fmin(cw0, chw1 + lo)), cw0);
-                act[p->chw] = toward(chw, fmin(chw1, act[p->cw] - lo), chw0);
-        } else if (cw1 - chw1 > hi + SAFETY_LIFT_TOL_K) {
-                act[p->cw] = toward(cw, fmin(cw1, fmax(cw0, chw1 + hi)), cw0);
-                act[p->chw] = toward(chw, fmax(chw1, act[p->cw] - hi), chw0);
+        const double warmest = fmax(chw0, chw1), coldest = fmin(chw0, chw1);
+        if (fmin(cw0, cw1) - warmest < lo - SAFETY_LIFT_TOL_K) {
+                act[p->cw] = toward(cw, fmax(cw1, fmin(cw0, warmest + lo)), cw0);
+                act[p->chw] = toward(chw, fmin(chw1, fmin(cw0, act[p->cw]) - lo), chw0);
+        } else if (fmax(cw0, cw1) - coldest > hi + SAFETY_LIFT_TOL_K) {
+                act[p->cw] = toward(cw, fmin(cw1, fmax(cw0, coldest + hi)), cw0);
+                act[p->chw] = toward(chw, fmax(chw1, fmax(cw0, act[p->cw]) - hi), chw0);
         } else {
                 return false;
         }

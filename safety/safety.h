@@ -78,7 +78,8 @@ struct safety_u {
 };
 
 /* What a machine can lift: condenser-water setpoint − chilled-water setpoint. Too little and oil does not return, too
- * much and it surges at part load. Two continuous variables that no row of the model reads, chw with safe_dir −1. */
+ * much and it surges at part load. Kept whichever of the two setpoints comes into force first. Two continuous variables
+ * that no row of the model reads, chw with safe_dir −1. */
 struct safety_lift {
         size_t cw, chw;      /* variables */
         double min_k, max_k; /* min_k ≤ max_k; ∓INFINITY = no such bound */

@@ -495,12 +495,15 @@ static double still(const struct verifier *v, size_t j)
         return v->stuck[j] || outside(v, j) ? v->have[j] : fmin(fmax(v->have[j], edge(u, false)), edge(u, true));
 }
 
-/* Lift inside its bounds, or no farther outside than when nothing moves, but for a count of the registers. */
+/* Lift inside its bounds, or no farther outside than when nothing moves, but for a count of the registers: with both
+ * setpoints as ordered, and with one of them still where it is. */
 static bool lift_allowed(const struct verifier *v, const double *act, const struct safety_lift *p)
 {
-        const double lift = act[p->cw] - act[p->chw], now = still(v, p->cw) - still(v, p->chw);
+        const double cw = still(v, p->cw), chw = still(v, p->chw), now = cw - chw;
+        const double least = fmin(cw, act[p->cw]) - fmax(chw, act[p->chw]);
+        const double most = fmax(cw, act[p->cw]) - fmin(chw, act[p->chw]);
         const double count = v->env.u[p->cw].step + v->env.u[p->chw].step + TOL;
-        return (lift >= p->min_k - TOL || lift >= now - count) && (lift <= p->max_k + TOL || lift <= now + count);
+        return (least >= p->min_k - TOL || least >= now - count) && (most <= p->max_k + TOL || most <= now + count);
 }
 
 bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)

@@ -157,20 +157,36 @@ static bool in_pair(const struct safety_lift *p, size_t j)
         return p->cw == j || p->chw == j;
 }
 
+/* What a pair's lift is now, and can be while these two come into force, the one before the other or with it. */
+struct lifts {
+        double had, least, most;
+};
+
+static struct lifts lifts_of(const struct certify_move *m, const struct safety_lift *p, double cw, double chw)
+{
+        const double was_cw = still(m, p->cw), was_chw = still(m, p->chw);
+
+        return (struct lifts){
+            .had = was_cw - was_chw,
+            .least = fmin(was_cw, cw) - fmax(was_chw, chw),
+            .most = fmax(was_cw, cw) - fmin(was_chw, chw),
+        };
+}
+
 /* Setpoint j, in pair i, may go a count more toward its goal, and its partner, whose rounding may be why it is not
  * there, by a count. Not asked of a pair that another one shares a setpoint with: the partner may have given way to j
  * before the other pair held j back. */
 static bool pair_has_room(const struct certify_move *m, size_t i, size_t j)
 {
         const struct safety_lift *p = &m->env->lift[i];
-        const double more = m->env->u[j].safe_dir * fmax(m->env->u[p->cw].step + m->env->u[p->chw].step, 1e-3),
-                     lift = m->act[p->cw] - m->act[p->chw] + (p->cw == j ? more : -more),
-                     had = still(m, p->cw) - still(m, p->chw);
+        const double more = m->env->u[j].safe_dir * fmax(m->env->u[p->cw].step + m->env->u[p->chw].step, 1e-3);
+        struct lifts lift;
 
         for (size_t k = 0; k < m->env->nlift; k++)
                 if (k != i && (in_pair(&m->env->lift[k], p->cw) || in_pair(&m->env->lift[k], p->chw)))
                         return false;
-        return lift >= fmin(p->min_k, had) && lift <= fmax(p->max_k, had);
+        lift = lifts_of(m, p, m->act[p->cw] + (p->cw == j ? more : 0), m->act[p->chw] + (p->chw == j ? more : 0));
+        return lift.least >= fmin(p->min_k, lift.had) && lift.most <= fmax(p->max_k, lift.had);
 }
 
 static bool has_room(const struct certify_move *m, size_t j)
@@ -290,10 +306,11 @@ const char *certify_judge_stage(const struct certify_move *m, size_t j, struct c
 
 const char *certify_judge_lift(const struct certify_move *m, const struct safety_lift *p, struct certify_illegal *n)
 {
-        const double lift = m->act[p->cw] - m->act[p->chw], had = still(m, p->cw) - still(m, p->chw);
+        const struct lifts l = lifts_of(m, p, m->act[p->cw], m->act[p->chw]);
         /* what is off the grid is rounded, and may come from beyond its box */
         const double tol = m->env->u[p->cw].step + m->env->u[p->chw].step + 1e-6;
-        const bool bad = !(lift >= fmin(p->min_k - 1e-6, had - tol) && lift <= fmax(p->max_k + 1e-6, had + tol));
+        const bool bad =
+            !(l.least >= fmin(p->min_k - 1e-6, l.had - tol) && l.most <= fmax(p->max_k + 1e-6, l.had + tol));
 
         n->automaton += bad;
         return bad ? "lift" : NULL;

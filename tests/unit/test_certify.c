@@ -586,6 +586,8 @@ static void test_judges_lifts(void **state)
         open_bench(&b); /* 20 − 10, bounds 9 and 15; one count of each is rounding only where it is outside already */
         assert_true(lift_ok(&b, 19, 10) && lift_ok(&b, 25, 10));
         assert_false(lift_ok(&b, 18.5, 10) || lift_ok(&b, 20, 11.5) || lift_ok(&b, 25.5, 10));
+        assert_false(lift_ok(&b, 21, 11.5) || lift_ok(&b, 18.5, 9)); /* the other may come later */
+        assert_false(lift_ok(&b, 25.5, 11) || lift_ok(&b, 18, 4.5));
         b.was[2] = 16; /* 6: may stay, but not fall */
         assert_true(lift_ok(&b, 16, 10) && lift_ok(&b, 15.5, 10.5) && lift_ok(&b, 25, 10));
         assert_false(lift_ok(&b, 15, 10.5) || lift_ok(&b, 25.5, 10));

@@ -68,8 +68,11 @@ static void test_lift_minimum(void **state)
         lift_of(&r, 10, 16, 9.5, 17.5); /* first the one, then the other */
         assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
         lift_of(&r, 8.2, 16, 8.2, 16.5); /* rounded inward */
-        lift_of(&r, 10, 19, 10, 19);
+        lift_of(&r, 9.5, 19, 9.5, 19);
+        lift_of(&r, 10, 19, 9.5, 19); /* not against what may come later */
+        lift_of(&r, 7, 15.5, 7, 16);
         assert_true(lift_ok(&r, 9.5, 17.5) && lift_ok(&r, 8, 16));
+        assert_false(lift_ok(&r, 9.6, 19) || lift_ok(&r, 7, 15.9));
         assert_false(lift_ok(&r, 9.6, 17.5) || lift_ok(&r, 8.1, 16) || lift_ok(&r, 8, 15.5));
         rig_close(&r);
 }
@@ -90,7 +93,8 @@ static void test_lift_maximum(void **state)
         assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
         lift_of(&r, 8, 21, 8, 20); /* condenser water first */
         lift_of(&r, 8.9, 22, 8.9, 20.5);
-        lift_of(&r, 7, 18.5, 7, 18.5);
+        lift_of(&r, 7, 18.5, 8, 18.5); /* nor that */
+        lift_of(&r, 9.5, 21.5, 9.5, 21);
         assert_true(lift_ok(&r, 8, 20) && lift_ok(&r, 9, 21));
         assert_false(lift_ok(&r, 7.9, 20) || lift_ok(&r, 9, 21.5));
         r.snap.interlock = true; /* whoever asks */
@@ -136,12 +140,12 @@ static void test_lifts_that_share(void **state)
                 }
                 rig_create(&r);
                 r.confirmed[B] = r.prop[B] = 8;
-                lift_of(&r, 12, 21, 11, 20);
+                lift_of(&r, 12, 21, 10, 20);
                 act = rig_action(&r.s->decision);
                 assert_true(act[B] == 8);
                 assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
-                assert_false(lift_ok(&r, 12, 20) || lift_ok(&r, 12, 21));
-                assert_true(lift_ok(&r, 11, 20));
+                assert_false(lift_ok(&r, 11, 20) || lift_ok(&r, 10, 21));
+                assert_true(lift_ok(&r, 10, 20));
         }
         rig_close(&r);
 }
@@ -156,11 +160,13 @@ static void test_lift_taken_over(void **state)
         lift_of(&r, 9, 15, 9, 15);
         lift_of(&r, 9.5, 14, 9, 15);
         lift_of(&r, 8.5, 15, 8.5, 15);
-        lift_of(&r, 9.5, 16.5, 9.5, 16.5); /* 7 K, better than 6 */
+        lift_of(&r, 9, 16.5, 9, 16.5); /* 7.5 K, better than 6 */
+        lift_of(&r, 9.5, 16.5, 9, 16.5);
         r.confirmed[A] = 24;
         lift_of(&r, 9, 24, 9, 24);
         lift_of(&r, 8.9, 24.5, 9, 24);
-        lift_of(&r, 8, 22, 8, 22);
+        lift_of(&r, 8, 22, 9, 22);
+        lift_of(&r, 9, 22, 9, 22);
         r.confirmed[W] = 8.95; /* between two values of the register, and rounded toward more cooling */
         lift_of(&r, 8.95, 24, 8.9, 24);
         assert_false(lift_ok(&r, 8.1, 24));
