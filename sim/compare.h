@@ -28,8 +28,12 @@ struct compare_row {
         double saving_total, saving_cooling;  /* % against b2; NaN without b2 */
         double ci95_low, ci95_high;           /* of saving_total, bootstrap over the seeds; NaN for few seeds */
         double saving_b2v, b2v_low, b2v_high; /* of total energy against b2v, and its interval; NaN without b2v */
-        unsigned rank;                        /* 1 = least total energy of its cell */
-        struct yard_command best;             /* b2s: constants of the first seed; b4: those it starts from */
+        /* the baseline of least total energy in this cell, of those without a hard violation if there are any, and what
+         * is saved against it; NULL, NaN without one. Baselines are what anybody can run: no hindsight, no oracle. */
+        const struct yard_controller *strongest;
+        double saving_strongest, strongest_low, strongest_high;
+        unsigned rank;            /* 1 = least total energy of its cell */
+        struct yard_command best; /* b2s: constants of the first seed; b4: those it starts from */
 };
 
 struct compare_cell {

@@ -28,6 +28,9 @@ void compare_aggregate(const struct yard_controller *c, const struct yard_result
                                 .saving_b2v = (double)NAN,
                                 .b2v_low = (double)NAN,
                                 .b2v_high = (double)NAN,
+                                .saving_strongest = (double)NAN,
+                                .strongest_low = (double)NAN,
+                                .strongest_high = (double)NAN,
                                 .best = seed[0].best};
 
         for (size_t k = 0; k < n; k++) {
@@ -187,9 +190,30 @@ static void save_against(const struct yard_result *seed, size_t nseed, size_t i,
         compare_saving(base, value, nseed, INTERVAL_SEED, ret_saving, ret_low, ret_high);
 }
 
+static bool anybody_runs(const struct yard_controller *c)
+{
+        return c->kind == YARD_LOCAL || c->kind == YARD_PID;
+}
+
+static const struct compare_row *strongest(const struct compare_row *row, size_t n)
+{
+        const struct compare_row *best = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                const bool safer = best != NULL && row[i].hard_violations == 0 && best->hard_violations > 0,
+                           as_safe = best == NULL || (row[i].hard_violations == 0) == (best->hard_violations == 0);
+
+                if (anybody_runs(row[i].controller) &&
+                    (safer || (as_safe && (best == NULL || row[i].total_kwh < best->total_kwh))))
+                        best = &row[i];
+        }
+        return best;
+}
+
 void compare_judge(struct compare_row *row, size_t nrow, const struct yard_result *seed, size_t nseed)
 {
-        const struct compare_row *b2 = find(row, nrow, "b2"), *b2v = find(row, nrow, "b2v");
+        const struct compare_row *b2 = find(row, nrow, "b2"), *b2v = find(row, nrow, "b2v"),
+                                 *best = strongest(row, nrow);
         double *work = calloc(2 * nseed, sizeof(*work));
 
         for (size_t i = 0; i < nrow; i++) {
@@ -207,6 +231,12 @@ void compare_judge(struct compare_row *row, size_t nrow, const struct yard_resul
                 if (b2v != NULL && work != NULL)
                         save_against(seed, nseed, i, (size_t)(b2v - row), work, &r->saving_b2v, &r->b2v_low,
                                      &r->b2v_high);
+                if (best != NULL) {
+                        r->strongest = best->controller;
+                        if (work != NULL)
+                                save_against(seed, nseed, i, (size_t)(best - row), work, &r->saving_strongest,
+                                             &r->strongest_low, &r->strongest_high);
+                }
         }
         free(work);
 }
@@ -257,6 +287,18 @@ static void exposure_notes(const struct compare_row *r, const struct compare_row
                 text_put(t, "\n");
 }
 
+/* A saving against a weak baseline is the easiest lie. */
+static void strongest_note(const struct compare_row *r, struct text *t)
+{
+        if (r->strongest == NULL || !yard_has_agent(r->controller))
+                return;
+        text_printf(t, "%s: against the strongest baseline, %s, it saves %.2f %% of total energy", r->controller->name,
+                    r->strongest->name, r->saving_strongest);
+        if (isfinite(r->strongest_low))
+                text_printf(t, " (%.2f..%.2f)", r->strongest_low, r->strongest_high);
+        text_put(t, "\n");
+}
+
 static void consolidation_note(const struct compare_row *r, const struct compare_row *b2v, struct text *t)
 {
         if (!r->controller->moves || r->controller->kind != YARD_AGENT)
@@ -283,8 +325,10 @@ void compare_notes(const struct compare_cell *cell, struct text *t)
         const struct compare_row *b2s = find(row, cell->nrow, "b2s"), *b4 = find(row, cell->nrow, "b4");
         const struct compare_row *b2v = find(row, cell->nrow, "b2v");
 
-        for (size_t i = 0; i < cell->nrow; i++)
+        for (size_t i = 0; i < cell->nrow; i++) {
+                strongest_note(&row[i], t);
                 consolidation_note(&row[i], b2v, t);
+        }
         for (size_t i = 0; i < cell->nrow && b2 != NULL; i++) {
                 const char *name = row[i].controller->name;
 

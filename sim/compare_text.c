@@ -118,7 +118,10 @@ static void json_row(const struct compare_cell *c, const struct compare_row *r, 
                                       {"latent_kwh", r->latent_kwh},
                                       {"saving_b2v_pct", r->saving_b2v},
                                       {"b2v_ci95_low", r->b2v_low},
-                                      {"b2v_ci95_high", r->b2v_high}};
+                                      {"b2v_ci95_high", r->b2v_high},
+                                      {"saving_strongest_pct", r->saving_strongest},
+                                      {"strongest_ci95_low", r->strongest_low},
+                                      {"strongest_ci95_high", r->strongest_high}};
         char start[32];
 
         text_put(t, "{\"controller\":");
@@ -132,6 +135,10 @@ static void json_row(const struct compare_cell *c, const struct compare_row *r, 
         for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++) {
                 text_printf(t, ",\"%s\":", field[i].name);
                 text_json_number(t, field[i].v);
+        }
+        if (r->strongest != NULL) {
+                text_put(t, ",\"strongest_baseline\":");
+                text_json_string(t, r->strongest->name);
         }
         if (yard_has_agent(r->controller))
                 text_printf(t,

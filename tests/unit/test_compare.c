@@ -289,12 +289,54 @@ static void c_is_set_against_a_plain_consolidation(void **state)
         assert_near(row[1].saving_b2v, 0.0, 1e-12);
         compare_notes(&cell, &t);
         assert_non_null(strstr(t.v, "c: saves 1.75 % of total energy against b2v (1.5"));
+        assert_non_null(strstr(t.v, "c: against the strongest baseline, b2v, it saves 1.75 % of total energy (1.5"));
+        assert_null(strstr(t.v, "b2v: against the strongest"));
         text_free(&t);
         row[1] = row[2];
         cell.nrow = 2;
         compare_notes(&cell, &t);
         assert_non_null(strstr(t.v, "c: moves VMs, which b2 does not"));
         text_free(&t);
+}
+
+/* Of what anybody can run, not of oracles and hindsight, and not one that breaks limits while another keeps them. */
+static void the_strongest_baseline_is_named(void **state)
+{
+        static const char *const name[] = {"b0", "b2s", "b1", "b2", "c0", "b4"};
+        struct {
+                double total[6];
+                uint64_t violations[6];
+                const char *expect;
+        } const cases[] = {
+            {{1200, 1000, 1150, 1100, 1050, 990}, {0}, "b2"},
+            {{1200, 1000, 1090, 1100, 1050, 990}, {0}, "b1"},
+            {{1080, 1000, 1090, 1100, 1050, 990}, {0}, "b0"},
+            {{1080, 1000, 1090, 1100, 1050, 990}, {1, 0, 3, 0, 0, 0}, "b2"},
+            {{1080, 1000, 1090, 1100, 1050, 990}, {1, 0, 3, 2, 0, 0}, "b0"},
+            {{1200, 1000, 1150, 1100, 1050, 990}, {0, 0, 0, 2, 0, 0}, "b1"},
+        };
+        struct yard_result seed[6];
+        struct compare_row row[6];
+
+        (void)state;
+        for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+                memset(seed, 0, sizeof(seed));
+                for (size_t i = 0; i < 6; i++) {
+                        seed[i].account = (struct plant_account){
+                            .total_kwh = cases[k].total[i], .it_kwh = 900, .hard_violations = cases[k].violations[i]};
+                        compare_aggregate(named(name[i]), &seed[i], 1, &row[i]);
+                }
+                compare_judge(row, 6, seed, 1);
+                for (size_t i = 0; i < 6; i++)
+                        assert_string_equal(row[i].strongest->name, cases[k].expect);
+                for (size_t i = 0; i < 6; i++)
+                        if (strcmp(name[i], cases[k].expect) == 0)
+                                assert_near(row[4].saving_strongest, 100.0 * (1.0 - 1050.0 / cases[k].total[i]), 1e-9);
+        }
+        compare_aggregate(named("c0"), &seed[4], 1, &row[4]);
+        compare_judge(row + 4, 2, seed + 4, 1);
+        assert_null(row[4].strongest); /* none ran */
+        assert_true(isnan(row[4].saving_strongest));
 }
 
 /* ---- runs side by side, and a campaign that goes on ---- */
@@ -425,6 +467,7 @@ int main(void)
             cmocka_unit_test(notes_name_the_weak_points),
             cmocka_unit_test(page_is_whole_and_needs_nothing_else),
             cmocka_unit_test(c_is_set_against_a_plain_consolidation),
+            cmocka_unit_test(the_strongest_baseline_is_named),
             cmocka_unit_test(children_are_waited_for_whatever_we_inherit),
             cmocka_unit_test(an_interrupted_campaign_goes_on),
         };
