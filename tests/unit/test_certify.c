@@ -208,7 +208,7 @@ static void test_hostile_breaks_are_found(void **state)
                 assert_int_equal(certify_hostile(seed, 0, 20000, &h), 0);
                 memcpy(&n, (const char *)&h.illegal + expect[blind].field, sizeof(n));
                 printf("blindness %d: %llu, %s\n", (int)blind, (unsigned long long)n, h.first);
-                assert_true(n > 0 && strstr(h.first, expect[blind].what));
+                assert_true(n > 0 && expect[blind].what != NULL && strstr(h.first, expect[blind].what) != NULL);
         }
         blind = SEES_ALL;
 }
