@@ -15,10 +15,12 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
 #include "agent/cli/replay_diff.h"
+#include "agent/cli/replay_whatif.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
@@ -26,9 +28,14 @@
 static const char help[] =
     "coolplane replay --config site.yaml --log coolplane.db --out decisions.db\n"
     "coolplane replay --config site.yaml --log coolplane.db --out d.db --from 2026-01-01T00:00:00Z --json\n"
+    "coolplane replay --config site.yaml --log coolplane.db --out d.db --what-if model.cpm\n"
     "coolplane replay --diff before.db after.db\n"
     "\n"
     "Runs the production gate and planner over a recorded database. Nothing is written to any plant.\n"
+    "--what-if lets the decisions count: every reading of the log becomes what it would have been under them, by a "
+    "model\n"
+    "that `coolplane train --refit` made of this very log, and the cooling energy saved is told part by part; or why\n"
+    "this log cannot tell (a setpoint it never moved, a state it never saw). VMs stay, racks draw what they drew.\n"
     "--diff compares the decisions of two databases, time by time: two configurations, builds or model sets that were\n"
     "replayed over one log, or a replay and what decided live. It names what is not the same: kinds, reasons and\n"
     "actions with their largest differences, limits, and of the first difference what it was made on.\n"
@@ -39,9 +46,12 @@ static const char help[] =
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log. Models learn from T on, so that a\n"
     "                  later start decides by less; the same start decides the same\n"
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
+    "  --what-if MODEL model file; evaluate such decisions with care: their readings are not the log's\n"
+    "  --learn HOURS   with --what-if: so long the operator's settings stay while gate and planner learn (default 24)\n"
     "  --diff A B      compare the decisions of these two (read only); with --from, --to, --json\n"
     "  --json          one JSON document\n"
-    "exit: 0 replayed, 1 set-up failed, 2 usage, 4 no samples in the log or in this span of it, 65 a log of another\n"
+    "exit: 0 replayed, 1 set-up failed, 2 usage, 4 no samples in the log or in this span of it, or\n"
+    "--what-if cannot be told from it, 65 a log of another\n"
     "site or damaged, 69 no such log or busy, 74 I/O, 78 site wrong. --diff: 0 all equal (what one of them has before\n"
     "or after the other does not count), 2 usage, 3 some differ, are missing, or are at times that one of them has\n"
     "twice, 4 no decision at the same time, 65 database damaged, 69 no database or busy, 74 I/O\n";
@@ -52,6 +62,7 @@ struct replay {
         struct gate *gate;
         struct brain *brain;
         struct null_actuator *null;
+        struct replay_whatif whatif; /* --what-if */
         int64_t first_ms, next_step_ms, last_ms;
         struct ipc_step step;
         struct ipc_proposal proposal;
@@ -63,6 +74,8 @@ static void on_write_done(void *ctx, const struct write_outcome *o)
 {
         struct replay *r = ctx;
 
+        if (r->whatif.plant && o->result == WRITE_NOT_SENT)
+                whatif_set(r->whatif.plant, o->point, o->written);
         gate_write_done(r->gate, o);
 }
 
@@ -73,6 +86,8 @@ static void control_step(struct replay *r)
         if (r->brain)
                 brain_step(r->brain, &r->step, &r->proposal);
         gate_step_end(r->gate, r->brain ? &r->proposal : NULL, false);
+        if (r->whatif.plant)
+                whatif_step(r->whatif.plant, r->next_step_ms);
         r->next_step_ms += r->site->fast_step_ms;
 }
 
@@ -96,18 +111,22 @@ static int on_samples(void *ctx, const struct sample *v, size_t n)
                 while (v[i].t_ms >= r->next_step_ms)
                         control_step(r);
                 clk_advance_to(&r->clk, v[i].t_ms);
-                gate_samples(r->gate, &v[i], 1);
+                struct sample s = v[i];
+                if (r->whatif.plant)
+                        whatif_sample(r->whatif.plant, &s);
+                gate_samples(r->gate, &s, 1);
                 r->last_ms = v[i].t_ms;
         }
         show_progress(r);
         return 0;
 }
 
-static void print_result(const struct replay *r, double wall_s, bool json)
+static int print_result(const struct replay *r, double wall_s, bool json)
 {
         struct gate_status s;
         char sha[65];
         double speedup;
+        int code = EXIT_OK;
 
         gate_status(r->gate, &s);
         gate_decision_sha256(r->gate, sha);
@@ -116,7 +135,7 @@ static void print_result(const struct replay *r, double wall_s, bool json)
         speedup = (double)s.step * (double)r->site->fast_step_ms / 1000.0 / (wall_s > 0 ? wall_s : 1e-9);
         if (json)
                 (void)printf("{\"steps\":%" PRIu64 ",\"accept\":%" PRIu64 ",\"project\":%" PRIu64 ",\"hold\":%" PRIu64
-                             ",\"fallback\":%" PRIu64 ",\"decision_sha256\":\"%s\",\"speedup\":%.1f}\n",
+                             ",\"fallback\":%" PRIu64 ",\"decision_sha256\":\"%s\",\"speedup\":%.1f",
                              s.step, s.steps_by_kind[DECISION_ACCEPT], s.steps_by_kind[DECISION_PROJECT],
                              s.steps_by_kind[DECISION_HOLD], s.steps_by_kind[DECISION_FALLBACK], sha, speedup);
         else
@@ -124,11 +143,17 @@ static void print_result(const struct replay *r, double wall_s, bool json)
                              "  fallback %" PRIu64 "\ndecision_sha256 %s\nspeedup %.0f\n",
                              s.step, s.steps_by_kind[DECISION_ACCEPT], s.steps_by_kind[DECISION_PROJECT],
                              s.steps_by_kind[DECISION_HOLD], s.steps_by_kind[DECISION_FALLBACK], sha, speedup);
+        if (r->whatif.plant) {
+                (void)fputs(json ? ",\"what_if\":" : "", stdout);
+                code = replay_whatif_print(&r->whatif, json);
+        }
+        (void)fputs(json ? "}\n" : "", stdout);
+        return code;
 }
 
 struct options {
-        const char *config, *log, *out, *diff;
-        int64_t from_ms, to_ms;
+        const char *config, *log, *out, *diff, *whatif;
+        int64_t from_ms, to_ms, learn_h;
         bool json, planner;
 };
 
@@ -248,6 +273,12 @@ static int run(const struct options *o, const struct site *site)
         r.first_ms = r.last_ms = r.shown_ms = from;
         r.span_ms = to - from;
         r.next_step_ms = (from / site->fast_step_ms + 1) * site->fast_step_ms;
+        if (o->whatif) {
+                code =
+                    replay_whatif_open(o->whatif, site, layout, log, from, to, from + o->learn_h * 3600000, &r.whatif);
+                if (code != EXIT_OK)
+                        goto out;
+        }
         clk_init_virtual(&r.clk, from);
         code = EXIT_IO;
         if (access(o->out, F_OK) == 0) {
@@ -289,9 +320,11 @@ static int run(const struct options *o, const struct site *site)
                 code = EXIT_IO;
                 goto out;
         }
-        print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->json);
-        code = EXIT_OK;
+        if (r.whatif.plant) /* the last step's account */
+                whatif_step(r.whatif.plant, r.next_step_ms);
+        code = print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->json);
 out:
+        replay_whatif_close(&r.whatif);
         brain_free(r.brain);
         gate_free(r.gate);
         null_actuator_free(r.null);
@@ -310,12 +343,13 @@ static int usage(const char *what)
 int verb_replay(int argc, char **argv)
 {
         static const struct option opts[] = {
-            {"config", required_argument, NULL, 'c'}, {"log", required_argument, NULL, 'l'},
-            {"out", required_argument, NULL, 'o'},    {"from", required_argument, NULL, 'f'},
-            {"to", required_argument, NULL, 't'},     {"diff", required_argument, NULL, 'd'},
-            {"no-planner", no_argument, NULL, 'n'},   {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
-        struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true};
+            {"config", required_argument, NULL, 'c'},  {"log", required_argument, NULL, 'l'},
+            {"out", required_argument, NULL, 'o'},     {"from", required_argument, NULL, 'f'},
+            {"to", required_argument, NULL, 't'},      {"diff", required_argument, NULL, 'd'},
+            {"what-if", required_argument, NULL, 'w'}, {"learn", required_argument, NULL, 'L'},
+            {"no-planner", no_argument, NULL, 'n'},    {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+        struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true, .learn_h = 24};
         struct site_errors *errors = NULL;
         struct site *site = NULL;
         int c;
@@ -342,6 +376,13 @@ int verb_replay(int argc, char **argv)
                         break;
                 case 'd':
                         o.diff = optarg;
+                        break;
+                case 'w':
+                        o.whatif = optarg;
+                        break;
+                case 'L':
+                        if (parse_int64(optarg, 1, 100000, &o.learn_h) < 0)
+                                return usage("--learn takes whole hours");
                         break;
                 case 'n':
                         o.planner = false;

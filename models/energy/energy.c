@@ -10,7 +10,7 @@
 #include "models/num/num.h"
 #include "models/num/rng.h"
 
-#define MEMBERS 8
+#define MEMBERS ENERGY_MEMBERS
 #define FEATURES 5
 #define FIT_MIN 12         /* samples of a part before data count at all */
 #define HOLD_OUT_MIN 40    /* samples before an error on the last 30 % means anything */
@@ -440,7 +440,7 @@ static double distance(const struct energy *e, const struct energy_sample *s)
         return fmax(sqrt(best) - 0.5, 0.0);
 }
 
-bool energy_predict(const struct energy *e, const struct energy_sample *s, struct energy_estimate *ret)
+bool energy_members(const struct energy *e, const struct energy_sample *s, double ret_w[ENERGY_MEMBERS][ENERGY_PARTS])
 {
         bool any = false;
         for (size_t p = 0; p < ENERGY_PARTS; p++)
@@ -449,20 +449,33 @@ bool energy_predict(const struct energy *e, const struct energy_sample *s, struc
                 return false;
         struct energy_sample v;
         (void)clean(e, s, &v);
+        for (size_t m = 0; m < MEMBERS; m++)
+                for (size_t p = 0; p < ENERGY_PARTS; p++) {
+                        bool known;
+                        ret_w[m][p] = part_power(e, m, (enum energy_part)p, &v, &known);
+                }
+        return true;
+}
+
+bool energy_predict(const struct energy *e, const struct energy_sample *s, struct energy_estimate *ret)
+{
+        double part_w[MEMBERS][ENERGY_PARTS];
+        if (!energy_members(e, s, part_w))
+                return false;
         struct energy_estimate est = {0};
         double total[MEMBERS] = {0}, var = 0.0;
         for (size_t m = 0; m < MEMBERS; m++)
                 for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                        bool known;
-                        double w = part_power(e, m, (enum energy_part)p, &v, &known);
-                        est.part_w[p] += w / MEMBERS;
-                        total[m] += w;
+                        est.part_w[p] += part_w[m][p] / MEMBERS;
+                        total[m] += part_w[m][p];
                 }
         for (size_t m = 0; m < MEMBERS; m++)
                 est.power_w += total[m] / MEMBERS;
         for (size_t m = 0; m < MEMBERS; m++)
                 var += (total[m] - est.power_w) * (total[m] - est.power_w) / (MEMBERS - 1);
         est.std_w = sqrt(var);
+        struct energy_sample v;
+        (void)clean(e, s, &v);
         est.distance = distance(e, &v);
         *ret = est;
         return true;

@@ -51,6 +51,10 @@ struct energy_estimate {
 /* false when nothing is fitted yet. power_w[] of s is ignored. */
 bool energy_predict(const struct energy *e, const struct energy_sample *s, struct energy_estimate *ret);
 
+/* What each member says of each part: what they disagree about is what the data leave open. false as above. */
+enum { ENERGY_MEMBERS = 8 };
+bool energy_members(const struct energy *e, const struct energy_sample *s, double ret_w[ENERGY_MEMBERS][ENERGY_PARTS]);
+
 struct energy_info {
         size_t samples;
         /* Of the metered total on the last 30 %, chronological, model fitted on the rest; NaN below 40 samples.

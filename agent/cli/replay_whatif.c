@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/cli/replay_whatif.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/exitcode.h"
+#include "agent/base/text.h"
+#include "agent/cli/cli.h"
+
+#define HOLD_STEPS 10
+
+int replay_whatif_open(const char *model, const struct site *site, const struct layout *l, struct store *log,
+                       int64_t from_ms, int64_t to_ms, int64_t closes_ms, struct replay_whatif *ret)
+{
+        int64_t begin_ms, end_ms;
+        int r = train_file_read(model, &ret->model);
+
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", model,
+                              r == -EBADMSG ? "not a model file of this version, or damaged" : strerror(-r));
+                return r == -ENOENT ? EXIT_UNAVAILABLE : r == -EIO ? EXIT_IO : EXIT_DATA;
+        }
+        if (memcmp(ret->model->config_hash, site->hash, sizeof site->hash) != 0) {
+                (void)fprintf(stderr, "coolplane replay: %s was trained with another configuration\n", model);
+                return EXIT_DATA;
+        }
+        begin_ms = ret->model->from_ms < from_ms ? ret->model->from_ms : from_ms;
+        end_ms = ret->model->to_ms > to_ms ? ret->model->to_ms : to_ms;
+        r = dataset_load(log, l, begin_ms, end_ms, HOLD_STEPS, &ret->log);
+        if (r == 0)
+                r = whatif_create(
+                    &(struct whatif_args){.layout = l, .model = ret->model, .log = ret->log, .closes_ms = closes_ms},
+                    &ret->plant);
+        if (r == -EINVAL) {
+                (void)fprintf(stderr, "coolplane replay: %s holds no energy model: nothing was metered\n", model);
+                return EXIT_CANNOT_EVALUATE;
+        }
+        if (r < 0)
+                (void)fprintf(stderr, "coolplane replay: %s\n", strerror(-r));
+        return r < 0 ? EXIT_GENERIC : EXIT_OK;
+}
+
+void replay_whatif_close(struct replay_whatif *w)
+{
+        w->plant = whatif_free(w->plant);
+        w->log = dataset_free(w->log);
+        w->model = train_file_free(w->model);
+}
+
+static const char *const part_name[ENERGY_PARTS] = {"fans", "chillers", "pumps", "towers"};
+static const struct {
+        const char *name, *key, *unit;
+        double scale;
+} kinds[WHATIF_KINDS] = {
+    [U_SAT] = {"supply air", "sat_k", "K", 1},
+    [U_FAN] = {"fans", "fan_ratio", "%", 100},
+    [U_CHWST] = {"chilled water", "chwst_k", "K", 1},
+    [U_CWST] = {"condenser water", "cwst_k", "K", 1},
+    [U_CHILLER] = {"machines", "chiller_ratio", "%", 100},
+};
+
+static const char *refusal_str(enum whatif_refusal r)
+{
+        static const char *const name[] = {
+            [WHATIF_TOLD] = "told",
+            [WHATIF_SHORT] = "too-short",
+            [WHATIF_NOT_METERED] = "not-metered",
+            [WHATIF_NOT_FITTED] = "not-fitted",
+            [WHATIF_NO_EXCITATION] = "no-excitation",
+            [WHATIF_OUTSIDE] = "outside-support",
+        };
+
+        return name[r];
+}
+
+static void explain(const struct whatif_result *r, char why[512])
+{
+        const struct whatif_moved *k = &r->moved[r->kind];
+
+        switch (r->refusal) {
+        case WHATIF_TOLD:
+                why[0] = '\0';
+                break;
+        case WHATIF_SHORT:
+                (void)snprintf(why, 512, "%zu steps with our settings are less than a day", r->steps);
+                break;
+        case WHATIF_NOT_METERED:
+                (void)snprintf(why, 512, "fans or chillers have no power meter");
+                break;
+        case WHATIF_NOT_FITTED:
+                (void)snprintf(why, 512, "the model knows %zu of %zu inlets, supply airs and valves", r->fitted,
+                               r->outputs);
+                break;
+        case WHATIF_NO_EXCITATION:
+                (void)snprintf(
+                    why, 512,
+                    "we would move %s by %.2f %s where this log moved it by %.2f %s (standard deviation): what "
+                    "that does at this plant is not in the log. A few days on which the setpoint is stepped "
+                    "by hand, or coolplane's own exploration, would tell",
+                    kinds[r->kind].name, k->distance * kinds[r->kind].scale, kinds[r->kind].unit,
+                    k->log_sd * kinds[r->kind].scale, kinds[r->kind].unit);
+                break;
+        case WHATIF_OUTSIDE:
+                (void)snprintf(why, 512, "%.0f %% of the time the plant would be where this log never was",
+                               100 * r->outside_ratio);
+                break;
+        }
+}
+
+static void put_number(struct text *t, const char *key, double v)
+{
+        text_printf(t, ",\"%s\":", key);
+        text_json_number(t, v);
+}
+
+static void put_json(const struct whatif_result *r, const char *why, struct text *t)
+{
+        const double nan = (double)NAN;
+        const bool told = r->refusal == WHATIF_TOLD;
+
+        text_printf(t, "{\"result\":\"%s\",\"why\":", refusal_str(r->refusal));
+        text_json_string(t, why);
+        text_printf(t, ",\"steps\":%zu,\"steps_unknown\":%zu,\"breaks\":%zu,\"outputs\":%zu,\"outputs_fitted\":%zu",
+                    r->steps, r->unknown, r->breaks, r->outputs, r->fitted);
+        put_number(t, "saving_ratio", told ? r->saving_ratio : nan);
+        put_number(t, "members_low_ratio", told ? r->member_ratio[0] : nan);
+        put_number(t, "members_high_ratio", told ? r->member_ratio[ENERGY_MEMBERS - 1] : nan);
+        put_number(t, "outside_ratio", r->outside_ratio);
+        put_number(t, "hottest_inlet_log_c", r->hottest_log_c);
+        put_number(t, "hottest_inlet_c", r->hottest_ours_c);
+        text_put(t, ",\"energy\":{");
+        for (size_t p = 0, any = 0; p < ENERGY_PARTS; p++) {
+                if (!r->metered[p])
+                        continue;
+                text_printf(t, "%s\"%s\":{\"measured_kwh\":", any++ ? "," : "", part_name[p]);
+                text_json_number(t, r->measured_wh[p] / 1e3);
+                put_number(t, "modelled_kwh", r->log_wh[p] / 1e3);
+                put_number(t, "modelled_ours_kwh", told ? r->ours_wh[p] / 1e3 : nan);
+                text_put(t, "}");
+        }
+        text_put(t, "},\"moved\":{");
+        for (size_t k = 0, any = 0; k < WHATIF_KINDS; k++) {
+                if (r->moved[k].n == 0)
+                        continue;
+                text_printf(t, "%s\"%s\":{\"log_sd\":", any++ ? "," : "", kinds[k].key);
+                text_json_number(t, r->moved[k].log_sd);
+                put_number(t, "mean_change", r->moved[k].mean_change);
+                put_number(t, "mean_distance", r->moved[k].distance);
+                text_put(t, "}");
+        }
+        text_put(t, "}}");
+}
+
+static void put_saving(const struct whatif_result *r, struct text *t)
+{
+        double measured_wh = 0;
+
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                if (r->metered[p])
+                        measured_wh += r->measured_wh[p];
+        text_printf(
+            t,
+            "cooling, metered %.0f kWh: %+.2f %% with our settings (members of the energy model: %+.2f … %+.2f %%)\n",
+            measured_wh / 1e3, -100 * r->saving_ratio, -100 * r->member_ratio[ENERGY_MEMBERS - 1],
+            -100 * r->member_ratio[0]);
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                if (r->metered[p])
+                        text_printf(t, "  %-10s %10.0f kWh  %+.0f kWh\n", part_name[p], r->measured_wh[p] / 1e3,
+                                    (r->ours_wh[p] - r->log_wh[p]) / 1e3);
+        text_put(t, "No interval: the members differ by what this log leaves open, not by what the model lacks. Racks "
+                    "are taken\n"
+                    "to draw what they drew; VMs stay.\n");
+}
+
+static void put_text(const struct whatif_result *r, const char *why, struct text *t)
+{
+        text_printf(t,
+                    "what if        %zu step%s with our settings, %zu not known, %zu gap%s after which it began anew\n",
+                    r->steps, PLURAL_S(r->steps), r->unknown, r->breaks, PLURAL_S(r->breaks));
+        for (size_t k = 0; k < WHATIF_KINDS; k++)
+                if (r->moved[k].n > 0)
+                        text_printf(
+                            t, "  %-15s on average %+.2f %s, distance %.2f, the log's own standard deviation %.2f\n",
+                            kinds[k].name, r->moved[k].mean_change * kinds[k].scale, kinds[k].unit,
+                            r->moved[k].distance * kinds[k].scale, r->moved[k].log_sd * kinds[k].scale);
+        text_printf(t, "hottest inlet  %.1f °C, in the log %.1f °C\n", r->hottest_ours_c, r->hottest_log_c);
+        if (r->refusal == WHATIF_TOLD)
+                put_saving(r, t);
+        else
+                text_printf(t, "no saving is told (%s): %s\n", refusal_str(r->refusal), why);
+}
+
+int replay_whatif_print(const struct replay_whatif *w, bool json)
+{
+        struct whatif_result r;
+        struct text t = {0};
+        char why[512];
+
+        whatif_result(w->plant, &r);
+        explain(&r, why);
+        (json ? put_json : put_text)(&r, why, &t);
+        if (t.v)
+                (void)fputs(t.v, stdout);
+        text_free(&t);
+        return r.refusal == WHATIF_TOLD ? EXIT_OK : EXIT_CANNOT_EVALUATE;
+}

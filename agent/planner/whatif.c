@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/planner/whatif.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/planner/plant.h"
+
+#define WATER_S 300.0        /* time constant of a loop behind its setpoint */
+#define SATURATED_K 0.5      /* condenser water this far above its setpoint is as cold as the tower can make it */
+#define APPROACH_QUANTILE 20 /* one in so many steps comes closer to the wet bulb */
+#define FLOW_LEAST 0.5       /* return air: air flow of the log over ours, at least and (inverse) at most */
+#define POWER_STALE_STEPS 4
+#define LEAST_S 86400.0
+#define OUTSIDE_MOST 0.2
+#define FITTED_LEAST 0.9
+/* A setpoint that is moved by less than this needs no excitation: an operator would call it the same. */
+static const double same[WHATIF_KINDS] = {
+    [U_SAT] = 0.5, [U_FAN] = 0.05, [U_CHWST] = 0.5, [U_CWST] = 0.5, [U_CHILLER] = 0.1};
+#define EXCITED 0.5 /* least standard deviation of the log's own over the mean distance that we move */
+
+/* What a point is to us. */
+struct use {
+        enum { USE_NONE, USE_U, USE_Y, USE_D, USE_POWER, USE_CHILLER_STATUS } kind;
+        size_t index; /* of the variable, or the power's part */
+};
+
+struct whatif {
+        struct whatif_args a;
+        const struct layout *l;
+        const struct arx *arx;
+        const struct energy *energy;
+        size_t lags, n;
+        struct use *use;                        /* [npoint] */
+        double *log_y, *log_u, *log_d;          /* the log, gaps within a segment filled; [n × n_] */
+        double *y, *u, *d;                      /* ours */
+        double *in_log, *in_ours;               /* [lags × nu] settings as the model takes them */
+        double *ahead, *work, *pred_log, *pred; /* [nu], …, [ny] */
+        bool *ours;                             /* [nu] set by us since the last break */
+        double *set;                            /* [nu] */
+        double approach_k;                      /* the least of the log; NaN: unknown */
+        size_t row, segment;                    /* the present one; first of its segment */
+        bool any;
+        double share[ENERGY_PARTS]; /* power of ours over that of the log, to be applied to each meter */
+        struct meters meters;
+        struct plant_mean mean;
+        bool has_meter[ENERGY_PARTS];
+        struct whatif_result r;
+        size_t outside;
+        double member_w[ENERGY_MEMBERS]; /* sums over steps: the log's minus ours */
+        double measured_w;
+        double *change_u, *distance_u; /* [nu] sums over closed steps */
+        size_t closed;
+};
+
+/* --- set-up ------------------------------------------------------------------------------------------------------- */
+
+static int power_part_of(enum role role)
+{
+        static const enum role part[ENERGY_PARTS] = {[ENERGY_FANS] = ROLE_CRAH_POWER,
+                                                     [ENERGY_CHILLERS] = ROLE_CHILLER_POWER,
+                                                     [ENERGY_PUMPS] = ROLE_PUMP_POWER,
+                                                     [ENERGY_TOWERS] = ROLE_TOWER_POWER};
+
+        for (int k = 0; k < ENERGY_PARTS; k++)
+                if (part[k] == role)
+                        return k;
+        return -1;
+}
+
+static void find_uses(struct whatif *w)
+{
+        const struct layout *l = w->l;
+
+        for (size_t i = 0; i < l->site->npoint; i++) {
+                const struct point *p = &l->site->point[i];
+                const int part = power_part_of(p->role);
+
+                if (part >= 0) {
+                        w->use[i] = (struct use){USE_POWER, (size_t)part};
+                        w->has_meter[part] = true;
+                } else if (p->role == ROLE_CHILLER_STATUS && layout_find_u(l, U_CHILLER, p->equipment) >= 0)
+                        w->use[i] = (struct use){USE_CHILLER_STATUS, (size_t)layout_find_u(l, U_CHILLER, p->equipment)};
+        }
+        for (size_t j = 0; j < l->nd; j++)
+                if (l->d[j].point >= 0)
+                        w->use[l->d[j].point] = (struct use){USE_D, j};
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].point >= 0)
+                        w->use[l->y[i].point] = (struct use){USE_Y, i};
+        for (size_t j = 0; j < l->nu; j++)
+                if (l->u[j].point >= 0)
+                        w->use[l->u[j].point] = (struct use){USE_U, j};
+}
+
+/* Gaps within a segment stand at the value before them. */
+static double *filled(const struct dataset *ds, const double *v, size_t width)
+{
+        double *to = malloc((ds->n * width + 1) * sizeof *to);
+
+        for (size_t k = 0; to && k < ds->n; k++)
+                for (size_t i = 0; i < width; i++) {
+                        const double here = v[k * width + i];
+                        const bool known = isfinite(here) || k == 0 || ds->segment_start[k];
+
+                        to[k * width + i] = known ? here : to[(k - 1) * width + i];
+                }
+        return to;
+}
+
+static double *copy(const double *v, size_t n)
+{
+        double *to = malloc((n + 1) * sizeof *to);
+
+        if (to && n > 0)
+                memcpy(to, v, n * sizeof *to);
+        return to;
+}
+
+/* Mean of the variables of a kind in one row; NaN where there is none or one is not known. */
+static double mean_of(const struct layout_var *var, const double *v, size_t n, int kind)
+{
+        double sum = 0;
+        size_t count = 0;
+
+        for (size_t j = 0; j < n; j++)
+                if (var[j].kind == kind) {
+                        sum += v[j];
+                        count++;
+                }
+        return count > 0 ? sum / (double)count : (double)NAN;
+}
+
+static int ascending(const void *a, const void *b)
+{
+        const double x = *(const double *)a, y = *(const double *)b;
+
+        return (x > y) - (x < y);
+}
+
+/* How near the tower has come to the wet bulb. */
+static int find_approach(struct whatif *w)
+{
+        const struct layout *l = w->l;
+        double *k = malloc((w->n + 1) * sizeof *k);
+        size_t n = 0;
+
+        if (!k)
+                return -ENOMEM;
+        for (size_t row = 0; row < w->n; row++) {
+                const double *d = w->log_d + row * l->nd;
+                const double approach = mean_of(l->d, d, l->nd, D_CW_TEMP) - mean_of(l->d, d, l->nd, D_WETBULB);
+
+                if (isfinite(approach))
+                        k[n++] = approach;
+        }
+        qsort(k, n, sizeof *k, ascending);
+        w->approach_k = n > 0 ? k[n / APPROACH_QUANTILE] : (double)NAN;
+        free(k);
+        return 0;
+}
+
+static int allocate(struct whatif *w)
+{
+        const struct layout *l = w->l;
+        const struct dataset *ds = w->a.log;
+
+        w->use = calloc(l->site->npoint + 1, sizeof *w->use);
+        w->log_y = filled(ds, ds->y, l->ny);
+        w->log_u = filled(ds, ds->u, l->nu);
+        w->log_d = filled(ds, ds->d, l->nd);
+        if (!w->use || !w->log_y || !w->log_u || !w->log_d)
+                return -ENOMEM;
+        w->y = copy(w->log_y, ds->n * l->ny);
+        w->u = copy(w->log_u, ds->n * l->nu);
+        w->d = copy(w->log_d, ds->n * l->nd);
+        w->in_log = calloc(w->lags * l->nu + 1, sizeof(double));
+        w->in_ours = calloc(w->lags * l->nu + 1, sizeof(double));
+        w->work = calloc(arx_predict_work(w->arx, 1) + 1, sizeof(double));
+        w->pred_log = calloc(l->ny + 1, sizeof(double));
+        w->pred = calloc(l->ny + 1, sizeof(double));
+        w->ours = calloc(l->nu + 1, sizeof *w->ours);
+        w->set = calloc(l->nu + 1, sizeof(double));
+        w->change_u = calloc(l->nu + 1, sizeof(double));
+        w->distance_u = calloc(l->nu + 1, sizeof(double));
+        if (!w->y || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
+            !w->set || !w->change_u || !w->distance_u)
+                return -ENOMEM;
+        return 0;
+}
+
+int whatif_create(const struct whatif_args *a, struct whatif **ret)
+{
+        const struct layout *l = a->layout;
+        struct whatif *w;
+        int r;
+
+        if (!a->model->energy || !a->model->model || a->log->ny != l->ny || a->log->nu != l->nu || a->log->nd != l->nd)
+                return -EINVAL;
+        const struct arx_structure *st = arx_structure(a->model->model->arx);
+        if (st->ny != l->ny || st->nu != l->nu || st->nd != l->nd)
+                return -EINVAL;
+        w = calloc(1, sizeof *w);
+        if (!w)
+                return -ENOMEM;
+        *w = (struct whatif){.a = *a,
+                             .l = l,
+                             .arx = a->model->model->arx,
+                             .energy = a->model->energy,
+                             .lags = st->lag_max,
+                             .n = a->log->n,
+                             .r = {.hottest_log_c = (double)NAN, .hottest_ours_c = (double)NAN}};
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                w->share[p] = 1;
+        plant_mean_init(&w->mean, l->site);
+        r = allocate(w);
+        if (r == 0)
+                r = meters_create(l->site, &w->meters);
+        if (r == 0)
+                r = find_approach(w);
+        if (r < 0) {
+                whatif_free(w);
+                return r;
+        }
+        find_uses(w);
+        *ret = w;
+        return 0;
+}
+
+struct whatif *whatif_free(struct whatif *w)
+{
+        if (w) {
+                free(w->use);
+                free(w->log_y);
+                free(w->log_u);
+                free(w->log_d);
+                free(w->y);
+                free(w->u);
+                free(w->d);
+                free(w->in_log);
+                free(w->in_ours);
+                free(w->work);
+                free(w->pred_log);
+                free(w->pred);
+                free(w->ours);
+                free(w->set);
+                free(w->change_u);
+                free(w->distance_u);
+                meters_destroy(&w->meters);
+                free(w);
+        }
+        return NULL;
+}
+
+/* --- one step ----------------------------------------------------------------------------------------------------- */
+
+void whatif_set(struct whatif *w, size_t point, double value)
+{
+        if (point < w->l->site->npoint && w->use[point].kind == USE_U && isfinite(value)) {
+                w->set[w->use[point].index] = value;
+                w->ours[w->use[point].index] = true;
+        }
+}
+
+static void settings(struct whatif *w, size_t row)
+{
+        const size_t nu = w->l->nu;
+
+        for (size_t j = 0; j < nu; j++)
+                w->u[row * nu + j] = w->ours[j] ? w->set[j] : w->log_u[row * nu + j];
+}
+
+/* Air flow of the log over ours, as the air handler's fan command goes; bounded. */
+static double flow_ratio(const struct whatif *w, size_t row, int equipment)
+{
+        const struct layout *l = w->l;
+        const int j = layout_find_u(l, U_FAN, equipment);
+        double ratio;
+
+        if (j < 0)
+                return 1;
+        ratio = w->log_u[row * l->nu + (size_t)j] / w->u[row * l->nu + (size_t)j];
+        return isfinite(ratio) ? fmin(fmax(ratio, FLOW_LEAST), 1 / FLOW_LEAST) : 1;
+}
+
+/* Water behind its setpoint: the difference that is there goes toward the one that is set. */
+static double water(const struct whatif *w, size_t row, size_t j, double set_k)
+{
+        const size_t at = row * w->l->nd + j, before = at - w->l->nd;
+        const double had_k = row > w->segment ? w->d[before] - w->log_d[before] : 0;
+
+        return had_k + (set_k - had_k) * (1 - exp(-w->l->step_s / WATER_S));
+}
+
+/* Condenser water that our setpoint leads to, less the log's: no colder than the tower can. */
+static double tower_k(const struct whatif *w, size_t row, double cw_c)
+{
+        const struct layout *l = w->l;
+        const double set_log = mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CWST),
+                     set = mean_of(l->u, w->u + row * l->nu, l->nu, U_CWST),
+                     wetbulb_c = mean_of(l->d, w->log_d + row * l->nd, l->nd, D_WETBULB);
+        const double least = cw_c > set_log + SATURATED_K ? cw_c : fmin(wetbulb_c + w->approach_k, cw_c);
+        double k;
+
+        if (!isfinite(set) || !isfinite(set_log))
+                return 0;
+        k = set - set_log;
+        if (cw_c > set_log + SATURATED_K) /* a warmer setpoint is felt from where the water is */
+                k = fmax(set - cw_c, 0);
+        return isfinite(least) ? fmax(k, least - cw_c) : k;
+}
+
+static void disturbances(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+        const double *log_d = w->log_d + row * l->nd;
+        double *d = w->d + row * l->nd;
+        const double chw_k =
+            mean_of(l->u, w->u + row * l->nu, l->nu, U_CHWST) - mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CHWST);
+
+        for (size_t j = 0; j < l->nd; j++) {
+                const int e = l->d[j].equipment, sat = e >= 0 ? layout_find_y(l, Y_SAT, e) : -1;
+
+                d[j] = log_d[j];
+                if (l->d[j].kind == D_CHW_TEMP && isfinite(chw_k))
+                        d[j] += water(w, row, j, chw_k);
+                else if (l->d[j].kind == D_CW_TEMP)
+                        d[j] += water(w, row, j, tower_k(w, row, log_d[j]));
+                else if (l->d[j].kind == D_RAT && sat >= 0 && row > w->segment) {
+                        const size_t at = (row - 1) * l->ny + (size_t)sat;
+                        const double more_k = (log_d[j] - w->log_y[at]) * (flow_ratio(w, row, e) - 1);
+
+                        if (isfinite(more_k) && isfinite(w->y[at]))
+                                d[j] += w->y[at] - w->log_y[at] + more_k;
+                }
+        }
+}
+
+/* One step of the model from the rows before `row`, with the settings in force in it. */
+static void predict(struct whatif *w, size_t row, const double *y, const double *u, const double *d, double *in,
+                    double *ret)
+{
+        const struct layout *l = w->l;
+        const size_t first = row - w->lags;
+
+        model_inputs(l, w->lags, u + (first + 1) * l->nu, in);
+        const struct arx_window win = {.n = w->lags, .y = y + first * l->ny, .u = in, .d = d + (first + 1) * l->nd};
+        arx_predict(w->arx, &win, 1, in + (w->lags - 1) * l->nu, d + row * l->nd, NULL, w->work, ret);
+}
+
+static void outputs(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+        const size_t ny = l->ny;
+        const bool whole = row >= w->segment + w->lags;
+
+        if (whole) {
+                predict(w, row, w->log_y, w->log_u, w->log_d, w->in_log, w->pred_log);
+                predict(w, row, w->y, w->u, w->d, w->in_ours, w->pred);
+        }
+        for (size_t i = 0; i < ny; i++) {
+                const size_t at = row * ny + i;
+                double k = row > w->segment ? w->y[at - ny] - w->log_y[at - ny] : 0;
+
+                if (whole && isfinite(w->pred[i] - w->pred_log[i]))
+                        k = w->pred[i] - w->pred_log[i];
+                w->y[at] = w->log_y[at] + (isfinite(k) ? k : 0);
+                if (l->y[i].kind == Y_VALVE)
+                        w->y[at] = fmin(fmax(w->y[at], 0), 1);
+        }
+}
+
+/* --- power -------------------------------------------------------------------------------------------------------- */
+
+/* What the row's settings, temperatures and machines draw by each member's word. Our fans warm the water that the
+ * chillers cool, too. measured_w: of the log. */
+static bool model_powers(struct whatif *w, size_t row, double measured_w[ENERGY_PARTS],
+                         double log_w[ENERGY_MEMBERS][ENERGY_PARTS], double ours_w[ENERGY_MEMBERS][ENERGY_PARTS],
+                         struct energy_sample *ret_ours)
+{
+        const struct layout *l = w->l;
+        const double *u = w->u + row * l->nu, *log_u = w->log_u + row * l->nu;
+        const int64_t step_ms = llround(l->step_s * 1000);
+        struct energy_sample log, ours;
+        double chillers_on, fans_w = 0;
+
+        meters_sum(&w->meters, w->a.log->t_ms[row] + step_ms, POWER_STALE_STEPS * step_ms, measured_w, &chillers_on);
+        log = plant_sample(l, w->log_y + row * l->ny, log_u, w->log_d + row * l->nd, measured_w, chillers_on);
+        ours = plant_sample(l, w->y + row * l->ny, u, w->d + row * l->nd, measured_w, chillers_on);
+        for (size_t j = 0; j < l->nu && isfinite(chillers_on); j++)
+                if (l->u[j].kind == U_CHILLER)
+                        ours.chillers_on += (u[j] > 0.5) - (log_u[j] > 0.5);
+        if (!energy_members(w->energy, &log, log_w) || !energy_members(w->energy, &ours, ours_w))
+                return false;
+        for (size_t m = 0; m < ENERGY_MEMBERS; m++)
+                fans_w += (ours_w[m][ENERGY_FANS] - log_w[m][ENERGY_FANS]) / ENERGY_MEMBERS;
+        ours.heat_w += fans_w;
+        *ret_ours = ours;
+        return energy_members(w->energy, &ours, ours_w);
+}
+
+static void note_settings(struct whatif *w, size_t row)
+{
+        const size_t nu = w->l->nu;
+
+        w->closed++;
+        for (size_t j = 0; j < nu; j++) {
+                const double change = w->u[row * nu + j] - w->log_u[row * nu + j];
+
+                w->change_u[j] += change;
+                w->distance_u[j] += fabs(change);
+        }
+}
+
+static void note_temperatures(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].kind == Y_INLET) {
+                        w->r.hottest_log_c = fmax(w->r.hottest_log_c, w->log_y[row * l->ny + i]);
+                        w->r.hottest_ours_c = fmax(w->r.hottest_ours_c, w->y[row * l->ny + i]);
+                }
+}
+
+/* All parts that have a meter are known: else a part's silence would look like a saving. */
+static bool usable(const struct whatif *w, const double measured_w[ENERGY_PARTS])
+{
+        bool any = false;
+
+        for (size_t p = 0; p < ENERGY_PARTS; p++) {
+                if (w->has_meter[p] && !isfinite(measured_w[p]))
+                        return false;
+                any |= w->has_meter[p];
+        }
+        return any;
+}
+
+/* The sums of a step that is over; metered parts only. */
+static void account(struct whatif *w, size_t row)
+{
+        const double hours = w->l->step_s / 3600;
+        double measured_w[ENERGY_PARTS], log_w[ENERGY_MEMBERS][ENERGY_PARTS], ours_w[ENERGY_MEMBERS][ENERGY_PARTS];
+        struct energy_sample ours, done;
+        struct energy_estimate e;
+
+        note_settings(w, row);
+        note_temperatures(w, row);
+        if (!model_powers(w, row, measured_w, log_w, ours_w, &ours) || !usable(w, measured_w)) {
+                w->r.unknown++;
+                return;
+        }
+        w->r.steps++;
+        for (size_t p = 0; p < ENERGY_PARTS; p++) {
+                double log_mean_w = 0, ours_mean_w = 0;
+
+                if (!w->has_meter[p])
+                        continue;
+                w->measured_w += measured_w[p];
+                for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
+                        w->member_w[m] += log_w[m][p] - ours_w[m][p];
+                        log_mean_w += log_w[m][p] / ENERGY_MEMBERS;
+                        ours_mean_w += ours_w[m][p] / ENERGY_MEMBERS;
+                }
+                w->r.measured_wh[p] += measured_w[p] * hours;
+                w->r.log_wh[p] += log_mean_w * hours;
+                w->r.ours_wh[p] += ours_mean_w * hours;
+                w->share[p] = log_mean_w > 0 ? ours_mean_w / log_mean_w : 1;
+        }
+        if (plant_mean_add(&w->mean, w->a.log->t_ms[row], w->l->site->slow_step_ms, row > w->segment, &ours, &done) &&
+            energy_predict(w->energy, &done, &e)) {
+                w->r.slow_steps++;
+                w->outside += !(e.distance <= 1);
+        }
+}
+
+/* --- the walk ----------------------------------------------------------------------------------------------------- */
+
+static bool closed(const struct whatif *w, size_t row)
+{
+        return w->a.log->t_ms[row] >= w->a.closes_ms;
+}
+
+void whatif_step(struct whatif *w, int64_t t_ms)
+{
+        const struct dataset *ds = w->a.log;
+        size_t row = w->row;
+
+        if (w->any && closed(w, w->row))
+                account(w, w->row);
+        while (row < w->n && ds->t_ms[row] < t_ms)
+                row++;
+        const bool there = row < w->n && ds->t_ms[row] == t_ms;
+        if (!there || ds->segment_start[row] || !w->any) {
+                w->r.breaks += w->any && closed(w, w->row) && row < w->n;
+                w->segment = row;
+                memset(w->ours, 0, w->l->nu * sizeof *w->ours);
+                for (size_t p = 0; p < ENERGY_PARTS; p++)
+                        w->share[p] = 1;
+        }
+        w->row = row;
+        w->any = there;
+        if (!there)
+                return;
+        if (!closed(w, row)) /* what was decided before counted for nothing */
+                memset(w->ours, 0, w->l->nu * sizeof *w->ours);
+        settings(w, row);
+        disturbances(w, row);
+        outputs(w, row);
+}
+
+void whatif_sample(struct whatif *w, struct sample *s)
+{
+        const struct layout *l = w->l;
+        const struct use *use = &w->use[s->point];
+
+        meters_push(&w->meters, s);
+        if (!w->any || !closed(w, w->row) || s->quality == QUALITY_BAD)
+                return;
+        switch (use->kind) {
+        case USE_U:
+                s->value = w->u[w->row * l->nu + use->index];
+                break;
+        case USE_CHILLER_STATUS:
+                if (w->ours[use->index])
+                        s->value = w->set[use->index];
+                break;
+        case USE_Y:
+                s->value += w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index];
+                if (l->y[use->index].kind == Y_VALVE)
+                        s->value = fmin(fmax(s->value, 0), 1);
+                break;
+        case USE_D:
+                s->value += w->d[w->row * l->nd + use->index] - w->log_d[w->row * l->nd + use->index];
+                break;
+        case USE_POWER:
+                s->value *= w->share[use->index];
+                break;
+        case USE_NONE:
+                break;
+        }
+        s->raw = (double)NAN;
+}
+
+static int worst_kind(const struct whatif_result *r)
+{
+        for (size_t k = 0; k < WHATIF_KINDS; k++) {
+                const struct whatif_moved *m = &r->moved[k];
+
+                if (m->n > 0 && m->distance > same[k] && m->log_sd < EXCITED * m->distance)
+                        return (int)k;
+        }
+        return -1;
+}
+
+static enum whatif_refusal refusal(const struct whatif *w, const struct whatif_result *r)
+{
+        if (!r->metered[ENERGY_FANS] || (!r->metered[ENERGY_CHILLERS] && r->moved[U_CHWST].n > 0))
+                return WHATIF_NOT_METERED;
+        if ((double)r->steps * w->l->step_s < LEAST_S)
+                return WHATIF_SHORT;
+        if ((double)r->fitted < FITTED_LEAST * (double)r->outputs)
+                return WHATIF_NOT_FITTED;
+        if (worst_kind(r) >= 0)
+                return WHATIF_NO_EXCITATION;
+        return r->outside_ratio <= OUTSIDE_MOST ? WHATIF_TOLD : WHATIF_OUTSIDE;
+}
+
+static double log_sd(const struct whatif *w, size_t j)
+{
+        double sum = 0, sq = 0, n = 0;
+
+        for (size_t row = 0; row < w->n; row++) {
+                const double v = w->log_u[row * w->l->nu + j];
+
+                if (isfinite(v)) {
+                        sum += v;
+                        sq += v * v;
+                        n++;
+                }
+        }
+        return n > 0 ? sqrt(fmax(sq / n - sum / n * (sum / n), 0)) : 0;
+}
+
+static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
+{
+        const struct layout *l = w->l;
+        const double n = (double)w->closed;
+
+        for (size_t j = 0; j < l->nu && n > 0; j++) {
+                struct whatif_moved *k = &moved[l->u[j].kind];
+
+                k->n++;
+                k->log_sd += log_sd(w, j);
+                k->mean_change += w->change_u[j] / n;
+                k->distance += w->distance_u[j] / n;
+        }
+        for (size_t k = 0; k < WHATIF_KINDS; k++)
+                if (moved[k].n > 0) {
+                        moved[k].log_sd /= (double)moved[k].n;
+                        moved[k].mean_change /= (double)moved[k].n;
+                        moved[k].distance /= (double)moved[k].n;
+                }
+}
+
+void whatif_result(const struct whatif *w, struct whatif_result *ret)
+{
+        int kind;
+
+        *ret = w->r;
+        ret->outputs = w->l->ny;
+        for (size_t i = 0; i < w->l->ny; i++) {
+                struct arx_row_info info;
+
+                arx_row_info(w->arx, i, &info);
+                ret->fitted += info.fitted;
+        }
+        memcpy(ret->metered, w->has_meter, sizeof ret->metered);
+        ret->saving_ratio = 0;
+        for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
+                ret->member_ratio[m] = w->measured_w > 0 ? w->member_w[m] / w->measured_w : (double)NAN;
+                ret->saving_ratio += ret->member_ratio[m] / ENERGY_MEMBERS;
+        }
+        qsort(ret->member_ratio, ENERGY_MEMBERS, sizeof *ret->member_ratio, ascending);
+        ret->outside_ratio = w->r.slow_steps > 0 ? (double)w->outside / (double)w->r.slow_steps : (double)NAN;
+        sum_settings(w, ret->moved);
+        kind = worst_kind(ret);
+        ret->kind = kind >= 0 ? (enum u_kind)kind : U_SAT;
+        ret->refusal = refusal(w, ret);
+}

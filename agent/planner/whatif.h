@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/*
+ * The plant under other settings than those of a log. Every reading is the log's own plus the difference that the
+ * trained model sees between our settings and the operator's: with the operator's settings it is the log to the bit,
+ * and what no model explains (weather, loads, leaks, noise) stays as it was. Powers likewise, so that the saving is
+ *   Σ (E(log) − E(ours)) / Σ measured,     E: energy model of the same log,
+ * once for each member of its ensemble: what they disagree about is what the log leaves open.
+ *
+ * Temperatures of inlets, supply air and valves by the ARX model, free-running; water follows its setpoint within
+ * minutes, condenser water no lower than the tower has been seen to go above the wet bulb; return air by the heat of
+ * the log over the new air flow. Racks draw what they drew: server fans, which warmer inlets speed up, are not
+ * foreseen, nor are chillers that take time to start. No clock, no logging; allocates at create.
+ */
+#ifndef COOLPLANE_PLANNER_WHATIF_H
+#define COOLPLANE_PLANNER_WHATIF_H
+
+#include "agent/planner/train.h"
+
+struct whatif_args {
+        const struct layout *layout;    /* borrowed */
+        const struct train_file *model; /* of this log, with an energy model; borrowed */
+        const struct dataset *log;      /* what the model was trained with and what is walked; borrowed */
+        int64_t closes_ms;              /* until then the operator's settings stay */
+};
+
+struct whatif;
+/* 0; -EINVAL: the model has no energy, or another structure than the layout's; -ENOMEM. */
+int whatif_create(const struct whatif_args *a, struct whatif **ret);
+struct whatif *whatif_free(struct whatif *w);
+
+/* A setting of ours, in force from the next step on. Points that are no manipulated variable are ignored. */
+void whatif_set(struct whatif *w, size_t point, double value);
+/* The step that begins at t_ms: samples from here on are of it. Later than the one before. */
+void whatif_step(struct whatif *w, int64_t t_ms);
+/* A sample of the log becomes what it would have been. */
+void whatif_sample(struct whatif *w, struct sample *s);
+
+enum { WHATIF_KINDS = 5 }; /* enum u_kind */
+
+/* How a kind of setpoint was moved, means over its variables and, but for log_sd, the closed steps; unit of u. */
+struct whatif_moved {
+        size_t n;           /* variables */
+        double log_sd;      /* standard deviation of the whole log's own */
+        double distance;    /* |ours − the log's| */
+        double mean_change; /* ours − the log's */
+};
+
+/* Why the log cannot tell; what it would say is there all the same. */
+enum whatif_refusal {
+        WHATIF_TOLD,
+        WHATIF_SHORT,         /* less than a day of closed steps */
+        WHATIF_NOT_METERED,   /* no power of chillers and fans */
+        WHATIF_NOT_FITTED,    /* a tenth of the outputs have no model, or more */
+        WHATIF_NO_EXCITATION, /* a setpoint would be moved by more than twice what the log itself moved it (its standard
+                               * deviation): what that does is physics by the book, not this plant */
+        WHATIF_OUTSIDE,       /* one slow step in five is farther than a data spread from everything that was seen */
+};
+
+struct whatif_result {
+        enum whatif_refusal refusal;
+        enum u_kind kind;                 /* of WHATIF_NO_EXCITATION */
+        size_t steps;                     /* closed, in which everything was known */
+        size_t unknown;                   /* closed, in which powers or temperatures were not */
+        size_t breaks;                    /* gaps of the log after which it begins anew from the operator's settings */
+        size_t outputs, fitted;           /* of the thermal model */
+        bool metered[ENERGY_PARTS];       /* in every step that counts */
+        double measured_wh[ENERGY_PARTS]; /* of the log */
+        double log_wh[ENERGY_PARTS], ours_wh[ENERGY_PARTS]; /* as modelled, mean of the members */
+        double saving_ratio;                                /* of the metered parts; NaN: nothing measured */
+        double member_ratio[ENERGY_MEMBERS];                /* the same by each member; rising */
+        size_t slow_steps;
+        double outside_ratio; /* share of these farther than one data spread from all of the log */
+        struct whatif_moved moved[WHATIF_KINDS];
+        double hottest_log_c, hottest_ours_c; /* inlets, closed steps; NaN: none */
+};
+void whatif_result(const struct whatif *w, struct whatif_result *ret);
+
+#endif

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `replay --what-if`: a log of loops that never move a setpoint is refused by name (exit 4); a log in which coolplane itself
+# acted and explored, replayed under coolplane, tells a saving near nothing; model files of others are refused.
+. "$(dirname "$0")/lib.sh"
+"$BIN/coolplane-sim" compare --site tiny --hours 34 --warmup-hours 4 --controllers b0,c0 --log "$work" >"$work/compare.log" 2>&1 || fail "no log: $(cat "$work/compare.log")"
+"$BIN/coolplane-sim" serve --site tiny --print-site "$work/site" >"$work/print.log" 2>&1 || fail "no site"
+config=$work/site/site.yaml
+for who in b0 c0; do
+  "$BIN/coolplane" train --db "$work/$who-1.db" --config "$config" --out "$work/$who.model" --refit >"$work/train.log" 2>&1 || fail "train $who: $(cat "$work/train.log")"
+done
+what_if() { # CODE WHO MODEL [options]
+  rm -f "$work/out.db"*
+  "$BIN/coolplane" replay --config "$config" --log "$work/$2-1.db" --out "$work/out.db" --what-if "$3" --learn 8 "${@:4}" >"$work/out.txt" 2>"$work/out.log"
+  local rc=$?
+  [ $rc = "$1" ] || fail "${*:2} ends with $rc, not $1: $(cat "$work/out.txt" "$work/out.log")"
+}
+what_if 4 b0 "$work/b0.model"
+grep -q '^no saving is told (no-excitation): we would move ' "$work/out.txt" || fail "no reason: $(cat "$work/out.txt")"
+what_if 4 b0 "$work/b0.model" --json
+python3 - "$work/out.txt" <<'P' || fail "JSON of a refusal: $(cat "$work/out.txt")"
+import json, sys
+w = json.load(open(sys.argv[1]))["what_if"]
+assert w["result"] == "no-excitation" and w["why"] and w["saving_ratio"] is None and w["steps"] > 2880, w
+assert w["energy"]["chillers"]["modelled_ours_kwh"] is None and w["energy"]["chillers"]["measured_kwh"] > 10, w
+P
+what_if 0 c0 "$work/c0.model" --json
+python3 - "$work/out.txt" <<'P' || fail "coolplane's own log: $(cat "$work/out.txt")"
+import json, sys
+d = json.load(open(sys.argv[1]))
+w = d["what_if"]
+assert d["steps"] > 4000 and w["result"] == "told" and w["steps_unknown"] == 0 and w["breaks"] == 0, d
+assert w["members_low_ratio"] <= w["saving_ratio"] <= w["members_high_ratio"] and abs(w["saving_ratio"]) < 0.03, w
+assert w["hottest_inlet_c"] < 27.5, w
+print("own log: saving %.2f %%, members %.2f to %.2f %%" % (100 * w["saving_ratio"], 100 * w["members_low_ratio"], 100 * w["members_high_ratio"]))
+P
+what_if 0 c0 "$work/c0.model"
+grep -q '^cooling, metered ' "$work/out.txt" && grep -q '^No interval: ' "$work/out.txt" || fail "no saving in words: $(cat "$work/out.txt")"
+# what is no model file, what is not there, what is of another site
+what_if 65 c0 "$config"
+what_if 69 c0 "$work/none.model"
+sed 's/inlet_allowable: 32/inlet_allowable: 31/' "$config" >"$work/site/other.yaml"
+config=$work/site/other.yaml
+what_if 65 c0 "$work/c0.model"
+grep -q 'another configuration' "$work/out.log" || fail "a model of another configuration: $(cat "$work/out.log")"
