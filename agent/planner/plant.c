@@ -98,7 +98,7 @@ double plant_capacity_w(const struct site *site)
 
 #define CHILLERS_ON ENERGY_PARTS /* slot behind the powers */
 
-static int slot_of(enum role role)
+int plant_power_part(enum role role)
 {
         switch (role) {
         case ROLE_CRAH_POWER:
@@ -109,11 +109,14 @@ static int slot_of(enum role role)
                 return ENERGY_PUMPS;
         case ROLE_TOWER_POWER:
                 return ENERGY_TOWERS;
-        case ROLE_CHILLER_STATUS:
-                return CHILLERS_ON;
         default:
                 return -1;
         }
+}
+
+static int slot_of(enum role role)
+{
+        return role == ROLE_CHILLER_STATUS ? CHILLERS_ON : plant_power_part(role);
 }
 
 int meters_create(const struct site *site, struct meters *ret)

@@ -23,6 +23,9 @@ double plant_chiller_w(const struct site *site, int equipment);
 double plant_coils_w(const struct site *site);    /* Σ air handlers */
 double plant_capacity_w(const struct site *site); /* Σ chillers, else Σ air handlers; always > 0 */
 
+/* enum energy_part that a meter of this role counts to; −1 = none. */
+int plant_power_part(enum role role);
+
 /* Newest good values of the metered points. */
 struct meters {
         const struct site *site; /* borrowed */

@@ -58,26 +58,13 @@ struct whatif {
 
 /* --- set-up ------------------------------------------------------------------------------------------------------- */
 
-static int power_part_of(enum role role)
-{
-        static const enum role part[ENERGY_PARTS] = {[ENERGY_FANS] = ROLE_CRAH_POWER,
-                                                     [ENERGY_CHILLERS] = ROLE_CHILLER_POWER,
-                                                     [ENERGY_PUMPS] = ROLE_PUMP_POWER,
-                                                     [ENERGY_TOWERS] = ROLE_TOWER_POWER};
-
-        for (int k = 0; k < ENERGY_PARTS; k++)
-                if (part[k] == role)
-                        return k;
-        return -1;
-}
-
 static void find_uses(struct whatif *w)
 {
         const struct layout *l = w->l;
 
         for (size_t i = 0; i < l->site->npoint; i++) {
                 const struct point *p = &l->site->point[i];
-                const int part = power_part_of(p->role);
+                const int part = plant_power_part(p->role);
 
                 if (part >= 0) {
                         w->use[i] = (struct use){USE_POWER, (size_t)part};
