@@ -27,25 +27,20 @@ static const struct plot_series fans[] = {SERIES("mean speed", PLOT_ORANGE, fan_
 static const struct plot_series chillers[] = {SERIES("running", PLOT_GREY, chillers, 1)};
 static const struct plot_series outdoors[] = {SERIES("dry bulb", PLOT_ORANGE, oat_c, 1),
                                               SERIES("wet bulb", PLOT_SKY, wetbulb_c, 1)};
-#define X offsetof(struct yard_sample, t_h)
+#define NONE ((double)NAN)
+#define PLOT(what, in, high, how, least, most, soft, hard, drawn)                                                      \
+        {                                                                                                              \
+                .title = (what), .unit = (in), .height = (high), .kind = (how), .lo = (least), .hi = (most),           \
+                .limit = {(soft), (hard)}, .series = (drawn), .nseries = sizeof(drawn) / sizeof((drawn)[0]),           \
+                .x_offset = offsetof(struct yard_sample, t_h)                                                          \
+        }
 static const struct plot plots[] = {
-    {"Rack inlets", "°C", 130, PLOT_LINES, 18, 33, {27, 32}, inlets, 2, {NULL, NULL}, 0, X},
-    {"Power beside IT", "kW", 170, PLOT_STACK, 0, 10, {(double)NAN, (double)NAN}, powers, 5, {NULL, NULL}, 0, X},
-    {"Setpoints in force", "°C", 130, PLOT_LINES, 5, 28, {(double)NAN, (double)NAN}, setpoints, 3, {NULL, NULL}, 0, X},
-    {"CRAH fans", "%", 80, PLOT_LINES, 0, 100, {(double)NAN, (double)NAN}, fans, 1, {NULL, NULL}, 0, X},
-    {"Chillers", "", 65, PLOT_LINES, 0, 2, {(double)NAN, (double)NAN}, chillers, 1, {NULL, NULL}, 0, X},
-    {"Outdoors",
-     "°C",
-     100,
-     PLOT_LINES,
-     (double)NAN,
-     (double)NAN,
-     {(double)NAN, (double)NAN},
-     outdoors,
-     2,
-     {NULL, NULL},
-     0,
-     X},
+    PLOT("Rack inlets", "°C", 130, PLOT_LINES, 18, 33, 27, 32, inlets),
+    PLOT("Power beside IT", "kW", 170, PLOT_STACK, 0, 10, NONE, NONE, powers),
+    PLOT("Setpoints in force", "°C", 130, PLOT_LINES, 5, 28, NONE, NONE, setpoints),
+    PLOT("CRAH fans", "%", 80, PLOT_LINES, 0, 100, NONE, NONE, fans),
+    PLOT("Chillers", "", 65, PLOT_LINES, 0, 2, NONE, NONE, chillers),
+    PLOT("Outdoors", "°C", 100, PLOT_LINES, NONE, NONE, NONE, NONE, outdoors),
 };
 #define NPLOT (sizeof(plots) / sizeof(plots[0]))
 

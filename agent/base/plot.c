@@ -12,6 +12,7 @@
 #define TOP 18.0
 #define BOTTOM 18.0
 #define HOUR_MS 3600e3
+#define DAY_MS INT64_C(86400000)
 
 struct frame {
         const struct plot *p;
@@ -120,16 +121,17 @@ static void draw_times(const struct frame *f, int64_t start_ms, struct text *t)
 
         for (long k = 0; first_h + (double)k * every_h <= f->hours + 1e-9; k++) {
                 const double h = first_h + (double)k * every_h;
+                const int64_t at_ms = from_ms + llround(h * HOUR_MS);
+                const bool date = !of_a_day && (f->hours > 96 || (f->p->dates && at_ms % DAY_MS == 0));
                 char at[32];
 
-                (void)clk_format(from_ms + llround(h * HOUR_MS), at);
+                (void)clk_format(at_ms, at);
                 text_printf(t,
                             "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='#999'/><text x='%.1f' y='%.1f' "
                             "text-anchor='middle'>%.*s</text>",
-                            px(f, h), px(f, h), bottom, bottom + 3, px(f, h), bottom + 14, 5,
-                            !of_a_day && f->hours > 96 ? at + 5 : at + 11);
+                            px(f, h), px(f, h), bottom, bottom + 3, px(f, h), bottom + 14, 5, date ? at + 5 : at + 11);
         }
-        text_printf(t, "<text x='%g' y='%.1f' text-anchor='end' fill='#777'>UTC</text>", LEFT - 12, bottom + 14);
+        text_printf(t, "<text x='%g' y='%.1f' text-anchor='end' fill='#777'>UTC</text>", LEFT - 18, bottom + 14);
 }
 
 /* Characters, not bytes, of UTF-8. */
@@ -182,8 +184,9 @@ static void draw_limits(const struct frame *f, struct text *t)
                         continue;
                 text_printf(t,
                             "<line x1='%g' x2='%g' y1='%.1f' y2='%.1f' stroke='#b00' stroke-dasharray='6 "
-                            "4'/><text x='%g' y='%.1f' text-anchor='end' fill='#b00'>",
-                            LEFT, f->width - RIGHT, py(f, v), py(f, v), f->width - RIGHT, py(f, v) - 3);
+                            "4'/><text x='%g' y='%.1f' text-anchor='end' fill='#b00'%s>",
+                            LEFT, f->width - RIGHT, py(f, v), py(f, v), f->width - RIGHT, py(f, v) - 3,
+                            f->p->limit_name[i] ? " paint-order='stroke' stroke='#fff' stroke-width='3'" : "");
                 if (f->p->limit_name[i]) {
                         text_html(t, f->p->limit_name[i]);
                         text_put(t, " ");

@@ -45,6 +45,7 @@ struct plot {
         const char *title, *unit;
         double height; /* of the viewBox, as all lengths */
         enum plot_kind kind;
+        bool dates;      /* midnights are told by their date (beyond four days all are) */
         double lo, hi;   /* at least this range; NaN = from the data */
         double limit[2]; /* horizontal lines, their value written at them; NaN = none */
         const struct plot_series *series;

@@ -204,6 +204,23 @@ void text_html(struct text *t, const char *s)
         }
 }
 
+void text_shell(struct text *t, const char *s)
+{
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+-@%";
+
+        if (*s && strspn(s, plain) == strlen(s)) {
+                text_put(t, s);
+                return;
+        }
+        text_put(t, "'");
+        for (; *s; s++)
+                if (*s == '\'')
+                        text_put(t, "'\\''");
+                else
+                        text_putn(t, s, 1);
+        text_put(t, "'");
+}
+
 static int write_out(const struct text *t, const char *path, bool sync)
 {
         FILE *f = fopen(path, "we");

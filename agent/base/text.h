@@ -39,6 +39,9 @@ void text_prom_number(struct text *t, double v);
 /* HTML, between tags or inside a quoted attribute: no byte of `s` is markup. Control characters become U+FFFD. */
 void text_html(struct text *t, const char *s);
 
+/* A word of a command line, quoted where a shell needs it. */
+void text_shell(struct text *t, const char *s);
+
 /* Outside bytes that a terminal will show: control characters, C1 ones too, become '?', a tab a blank. In place. */
 char *text_printable(char *s);
 

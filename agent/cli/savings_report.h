@@ -81,6 +81,12 @@ int savrep_shadow(struct savrep_work *w, const struct savrep_options *o, const s
 /* Days, periods and schedule; not the stores and the site. */
 void savrep_free(struct savrep_work *w);
 
+const char *savrep_part_str(const struct savrep_story *s, enum savings_part k);
+/* What must be said of parts that moved apart; NULL: nothing. */
+const char *savrep_shift_str(const struct savrep_story *s);
+/* Inlets were above the recommended limit for longer: 1, 0; −1: not known. */
+int savrep_exposure_rose(const struct savrep_story *s);
+
 void savrep_print(const struct savrep_story *s);
 void savrep_print_json(const struct savrep_story *s);
 
