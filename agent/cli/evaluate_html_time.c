@@ -135,7 +135,7 @@ void page_limits(const struct evaluate_page *p, struct text *t)
         bool cut = false;
 
         t->failed |= !r;
-        for (size_t k = 0; k < of.n; k++)
+        for (size_t k = 0; r && k < of.n; k++)
                 for (size_t h = 0; h < SERIES_HEATS; h++)
                         if (r[k].heat_c[h] > top_c) {
                                 r[k].heat_c[h] = top_c;

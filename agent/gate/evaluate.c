@@ -194,15 +194,10 @@ enum evaluate_group evaluate_group(const struct evaluation *e, size_t y)
 
 /* --- days -------------------------------------------------------------------------------------------------------- */
 
-static int64_t floor_to(int64_t t_ms, int64_t unit_ms)
-{
-        return t_ms - ((t_ms % unit_ms) + unit_ms) % unit_ms;
-}
-
 /* Days come in order; a clock that was set back may come again to one that is there. NULL: no memory. */
 static struct evaluate_day *day_of(struct evaluation *e, int64_t t_ms)
 {
-        const int64_t day_ms = floor_to(t_ms, DAY_MS);
+        const int64_t day_ms = series_floor(t_ms, DAY_MS);
         struct evaluate_day *more;
 
         for (size_t k = e->nday; k-- > 0;)
@@ -458,7 +453,7 @@ static void score_variables(struct evaluator *v, const struct store_decision *d,
 {
         struct evaluation *e = v->e;
         const int64_t step_ms = v->a->site->fast_step_ms;
-        const size_t hour = (size_t)((d->t_ms - floor_to(d->t_ms, DAY_MS)) / HOUR_MS);
+        const size_t hour = (size_t)((d->t_ms - series_floor(d->t_ms, DAY_MS)) / HOUR_MS);
 
         for (size_t j = 0; j < d->nu; j++) {
                 const struct safety_u *u = &e->envelope.u[j];

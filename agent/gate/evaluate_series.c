@@ -10,7 +10,7 @@
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS INT64_C(3600000)
 
-static int64_t floor_to(int64_t t_ms, int64_t unit_ms)
+int64_t series_floor(int64_t t_ms, int64_t unit_ms)
 {
         return t_ms - ((t_ms % unit_ms) + unit_ms) % unit_ms;
 }
@@ -88,7 +88,7 @@ static void widen(struct series *s)
 
         s->width_ms *= 2;
         for (size_t k = 0; k < s->n; k++) {
-                const int64_t begins = floor_to(s->bucket[k].t_ms, s->width_ms);
+                const int64_t begins = series_floor(s->bucket[k].t_ms, s->width_ms);
 
                 if (n > 0 && s->bucket[n - 1].t_ms == begins) {
                         bucket_merge(s, n - 1, k);
@@ -104,7 +104,7 @@ static void widen(struct series *s)
 /* The stretch of this time, made when it is not there. */
 static size_t bucket_of(struct series *s, int64_t t_ms)
 {
-        int64_t begins = floor_to(t_ms, s->width_ms);
+        int64_t begins = series_floor(t_ms, s->width_ms);
         size_t k = s->n;
 
         while (k > 0 && s->bucket[k - 1].t_ms > begins)
@@ -113,7 +113,7 @@ static size_t bucket_of(struct series *s, int64_t t_ms)
                 return k - 1;
         while (s->n == SERIES_BUCKETS) {
                 widen(s);
-                begins = floor_to(t_ms, s->width_ms);
+                begins = series_floor(t_ms, s->width_ms);
                 for (k = s->n; k > 0 && s->bucket[k - 1].t_ms > begins;)
                         k--;
                 if (k > 0 && s->bucket[k - 1].t_ms == begins)
@@ -132,7 +132,7 @@ static size_t bucket_of(struct series *s, int64_t t_ms)
 /* Keeps the hottest hours of `h`: one that is there already may only get hotter, so it only moves up. */
 static void hour_add(struct series *s, size_t h, const struct series_moment *m)
 {
-        const struct series_hour hour = {.t_ms = floor_to(m->t_ms, HOUR_MS),
+        const struct series_hour hour = {.t_ms = series_floor(m->t_ms, HOUR_MS),
                                          .at_ms = m->t_ms,
                                          .c = m->heat_c[h],
                                          .row = m->row[h],

@@ -27,6 +27,9 @@ struct series_moment {
         const double *action, *in_force; /* [nu]; in_force NULL: the gate was acting */
 };
 
+/* Where the unit begins that holds t_ms. */
+int64_t series_floor(int64_t t_ms, int64_t unit_ms);
+
 struct series_mean {
         double sum;
         size_t n;

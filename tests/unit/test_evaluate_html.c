@@ -2,18 +2,16 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* The page of coolplane evaluate, of a recorded gate: all of its sections, names that are markup, no number that is
  * none, records that are short or lack something; and the conditions to go live. */
-#include "tests/unit/gate_rig.h"
+#include "tests/unit/recorded_rig.h"
 
 #include <ctype.h>
 
 #include "agent/cli/evaluate_golive.h"
 #include "agent/cli/evaluate_html.h"
-#include "agent/store/store_internal.h"
 #include "models/num/rng.h"
 
 enum { STEPS = 130, SILENT = 20 };
 
-static struct rig *recorded;
 static struct evaluation e;
 static struct text page;
 
@@ -56,24 +54,6 @@ static int forget_run(void **state)
         text_free(&page);
         rig_free(recorded);
         return 0;
-}
-
-static int begin(void **state)
-{
-        (void)state;
-        return store_exec(recorded->store, "PRAGMA foreign_keys = OFF; SAVEPOINT before");
-}
-
-static int take_back(void **state)
-{
-        (void)state;
-        return store_exec(recorded->store, "ROLLBACK TO before; RELEASE before; PRAGMA foreign_keys = ON");
-}
-
-static void sql(const char *text)
-{
-        if (store_exec(recorded->store, text) < 0)
-                fail_msg("%s: %s", text, store_errmsg(recorded->store));
 }
 
 static void evaluate(int64_t from_ms, int64_t to_ms)
