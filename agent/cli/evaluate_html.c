@@ -43,7 +43,8 @@ static const char style[] =
     "@media print{body{max-width:none;padding:0;font-size:11px}h1{font-size:21px}h2{font-size:15px;margin:22px 0 6px;"
     "break-after:avoid}h3{break-after:avoid}table{font-size:9.5px}th,td{padding:2px 7px 2px 0}code{font-size:8.5px}"
     "tr,.tile,.verdict{break-inside:avoid}thead{display:table-header-group}.verdict{font-size:15px;"
-    "print-color-adjust:exact}.tile b{font-size:17px}.note,figcaption,.head{font-size:10px}td small{font-size:8.5px}}";
+    "print-color-adjust:exact}.tile b{font-size:17px}h3,.claim{font-size:12.5px}.verdict span{font-size:11px}.tile "
+    "span,.what{font-size:10px}.note,figcaption,.head{font-size:10px}td small{font-size:8.5px}}";
 
 /* --- numbers ----------------------------------------------------------------------------------------------------- */
 

@@ -146,7 +146,7 @@ void page_limits(const struct evaluate_page *p, struct text *t)
                 figure(e, &plot, &of, t);
         text_put(t, "</figure><p class=note>Each point is the hottest of ");
         page_duration(t, (double)e->series.width_ms / 1000);
-        text_put(t, ". The worst case is what certificates count on, before the model is fitted far too much");
+        text_put(t, ". The worst case is what certificates count on; before the model is fitted it is very high");
         if (cut)
                 text_printf(t, "; above %.0f °C it is drawn there", top_c);
         text_put(t, ".</p>\n");
