@@ -3,7 +3,7 @@
 packages_build="gcc libc6-dev cmake ninja-build pkg-config libmodbus-dev libpaho-mqtt-dev libsqlite3-dev libfyaml-dev libcsv-dev
   libjansson-dev libmicrohttpd-dev libsystemd-dev libssl-dev libjs-dygraphs"
 packages_run="mosquitto sqlite3 python3-minimal procps"
-packages_test="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev git python3 systemd curl"
+packages_test="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev git python3 systemd curl chromium"
 
 policy_rc_d=/usr/sbin/policy-rc.d
 

@@ -59,14 +59,11 @@ static int new_cell(struct campaign *c, const char *weather, const char *season,
 
 static int write_file(const char *path, const struct text *t)
 {
-        FILE *f = fopen(path, "we");
-        int ok = f != NULL && fwrite(t->v, 1, t->n, f) == t->n;
+        const int r = text_save(t, path);
 
-        if (f != NULL && fclose(f) != 0)
-                ok = 0;
-        if (!ok)
-                fprintf(stderr, "coolplane-sim compare: %s: %s\n", path, strerror(errno));
-        return ok ? EXIT_OK : EXIT_IO;
+        if (r < 0)
+                fprintf(stderr, "coolplane-sim compare: %s: %s\n", path, strerror(-r));
+        return r == 0 ? EXIT_OK : EXIT_IO;
 }
 
 static int print(struct text *t)

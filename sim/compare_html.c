@@ -4,62 +4,43 @@
  * cell so that panels can be laid side by side; prints one panel after the other. */
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/plot.h"
 #include "sim/compare.h"
 
-#define WIDTH 860.0
-#define LEFT 52.0
-#define RIGHT 20.0
-#define TOP 18.0
-#define BOTTOM 18.0
-#define BLUE "#0072b2"
-#define SKY "#56b4e9"
-#define GREEN "#009e73"
-#define ORANGE "#e69f00"
-#define RED "#d55e00"
-#define PINK "#cc79a7"
-#define GREY "#888888"
+#define SERIES(label, colour, member, factor) PLOT_SERIES(label, colour, struct yard_sample, member, factor)
 
-struct series {
-        const char *label, *colour;
-        size_t offset; /* of a double in struct yard_sample */
-        double factor;
-};
-#define SERIES(label, colour, member, factor)                                                                          \
+static const struct plot_series inlets[] = {SERIES("hottest inlet (at any time)", PLOT_RED, inlet_max_c, 1),
+                                            SERIES("mean inlet", PLOT_BLUE, inlet_mean_c, 1)};
+static const struct plot_series powers[] = {
+    SERIES("chillers", PLOT_BLUE, chiller_kw, 1), SERIES("pumps", PLOT_SKY, pump_kw, 1),
+    SERIES("towers", PLOT_GREEN, tower_kw, 1), SERIES("CRAH fans", PLOT_ORANGE, crah_fan_kw, 1),
+    SERIES("server fans", PLOT_PINK, it_fan_kw, 1)};
+static const struct plot_series setpoints[] = {SERIES("supply air", PLOT_RED, sat_sp_c, 1),
+                                               SERIES("chilled water", PLOT_BLUE, chwst_sp_c, 1),
+                                               SERIES("condenser water", PLOT_GREEN, cwst_sp_c, 1)};
+static const struct plot_series fans[] = {SERIES("mean speed", PLOT_ORANGE, fan_ratio, 100)};
+static const struct plot_series chillers[] = {SERIES("running", PLOT_GREY, chillers, 1)};
+static const struct plot_series outdoors[] = {SERIES("dry bulb", PLOT_ORANGE, oat_c, 1),
+                                              SERIES("wet bulb", PLOT_SKY, wetbulb_c, 1)};
+#define NONE ((double)NAN)
+#define PLOT(what, in, high, how, least, most, soft, hard, drawn)                                                      \
         {                                                                                                              \
-                label, colour, offsetof(struct yard_sample, member), factor                                            \
+                .title = (what), .unit = (in), .height = (high), .kind = (how), .lo = (least), .hi = (most),           \
+                .limit = {(soft), (hard)}, .series = (drawn), .nseries = sizeof(drawn) / sizeof((drawn)[0]),           \
+                .x_offset = offsetof(struct yard_sample, t_h)                                                          \
         }
-
-struct plot {
-        const char *title, *unit;
-        double height;
-        bool stacked;
-        double lo, hi;   /* at least this range; NaN = from the data */
-        double limit[2]; /* horizontal lines; NaN = none */
-        const struct series *series;
-        size_t nseries;
-};
-
-static const struct series inlets[] = {SERIES("hottest inlet (at any time)", RED, inlet_max_c, 1),
-                                       SERIES("mean inlet", BLUE, inlet_mean_c, 1)};
-static const struct series powers[] = {
-    SERIES("chillers", BLUE, chiller_kw, 1), SERIES("pumps", SKY, pump_kw, 1), SERIES("towers", GREEN, tower_kw, 1),
-    SERIES("CRAH fans", ORANGE, crah_fan_kw, 1), SERIES("server fans", PINK, it_fan_kw, 1)};
-static const struct series setpoints[] = {SERIES("supply air", RED, sat_sp_c, 1),
-                                          SERIES("chilled water", BLUE, chwst_sp_c, 1),
-                                          SERIES("condenser water", GREEN, cwst_sp_c, 1)};
-static const struct series fans[] = {SERIES("mean speed", ORANGE, fan_ratio, 100)};
-static const struct series chillers[] = {SERIES("running", GREY, chillers, 1)};
-static const struct series outdoors[] = {SERIES("dry bulb", ORANGE, oat_c, 1), SERIES("wet bulb", SKY, wetbulb_c, 1)};
 static const struct plot plots[] = {
-    {"Rack inlets", "°C", 130, false, 18, 33, {27, 32}, inlets, 2},
-    {"Power beside IT", "kW", 170, true, 0, 10, {(double)NAN, (double)NAN}, powers, 5},
-    {"Setpoints in force", "°C", 130, false, 5, 28, {(double)NAN, (double)NAN}, setpoints, 3},
-    {"CRAH fans", "%", 80, false, 0, 100, {(double)NAN, (double)NAN}, fans, 1},
-    {"Chillers", "", 65, false, 0, 2, {(double)NAN, (double)NAN}, chillers, 1},
-    {"Outdoors", "°C", 100, false, (double)NAN, (double)NAN, {(double)NAN, (double)NAN}, outdoors, 2},
+    PLOT("Rack inlets", "°C", 130, PLOT_LINES, 18, 33, 27, 32, inlets),
+    PLOT("Power beside IT", "kW", 170, PLOT_STACK, 0, 10, NONE, NONE, powers),
+    PLOT("Setpoints in force", "°C", 130, PLOT_LINES, 5, 28, NONE, NONE, setpoints),
+    PLOT("CRAH fans", "%", 80, PLOT_LINES, 0, 100, NONE, NONE, fans),
+    PLOT("Chillers", "", 65, PLOT_LINES, 0, 2, NONE, NONE, chillers),
+    PLOT("Outdoors", "°C", 100, PLOT_LINES, NONE, NONE, NONE, NONE, outdoors),
 };
 #define NPLOT (sizeof(plots) / sizeof(plots[0]))
 
@@ -72,179 +53,6 @@ static const char style[] =
     ".scroll{overflow-x:auto}code{font-size:12px}ul{margin:.5em 0}.panel{break-inside:avoid;margin-top:1em}svg{display:"
     "block;width:100%;height:auto}"
     "@media print{body{max-width:none;margin:0;font-size:11px}table{font-size:8px}th,td{padding:.1em .25em}}";
-
-static void escaped(struct text *t, const char *s)
-{
-        for (; *s; s++) {
-                const char *e = *s == '&'   ? "&amp;"
-                                : *s == '<' ? "&lt;"
-                                : *s == '>' ? "&gt;"
-                                : *s == '"' ? "&quot;"
-                                            : NULL;
-
-                if (e != NULL)
-                        text_put(t, e);
-                else
-                        text_putn(t, s, 1);
-        }
-}
-
-static double value(const struct yard_sample *s, const struct series *of)
-{
-        double v;
-
-        memcpy(&v, (const char *)s + of->offset, sizeof(v));
-        return v * of->factor;
-}
-
-static double nice_step(double span)
-{
-        const double raw = span / 5.0, ten = pow(10.0, floor(log10(raw))), m = raw / ten;
-
-        return ten * (m <= 1.0 ? 1.0 : m <= 2.0 ? 2.0 : m <= 5.0 ? 5.0 : 10.0);
-}
-
-struct frame {
-        const struct plot *p;
-        double lo, hi, step, hours;
-};
-
-/* One scale for all controllers of the cell. */
-static void scale(const struct compare_cell *c, const struct plot *p, struct frame *ret)
-{
-        double lo = isfinite(p->lo) ? p->lo : (double)INFINITY, hi = isfinite(p->hi) ? p->hi : -(double)INFINITY, step;
-
-        for (size_t i = 0; i < c->nrow; i++)
-                for (size_t k = 0; k < c->trace[i].n; k++) {
-                        double sum = 0.0;
-
-                        for (size_t j = 0; j < p->nseries; j++) {
-                                const double v = value(&c->trace[i].sample[k], &p->series[j]);
-
-                                sum = p->stacked ? sum + v : v;
-                                lo = fmin(lo, sum);
-                                hi = fmax(hi, sum);
-                        }
-                }
-        if (!(hi > lo))
-                hi = lo + 1.0;
-        step = nice_step(hi - lo);
-        ret->step = step;
-        ret->lo = floor(lo / step + 1e-9) * step;
-        ret->hi = ceil(hi / step - 1e-9) * step;
-}
-
-static double px(const struct frame *f, double t_h)
-{
-        return LEFT + (WIDTH - LEFT - RIGHT) * t_h / f->hours;
-}
-
-static double py(const struct frame *f, double v)
-{
-        return TOP + (f->p->height - TOP - BOTTOM) * (f->hi - v) / (f->hi - f->lo);
-}
-
-static void axes(const struct frame *f, int64_t start_ms, struct text *t)
-{
-        const double step = f->step, bottom = py(f, f->lo);
-        const double every_h = f->hours <= 6    ? 1
-                               : f->hours <= 12 ? 2
-                               : f->hours <= 48 ? 4
-                               : f->hours <= 96 ? 12
-                                                : 24.0 * ceil(f->hours / 24.0 / 14.0);
-        double x = LEFT;
-
-        for (long k = 0; k <= lround((f->hi - f->lo) / step); k++) {
-                const double v = f->lo + (double)k * step;
-
-                text_printf(t,
-                            "<line x1='%g' x2='%g' y1='%.1f' y2='%.1f' stroke='#ddd'/><text x='%g' y='%.1f' "
-                            "text-anchor='end'>%g</text>",
-                            LEFT, WIDTH - RIGHT, py(f, v), py(f, v), LEFT - 4, py(f, v) + 3.5,
-                            fabs(v) < 1e-9 ? 0.0 : v);
-        }
-        for (long k = 0; (double)k * every_h <= f->hours + 1e-9; k++) {
-                const double h = (double)k * every_h;
-                char at[32];
-
-                (void)clk_format(start_ms + llround(h * 3600e3), at);
-                text_printf(t,
-                            "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='#999'/><text x='%.1f' y='%.1f' "
-                            "text-anchor='middle'>%.*s</text>",
-                            px(f, h), px(f, h), bottom, bottom + 3, px(f, h), bottom + 14, 5,
-                            f->hours > 96 ? at + 5 : at + 11);
-        }
-        text_printf(t, "<text x='%g' y='%.1f' text-anchor='end' fill='#777'>UTC</text>", LEFT - 12, bottom + 14);
-        text_printf(t, "<text x='%g' y='11' font-weight='bold'>%s</text>", x, f->p->title);
-        x += 8.0 + 7.0 * (double)strlen(f->p->title);
-        if (f->p->unit[0])
-                text_printf(t, "<text x='%g' y='11'>%s</text>", x, f->p->unit);
-        x += 40.0;
-        for (size_t j = 0; j < f->p->nseries; j++) {
-                text_printf(t, "<rect x='%g' y='3' width='9' height='9' fill='%s'/><text x='%g' y='11'>%s</text>", x,
-                            f->p->series[j].colour, x + 12, f->p->series[j].label);
-                x += 30.0 + 6.2 * (double)strlen(f->p->series[j].label);
-        }
-}
-
-static void draw_lines(const struct frame *f, const struct yard_trace *trace, struct text *t)
-{
-        for (size_t j = 0; j < f->p->nseries; j++) {
-                text_printf(t, "<polyline fill='none' stroke='%s' stroke-width='1.4' points='", f->p->series[j].colour);
-                for (size_t k = 0; k < trace->n; k++)
-                        text_printf(t, "%.1f,%.1f ", px(f, trace->sample[k].t_h),
-                                    py(f, value(&trace->sample[k], &f->p->series[j])));
-                text_put(t, "'/>");
-        }
-}
-
-static double below(const struct yard_sample *s, const struct plot *p, size_t j)
-{
-        double sum = 0.0;
-
-        for (size_t i = 0; i < j; i++)
-                sum += value(s, &p->series[i]);
-        return sum;
-}
-
-static void draw_stack(const struct frame *f, const struct yard_trace *trace, struct text *t)
-{
-        for (size_t j = 0; j < f->p->nseries; j++) {
-                text_printf(t, "<polygon fill='%s' points='", f->p->series[j].colour);
-                for (size_t k = 0; k < trace->n; k++)
-                        text_printf(t, "%.1f,%.1f ", px(f, trace->sample[k].t_h),
-                                    py(f, below(&trace->sample[k], f->p, j + 1)));
-                for (size_t k = trace->n; k-- > 0;)
-                        text_printf(t, "%.1f,%.1f ", px(f, trace->sample[k].t_h),
-                                    py(f, below(&trace->sample[k], f->p, j)));
-                text_put(t, "'/>");
-        }
-}
-
-static void draw(const struct compare_report *r, const struct compare_cell *c, const struct plot *p,
-                 const struct yard_trace *trace, struct text *t)
-{
-        struct frame f = {.p = p, .hours = r->hours};
-
-        scale(c, p, &f);
-        text_printf(t,
-                    "<svg viewBox='0 0 %g %g' role='img' font-family='sans-serif' "
-                    "font-size='10.5' fill='#222'><title>%s</title>",
-                    WIDTH, p->height, p->title);
-        axes(&f, c->start_ms, t);
-        if (p->stacked)
-                draw_stack(&f, trace, t);
-        else
-                draw_lines(&f, trace, t);
-        for (size_t i = 0; i < 2; i++)
-                if (isfinite(p->limit[i]) && p->limit[i] <= f.hi)
-                        text_printf(t,
-                                    "<line x1='%g' x2='%g' y1='%.1f' y2='%.1f' stroke='#b00' stroke-dasharray='6 "
-                                    "4'/><text x='%g' y='%.1f' text-anchor='end' fill='#b00'>%g</text>",
-                                    LEFT, WIDTH - RIGHT, py(&f, p->limit[i]), py(&f, p->limit[i]), WIDTH - RIGHT,
-                                    py(&f, p->limit[i]) - 3, p->limit[i]);
-        text_put(t, "</svg>\n");
-}
 
 static void cells(struct text *t, const double *v, size_t n, int digits)
 {
@@ -332,22 +140,36 @@ static void decisions(const struct compare_row *r, struct text *t)
                 text_printf(t, " %" PRIu64 " %s", r->decisions[k], kind[k]);
 }
 
+static void panel(const struct compare_report *r, const struct compare_cell *c, size_t i, const struct plot_rows *rows,
+                  struct text *t)
+{
+        const struct yard_trace *trace = &c->trace[i];
+        double it_kw = 0.0;
+
+        for (size_t k = 0; k < trace->n; k++)
+                it_kw += trace->sample[k].it_kw / (double)trace->n;
+        text_printf(t, "<div class='panel'><h3>%s, %s</h3><p>seed %" PRIu64 ", mean IT load %.0f kW",
+                    c->row[i].controller->name, c->row[i].controller->what, r->seed, it_kw);
+        decisions(&c->row[i], t);
+        text_put(t, "</p>\n");
+        for (size_t k = 0; k < NPLOT; k++) {
+                const struct plot_scale s = plot_scale(&plots[k], rows, c->nrow); /* one for all controllers */
+
+                plot_draw(&plots[k], &s, &rows[i], c->start_ms, r->hours, t);
+        }
+        text_put(t, "</div>\n");
+}
+
 static void panels(const struct compare_report *r, const struct compare_cell *c, struct text *t)
 {
-        for (size_t i = 0; i < c->nrow; i++) {
-                const struct yard_trace *trace = &c->trace[i];
-                double it_kw = 0.0;
+        struct plot_rows *rows = calloc(c->nrow, sizeof *rows);
 
-                for (size_t k = 0; k < trace->n; k++)
-                        it_kw += trace->sample[k].it_kw / (double)trace->n;
-                text_printf(t, "<div class='panel'><h3>%s, %s</h3><p>seed %" PRIu64 ", mean IT load %.0f kW",
-                            c->row[i].controller->name, c->row[i].controller->what, r->seed, it_kw);
-                decisions(&c->row[i], t);
-                text_put(t, "</p>\n");
-                for (size_t k = 0; k < NPLOT; k++)
-                        draw(r, c, &plots[k], trace, t);
-                text_put(t, "</div>\n");
-        }
+        t->failed |= !rows;
+        for (size_t i = 0; rows && i < c->nrow; i++)
+                rows[i] = (struct plot_rows){c->trace[i].sample, c->trace[i].n, sizeof *c->trace[i].sample};
+        for (size_t i = 0; rows && i < c->nrow; i++)
+                panel(r, c, i, rows, t);
+        free(rows);
 }
 
 void compare_html(const struct compare_report *r, const char *command, struct text *t)
@@ -358,10 +180,10 @@ void compare_html(const struct compare_report *r, const char *command, struct te
                     "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>coolplane yardstick</title>"
                     "<style>%s</style></head><body><h1>Cooling controllers on the same weather and load: site ",
                     style);
-        escaped(t, r->site);
+        text_html(t, r->site);
         text_printf(t, "</h1><p>%g h after %g h of warm-up, %zu seed%s. A simulated plant. Made by <code>", r->hours,
                     r->warmup_h, r->nseed, r->nseed == 1 ? "" : "s");
-        escaped(t, command);
+        text_html(t, command);
         text_put(
             t, "</code></p><p>Ranked by total energy: chillers, pumps, towers and CRAH fans (cooling), server fans and "
                "IT. kWh are means over the seeds, temperatures and degree-minutes those of the worst seed, hard "
@@ -373,7 +195,7 @@ void compare_html(const struct compare_report *r, const char *command, struct te
                 const struct compare_cell *c = &r->cell[i];
 
                 text_put(t, "<h2>");
-                escaped(t, c->weather);
+                text_html(t, c->weather);
                 text_printf(t, "%s%s", c->season[0] ? ", " : "", c->season);
                 if (c->start_ms != INT64_MIN)
                         text_printf(t, ", from %.16sZ", clk_format(c->start_ms, start));

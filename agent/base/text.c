@@ -2,11 +2,14 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 #include "agent/base/text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/base/parse.h"
 
@@ -180,6 +183,76 @@ char *text_printable(char *s)
                         *c = c[1] = '?';
         }
         return s;
+}
+
+void text_html(struct text *t, const char *s)
+{
+        for (; *s; s++) {
+                const unsigned char c = (unsigned char)*s;
+                const char *e = c == '&'                                                        ? "&amp;"
+                                : c == '<'                                                      ? "&lt;"
+                                : c == '>'                                                      ? "&gt;"
+                                : c == '"'                                                      ? "&quot;"
+                                : c == '\''                                                     ? "&#39;"
+                                : (c < ' ' && c != '\n' && c != '\t' && c != '\r') || c == 0x7f ? REPLACEMENT
+                                                                                                : NULL;
+
+                if (e)
+                        text_put(t, e);
+                else
+                        text_putn(t, s, 1);
+        }
+}
+
+void text_shell(struct text *t, const char *s)
+{
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+-@%";
+
+        if (*s && strspn(s, plain) == strlen(s)) {
+                text_put(t, s);
+                return;
+        }
+        text_put(t, "'");
+        for (; *s; s++)
+                if (*s == '\'')
+                        text_put(t, "'\\''");
+                else
+                        text_putn(t, s, 1);
+        text_put(t, "'");
+}
+
+static int write_out(const struct text *t, const char *path, bool sync)
+{
+        FILE *f = fopen(path, "we");
+        int r;
+
+        if (!f)
+                return -errno;
+        r = fwrite(t->v, 1, t->n, f) == t->n && fflush(f) == 0 && (!sync || fsync(fileno(f)) == 0) ? 0 : -errno;
+        if (fclose(f) != 0 && r == 0)
+                r = -errno;
+        return r;
+}
+
+int text_save(const struct text *t, const char *path)
+{
+        struct stat st;
+        char beside[4096];
+        int r, n;
+
+        if (t->failed || !t->v)
+                return -ENOMEM;
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+                return write_out(t, path, false);
+        n = snprintf(beside, sizeof beside, "%s.new", path);
+        if (n < 0 || (size_t)n >= sizeof beside)
+                return -ENAMETOOLONG;
+        r = write_out(t, beside, true);
+        if (r == 0 && rename(beside, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlink(beside);
+        return r;
 }
 
 void text_free(struct text *t)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* A growing text and the escapes of what others read: JSON and the Prometheus text format. Out of memory is
+/* A growing text and the escapes of what others read: JSON, HTML and the Prometheus text format. Out of memory is
  * remembered in `failed` and checked once, at the end. */
 #ifndef COOLPLANE_BASE_TEXT_H
 #define COOLPLANE_BASE_TEXT_H
@@ -36,8 +36,18 @@ void text_label(struct text *t, const char *s);
 /* A Prometheus sample value: NaN, +Inf and -Inf are words there. */
 void text_prom_number(struct text *t, double v);
 
+/* HTML, between tags or inside a quoted attribute: no byte of `s` is markup. Control characters become U+FFFD. */
+void text_html(struct text *t, const char *s);
+
+/* A word of a command line, quoted where a shell needs it. */
+void text_shell(struct text *t, const char *s);
+
 /* Outside bytes that a terminal will show: control characters, C1 ones too, become '?', a tab a blank. In place. */
 char *text_printable(char *s);
+
+/* As one file that is whole or not there: written beside `path` (.new) and renamed over it; what is no regular file
+ * (/dev/stdout, a pipe) is written in place. 0, -ENOMEM when the text failed, -ENAMETOOLONG, -errno. */
+int text_save(const struct text *t, const char *path);
 
 void text_free(struct text *t);
 

@@ -8,12 +8,11 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/text.h"
+#include "agent/cli/evaluate_rank.h"
 #include "agent/cli/evaluate_report.h"
 #include "agent/points/units.h"
 
 enum { WORST = 5, DAYS = 31 };
-
-#define TOLD 0.001 /* a smaller share is not worth a line */
 
 const char *evaluate_heat_str(enum evaluate_heat h)
 {
@@ -47,106 +46,7 @@ const char *evaluate_unit(const struct evaluation *e, size_t j)
         return u == UNIT_DEGF ? unit_str(UNIT_DELTA_F) : u == UNIT_NONE ? "" : unit_str(u);
 }
 
-/* --- lists, worst first ------------------------------------------------------------------------------------------ */
-
-struct ranked {
-        size_t index;
-        double badness;
-};
-
-static int worse(const void *a, const void *b)
-{
-        const struct ranked *p = a, *q = b;
-
-        if (p->badness != q->badness)
-                return p->badness > q->badness ? -1 : 1;
-        return (p->index > q->index) - (p->index < q->index);
-}
-
-/* The worst of n by `badness` (not positive or NaN: not among them) into ret [WORST]; how many. */
-static size_t rank(const struct evaluation *e, size_t n, double (*badness)(const struct evaluation *, size_t),
-                   size_t *ret)
-{
-        struct ranked *r = calloc(n + 1, sizeof *r);
-        size_t found = 0, k;
-
-        for (size_t i = 0; r && i < n; i++) {
-                const double b = badness(e, i);
-
-                if (b > 0)
-                        r[found++] = (struct ranked){i, b};
-        }
-        if (found > 0)
-                qsort(r, found, sizeof *r, worse);
-        for (k = 0; k < found && k < WORST; k++)
-                ret[k] = r[k].index;
-        free(r);
-        return k;
-}
-
-static size_t distance(const struct evaluation *e)
-{
-        return e->nahead > 1 ? 1 : 0;
-}
-
-static double forecast_badness(const struct evaluation *e, size_t i)
-{
-        return score_rmse(&e->y[i].forecast.error[distance(e)]);
-}
-
-static double coverage_badness(const struct evaluation *e, size_t i)
-{
-        const struct score_cover *c = &e->y[i].forecast.upper;
-
-        return EVALUATE_COVERAGE - score_share(c->inside, c->n);
-}
-
-static double unusable_badness(const struct evaluation *e, size_t i)
-{
-        const double share = score_share(e->y[i].unusable, e->evidence);
-
-        return share >= TOLD ? share : 0;
-}
-
-static double range(const struct evaluation *e, size_t j)
-{
-        return fmax(e->envelope.u[j].hi - e->envelope.u[j].lo, 1e-9);
-}
-
-static double change_badness(const struct evaluation *e, size_t j)
-{
-        const struct score_variable *v = &e->u[j];
-
-        return v->steps > 0 ? score_dist_abs_quantile(&v->change, 0.95) / range(e, j) +
-                                  TOLD * score_share(v->above + v->below, v->steps)
-                            : 0;
-}
-
-static double projection_badness(const struct evaluation *e, size_t j)
-{
-        const struct score_variable *v = &e->u[j];
-
-        return (double)v->not_finite + (v->cost.n > 0 ? score_dist_abs_quantile(&v->cost, 0.95) / range(e, j) : 0);
-}
-
-static double quality_badness(const struct evaluation *e, size_t i)
-{
-        const size_t *q = e->quality[i];
-
-        const double share = score_share(q[QUALITY_BAD] + q[QUALITY_UNCERTAIN], q[0] + q[1] + q[2]);
-
-        return share >= TOLD ? share : 0;
-}
-
-static const char *y_name(const struct evaluation *e, size_t i)
-{
-        return e->site->point[e->layout->y[i].point].name;
-}
-
-static const char *u_name(const struct evaluation *e, size_t j)
-{
-        return e->site->point[e->layout->u[j].point].name;
-}
+/* --- words ------------------------------------------------------------------------------------------------------- */
 
 /* A number with two decimals, "-" when there is none. */
 static const char *num(double v, int decimals, char buf[32])
@@ -180,12 +80,6 @@ static const char *span(double s, char buf[32])
 
 static const char *const group_name[GROUP_COUNT] = {"inlets", "supply air"};
 
-/* Outputs of this group were judged. */
-static bool judged(const struct evaluation *e, int group)
-{
-        return e->all.forecast[group].upper.n > 0;
-}
-
 /* --- what stands out --------------------------------------------------------------------------------------------- */
 
 static size_t stand_out_heat(const struct evaluation *e)
@@ -214,14 +108,14 @@ static size_t stand_out_model(const struct evaluation *e)
 
         for (int g = 0; g < GROUP_COUNT; g++) {
                 const struct hindsight_score *s = &e->all.forecast[g];
-                const double skill = score_skill(&s->error[distance(e)]),
+                const double skill = score_skill(&s->error[evrank_distance(e)]),
                              below = score_share(s->upper.inside, s->upper.n);
 
                 if (skill < 0 && ++n)
                         (void)printf(
                             "  nominal forecasts of %s are worse than \"stays as it is\" (skill %.2f, anchored "
                             "%.2f)\n",
-                            group_name[g], skill, score_skill(&s->anchored[distance(e)]));
+                            group_name[g], skill, score_skill(&s->anchored[evrank_distance(e)]));
                 if (below < EVALUATE_COVERAGE && ++n)
                         (void)printf(
                             "  only %s of the readings of %s are below their one-step bound (nominal %.0f %%)\n",
@@ -242,7 +136,7 @@ static size_t stand_out_proposals(const struct evaluation *e)
                 (void)printf("  the safety layer changed %s of the proposals; in %s nothing could be certified\n",
                              percent(changed, a), percent(refused, b));
         for (size_t i = 0; i < e->layout->ny; i++)
-                dark += unusable_badness(e, i) > 0.05;
+                dark += evrank_unusable(e, i) > EVRANK_DARK;
         if (dark > 0 && ++n)
                 (void)printf("  %zu of %zu outputs could not be read in more than 5 %% of the steps\n", dark,
                              e->layout->ny);
@@ -262,7 +156,7 @@ static void print_stand_out(const struct evaluation *e)
         n += stand_out_heat(e);
         n += stand_out_model(e);
         n += stand_out_proposals(e);
-        if (score_share(weak, e->all.steps) > 0.01 && ++n)
+        if (score_share(weak, e->all.steps) > EVRANK_FEW && ++n)
                 (void)printf("  holds and fallbacks in %s of the steps\n", percent(score_share(weak, e->all.steps), a));
         if (e->gaps > 0 && ++n)
                 (void)printf("  %zu gap%s in the record\n", e->gaps, PLURAL_S(e->gaps));
@@ -314,7 +208,7 @@ static void print_forecast(const struct evaluation *e)
                      "skill 1 = perfect, 0 = no better "
                      "than \"stays as it is\"\n");
         for (int g = 0; g < GROUP_COUNT; g++)
-                for (size_t k = 0; k < e->nahead && judged(e, g); k++) {
+                for (size_t k = 0; k < e->nahead && evrank_judged(e, (enum evaluate_group)g); k++) {
                         const struct score_error *q = &e->all.forecast[g].error[k];
 
                         (void)printf(
@@ -325,15 +219,15 @@ static void print_forecast(const struct evaluation *e)
                             num(score_rmse(q), 3, v[2]), num(score_persistence(q), 3, v[3]), num(score_mae(q), 3, v[4]),
                             num(score_bias(q), 3, v[5]), q->n);
                 }
-        if (!judged(e, GROUP_INLET) && !judged(e, GROUP_SUPPLY))
+        if (!evrank_judged(e, GROUP_INLET) && !evrank_judged(e, GROUP_SUPPLY))
                 (void)printf("  none: no model was fitted, or nothing is stored of what decisions were made on\n");
-        n = rank(e, e->layout->ny, forecast_badness, worst);
+        n = evrank_worst(e, e->layout->ny, evrank_forecast, worst, WORST);
         for (size_t k = 0; k < n; k++) {
-                const struct score_error *q = &e->y[worst[k]].forecast.error[distance(e)];
+                const struct score_error *q = &e->y[worst[k]].forecast.error[evrank_distance(e)];
 
                 (void)printf("  %s %s ahead: RMSE %s K, skill %s: %s\n", k == 0 ? "worst," : "      ",
-                             span((double)e->ahead[distance(e)] * e->layout->step_s, s), num(score_rmse(q), 3, v[0]),
-                             num(score_skill(q), 2, v[1]), y_name(e, worst[k]));
+                             span((double)e->ahead[evrank_distance(e)] * e->layout->step_s, s),
+                             num(score_rmse(q), 3, v[0]), num(score_skill(q), 2, v[1]), evrank_y_name(e, worst[k]));
         }
         (void)printf("  Anchored: with what the model missed in its window added, as certificates count it.\n");
 }
@@ -348,19 +242,19 @@ static void print_coverage(const struct evaluation *e)
         for (int g = 0; g < GROUP_COUNT; g++) {
                 const struct hindsight_score *q = &e->all.forecast[g];
 
-                if (!judged(e, g))
+                if (!evrank_judged(e, (enum evaluate_group)g))
                         continue;
                 (void)printf("  %-11s below %s, inside %s; width %s K after one step, %s K at the end\n", group_name[g],
                              percent(score_share(q->upper.inside, q->upper.n), a),
                              percent(score_share(q->inside.inside, q->inside.n), b), num(score_width(&q->step), 2, c),
                              num(score_width(&q->end), 2, d));
         }
-        n = rank(e, e->layout->ny, coverage_badness, worst);
+        n = evrank_worst(e, e->layout->ny, evrank_coverage, worst, WORST);
         for (size_t k = 0; k < n; k++) {
                 const struct score_cover *q = &e->y[worst[k]].forecast.upper;
 
                 (void)printf("  %s %s below: %s\n", k == 0 ? "least," : "      ",
-                             percent(score_share(q->inside, q->n), a), y_name(e, worst[k]));
+                             percent(score_share(q->inside, q->n), a), evrank_y_name(e, worst[k]));
         }
 }
 
@@ -377,7 +271,7 @@ static void print_proposals(const struct evaluation *e)
                                              decision_reason_str((enum decision_reason)r), e->reason[k][r],
                                              PLURAL_S(e->reason[k][r]),
                                              percent(score_share(e->reason[k][r], e->scored), a));
-        n = rank(e, e->layout->nu, projection_badness, worst);
+        n = evrank_worst(e, e->layout->nu, evrank_projection, worst, WORST);
         for (size_t k = 0; k < n; k++) {
                 const struct score_variable *v = &e->u[worst[k]];
 
@@ -387,7 +281,7 @@ static void print_proposals(const struct evaluation *e)
                     k == 0 ? "most," : "     ", num(evaluate_delta(e, worst[k], score_dist_mean(&v->cost)), 2, a),
                     num(evaluate_delta(e, worst[k], score_dist_abs_quantile(&v->cost, 0.95)), 2, b),
                     evaluate_unit(e, worst[k]), v->projected, v->cost.n, PLURAL_S(v->cost.n),
-                    v->not_finite > 0 ? ", not a number in others" : "", u_name(e, worst[k]));
+                    v->not_finite > 0 ? ", not a number in others" : "", evrank_u_name(e, worst[k]));
         }
 }
 
@@ -432,14 +326,14 @@ static void print_difference(const struct evaluation *e)
                 (void)printf("  nothing to compare: no decision in shadow\n");
                 return;
         }
-        n = rank(e, e->layout->nu, change_badness, worst);
+        n = evrank_worst(e, e->layout->nu, evrank_change, worst, WORST);
         for (size_t k = 0; k < n; k++) {
                 const size_t j = worst[k];
                 const struct score_variable *v = &e->u[j];
                 const int dir = e->site->point[e->layout->u[j].point].safe_dir;
 
                 (void)printf("  %s\n    action mean %s, 95 %% within %s %s; proposal mean %s; beyond the dead band %s",
-                             u_name(e, j), num(evaluate_delta(e, j, score_dist_mean(&v->change)), 2, a),
+                             evrank_u_name(e, j), num(evaluate_delta(e, j, score_dist_mean(&v->change)), 2, a),
                              num(evaluate_delta(e, j, score_dist_abs_quantile(&v->change, 0.95)), 2, b),
                              evaluate_unit(e, j), num(evaluate_delta(e, j, score_dist_mean(&v->ask)), 2, c),
                              percent(score_share(v->above + v->below, v->steps), d));
@@ -493,13 +387,13 @@ static void print_availability(const struct evaluation *e)
                 (void)printf("  %zu gap%s, %s in all, longest %s after %s\n", e->gaps, PLURAL_S(e->gaps),
                              span((double)e->gap_ms / 1000, a), span((double)e->longest_gap_ms / 1000, b),
                              clk_format(e->longest_gap_t_ms, utc));
-        n = rank(e, e->layout->ny, unusable_badness, worst);
+        n = evrank_worst(e, e->layout->ny, evrank_unusable, worst, WORST);
         for (size_t k = 0; k < n; k++)
-                (void)printf("  not usable in %s of the steps: %s\n", percent(unusable_badness(e, worst[k]), a),
-                             y_name(e, worst[k]));
-        n = rank(e, e->site->npoint, quality_badness, worst);
+                (void)printf("  not usable in %s of the steps: %s\n", percent(evrank_unusable(e, worst[k]), a),
+                             evrank_y_name(e, worst[k]));
+        n = evrank_worst(e, e->site->npoint, evrank_quality, worst, WORST);
         for (size_t k = 0; k < n; k++)
-                (void)printf("  samples not good: %s: %s\n", percent(quality_badness(e, worst[k]), a),
+                (void)printf("  samples not good: %s: %s\n", percent(evrank_quality(e, worst[k]), a),
                              e->site->point[worst[k]].name);
 }
 
@@ -519,14 +413,14 @@ void evaluate_print_writes_text(const struct evaluation *e)
 
 static void print_days(const struct evaluation *e)
 {
-        const enum evaluate_group group = judged(e, GROUP_INLET) ? GROUP_INLET : GROUP_SUPPLY;
+        const enum evaluate_group group = evrank_judged(e, GROUP_INLET) ? GROUP_INLET : GROUP_SUPPLY;
         const size_t first = e->nday > DAYS ? e->nday - DAYS : 0;
         char ahead[32];
 
         if (e->nday < 2)
                 return;
         (void)printf("\nBY DAY%s; skill and bound of %s, %s ahead\n", first > 0 ? " (the last 31; all in --json)" : "",
-                     group_name[group], span((double)e->ahead[distance(e)] * e->layout->step_s, ahead));
+                     group_name[group], span((double)e->ahead[evrank_distance(e)] * e->layout->step_s, ahead));
         (void)printf(
             "  day         steps        skill  below bound  hottest  foreseen  beyond band  no proposal  predicted / "
             "measured kW\n");
@@ -539,7 +433,7 @@ static void print_days(const struct evaluation *e)
 
                 (void)printf(
                     "  %.10s %6zu  %11s  %11s  %7s  %8s  %11s  %11zu  %s / %s\n", clk_format(e->day[k].t_ms, utc),
-                    s->steps, num(score_skill(&f->error[distance(e)]), 2, v[0]),
+                    s->steps, num(score_skill(&f->error[evrank_distance(e)]), 2, v[0]),
                     percent(score_share(f->upper.inside, f->upper.n), v[1]),
                     num(m->n > 0 ? m->max_c : (double)NAN, 1, v[2]), num(h->n > 0 ? h->max_c : (double)NAN, 1, v[3]),
                     percent(score_share(s->differing, s->compared), v[4]), s->no_proposal,

@@ -41,12 +41,15 @@ static void print_period(const char *name, const struct savrep_period *p)
         printf("\n");
 }
 
+const char *savrep_part_str(const struct savrep_story *s, enum savings_part k)
+{
+        return k == SAVINGS_IT ? s->fans_metered ? "IT" : "IT and its fans" : part_name[k];
+}
+
 static void print_part(const struct savrep_story *s, int k)
 {
         const struct savings_figure *f = &s->r.part[k];
-        const char *name = k == SAVINGS_IT && !s->fans_metered ? "IT and its fans"
-                           : k == SAVINGS_IT                   ? "IT"
-                                                               : part_name[k];
+        const char *name = savrep_part_str(s, (enum savings_part)k);
 
         if (!f->known && k == SAVINGS_IT_FANS) {
                 printf("%-16s not metered apart: part of IT\n", name);
@@ -86,19 +89,18 @@ static void print_model(const struct savrep_story *s)
         printf("\n");
 }
 
-static void print_shift(const struct savrep_story *s)
+const char *savrep_shift_str(const struct savrep_story *s)
 {
         switch (savings_shift(&s->r)) {
         case SAVINGS_SHIFT_TO_IT:
-                printf("Cooling fell and IT or its fans rose: what cooling saved is not what was saved. Only the total "
-                       "counts.\n");
-                break;
+                return "Cooling fell and IT or its fans rose: what cooling saved is not what was saved. Only the total "
+                       "counts.";
         case SAVINGS_SHIFT_TO_COOLING:
-                printf("IT or its fans fell and cooling rose: nothing was saved in cooling. Only the total counts.\n");
-                break;
+                return "IT or its fans fell and cooling rose: nothing was saved in cooling. Only the total counts.";
         case SAVINGS_SHIFT_NONE:
                 break;
         }
+        return NULL;
 }
 
 /* IT as an outcome of calendar and weather. */
@@ -115,8 +117,7 @@ static void print_it(const struct savings_figure *it, double cooling_j)
                                          : " A move within that is not seen.");
 }
 
-/* −1: not known. */
-static int exposure_rose(const struct savrep_story *s)
+int savrep_exposure_rose(const struct savrep_story *s)
 {
         const double a = s->period[0].over_k_min, b = s->period[1].over_k_min;
 
@@ -136,7 +137,8 @@ static void print_notes(const struct savrep_story *s)
         const struct savings_report *r = &s->r;
         const struct savrep_period *a = &s->period[0], *b = &s->period[1];
 
-        print_shift(s);
+        if (savrep_shift_str(s))
+                printf("%s\n", savrep_shift_str(s));
         if (r->part[SAVINGS_IT].given && !isfinite(r->inlet_change_k))
                 printf("IT power was taken as given. Servers draw more in warmer air and that is not metered: inlets "
                        "are not known, so nothing of it is in the interval.\n");
@@ -158,7 +160,7 @@ static void print_notes(const struct savrep_story *s)
         printf(" and ");
         print_over(b->over_k_min);
         printf(" degree-minutes a day%s.\n",
-               exposure_rose(s) > 0 ? "; some of it was paid for with warmer inlets" : "");
+               savrep_exposure_rose(s) > 0 ? "; some of it was paid for with warmer inlets" : "");
 }
 
 static void print_figures(const struct savrep_story *s)
@@ -191,9 +193,9 @@ void savrep_print(const struct savrep_story *s)
         printf("total saving %.2f %% [%.2f, %.2f] of the adjusted baseline, %.0f kWh in %zu days",
                100.0 * f->saving_j / f->baseline_j, 100.0 * f->low_j / f->baseline_j, 100.0 * f->high_j / f->baseline_j,
                f->saving_j / KWH_J, s->r.m);
-        printf("%s\n", exposure_rose(s) > 0    ? "; inlets were above the recommended limit for longer"
-                       : exposure_rose(s) == 0 ? ""
-                                               : "; whether inlets were warmer is not known");
+        printf("%s\n", savrep_exposure_rose(s) > 0    ? "; inlets were above the recommended limit for longer"
+                       : savrep_exposure_rose(s) == 0 ? ""
+                                                      : "; whether inlets were warmer is not known");
 }
 
 /* ---- JSON ---- */
@@ -309,7 +311,9 @@ void savrep_print_json(const struct savrep_story *s)
                 member("saving_pct", 100.0 * f->saving_j / f->baseline_j);
                 member("low_pct", 100.0 * f->low_j / f->baseline_j);
                 member("high_pct", 100.0 * f->high_j / f->baseline_j);
-                printf(",\"exposure_rose\":%s}", exposure_rose(s) < 0 ? "null" : exposure_rose(s) ? "true" : "false");
+                printf(",\"exposure_rose\":%s}", savrep_exposure_rose(s) < 0 ? "null"
+                                                 : savrep_exposure_rose(s)   ? "true"
+                                                                             : "false");
         }
         printf("}\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* What coolplane savings has found, and how it is told. Shared by its three files alone. */
+/* What coolplane savings has found, and how it is told. Shared by its own files, and by the page of coolplane evaluate,
+ * which asks savrep_shadow. */
 #ifndef COOLPLANE_CLI_SAVINGS_REPORT_H
 #define COOLPLANE_CLI_SAVINGS_REPORT_H
 
@@ -39,6 +40,7 @@ struct savrep_span {
 };
 struct savrep_options {
         const char *db, *config, *baseline, *ab, *load, *measure;
+        struct savrep_span within; /* days outside of it do not count; INT64_MIN, INT64_MAX: all */
         struct savrep_span before, after;
         bool by_time, by_shadow, has_after, json;
         int64_t skip_ms, offset_ms;
@@ -58,6 +60,8 @@ struct savrep_work {
         struct savrep_story s;
 };
 
+/* Days of a database. 0, -ENODATA: no samples, -errno. */
+int savrep_load_days(const struct savrep_work *w, struct store *s, struct daily **ret);
 /* Both periods, from days and before. 0, -ENOMEM. */
 int savrep_make_periods(struct savrep_work *w);
 /* The verb ends with exit 4 and this. */
@@ -66,6 +70,22 @@ void savrep_refuse(struct savrep_work *w, const char *reason, const char *why);
 int savrep_check_control(struct savrep_work *w);
 /* Fills s.r and s.it, or refuses. 0 or -Exxx. */
 int savrep_estimate(struct savrep_work *w);
+
+/* All of these from days and before: w->s is a figure or a refusal. 0 or -Exxx. */
+int savrep_tell(struct savrep_work *w);
+/* The refusal where savrep_load_days found none. */
+void savrep_no_samples(struct savrep_work *w);
+/* --baseline shadow of one database (o->by_shadow, o->load NULL): begins *w and fills w->s. o, site and s are borrowed
+ * as long as w. 0 or -Exxx; savrep_free in any case. */
+int savrep_shadow(struct savrep_work *w, const struct savrep_options *o, const struct site *site, struct store *s);
+/* Days, periods and schedule; not the stores and the site. */
+void savrep_free(struct savrep_work *w);
+
+const char *savrep_part_str(const struct savrep_story *s, enum savings_part k);
+/* What must be said of parts that moved apart; NULL: nothing. */
+const char *savrep_shift_str(const struct savrep_story *s);
+/* Inlets were above the recommended limit for longer: 1, 0; −1: not known. */
+int savrep_exposure_rose(const struct savrep_story *s);
 
 void savrep_print(const struct savrep_story *s);
 void savrep_print_json(const struct savrep_story *s);

@@ -9,7 +9,9 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/evaluate_html.h"
 #include "agent/cli/evaluate_report.h"
 
 static const char help[] =
@@ -17,6 +19,7 @@ static const char help[] =
     "coolplane evaluate --config site.yaml --db shadow.db --from 2026-07-01T00:00:00Z --to 2026-08-01T00:00:00Z "
     "--json\n"
     "coolplane evaluate --config site.yaml --db decisions.db --log recorded.db    of a replay\n"
+    "coolplane evaluate --config site.yaml --html report.html    a page for those who decide whether it may act\n"
     "\n"
     "Scores what the gate stored in shadow, live or a replay; opens no device, writes nothing. Every forecast is by "
     "the\n"
@@ -34,11 +37,14 @@ static const char help[] =
     "  --log FILE      database that was replayed: its samples tell power and data quality, a replay stores none\n"
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
     "  --json          one JSON document, with each point, variable and day\n"
+    "  --html FILE     beside it a page: what would be needed to go live, energy, limits, worst hours, differences,\n"
+    "                  forecasts and data quality; needs nothing else and can be printed\n"
     "exit: 0 scored, 2 usage, 3 something was written in shadow (whether or not it can be scored), 4 nothing can be\n"
     "scored (and why), 65 database damaged, 69 no database, 74 I/O, 78 site wrong\n";
 
 struct options {
-        const char *config, *db, *log;
+        const char *config, *db, *log, *html;
+        const char *command; /* as it was given */
         int64_t from_ms, to_ms;
         bool json;
 };
@@ -83,6 +89,43 @@ static void say_why_not(const struct evaluation *v, bool nothing_commanded)
                 (void)fprintf(stderr, "coolplane evaluate: nothing can be scored: %s\n", evaluate_refusal(v));
 }
 
+/* What was saved, with --baseline shadow on the same span; .site NULL: not known. */
+static void ask_savings(const struct savrep_options *o, const struct site *site, struct store *s,
+                        struct savrep_work *ret)
+{
+        const int r = savrep_shadow(ret, o, site, s);
+
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane evaluate: savings: %s\n", strerror(-r));
+                ret->s.site = NULL;
+        }
+}
+
+static int write_page(const struct options *o, const struct evaluation *v, struct store *samples)
+{
+        const char *db = o->db ? o->db : v->site->database;
+        struct savrep_options by_shadow = {
+            .db = o->log ? o->log : db, .baseline = "shadow", .by_shadow = true, .within = {o->from_ms, o->to_ms}};
+        struct savrep_work savings;
+        struct text page = {0};
+        int r;
+
+        savings_args_default(&by_shadow.args);
+        ask_savings(&by_shadow, v->site, samples, &savings);
+        evaluate_html(
+            &(struct evaluate_page){
+                .e = v, .savings = savings.s.site ? &savings.s : NULL, .db = db, .log = o->log, .command = o->command},
+            &page);
+        savrep_free(&savings);
+        r = text_save(&page, o->html);
+        text_free(&page);
+        if (r < 0)
+                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", o->html, strerror(-r));
+        else
+                (void)fprintf(stderr, "coolplane evaluate: wrote %s\n", o->html);
+        return r < 0 ? EXIT_IO : EXIT_OK;
+}
+
 static int report(const struct options *o, const struct site *site, struct store *store, struct store *log)
 {
         struct progress p = {0};
@@ -110,7 +153,9 @@ static int report(const struct options *o, const struct site *site, struct store
                 code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_CANNOT_EVALUATE;
         } else {
                 (o->json ? evaluate_print_json : evaluate_print_text)(&v);
-                code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_OK;
+                code = o->html ? write_page(o, &v, log ? log : store) : EXIT_OK;
+                if (code == EXIT_OK && v.writes.left > 0)
+                        code = EXIT_VIOLATIONS;
         }
         evaluate_free(&v);
         return code;
@@ -142,12 +187,17 @@ static int usage(const char *what)
 
 int verb_evaluate(int argc, char **argv)
 {
-        static const struct option opts[] = {
-            {"config", required_argument, NULL, 'c'}, {"db", required_argument, NULL, 'd'},
-            {"log", required_argument, NULL, 'l'},    {"from", required_argument, NULL, 'f'},
-            {"to", required_argument, NULL, 't'},     {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+        static const struct option opts[] = {{"config", required_argument, NULL, 'c'},
+                                             {"db", required_argument, NULL, 'd'},
+                                             {"log", required_argument, NULL, 'l'},
+                                             {"from", required_argument, NULL, 'f'},
+                                             {"to", required_argument, NULL, 't'},
+                                             {"json", no_argument, NULL, 'j'},
+                                             {"html", required_argument, NULL, 'w'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
         struct options o = {.config = CLI_CONFIG_DEFAULT, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+        struct text command = {0};
         int c;
 
         optind = 0;
@@ -170,6 +220,9 @@ int verb_evaluate(int argc, char **argv)
                         if (clk_parse_time(optarg, &o.to_ms) < 0)
                                 return usage("--to takes RFC 3339 with offset, or epoch ms");
                         break;
+                case 'w':
+                        o.html = optarg;
+                        break;
                 case 'j':
                         o.json = true;
                         break;
@@ -184,5 +237,13 @@ int verb_evaluate(int argc, char **argv)
                 return usage("unexpected argument");
         if (o.from_ms >= o.to_ms)
                 return usage("--from is not before --to");
-        return run(&o);
+        text_put(&command, "coolplane");
+        for (int i = 0; i < argc; i++) {
+                text_put(&command, " ");
+                text_shell(&command, argv[i]);
+        }
+        o.command = command.v ? command.v : "";
+        c = run(&o);
+        text_free(&command);
+        return c;
 }

@@ -157,7 +157,7 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
         };
         int c;
 
-        *o = (struct savrep_options){0};
+        *o = (struct savrep_options){.within = {INT64_MIN, INT64_MAX}};
         savings_args_default(&o->args);
         optind = 1;
         while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -215,18 +215,6 @@ static int load_site(struct store *s, const struct savrep_options *o, struct sit
         code = cli_load_site(o->config ? o->config : stored, ret);
         free(stored);
         return code;
-}
-
-static int open_days(const struct savrep_work *w, struct store *s, struct daily **ret)
-{
-        const struct daily_args a = {.site = w->site,
-                                     .from_ms = INT64_MIN,
-                                     .to_ms = INT64_MAX,
-                                     .offset_ms = w->o->offset_ms,
-                                     .skip_ms = w->o->skip_ms};
-        int r = store_bind_site(s, w->site);
-
-        return r < 0 ? r : daily_load(s, &a, ret);
 }
 
 static int64_t parse_date(const char *s)
@@ -310,12 +298,11 @@ static int find_load(struct savrep_work *w)
 
 static int run(struct savrep_work *w)
 {
-        const char *unmetered;
-        int r = open_days(w, w->store, &w->days);
+        int r = savrep_load_days(w, w->store, &w->days);
         int code = EXIT_OK;
 
         if (r == 0 && w->other != NULL)
-                r = open_days(w, w->other, &w->before);
+                r = savrep_load_days(w, w->other, &w->before);
         else
                 w->before = w->days;
         if (r == 0 && w->o->ab != NULL)
@@ -325,23 +312,9 @@ static int run(struct savrep_work *w)
         if (code != EXIT_OK)
                 return code;
         if (r == 0)
-                r = savrep_make_periods(w);
-        unmetered = daily_unmetered(w->site);
-        if (r == 0 && unmetered != NULL) {
-                savrep_refuse(w, "not-metered", "");
-                (void)snprintf(
-                    w->s.why, sizeof(w->s.why),
-                    "%s has no power meter: the boundary is chillers, pumps, towers, air handler fans and racks, "
-                    "and a saving outside of what is metered cannot be excluded",
-                    unmetered);
-        }
-        if (r == 0 && !w->s.refusal[0])
-                r = savrep_check_control(w);
-        if (r == 0 && !w->s.refusal[0])
-                r = savrep_estimate(w);
+                r = savrep_tell(w);
         if (r == -ENODATA) {
-                savrep_refuse(w, "no-samples", "a database holds no samples");
-                w->s.load = w->s.load ? w->s.load : "it";
+                savrep_no_samples(w);
         } else if (r < 0) {
                 fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
                 return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
@@ -386,14 +359,9 @@ int verb_savings(int argc, char **argv)
                 w.s.ab = o.ab != NULL;
                 code = run(&w);
         }
-        for (int arm = 0; arm < 2; arm++)
-                free(w.s.period[arm].day);
-        free(w.schedule);
-        if (w.before != w.days)
-                (void)daily_free(w.before);
-        (void)daily_free(w.days);
-        site_free(site);
         store_close(w.other);
         store_close(w.store);
+        savrep_free(&w);
+        site_free(site);
         return code;
 }

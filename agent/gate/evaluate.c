@@ -23,6 +23,9 @@
         } /* the first: one step */
 #define DAY_MS ((int64_t)86400000)
 #define HOUR_MS ((int64_t)3600000)
+#define SAME_K 0.01 /* what is stored of a temperature in two places */
+
+_Static_assert((int)SERIES_HEATS == (int)HEAT_COUNT, "a series holds what an evaluation tells apart");
 
 struct evaluator {
         const struct evaluate_args *a;
@@ -35,6 +38,7 @@ struct evaluator {
         double *reading; /* [ny] */
         double *u_ahead, *d_ahead, *y, *work, *offset;
         int64_t set_id;
+        struct series_moment moment; /* what this decision adds to the series */
         /* the decision before this one */
         bool any, follows_evidence;
         int64_t run_id, t_ms;
@@ -151,7 +155,8 @@ static int create(struct evaluator *v)
                 v->value[i] = (double)NAN;
         choose_steps(e);
         find_meters(e);
-        return create_models(v);
+        r = series_create(&e->series, l->nu, v->a->site->fast_step_ms);
+        return r < 0 ? r : create_models(v);
 }
 
 static void destroy(struct evaluator *v)
@@ -176,6 +181,7 @@ void evaluate_free(struct evaluation *e)
         free(e->u);
         free(e->day);
         free(e->quality);
+        series_free(&e->series);
         gate_envelope_free(&e->envelope);
         layout_free(e->layout);
         *e = (struct evaluation){0};
@@ -188,15 +194,10 @@ enum evaluate_group evaluate_group(const struct evaluation *e, size_t y)
 
 /* --- days -------------------------------------------------------------------------------------------------------- */
 
-static int64_t floor_to(int64_t t_ms, int64_t unit_ms)
-{
-        return t_ms - ((t_ms % unit_ms) + unit_ms) % unit_ms;
-}
-
 /* Days come in order; a clock that was set back may come again to one that is there. NULL: no memory. */
 static struct evaluate_day *day_of(struct evaluation *e, int64_t t_ms)
 {
-        const int64_t day_ms = floor_to(t_ms, DAY_MS);
+        const int64_t day_ms = series_floor(t_ms, DAY_MS);
         struct evaluate_day *more;
 
         for (size_t k = e->nday; k-- > 0;)
@@ -324,8 +325,8 @@ static int load_set(struct evaluator *v, const struct store_record *rec, const c
 }
 
 /* Hottest certified output (inlets; supply air of rooms without) that the model, anchored as certificates are (offset),
- * foresees within five minutes with these setpoints held, loads as they are; NaN: none. */
-static double foreseen_c(struct evaluator *v, const struct arx_window *w, const double *u)
+ * foresees within five minutes with these setpoints held, loads as they are; NaN: none. ret_row: which. */
+static double foreseen_c(struct evaluator *v, const struct arx_window *w, const double *u, int *ret_row)
 {
         const struct layout *l = v->e->layout;
         const size_t steps = v->e->ahead[v->e->nahead > 1 ? 1 : 0];
@@ -344,17 +345,72 @@ static double foreseen_c(struct evaluator *v, const struct arx_window *w, const 
                 struct arx_row_info info;
 
                 arx_row_info(v->model.arx, i, &info);
-                for (size_t t = 0; info.fitted && t < steps; t++)
-                        hottest = fmax(hottest, v->y[t * l->ny + i]); /* fmax: the one that is known */
+                for (size_t t = 0; info.fitted && t < steps; t++) {
+                        const double c = v->y[t * l->ny + i];
+
+                        if (isfinite(c) && !(c <= hottest)) {
+                                hottest = c;
+                                *ret_row = (int)i;
+                        }
+                }
         }
         return hottest;
 }
 
-/* To the whole and to the day. */
-static void add_heat(struct evaluator *v, enum evaluate_heat from, double c, int64_t t_ms)
+/* To the whole, the day and the series. row: of the hottest, −1 = not known. */
+static void add_heat(struct evaluator *v, enum evaluate_heat from, double c, int row, int64_t t_ms)
 {
         score_heat_add(&v->e->all.heat[from], v->e->soft_c, v->e->hard_c, c, t_ms);
         score_heat_add(&v->today->sum.heat[from], v->e->soft_c, v->e->hard_c, c, t_ms);
+        v->moment.heat_c[from] = c;
+        v->moment.row[from] = row;
+}
+
+static void add_foreseen(struct evaluator *v, enum evaluate_heat from, const struct arx_window *w, const double *u,
+                         int64_t t_ms)
+{
+        int row = -1;
+        const double c = foreseen_c(v, w, u, &row);
+
+        add_heat(v, from, c, row, t_ms);
+}
+
+/* The certified row that is read the hottest; −1: none. */
+static int hottest_row(const struct evaluator *v)
+{
+        int row = -1;
+
+        for (size_t k = 0; k < v->e->envelope.safety.ncert; k++) {
+                const size_t i = v->e->envelope.cert[k].row;
+
+                if (isfinite(v->reading[i]) && (row < 0 || v->reading[i] > v->reading[row]))
+                        row = (int)i;
+        }
+        return row;
+}
+
+/* Which inlet was the hottest is not stored with the decision: the row that was read so, if it was read as that. */
+static void find_measured(struct evaluator *v, const struct store_decision *d)
+{
+        const int row = hottest_row(v);
+
+        if (!isfinite(d->worst_inlet_c)) /* rooms without inlet sensors */
+                add_heat(v, HEAT_MEASURED, row >= 0 ? v->reading[row] : (double)NAN, row, d->t_ms);
+        else if (row >= 0 && fabs(v->reading[row] - d->worst_inlet_c) < SAME_K)
+                v->moment.row[HEAT_MEASURED] = row;
+}
+
+static size_t count_fitted(const struct evaluator *v)
+{
+        size_t n = 0;
+
+        for (size_t k = 0; k < v->e->envelope.safety.ncert; k++) {
+                struct arx_row_info info;
+
+                arx_row_info(v->model.arx, v->e->envelope.cert[k].row, &info);
+                n += info.fitted;
+        }
+        return n;
 }
 
 /* What the evidence of a decision tells; follows: of the decision one step before there is some, too. */
@@ -375,22 +431,17 @@ static int score_evidence(struct evaluator *v, const struct store_record *rec, b
                 v->e->y[i].unusable += snap.y_ok[i] != COND_TRUE;
                 v->reading[i] = usable ? snap.window.y[(snap.window.n - 1) * l->ny + i] : (double)NAN;
         }
-        if (!isfinite(d->worst_inlet_c)) { /* rooms without inlet sensors */
-                double hottest = (double)NAN;
-
-                for (size_t k = 0; k < v->e->envelope.safety.ncert; k++)
-                        hottest = fmax(hottest, v->reading[v->e->envelope.cert[k].row]);
-                add_heat(v, HEAT_MEASURED, hottest, d->t_ms);
-        }
+        find_measured(v, d);
         if (why) {
                 skip(v->e, why);
         } else if (snap.window.n > 0) {
                 for (size_t i = 0; i < l->ny; i++)
                         v->offset[i] = arx_offset(v->model.arx, i, &snap.window);
-                add_heat(v, HEAT_IN_FORCE, foreseen_c(v, &snap.window, d->confirmed), d->t_ms);
-                add_heat(v, HEAT_ACTION, foreseen_c(v, &snap.window, d->action), d->t_ms);
+                v->e->fitted = count_fitted(v);
+                add_foreseen(v, HEAT_IN_FORCE, &snap.window, d->confirmed, d->t_ms);
+                add_foreseen(v, HEAT_ACTION, &snap.window, d->action, d->t_ms);
                 if (d->proposal)
-                        add_heat(v, HEAT_PROPOSAL, foreseen_c(v, &snap.window, d->proposal), d->t_ms);
+                        add_foreseen(v, HEAT_PROPOSAL, &snap.window, d->proposal, d->t_ms);
         }
         v->e->evidence++;
         hindsight_step(v->hindsight, d->t_ms, follows, &snap.window, v->reading,
@@ -402,7 +453,7 @@ static void score_variables(struct evaluator *v, const struct store_decision *d,
 {
         struct evaluation *e = v->e;
         const int64_t step_ms = v->a->site->fast_step_ms;
-        const size_t hour = (size_t)((d->t_ms - floor_to(d->t_ms, DAY_MS)) / HOUR_MS);
+        const size_t hour = (size_t)((d->t_ms - series_floor(d->t_ms, DAY_MS)) / HOUR_MS);
 
         for (size_t j = 0; j < d->nu; j++) {
                 const struct safety_u *u = &e->envelope.u[j];
@@ -429,31 +480,45 @@ static void count_step(struct evaluate_sum *s, const struct store_decision *d)
         s->no_proposal += !d->proposal;
 }
 
+static void begin_moment(struct evaluator *v, const struct store_decision *d, bool shadow)
+{
+        v->moment = (struct series_moment){.t_ms = d->t_ms,
+                                           .predicted_w = d->predicted_w,
+                                           .kind = d->kind,
+                                           .reason = d->reason,
+                                           .action = d->action,
+                                           .in_force = shadow ? d->confirmed : NULL};
+        for (size_t h = 0; h < SERIES_HEATS; h++) {
+                v->moment.heat_c[h] = (double)NAN;
+                v->moment.row[h] = -1;
+        }
+}
+
 static int score_decision(struct evaluator *v, const struct store_record *rec, bool follows, int readable)
 {
         const struct store_decision *d = &rec->d;
         struct evaluation *e = v->e;
         const bool shadow = strcmp(d->mode, "SHADOW") == 0;
-        double measured;
         int r;
 
         v->today = day_of(e, d->t_ms);
         if (!v->today)
                 return -ENOMEM;
+        begin_moment(v, d, shadow);
         e->scored++;
         e->shadow += shadow;
         e->reason[(unsigned)d->kind % EVALUATE_KINDS][(unsigned)d->reason % EVALUATE_REASONS]++;
         count_step(&e->all, d);
         count_step(&v->today->sum, d);
-        add_heat(v, HEAT_MEASURED, d->worst_inlet_c, d->t_ms);
-        add_heat(v, HEAT_WORST_CASE, e->hard_c - d->cert->margin, d->t_ms);
+        add_heat(v, HEAT_MEASURED, d->worst_inlet_c, -1, d->t_ms);
+        add_heat(v, HEAT_WORST_CASE, e->hard_c - d->cert->margin, d->cert->binding_y, d->t_ms);
         score_variables(v, d, shadow);
         r = read_samples(v, d->t_ms);
         if (r < 0)
                 return r;
-        measured = measured_w(v, d->t_ms);
-        score_power_add(&e->all.power, d->predicted_w, measured);
-        score_power_add(&v->today->sum.power, d->predicted_w, measured);
+        v->moment.measured_w = measured_w(v, d->t_ms);
+        score_power_add(&e->all.power, d->predicted_w, v->moment.measured_w);
+        score_power_add(&v->today->sum.power, d->predicted_w, v->moment.measured_w);
         if (readable == 0 && rec->intact) {
                 r = score_evidence(v, rec, follows && v->follows_evidence);
                 v->follows_evidence = true;
@@ -515,8 +580,8 @@ static int on_record(void *ctx, const struct store_record *rec)
                 skip(e, "its variables are not those of the site");
         else if (again)
                 skip(e, "a hand-back in the same step as another");
-        else
-                r = score_decision(v, rec, follows, readable);
+        else if ((r = score_decision(v, rec, follows, readable)) == 0)
+                series_add(&e->series, &v->moment);
         v->any = true;
         if (!again)
                 v->t_ms = rec->d.t_ms;

@@ -13,14 +13,15 @@
 #define COOLPLANE_GATE_EVALUATE_H
 
 #include "agent/gate/envelope.h"
+#include "agent/gate/evaluate_series.h"
 #include "agent/gate/hindsight.h"
 #include "agent/store/store.h"
 
 enum { EVALUATE_KINDS = 4, EVALUATE_PARTS = 4, EVALUATE_REASONS = 32, EVALUATE_WHYS = 8 };
 
-/* Where a hottest inlet comes from. Forecasts are the gate's nominal model, anchored (arx_offset), over the next five
- * minutes, setpoints held, loads as they are; the worst case is the certificate's (action for a step, then more
- * cooling). */
+/* Where a hottest inlet comes from (SERIES_HEATS). Forecasts are the gate's nominal model, anchored (arx_offset), over
+ * the next five minutes, setpoints held, loads as they are; the worst case is the certificate's (action for a step,
+ * then more cooling). */
 enum evaluate_heat { HEAT_MEASURED, HEAT_IN_FORCE, HEAT_ACTION, HEAT_PROPOSAL, HEAT_WORST_CASE, HEAT_COUNT };
 
 enum evaluate_group { GROUP_INLET, GROUP_SUPPLY, GROUP_COUNT };
@@ -82,6 +83,8 @@ struct evaluation {
         size_t (*quality)[3];                             /* [npoint] samples by enum quality */
         size_t samples;
         bool metered[EVALUATE_PARTS]; /* fans, chillers, pumps, towers; the planner's estimate holds all of them */
+        size_t fitted;                /* certified rows of the newest model set that are, of envelope.safety.ncert */
+        struct series series;
         struct evaluate_writes writes;
 };
 

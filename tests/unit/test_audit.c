@@ -4,16 +4,14 @@
  * is said. */
 #include <errno.h>
 
-#include "tests/unit/gate_rig.h"
+#include "tests/unit/recorded_rig.h"
 
 #include "agent/gate/audit.h"
-#include "agent/store/store_internal.h"
 #include "models/num/rng.h"
 
 enum { STEPS = 215, RUNS = 2 };
 
-static struct rig *recorded; /* two runs of STEPS decisions in a store of its own */
-
+/* `recorded` holds two runs of STEPS decisions in a store of its own. */
 struct seen {
         struct audit_counts c;
         enum audit_verdict verdict[RUNS * STEPS + 1]; /* by decision */
@@ -106,25 +104,6 @@ static int forget_runs(void **state)
         (void)state;
         rig_free(recorded);
         return 0;
-}
-
-/* Each test changes something and takes it back. */
-static int begin(void **state)
-{
-        (void)state;
-        return store_exec(recorded->store, "PRAGMA foreign_keys = OFF; SAVEPOINT before");
-}
-
-static int take_back(void **state)
-{
-        (void)state;
-        return store_exec(recorded->store, "ROLLBACK TO before; RELEASE before; PRAGMA foreign_keys = ON");
-}
-
-static void sql(const char *text)
-{
-        if (store_exec(recorded->store, text) < 0)
-                fail_msg("%s: %s", text, store_errmsg(recorded->store));
 }
 
 static int64_t number(const char *text)

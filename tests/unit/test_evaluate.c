@@ -2,15 +2,12 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What is scored of what a gate in shadow stored: counts against what was done, the full projection cost of a proposer
  * that always asks for what is not allowed (R30), what is not there, and a write that must not have been. */
-#include "tests/unit/gate_rig.h"
+#include "tests/unit/recorded_rig.h"
 
 #include "agent/gate/evaluate.h"
-#include "agent/store/store_internal.h"
 #include "models/num/rng.h"
 
 enum { STEPS = 215, HEAT_FROM = 175, SILENT_FROM = 10, SILENT_TO = 50, DARK = 30, NAN_AT = 100 };
-
-static struct rig *recorded;
 
 /* Setpoints the operator moves a little, readings that answer with noise, and a planner that asks for 2 K below what
  * any air handler may supply. */
@@ -67,24 +64,6 @@ static int forget_run(void **state)
         (void)state;
         rig_free(recorded);
         return 0;
-}
-
-static int begin(void **state)
-{
-        (void)state;
-        return store_exec(recorded->store, "PRAGMA foreign_keys = OFF; SAVEPOINT before");
-}
-
-static int take_back(void **state)
-{
-        (void)state;
-        return store_exec(recorded->store, "ROLLBACK TO before; RELEASE before; PRAGMA foreign_keys = ON");
-}
-
-static void sql(const char *text)
-{
-        if (store_exec(recorded->store, text) < 0)
-                fail_msg("%s: %s", text, store_errmsg(recorded->store));
 }
 
 static int64_t number(const char *text)

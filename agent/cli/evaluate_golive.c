@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/cli/evaluate_golive.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "agent/base/text.h"
+#include "agent/cli/evaluate_rank.h"
+#include "agent/cli/evaluate_report.h"
+#include "agent/store/daily.h"
+
+#define DAY_S 86400.0
+#define NO_EVIDENCE "no evidence is stored"
+
+const char *golive_str(enum golive_state s)
+{
+        static const char *const name[] = {"met", "not met", "not known"};
+
+        return (unsigned)s < GOLIVE_STATES ? name[s] : "";
+}
+
+/* A macro, because clang-tidy 14 takes the va_list of a static function for uninitialised. */
+#define judge(i, met, ...)                                                                                             \
+        ((i)->state = (met) ? GOLIVE_MET : GOLIVE_NOT_MET, (void)snprintf((i)->figure, sizeof(i)->figure, __VA_ARGS__))
+
+static void not_known(struct golive_item *i, const char *why)
+{
+        i->state = GOLIVE_NOT_KNOWN;
+        (void)snprintf(i->figure, sizeof i->figure, "%s", why);
+}
+
+/* A share of steps or samples; NaN: of nothing. */
+static void judge_share(struct golive_item *i, double share, double least, const char *of)
+{
+        if (isfinite(share)) /* cut, not rounded: 98.96 % is not 99.0 % */
+                judge(i, share >= least, "%.1f %% %s", floor(1000 * share + 1e-9) / 10, of);
+        else
+                not_known(i, "nothing to tell it from");
+}
+
+/* --- the record -------------------------------------------------------------------------------------------------- */
+
+static void days(const struct evaluation *e, struct golive_item *i)
+{
+        const double d = (double)e->all.steps * e->layout->step_s / DAY_S;
+
+        i->what = "The record is long enough";
+        i->limit = "at least 14 days of decisions";
+        i->why = "every weekday and weekend twice; a baseline of savings needs ten whole days";
+        judge(i, d >= GOLIVE_DAYS, "%.1f days", floor(10 * d) / 10);
+}
+
+static void gaps(const struct evaluation *e, struct golive_item *i)
+{
+        const double span_ms = (double)(e->last_ms - e->first_ms) + 1000 * e->layout->step_s;
+        const double share = span_ms > 0 ? (double)e->gap_ms / span_ms : (double)NAN;
+
+        i->what = "The record has no gaps to speak of";
+        i->limit = "at most 1 % of the time";
+        i->why = "what happened in a gap is not in any figure here";
+        if (isfinite(share))
+                judge(i, share <= GOLIVE_GAPS, "%.2f %% in %zu gap%s", 100 * share, e->gaps, PLURAL_S(e->gaps));
+        else
+                not_known(i, "no time passed");
+}
+
+static void samples(const struct evaluation *e, struct golive_item *i)
+{
+        size_t good = 0, all = 0;
+
+        for (size_t p = 0; p < e->site->npoint; p++) {
+                const size_t *q = e->quality[p];
+
+                good += q[QUALITY_GOOD];
+                all += q[QUALITY_GOOD] + q[QUALITY_UNCERTAIN] + q[QUALITY_BAD];
+        }
+        i->what = "Samples are good";
+        i->limit = "at least 95 % of all points' samples";
+        i->why = "a day that is metered for less does not count for savings either";
+        judge_share(i, score_share(good, all), GOLIVE_GOOD, "good");
+}
+
+static void outputs(const struct evaluation *e, struct golive_item *i)
+{
+        size_t dark = 0;
+
+        for (size_t y = 0; y < e->layout->ny; y++)
+                dark += evrank_unusable(e, y) > EVRANK_DARK;
+        i->what = "Inlets, supply air and valves can be read";
+        i->limit = "none unusable in more than 5 % of the steps";
+        i->why = "what cannot be read is cooled as if it were at its worst";
+        if (e->evidence > 0)
+                judge(i, dark == 0, "%zu of %zu can", e->layout->ny - dark, e->layout->ny);
+        else
+                not_known(i, NO_EVIDENCE);
+}
+
+static void judged(const struct evaluation *e, struct golive_item *i)
+{
+        i->what = "Decisions could be judged";
+        i->limit = "at least 99 %";
+        i->why = "with the readings and the model set they were made on, unchanged since";
+        judge_share(i, score_share(e->evidence, e->decisions), 1 - EVRANK_FEW, "of the decisions");
+}
+
+/* --- the model --------------------------------------------------------------------------------------------------- */
+
+static void fitted(const struct evaluation *e, struct golive_item *i)
+{
+        const size_t all = e->envelope.safety.ncert;
+
+        i->what = "The model is fitted for every certified output";
+        i->limit = "all, in the newest model set";
+        i->why = "before its fit a row is held to its physical prior, which certifies little";
+        if (e->evidence > 0)
+                judge(i, e->fitted == all, "%zu of %zu rows", e->fitted, all);
+        else
+                not_known(i, NO_EVIDENCE);
+}
+
+/* Least share of the groups that were judged; NaN: none was. */
+static void bounds(const struct evaluation *e, struct golive_item *i)
+{
+        double least = (double)NAN;
+
+        for (int g = 0; g < GROUP_COUNT; g++) {
+                const struct score_cover *c = &e->all.forecast[g].upper;
+
+                least = fmin(least, score_share(c->inside, c->n)); /* fmin: the one that is known */
+        }
+        i->what = "Readings stay below their one-step bound";
+        i->limit = "at least 98 %, inlets and supply air each";
+        i->why = "the share certificates are made with";
+        judge_share(i, least, EVALUATE_COVERAGE, "of the readings");
+}
+
+static void skill(const struct evaluation *e, struct golive_item *i)
+{
+        static const char *const name[GROUP_COUNT] = {"inlets", "supply air"};
+        const size_t d = evrank_distance(e);
+        double least = (double)NAN;
+        char text[128] = "";
+        size_t n = 0;
+
+        for (int g = 0; g < GROUP_COUNT; g++) {
+                const struct hindsight_score *s = &e->all.forecast[g];
+                const double v = score_skill(&s->error[d]);
+
+                if (!isfinite(v))
+                        continue;
+                least = fmin(least, v);
+                n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %.2f (anchored %.2f)", n > 0 ? ", " : "",
+                                      name[g], v, score_skill(&s->anchored[d]));
+        }
+        i->what = "Forecasts beat \"stays as it is\", 5 min ahead";
+        i->limit = "skill above 0, inlets and supply air each";
+        i->why = "with loads, weather and setpoints as they came; 1 is perfect";
+        if (n > 0)
+                judge(i, least > 0, "%s", text);
+        else
+                not_known(i, "no forecast could be judged");
+}
+
+static void moved(const struct evaluation *e, struct golive_item *i)
+{
+        size_t n = 0, all = 0;
+
+        for (size_t u = 0; u < e->layout->nu; u++) {
+                const struct safety_u *box = &e->envelope.u[u];
+
+                if (e->layout->u[u].kind == U_CHILLER)
+                        continue;
+                all++;
+                n += e->series.hi[u] - e->series.lo[u] >= fmax(box->dead_band, box->step);
+        }
+        i->what = "Every setpoint moved during the record";
+        i->limit = "each by its dead band or step; not chiller starts";
+        i->why = "what never moved is known from its prior alone; live explores it first";
+        if (e->shadow > 0 && all > 0)
+                judge(i, n == all, "%zu of %zu", n, all);
+        else
+                not_known(i, all > 0 ? "no decision in shadow" : "there are none");
+}
+
+/* --- decisions --------------------------------------------------------------------------------------------------- */
+
+static void proposals(const struct evaluation *e, struct golive_item *i)
+{
+        i->what = "A proposal was at hand";
+        i->limit = "in at least 99 % of the steps";
+        i->why = "without one the gate holds, then falls back";
+        judge_share(i, score_share(e->all.steps - e->all.no_proposal, e->all.steps), 1 - EVRANK_FEW, "of the steps");
+}
+
+static void certified(const struct evaluation *e, struct golive_item *i)
+{
+        i->what = "Decisions carry a certificate";
+        i->limit = "at least 99 % (accepted, or projected onto what is safe)";
+        i->why = "the others are holds, fallbacks, or more cooling because nothing could be certified";
+        judge_share(i, evrank_certified(e), 1 - EVRANK_FEW, "of the steps");
+}
+
+/* Steps above the hard limit; no step known: not known. */
+static void below_hard(const struct evaluation *e, enum evaluate_heat from, struct golive_item *i)
+{
+        const struct score_heat *h = &e->all.heat[from];
+
+        i->limit = "in no step";
+        if (h->n > 0)
+                judge(i, h->hard == 0, "%zu step%s above %.1f °C, hottest %.1f °C", h->hard, PLURAL_S(h->hard),
+                      e->hard_c, h->max_c);
+        else
+                not_known(i, "nothing is known of it");
+}
+
+static void no_warmer(const struct evaluation *e, struct golive_item *i)
+{
+        const struct score_heat *ours = &e->all.heat[HEAT_ACTION], *theirs = &e->all.heat[HEAT_IN_FORCE];
+
+        i->what = "Our actions are foreseen no warmer than what was in force";
+        i->limit = "no more steps above the soft limit";
+        i->why = "five minutes ahead, setpoints held";
+        if (ours->n > 0 && theirs->n > 0)
+                judge(i, ours->soft <= theirs->soft, "%zu steps under ours, %zu under theirs (above %.1f °C)",
+                      ours->soft, theirs->soft, e->soft_c);
+        else
+                not_known(i, "nothing is foreseen");
+}
+
+static void wrote_nothing(const struct evaluation *e, struct golive_item *i)
+{
+        i->what = "Shadow wrote nothing";
+        i->limit = "no write left";
+        i->why = "a gate that may only watch must only watch";
+        judge(i, e->writes.left == 0, "%zu of %zu recorded actions left", e->writes.left, e->writes.recorded);
+}
+
+static void meters(const struct evaluation *e, struct golive_item *i)
+{
+        const char *missing = daily_unmetered(e->site);
+
+        i->what = "Everything inside the energy boundary is metered";
+        i->limit = "racks, air handlers, chillers, pumps, towers";
+        i->why = "without it no saving can be told afterwards";
+        judge(i, !missing, "%s%s", missing ? "no power meter: " : "all of it", missing ? missing : "");
+}
+
+void golive_judge(const struct evaluation *e, struct golive *ret)
+{
+        struct golive_item *i = ret->item;
+
+        *ret = (struct golive){0};
+        days(e, i++);
+        gaps(e, i++);
+        samples(e, i++);
+        outputs(e, i++);
+        judged(e, i++);
+        fitted(e, i++);
+        bounds(e, i++);
+        skill(e, i++);
+        moved(e, i++);
+        proposals(e, i++);
+        certified(e, i++);
+        i->what = "No inlet was measured above the hard limit";
+        i->why = "the room as it is run today";
+        below_hard(e, HEAT_MEASURED, i++);
+        i->what = "None is foreseen above it under our actions";
+        i->why = "five minutes ahead, setpoints held";
+        below_hard(e, HEAT_ACTION, i++);
+        no_warmer(e, i++);
+        wrote_nothing(e, i++);
+        meters(e, i++);
+        for (size_t k = 0; k < GOLIVE_ITEMS; k++)
+                ret->n[ret->item[k].state]++;
+}

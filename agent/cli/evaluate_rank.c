@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+#include "agent/cli/evaluate_rank.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "agent/cli/evaluate_report.h"
+
+struct ranked {
+        size_t index;
+        double badness;
+};
+
+static int worse(const void *a, const void *b)
+{
+        const struct ranked *p = a, *q = b;
+
+        if (p->badness != q->badness)
+                return p->badness > q->badness ? -1 : 1;
+        return (p->index > q->index) - (p->index < q->index);
+}
+
+size_t evrank_worst(const struct evaluation *e, size_t n, evrank_fn *badness, size_t *ret, size_t most)
+{
+        struct ranked *r = calloc(n + 1, sizeof *r);
+        size_t found = 0, k;
+
+        for (size_t i = 0; r && i < n; i++) {
+                const double b = badness(e, i);
+
+                if (b > 0)
+                        r[found++] = (struct ranked){i, b};
+        }
+        if (found > 0)
+                qsort(r, found, sizeof *r, worse);
+        for (k = 0; k < found && k < most; k++)
+                ret[k] = r[k].index;
+        free(r);
+        return k;
+}
+
+size_t evrank_distance(const struct evaluation *e)
+{
+        return e->nahead > 1 ? 1 : 0;
+}
+
+double evrank_forecast(const struct evaluation *e, size_t i)
+{
+        return score_rmse(&e->y[i].forecast.error[evrank_distance(e)]);
+}
+
+double evrank_coverage(const struct evaluation *e, size_t i)
+{
+        const struct score_cover *c = &e->y[i].forecast.upper;
+
+        return EVALUATE_COVERAGE - score_share(c->inside, c->n);
+}
+
+double evrank_unusable(const struct evaluation *e, size_t i)
+{
+        const double share = score_share(e->y[i].unusable, e->evidence);
+
+        return share >= EVRANK_TOLD ? share : 0;
+}
+
+static double range(const struct evaluation *e, size_t j)
+{
+        return fmax(e->envelope.u[j].hi - e->envelope.u[j].lo, 1e-9);
+}
+
+double evrank_change(const struct evaluation *e, size_t j)
+{
+        const struct score_variable *v = &e->u[j];
+
+        return v->steps > 0 ? score_dist_abs_quantile(&v->change, 0.95) / range(e, j) +
+                                  EVRANK_TOLD * score_share(v->above + v->below, v->steps)
+                            : 0;
+}
+
+double evrank_projection(const struct evaluation *e, size_t j)
+{
+        const struct score_variable *v = &e->u[j];
+
+        return (double)v->not_finite + (v->cost.n > 0 ? score_dist_abs_quantile(&v->cost, 0.95) / range(e, j) : 0);
+}
+
+double evrank_quality(const struct evaluation *e, size_t i)
+{
+        const size_t *q = e->quality[i];
+
+        const double share = score_share(q[QUALITY_BAD] + q[QUALITY_UNCERTAIN], q[0] + q[1] + q[2]);
+
+        return share >= EVRANK_TOLD ? share : 0;
+}
+
+const char *evrank_y_name(const struct evaluation *e, size_t y)
+{
+        return e->site->point[e->layout->y[y].point].name;
+}
+
+const char *evrank_u_name(const struct evaluation *e, size_t u)
+{
+        return e->site->point[e->layout->u[u].point].name;
+}
+
+bool evrank_judged(const struct evaluation *e, enum evaluate_group g)
+{
+        return e->all.forecast[g].upper.n > 0;
+}
+
+double evrank_certified(const struct evaluation *e)
+{
+        const size_t *project = e->reason[DECISION_PROJECT];
+
+        return score_share(e->all.by_kind[DECISION_ACCEPT] + e->all.by_kind[DECISION_PROJECT] -
+                               project[DR_NOT_CERTIFIABLE] - project[DR_SENSOR],
+                           e->all.steps);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* What of an evaluation is the worst: the same order in the text and on the page. Outputs and variables are counted as
+ * in the layout, points as in the site. */
+#ifndef COOLPLANE_CLI_EVALUATE_RANK_H
+#define COOLPLANE_CLI_EVALUATE_RANK_H
+
+#include "agent/gate/evaluate.h"
+
+#define EVRANK_TOLD 0.001 /* a smaller share is not worth a line */
+#define EVRANK_DARK 0.05  /* an output that cannot be read in more of the steps stands out */
+#define EVRANK_FEW 0.01   /* holds, fallbacks, proposals that are missing: more of the steps stand out */
+
+/* How bad item i is; what is not positive, or NaN, is not in the list. */
+typedef double evrank_fn(const struct evaluation *e, size_t i);
+double evrank_forecast(const struct evaluation *e, size_t y); /* RMSE at evrank_distance */
+double evrank_coverage(const struct evaluation *e, size_t y); /* short of the nominal share below the one-step bound */
+double evrank_unusable(const struct evaluation *e, size_t y); /* share of steps */
+double evrank_change(const struct evaluation *e, size_t u);   /* our action − what was in force, of the range */
+double evrank_projection(const struct evaluation *e, size_t u);  /* what the safety layer changed, of the range */
+double evrank_quality(const struct evaluation *e, size_t point); /* share of samples that are not good */
+
+/* The worst of n into ret [most]; how many. */
+size_t evrank_worst(const struct evaluation *e, size_t n, evrank_fn *badness, size_t *ret, size_t most);
+
+/* Index into e->ahead of the distance that is told where only one is: 5 min. */
+size_t evrank_distance(const struct evaluation *e);
+const char *evrank_y_name(const struct evaluation *e, size_t y);
+const char *evrank_u_name(const struct evaluation *e, size_t u);
+/* Outputs of this group were judged. */
+bool evrank_judged(const struct evaluation *e, enum evaluate_group g);
+/* Share of steps whose decision carries a certificate: ACCEPT, and PROJECT but for reasons that stand for none. */
+double evrank_certified(const struct evaluation *e);
+
+#endif
