@@ -76,7 +76,7 @@ need chromium
 browse() { # file options: chromium in a place of its own
   local file=$1
   shift
-  HOME=$work timeout 100 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --user-data-dir="$work/chromium" \
+  HOME=$work timeout 100 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run --user-data-dir="$work/chromium" \
     "$@" "file://$file" 2>>"$work/chromium.log"
 }
 cp "$page" "$work/page.html" # no blank in the address
