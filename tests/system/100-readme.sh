@@ -15,6 +15,7 @@ coolplane rearm
 coolplane replay
 coolplane savings
 coolplane status
+coolplane train
 coolplane why
 coolplane-planner --config
 coolplane-sim certify
@@ -97,6 +98,9 @@ python3 -c 'import json,sys; f = json.load(open(sys.argv[1]))["files"][0]; asser
   fail "replay"
 [ "$(sqlite3 -readonly "$work/decisions.db" 'SELECT count(*) FROM decision')" = "$(field steps <"$work/replay.json")" ] || fail "replay lost steps"
 "$BIN/coolplane" why latest --db "$work/decisions.db" | grep -q 'what would change' || fail "why of a replay"
+"$BIN/coolplane" train --db "$work/log.db" --config "$example/site.yaml" --out "$work/site.model" --refit >"$work/train.txt" || fail "train"
+"$BIN/coolplane" replay --config "$example/site.yaml" --log "$work/log.db" --out "$work/what-if.db" --what-if "$work/site.model" 2>"$work/what-if.txt"
+[ $? = 4 ] && grep -q 'holds no energy model: nothing was metered' "$work/what-if.txt" || fail "what if, of a log without meters: $(cat "$work/what-if.txt")"
 
 # the rehearsal: the README's own lines, on ports of ours
 "$BIN/coolplane" rearm --config "$config" >"$work/rearm.txt" 2>&1
