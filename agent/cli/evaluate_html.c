@@ -375,8 +375,8 @@ static void cannot_tell(const struct evaluate_page *p, struct text *t)
             "with setpoints held. The planner's own forecast of inlets is not stored.</li>"
             "<li>Predicted power is the planner's word for its own proposals, with the energy model's error in it.</li>"
             "<li>A reading that was carried over a step counts as a reading.</li>"
-            "<li>What operators thought of the proposals, and how the strongest conventional control would have "
-            "done.</li></ul>"
+            "<li>Why operators moved a setpoint or left it: whatever moved it counts as the answer to advice.</li>"
+            "<li>How the strongest conventional control would have done.</li></ul>"
             "<p>To make this page again:</p><p><code>");
         text_html(t, p->command);
         text_put(t, "</code></p></section>\n");

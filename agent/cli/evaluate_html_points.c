@@ -95,7 +95,7 @@ static void variable_row(const struct evaluation *e, size_t u, struct text *t)
 void page_disagreements(const struct evaluate_page *p, struct text *t)
 {
         const struct evaluation *e = p->e;
-        size_t worst[PLOTS];
+        size_t worst[PLOTS], answers[ADVICE_ANSWERS];
         const size_t n = evrank_worst(e, e->layout->nu, evrank_change, worst, PLOTS);
 
         text_put(t, "<section id=disagreements><h2>Where we would have acted otherwise</h2>\n");
@@ -106,6 +106,12 @@ void page_disagreements(const struct evaluate_page *p, struct text *t)
         }
         text_put(t, "<p>Our action minus what was in force. Each step starts from what was in force, so an action is "
                     "one step's rate away from it at most.</p>\n");
+        evrank_answers(e, answers);
+        text_printf(
+            t,
+            "<p>Advice is an action that asks for one direction for five minutes. Setpoints were then moved that "
+            "way %zu times, against it %zu times, and not for an hour %zu times.</p>\n",
+            answers[ADVICE_ACCEPTED], answers[ADVICE_REJECTED], answers[ADVICE_IGNORED]);
         table(e, e->layout->nu, evrank_change,
               "<th>Variable</th><th class=n>mean</th><th class=n>90 % within ±</th><th>unit</th>"
               "<th class=n>beyond dead band</th><th>of these</th><th>longest spell</th>",

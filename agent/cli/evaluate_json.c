@@ -180,7 +180,8 @@ static void print_variable(const struct evaluation *e, size_t j)
         print_dist(e, j, "projection", &v->cost);
         count("projected", v->projected);
         count("proposals_not_finite", v->not_finite);
-        (void)printf("}");
+        (void)printf(",\"advice\":{\"accepted\":%zu,\"rejected\":%zu,\"ignored\":%zu}}", e->answers[j][ADVICE_ACCEPTED],
+                     e->answers[j][ADVICE_REJECTED], e->answers[j][ADVICE_IGNORED]);
 }
 
 static void print_decisions(const struct evaluation *e)

@@ -117,3 +117,12 @@ double evrank_certified(const struct evaluation *e)
                                project[DR_NOT_CERTIFIABLE] - project[DR_SENSOR],
                            e->all.steps);
 }
+
+void evrank_answers(const struct evaluation *e, size_t ret[ADVICE_ANSWERS])
+{
+        for (int k = 0; k < ADVICE_ANSWERS; k++) {
+                ret[k] = 0;
+                for (size_t j = 0; j < e->layout->nu; j++)
+                        ret[k] += e->answers[j][k];
+        }
+}

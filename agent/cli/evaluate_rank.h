@@ -32,4 +32,7 @@ bool evrank_judged(const struct evaluation *e, enum evaluate_group g);
 /* Share of steps whose decision carries a certificate: ACCEPT, and PROJECT but for reasons that stand for none. */
 double evrank_certified(const struct evaluation *e);
 
+/* The operator's answers to advice, over all variables. */
+void evrank_answers(const struct evaluation *e, size_t ret[ADVICE_ANSWERS]);
+
 #endif

@@ -316,7 +316,7 @@ static void print_hours(const struct evaluation *e)
 
 static void print_difference(const struct evaluation *e)
 {
-        size_t worst[WORST], n;
+        size_t worst[WORST], n, answers[ADVICE_ANSWERS];
         char a[32], b[32], c[32], d[32], s[32];
 
         (void)printf("\nOUR ACTION BESIDE WHAT WAS IN FORCE, in shadow; each step starts from that, so it is one "
@@ -347,6 +347,9 @@ static void print_difference(const struct evaluation *e)
         }
         if (n == 0)
                 (void)printf("  none: every action was what was in force\n");
+        evrank_answers(e, answers);
+        (void)printf("  advice (five minutes in one direction): %zu accepted, %zu rejected, %zu ignored for an hour\n",
+                     answers[ADVICE_ACCEPTED], answers[ADVICE_REJECTED], answers[ADVICE_IGNORED]);
         print_hours(e);
 }
 

@@ -143,6 +143,34 @@ static void store_decision(struct gate *g, const struct safety_decision *d, cons
         gate_store_trouble(g, GATE_STORE_DECISIONS, r < 0);
 }
 
+static void tell_answer(struct gate *g, size_t j, const struct advice *stood, enum advice_answer answer)
+{
+        char text[256], since[32];
+
+        (void)snprintf(text, sizeof text, "%s: %s, %s advised since %s, was %.6g, is %.6g", advice_answer_str(answer),
+                       g->a.site->point[g->layout->u[j].point].name, stood->dir > 0 ? "higher" : "lower",
+                       clk_format(stood->since_ms, since), stood->from, g->u_confirmed[j]);
+        gate_event(g, 6, "advice", text);
+}
+
+/* In shadow what is decided is advice; what the operator does with it is of the record. */
+static void advise(struct gate *g, const struct safety_decision *d)
+{
+        const bool plan = decision_kind(d) == DECISION_ACCEPT || decision_kind(d) == DECISION_PROJECT;
+        size_t nu;
+        const double *u = decision_u(d, &nu);
+
+        for (size_t j = 0; j < nu; j++) {
+                const struct advice stood = g->advice[j];
+                const enum advice_answer answer =
+                    advice_step(&g->advice[j], g->snap.t_ms, advice_band(&g->envelope.u[j]), plan ? u[j] : (double)NAN,
+                                g->u_confirmed[j]);
+
+                if (answer != ADVICE_NONE)
+                        tell_answer(g, j, &stood, answer);
+        }
+}
+
 static void finish_step(struct gate *g, int64_t mono_ms, const double *u)
 {
         gate_holdout_predict(g, u);
@@ -200,6 +228,8 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         g->status.last_solve_s = (double)(clk_real_mono_ms() - started) / 1000.0;
         binding = binding_name(g, d);
         enter_mode(g, mode_after(g, d), d, binding);
+        if (g->status.mode == GATE_SHADOW)
+                advise(g, d);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
         /* durable first: a decision that could not be stored is not written. One that answers an emergency cannot wait

@@ -34,8 +34,9 @@ struct evaluator {
         struct safety_model model;
         struct evidence *evidence;
         struct hindsight *hindsight;
-        uint8_t *judged; /* [ny] */
-        double *reading; /* [ny] */
+        struct advice *advice; /* [nu] */
+        uint8_t *judged;       /* [ny] */
+        double *reading;       /* [ny] */
         double *u_ahead, *d_ahead, *y, *work, *offset;
         int64_t set_id;
         struct series_moment moment; /* what this decision adds to the series */
@@ -142,12 +143,15 @@ static int create(struct evaluator *v)
         e->hard_c = v->a->site->limits.inlet_allowable_c;
         e->y = calloc(l->ny, sizeof *e->y);
         e->u = calloc(l->nu, sizeof *e->u);
+        e->answers = calloc(l->nu, sizeof *e->answers);
+        v->advice = calloc(l->nu, sizeof *v->advice);
         e->quality = calloc(npoint + 1, sizeof *e->quality);
         v->judged = calloc(l->ny, 1);
         v->reading = calloc(l->ny, sizeof(double));
         v->value = calloc(npoint + 1, sizeof(double));
         v->seen_ms = calloc(npoint + 1, sizeof(int64_t));
-        if (!e->y || !e->u || !e->quality || !v->judged || !v->reading || !v->value || !v->seen_ms)
+        if (!e->y || !e->u || !e->answers || !v->advice || !e->quality || !v->judged || !v->reading || !v->value ||
+            !v->seen_ms)
                 return -ENOMEM;
         for (size_t i = 0; i < l->ny; i++)
                 v->judged[i] = l->y[i].kind != Y_VALVE;
@@ -164,6 +168,7 @@ static void destroy(struct evaluator *v)
         hindsight_free(v->hindsight);
         evidence_free(v->evidence);
         safety_model_free(&v->model);
+        free(v->advice);
         free(v->judged);
         free(v->reading);
         free(v->u_ahead);
@@ -179,6 +184,7 @@ void evaluate_free(struct evaluation *e)
 {
         free(e->y);
         free(e->u);
+        free(e->answers);
         free(e->day);
         free(e->quality);
         series_free(&e->series);
@@ -453,6 +459,7 @@ static void score_variables(struct evaluator *v, const struct store_decision *d,
 {
         struct evaluation *e = v->e;
         const int64_t step_ms = v->a->site->fast_step_ms;
+        const bool plan = d->kind == DECISION_ACCEPT || d->kind == DECISION_PROJECT;
         const size_t hour = (size_t)((d->t_ms - series_floor(d->t_ms, DAY_MS)) / HOUR_MS);
 
         for (size_t j = 0; j < d->nu; j++) {
@@ -464,6 +471,9 @@ static void score_variables(struct evaluator *v, const struct store_decision *d,
                                                    d->proposal ? &p : NULL, d->action[j], in_force);
                 const bool compared = isfinite(d->action[j] - in_force);
 
+                if (shadow)
+                        e->answers[j][advice_step(&v->advice[j], d->t_ms, advice_band(u),
+                                                  plan ? d->action[j] : (double)NAN, in_force)]++;
                 e->all.compared += compared;
                 e->all.differing += dir != 0;
                 v->today->sum.compared += compared;

@@ -12,6 +12,7 @@
 #ifndef COOLPLANE_GATE_EVALUATE_H
 #define COOLPLANE_GATE_EVALUATE_H
 
+#include "agent/gate/advice.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/evaluate_series.h"
 #include "agent/gate/hindsight.h"
@@ -77,6 +78,7 @@ struct evaluation {
         size_t nday;
         struct evaluate_output *y;                    /* [ny] */
         struct score_variable *u;                     /* [nu] */
+        size_t (*answers)[ADVICE_ANSWERS];            /* [nu] the operator's, to advice of shadow (advice.h) */
         size_t hour_compared[24], hour_differing[24]; /* UTC */
         size_t gaps;
         int64_t gap_ms, longest_gap_ms, longest_gap_t_ms; /* beyond one step each */

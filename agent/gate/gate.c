@@ -93,12 +93,13 @@ static int create_arrays(struct gate *g)
         g->u_floor = calloc(l->nu + 1, sizeof *g->u_floor);
         g->u_fixed = calloc(l->nu + 1, 1);
         g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
+        g->advice = calloc(l->nu + 1, sizeof *g->advice);
         g->resets_told = calloc(l->ny + 1, sizeof *g->resets_told);
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
             !g->d_change2 || !g->d_steps || !g->d_own || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff ||
-            !g->ran || !g->u_floor || !g->u_fixed || !g->fixed || !g->resets_told || !g->queue || !g->window_u_seen ||
-            !g->u_seen)
+            !g->ran || !g->u_floor || !g->u_fixed || !g->fixed || !g->advice || !g->resets_told || !g->queue ||
+            !g->window_u_seen || !g->u_seen)
                 return -ENOMEM;
         if (gate_assumed_create(l->nd, g->span.horizon, &g->assumed) < 0)
                 return -ENOMEM;
@@ -310,6 +311,7 @@ struct gate *gate_free(struct gate *g)
         free(g->u_floor);
         free(g->u_fixed);
         free(g->fixed);
+        free(g->advice);
         free(g->resets_told);
         free(g->queue);
         free(g->timers);

@@ -7,6 +7,7 @@
 
 #include "agent/base/hash.h"
 #include "agent/gate/actuate.h"
+#include "agent/gate/advice.h"
 #include "agent/gate/assumed.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/evidence.h"
@@ -111,6 +112,7 @@ struct gate {
         double *u_floor;          /* [nu] soft floors; NaN = none */
         uint8_t *u_fixed;         /* [nu] 1 = cannot be moved */
         struct gate_fixed *fixed; /* [nu] and why */
+        struct advice *advice;    /* [nu] of shadow */
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         double chw_flow_m3s, evap_flow_m3s;
         double evap_share;    /* in the last step: what the best supplied machine had of its least; NaN = unknown */

@@ -22,3 +22,5 @@ target_compile_definitions(test_evaluate PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}
 coolplane_unit_test(test_diff LINK coolplane_gate coolplane_drivers)
 target_compile_definitions(test_diff PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 coolplane_unit_test(test_evaluate_series LINK coolplane_gate coolplane_num)
+coolplane_unit_test(test_advice LINK coolplane_gate coolplane_drivers)
+target_compile_definitions(test_advice PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
