@@ -146,6 +146,7 @@ static void test_lifts_that_share(void **state)
                 assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
                 assert_false(lift_ok(&r, 11, 20) || lift_ok(&r, 10, 21));
                 assert_true(lift_ok(&r, 10, 20));
+                lift_of(&r, 12, 19.5, 10, 19.5); /* one of them alone */
         }
         rig_close(&r);
 }
