@@ -281,6 +281,12 @@ static double rest(const struct safety_u *u, double base)
         return limits_quantise(u, base, base);
 }
 
+/* And what it is until then, between two values of the register, too. */
+static double present(const struct safety_u *u, double base)
+{
+        return limits_side(u, base) == 0 ? base : rest(u, base);
+}
+
 /* v rounded toward rest, so that no bound is passed by rounding: not by what counts as on the grid, either. */
 static double toward(const struct safety_u *u, double v, double rest_at)
 {
@@ -298,14 +304,17 @@ bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const do
 {
         const struct safety_u *cw = &u[p->cw], *chw = &u[p->chw];
         const double cw0 = rest(cw, base[p->cw]), chw0 = rest(chw, base[p->chw]), cw1 = act[p->cw], chw1 = act[p->chw];
-        const double lo = fmin(p->min_k, cw0 - chw0), hi = fmax(p->max_k, cw0 - chw0);
-        const double warmest = fmax(chw0, chw1), coldest = fmin(chw0, chw1);
-        if (fmin(cw0, cw1) - warmest < lo - SAFETY_LIFT_TOL_K) {
+        const double cw_has = present(cw, base[p->cw]), chw_has = present(chw, base[p->chw]);
+        const double cw_least = fmin(cw0, cw_has), cw_most = fmax(cw0, cw_has);
+        const double chw_least = fmin(chw0, chw_has), chw_most = fmax(chw0, chw_has);
+        const double lo = fmin(p->min_k, cw_least - chw_most), hi = fmax(p->max_k, cw_most - chw_least);
+        const double warmest = fmax(chw_most, chw1), coldest = fmin(chw_least, chw1);
+        if (fmin(cw_least, cw1) - warmest < lo - SAFETY_LIFT_TOL_K) {
                 act[p->cw] = toward(cw, fmax(cw1, fmin(cw0, warmest + lo)), cw0);
-                act[p->chw] = toward(chw, fmin(chw1, fmin(cw0, act[p->cw]) - lo), chw0);
-        } else if (fmax(cw0, cw1) - coldest > hi + SAFETY_LIFT_TOL_K) {
+                act[p->chw] = toward(chw, fmin(chw1, fmin(cw_least, act[p->cw]) - lo), chw0);
+        } else if (fmax(cw_most, cw1) - coldest > hi + SAFETY_LIFT_TOL_K) {
                 act[p->cw] = toward(cw, fmin(cw1, fmax(cw0, coldest + hi)), cw0);
-                act[p->chw] = toward(chw, fmax(chw1, fmax(cw0, act[p->cw]) - hi), chw0);
+                act[p->chw] = toward(chw, fmax(chw1, fmax(cw_most, act[p->cw]) - hi), chw0);
         } else {
                 return false;
         }

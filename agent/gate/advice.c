@@ -13,7 +13,9 @@ const char *advice_answer_str(enum advice_answer a)
 
 double advice_band(const struct safety_u *u)
 {
-        const double least = fmax(u->dead_band, 1.001 * u->step); /* a count more or less is rounding */
+        if (u->kind == SAFETY_U_ONOFF)
+                return 0.5;
+        const double least = fmax(u->dead_band, u->step * (1 - 1e-6)); /* one count is as little as may be moved */
 
         return least > 0 ? least : 1e-3;
 }
@@ -42,21 +44,23 @@ static enum advice_answer answer(struct advice *a, int64_t t_ms, double band, do
 enum advice_answer advice_step(struct advice *a, int64_t t_ms, double band, double action, double in_force)
 {
         const int dir = direction(band, action, in_force);
+        enum advice_answer is = ADVICE_NONE;
 
         if (!isfinite(in_force) || (a->dir != 0 && (t_ms < a->held_ms || t_ms - a->held_ms > ADVICE_AFTER_MS)))
                 *a = (struct advice){0};
         if (!isfinite(in_force))
                 return ADVICE_NONE;
-        if (a->dir == 0 || (!a->stands && dir != a->dir))
-                *a = (struct advice){.dir = dir, .since_ms = t_ms, .held_ms = t_ms};
-        if (dir == a->dir)
-                a->held_ms = t_ms;
         if (a->stands)
-                return answer(a, t_ms, band, in_force);
-        if (a->dir != 0 && t_ms - a->since_ms >= ADVICE_AFTER_MS) {
+                is = answer(a, t_ms, band, in_force);
+        if (a->dir == 0 || dir == -a->dir) /* what water setpoints ask for is there in the slow steps only: 0 is none */
+                *a = (struct advice){.dir = dir, .since_ms = t_ms, .held_ms = t_ms};
+        if (dir != a->dir)
+                return is;
+        a->held_ms = t_ms;
+        if (!a->stands && dir != 0 && t_ms - a->since_ms >= ADVICE_AFTER_MS) {
                 a->stands = true;
                 a->since_ms = t_ms;
                 a->from = in_force;
         }
-        return ADVICE_NONE;
+        return is;
 }

@@ -15,7 +15,8 @@
 
 #include "safety/safety.h"
 
-#define ADVICE_AFTER_MS ((int64_t)5 * 60000)    /* in one direction, to be advice; and not in it, to be withdrawn */
+#define ADVICE_AFTER_MS                                                                                                \
+        ((int64_t)5 * 60000) /* in one direction and never in the other, to be advice; not in it, to be withdrawn */
 #define ADVICE_TIMEOUT_MS ((int64_t)60 * 60000) /* without an answer: ignored */
 
 enum advice_answer {
@@ -35,7 +36,8 @@ struct advice {
         double from;      /* what was in force when it began to stand */
 };
 
-/* Least difference of a variable that an operator would call one: its dead band, or the register's step. > 0. */
+/* Least difference of a variable that an operator would call one: its dead band, or a count of the register; half for
+ * on and off. > 0. */
 double advice_band(const struct safety_u *u);
 
 /* One decision in shadow. band: least difference that counts, > 0. action NaN: none in this step; in_force NaN: not

@@ -571,6 +571,7 @@ static int on_record(void *ctx, const struct store_record *rec)
 
         if (!same_run) {
                 evidence_lost(v->evidence);
+                memset(v->advice, 0, e->layout->nu * sizeof *v->advice);
                 v->set_id = 0;
         }
         v->run_id = rec->run_id;

@@ -49,6 +49,26 @@ static void test_each_answer(void **state)
         assert_int_equal(steps(&w, 1, 21.5, 21.5), ADVICE_ACCEPTED);
 }
 
+/* A water setpoint may move in one step of ten: in the others its action is what is in force. A reversal is new advice.
+ */
+static void test_slow_variables(void **state)
+{
+        struct walk w = {0};
+
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+                steps(&w, 1, 20.5, 20);
+                steps(&w, 9, 20, 20);
+        }
+        assert_true(w.a.stands);
+        assert_int_equal(steps(&w, 1, 20.5, 20.25), ADVICE_ACCEPTED);
+        steps(&w, 11, 21, 20.25);
+        assert_true(w.a.stands && w.a.dir == 1);
+        steps(&w, 11, 19.5, 20.25);
+        assert_true(w.a.stands && w.a.dir == -1);
+        assert_int_equal(steps(&w, 1, 19.5, 20), ADVICE_ACCEPTED);
+}
+
 static void test_what_is_no_advice(void **state)
 {
         struct walk w = {0};
@@ -94,7 +114,8 @@ static void test_band(void **state)
 {
         (void)state;
         assert_true(advice_band(&(struct safety_u){.dead_band = 0.3, .step = 0.1}) == 0.3);
-        assert_true(advice_band(&(struct safety_u){.dead_band = 0, .step = 0.1}) > 0.1);
+        assert_true(fabs(advice_band(&(struct safety_u){.dead_band = 0, .step = 0.1}) - 0.1) < 1e-6);
+        assert_true(advice_band(&(struct safety_u){.kind = SAFETY_U_ONOFF, .step = 1}) == 0.5);
         assert_true(advice_band(&(struct safety_u){0}) > 0);
         assert_true(advice_band(&(struct safety_u){.dead_band = (double)NAN}) > 0);
 }
@@ -167,8 +188,11 @@ static void test_rows_and_counts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_each_answer),     cmocka_unit_test(test_what_is_no_advice),
-            cmocka_unit_test(test_what_ends_it),    cmocka_unit_test(test_band),
+            cmocka_unit_test(test_slow_variables),
+            cmocka_unit_test(test_each_answer),
+            cmocka_unit_test(test_what_is_no_advice),
+            cmocka_unit_test(test_what_ends_it),
+            cmocka_unit_test(test_band),
             cmocka_unit_test(test_rows_and_counts),
         };
 

@@ -120,6 +120,25 @@ static void test_lift_beside_a_count(void **state)
 
 /* Two chilled waters below one condenser water: what keeps the second pair undoes the first one, which is kept again.
  */
+/* What the plant has may lie between two values of the register; the second checker sees it as it is. */
+static void test_lift_off_the_grid(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, -(double)INFINITY, 10, 9, 17.5);
+        r.confirmed[A] = 17.75;
+        lift_of(&r, 7.6, 17.75, 7.8, 17.5);
+        open_lift(&r, 8, (double)INFINITY, 9, 18);
+        r.confirmed[W] = 8.95;
+        lift_of(&r, 8.9, 16.5, 8.9, 17);
+        lift_of(&r, 8.95, 18, 8.9, 18);
+        open_lift(&r, 8, (double)INFINITY, 9, 16.5); /* 7.55, less than may be: it stays */
+        r.confirmed[W] = 8.95;
+        lift_of(&r, 8.95, 16.5, 8.9, 16.5);
+        rig_close(&r);
+}
+
 static void test_lifts_that_share(void **state)
 {
         struct rig r;
@@ -562,6 +581,7 @@ int main(void)
             cmocka_unit_test(test_lift_minimum),
             cmocka_unit_test(test_lift_maximum),
             cmocka_unit_test(test_lift_beside_a_count),
+            cmocka_unit_test(test_lift_off_the_grid),
             cmocka_unit_test(test_lifts_that_share),
             cmocka_unit_test(test_lift_taken_over),
             cmocka_unit_test(test_lift_of_a_variable_that_is_fixed),
