@@ -35,7 +35,7 @@ int replay_whatif_open(const char *model, const struct site *site, const struct 
                 r = whatif_create(
                     &(struct whatif_args){.layout = l, .model = ret->model, .log = ret->log, .closes_ms = closes_ms},
                     &ret->plant);
-        if (r == -EINVAL) {
+        if (r == -EINVAL && !ret->model->energy) {
                 (void)fprintf(stderr, "coolplane replay: %s holds no energy model: nothing was metered\n", model);
                 return EXIT_CANNOT_EVALUATE;
         }

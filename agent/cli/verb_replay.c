@@ -400,7 +400,7 @@ int verb_replay(int argc, char **argv)
         if (o.from_ms >= o.to_ms)
                 return usage("--from is not before --to");
         if (o.diff) {
-                if (o.config || o.log || o.out || !o.planner || optind + 1 != argc)
+                if (o.config || o.log || o.out || o.whatif || !o.planner || optind + 1 != argc)
                         return usage("--diff takes two databases, and --from, --to and --json");
                 return replay_diff(o.diff, argv[optind], o.from_ms, o.to_ms, o.json);
         }

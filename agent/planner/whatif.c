@@ -53,7 +53,7 @@ struct whatif {
         double member_w[ENERGY_MEMBERS]; /* sums over steps: the log's minus ours */
         double measured_w;
         double *change_u, *distance_u; /* [nu] sums over closed steps */
-        size_t closed;
+        size_t *known_u;               /* [nu] and how many of these */
 };
 
 /* --- set-up ------------------------------------------------------------------------------------------------------- */
@@ -173,8 +173,9 @@ static int allocate(struct whatif *w)
         w->set = calloc(l->nu + 1, sizeof(double));
         w->change_u = calloc(l->nu + 1, sizeof(double));
         w->distance_u = calloc(l->nu + 1, sizeof(double));
+        w->known_u = calloc(l->nu + 1, sizeof *w->known_u);
         if (!w->y || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
-            !w->set || !w->change_u || !w->distance_u)
+            !w->set || !w->change_u || !w->distance_u || !w->known_u)
                 return -ENOMEM;
         return 0;
 }
@@ -236,6 +237,7 @@ struct whatif *whatif_free(struct whatif *w)
                 free(w->set);
                 free(w->change_u);
                 free(w->distance_u);
+                free(w->known_u);
                 meters_destroy(&w->meters);
                 free(w);
         }
@@ -289,7 +291,10 @@ static double tower_k(const struct whatif *w, size_t row, double cw_c)
         const double set_log = mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CWST),
                      set = mean_of(l->u, w->u + row * l->nu, l->nu, U_CWST),
                      wetbulb_c = mean_of(l->d, w->log_d + row * l->nd, l->nd, D_WETBULB);
-        const double least = cw_c > set_log + SATURATED_K ? cw_c : fmin(wetbulb_c + w->approach_k, cw_c);
+        const double nearest_c = wetbulb_c + w->approach_k; /* NaN: nobody knows what the tower can */
+        const double least = cw_c > set_log + SATURATED_K ? cw_c
+                             : isfinite(nearest_c)        ? fmin(nearest_c, cw_c)
+                                                          : nearest_c;
         double k;
 
         if (!isfinite(set) || !isfinite(set_log))
@@ -354,9 +359,9 @@ static void outputs(struct whatif *w, size_t row)
 
                 if (whole && isfinite(w->pred[i] - w->pred_log[i]))
                         k = w->pred[i] - w->pred_log[i];
-                w->y[at] = w->log_y[at] + (isfinite(k) ? k : 0);
-                if (l->y[i].kind == Y_VALVE)
-                        w->y[at] = fmin(fmax(w->y[at], 0), 1);
+                w->y[at] = w->log_y[at];
+                if (isfinite(k) && k != 0)
+                        w->y[at] = l->y[i].kind == Y_VALVE ? fmin(fmax(w->log_y[at] + k, 0), 1) : w->log_y[at] + k;
         }
 }
 
@@ -384,7 +389,7 @@ static bool model_powers(struct whatif *w, size_t row, double measured_w[ENERGY_
                 return false;
         for (size_t m = 0; m < ENERGY_MEMBERS; m++)
                 fans_w += (ours_w[m][ENERGY_FANS] - log_w[m][ENERGY_FANS]) / ENERGY_MEMBERS;
-        ours.heat_w += fans_w;
+        ours.heat_w += isfinite(fans_w) ? fans_w : 0;
         *ret_ours = ours;
         return energy_members(w->energy, &ours, ours_w);
 }
@@ -393,10 +398,12 @@ static void note_settings(struct whatif *w, size_t row)
 {
         const size_t nu = w->l->nu;
 
-        w->closed++;
         for (size_t j = 0; j < nu; j++) {
                 const double change = w->u[row * nu + j] - w->log_u[row * nu + j];
 
+                if (!isfinite(change))
+                        continue;
+                w->known_u[j]++;
                 w->change_u[j] += change;
                 w->distance_u[j] += fabs(change);
         }
@@ -413,13 +420,14 @@ static void note_temperatures(struct whatif *w, size_t row)
                 }
 }
 
-/* All parts that have a meter are known: else a part's silence would look like a saving. */
-static bool usable(const struct whatif *w, const double measured_w[ENERGY_PARTS])
+/* All parts that have a meter are known, by it and by the model: else a part's silence would look like a saving. */
+static bool usable(const struct whatif *w, const double measured_w[ENERGY_PARTS], const double log_w[ENERGY_PARTS],
+                   const double ours_w[ENERGY_PARTS])
 {
         bool any = false;
 
         for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                if (w->has_meter[p] && !isfinite(measured_w[p]))
+                if (w->has_meter[p] && !isfinite(measured_w[p] + log_w[p] + ours_w[p]))
                         return false;
                 any |= w->has_meter[p];
         }
@@ -436,7 +444,7 @@ static void account(struct whatif *w, size_t row)
 
         note_settings(w, row);
         note_temperatures(w, row);
-        if (!model_powers(w, row, measured_w, log_w, ours_w, &ours) || !usable(w, measured_w)) {
+        if (!model_powers(w, row, measured_w, log_w, ours_w, &ours) || !usable(w, measured_w, log_w[0], ours_w[0])) {
                 w->r.unknown++;
                 return;
         }
@@ -457,7 +465,8 @@ static void account(struct whatif *w, size_t row)
                 w->r.ours_wh[p] += ours_mean_w * hours;
                 w->share[p] = log_mean_w > 0 ? ours_mean_w / log_mean_w : 1;
         }
-        if (plant_mean_add(&w->mean, w->a.log->t_ms[row], w->l->site->slow_step_ms, row > w->segment, &ours, &done) &&
+        if (plant_mean_add(&w->mean, w->a.log->t_ms[row] + llround(w->l->step_s * 1000), w->l->site->slow_step_ms,
+                           row > w->segment, &ours, &done) &&
             energy_predict(w->energy, &done, &e)) {
                 w->r.slow_steps++;
                 w->outside += !(e.distance <= 1);
@@ -481,7 +490,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
         while (row < w->n && ds->t_ms[row] < t_ms)
                 row++;
         const bool there = row < w->n && ds->t_ms[row] == t_ms;
-        if (!there || ds->segment_start[row] || !w->any) {
+        if (!there || ds->segment_start[row] || !w->any || row != w->row + 1) {
                 w->r.breaks += w->any && closed(w, w->row) && row < w->n;
                 w->segment = row;
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
@@ -503,25 +512,29 @@ void whatif_sample(struct whatif *w, struct sample *s)
 {
         const struct layout *l = w->l;
         const struct use *use = &w->use[s->point];
+        double k;
 
         meters_push(&w->meters, s);
         if (!w->any || !closed(w, w->row) || s->quality == QUALITY_BAD)
                 return;
         switch (use->kind) {
         case USE_U:
-                s->value = w->u[w->row * l->nu + use->index];
-                break;
-        case USE_CHILLER_STATUS:
                 if (w->ours[use->index])
                         s->value = w->set[use->index];
                 break;
+        case USE_CHILLER_STATUS: /* a machine that was ordered to stand, or not to, says so; else it says what it said
+                                  */
+                if (w->ours[use->index] && (w->set[use->index] > 0.5) != (w->log_u[w->row * l->nu + use->index] > 0.5))
+                        s->value = w->set[use->index];
+                break;
         case USE_Y:
-                s->value += w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index];
-                if (l->y[use->index].kind == Y_VALVE)
-                        s->value = fmin(fmax(s->value, 0), 1);
+                k = w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index];
+                if (isfinite(k) && k != 0)
+                        s->value = l->y[use->index].kind == Y_VALVE ? fmin(fmax(s->value + k, 0), 1) : s->value + k;
                 break;
         case USE_D:
-                s->value += w->d[w->row * l->nd + use->index] - w->log_d[w->row * l->nd + use->index];
+                k = w->d[w->row * l->nd + use->index] - w->log_d[w->row * l->nd + use->index];
+                s->value += isfinite(k) ? k : 0;
                 break;
         case USE_POWER:
                 s->value *= w->share[use->index];
@@ -545,6 +558,8 @@ static int worst_kind(const struct whatif_result *r)
 
 static enum whatif_refusal refusal(const struct whatif *w, const struct whatif_result *r)
 {
+        if (!isfinite(r->saving_ratio) && r->steps > 0)
+                return WHATIF_NOT_METERED;
         if (!r->metered[ENERGY_FANS] || (!r->metered[ENERGY_CHILLERS] && r->moved[U_CHWST].n > 0))
                 return WHATIF_NOT_METERED;
         if ((double)r->steps * w->l->step_s < LEAST_S)
@@ -575,11 +590,13 @@ static double log_sd(const struct whatif *w, size_t j)
 static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
 {
         const struct layout *l = w->l;
-        const double n = (double)w->closed;
 
-        for (size_t j = 0; j < l->nu && n > 0; j++) {
+        for (size_t j = 0; j < l->nu; j++) {
                 struct whatif_moved *k = &moved[l->u[j].kind];
+                const double n = (double)w->known_u[j];
 
+                if (w->known_u[j] == 0)
+                        continue;
                 k->n++;
                 k->log_sd += log_sd(w, j);
                 k->mean_change += w->change_u[j] / n;

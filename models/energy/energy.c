@@ -453,6 +453,8 @@ bool energy_members(const struct energy *e, const struct energy_sample *s, doubl
                 for (size_t p = 0; p < ENERGY_PARTS; p++) {
                         bool known;
                         ret_w[m][p] = part_power(e, m, (enum energy_part)p, &v, &known);
+                        if (!known)
+                                ret_w[m][p] = (double)NAN;
                 }
         return true;
 }
@@ -466,8 +468,9 @@ bool energy_predict(const struct energy *e, const struct energy_sample *s, struc
         double total[MEMBERS] = {0}, var = 0.0;
         for (size_t m = 0; m < MEMBERS; m++)
                 for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                        est.part_w[p] += part_w[m][p] / MEMBERS;
-                        total[m] += part_w[m][p];
+                        const double w = isnan(part_w[m][p]) ? 0.0 : part_w[m][p];
+                        est.part_w[p] += w / MEMBERS;
+                        total[m] += w;
                 }
         for (size_t m = 0; m < MEMBERS; m++)
                 est.power_w += total[m] / MEMBERS;

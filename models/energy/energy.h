@@ -51,7 +51,8 @@ struct energy_estimate {
 /* false when nothing is fitted yet. power_w[] of s is ignored. */
 bool energy_predict(const struct energy *e, const struct energy_sample *s, struct energy_estimate *ret);
 
-/* What each member says of each part: what they disagree about is what the data leave open. false as above. */
+/* What each member says of each part: what they disagree about is what the data leave open. NaN: a
+ * part whose features are not known. false as above. */
 enum { ENERGY_MEMBERS = 8 };
 bool energy_members(const struct energy *e, const struct energy_sample *s, double ret_w[ENERGY_MEMBERS][ENERGY_PARTS]);
 

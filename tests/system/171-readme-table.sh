@@ -24,7 +24,9 @@ for row in re.findall(r"^    .*\((b0|b1|b2s|b2v|b2|b4|c)\) +((?:[\d.]+ \| [\d.]+
         checked += 1
 assert checked == 28, checked
 saves = re.search(r"^    c saves on b2v, % of total +(.*)$", text, re.M)[1]
-for place, saved in zip(places, re.findall(r"(-?[\d.]+) \[", saves)):
+saves = re.findall(r"(-?[\d.]+) \[", saves)
+assert len(saves) == 4, saves
+for place, saved in zip(places, saves):
     assert saved == f"{100 * (1 - mean(place, 'c', 'total_kwh') / mean(place, 'b2v', 'total_kwh')):.2f}", (place, saved)
 mine = [a for (place, who, seed), a in run.items() if seed <= seeds]
 assert len(mine) == 28 * seeds and sum(a["hard_violations"] for a in mine) == 0 and max(a["energy_residual_ratio"] for a in mine) < 0.005

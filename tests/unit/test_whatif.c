@@ -255,6 +255,26 @@ static void steady_operator(struct bench *b)
                                 b->log->ds.u[k * l->nu + j] = 20;
 }
 
+/* After a gap nobody has read it yet. */
+static void steady_and_unknown(struct bench *b)
+{
+        const struct layout *l = b->log->l;
+
+        steady_operator(b);
+        b->log->ds.segment_start[1000] = 1;
+        for (size_t k = 1000; k < 1005; k++)
+                for (size_t j = 0; j < l->nu; j++)
+                        b->log->ds.u[k * l->nu + j] = (double)NAN;
+}
+
+static void no_load(struct bench *b)
+{
+        for (size_t k = 0; k < ROWS; k++)
+                for (size_t j = 0; j < b->log->l->nd; j++)
+                        if (b->log->l->d[j].kind == D_RACK_POWER)
+                                b->log->ds.d[k * b->log->l->nd + j] = (double)NAN;
+}
+
 static void short_log(struct bench *b)
 {
         b->log->ds.n = 2880;
@@ -277,6 +297,8 @@ static void test_refusals(void **state)
         refuses(0.9, 1, nothing, WHATIF_TOLD);
         refuses(0.9, 1, steady_operator, WHATIF_NO_EXCITATION);
         refuses(0.9, 0.2, steady_operator, WHATIF_NO_EXCITATION); /* the truth's own walk is 2 K off a steady 20 °C */
+        refuses(0.9, 1, steady_and_unknown, WHATIF_NO_EXCITATION);
+        refuses(0.9, 1, no_load, WHATIF_SHORT); /* what the chillers would draw is not known: no step counts */
         refuses(0.9, 1, short_log, WHATIF_SHORT);
         refuses(0.9, 1, no_meter, WHATIF_NOT_METERED);
         refuses(0.9, 1, silent_meter, WHATIF_SHORT); /* no step counts */
