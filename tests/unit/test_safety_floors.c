@@ -129,10 +129,12 @@ static void test_lift_off_the_grid(void **state)
         open_lift(&r, -(double)INFINITY, 10, 9, 17.5);
         r.confirmed[A] = 17.75;
         lift_of(&r, 7.6, 17.75, 7.8, 17.5);
+        rig_close(&r);
         open_lift(&r, 8, (double)INFINITY, 9, 18);
         r.confirmed[W] = 8.95;
         lift_of(&r, 8.9, 16.5, 8.9, 17);
         lift_of(&r, 8.95, 18, 8.9, 18);
+        rig_close(&r);
         open_lift(&r, 8, (double)INFINITY, 9, 16.5); /* 7.55, less than may be: it stays */
         r.confirmed[W] = 8.95;
         lift_of(&r, 8.95, 16.5, 8.9, 16.5);
