@@ -28,6 +28,10 @@ int replay_whatif_open(const char *model, const struct site *site, const struct 
                 (void)fprintf(stderr, "coolplane replay: %s was trained with another configuration\n", model);
                 return EXIT_DATA;
         }
+        if (ret->model->to_ms <= from_ms || ret->model->from_ms >= to_ms) {
+                (void)fprintf(stderr, "coolplane replay: %s was trained on another time than this log's\n", model);
+                return EXIT_DATA;
+        }
         begin_ms = ret->model->from_ms < from_ms ? ret->model->from_ms : from_ms;
         end_ms = ret->model->to_ms > to_ms ? ret->model->to_ms : to_ms;
         r = dataset_load(log, l, begin_ms, end_ms, HOLD_STEPS, &ret->log);

@@ -25,6 +25,8 @@
 #include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
 
+#define LEARN_H 24 /* default of --learn */
+
 static const char help[] =
     "coolplane replay --config site.yaml --log coolplane.db --out decisions.db\n"
     "coolplane replay --config site.yaml --log coolplane.db --out d.db --from 2026-01-01T00:00:00Z --json\n"
@@ -51,8 +53,9 @@ static const char help[] =
     "  --diff A B      compare the decisions of these two (read only); with --from, --to, --json\n"
     "  --json          one JSON document\n"
     "exit: 0 replayed, 1 set-up failed, 2 usage, 4 no samples in the log or in this span of it, or\n"
-    "--what-if cannot be told from it, 65 a log of another\n"
-    "site or damaged, 69 no such log or busy, 74 I/O, 78 site wrong. --diff: 0 all equal (what one of them has before\n"
+    "--what-if cannot be told from it, 65 a log or model of another\n"
+    "site or damaged, 69 no such log or model, or busy, 74 I/O, 78 site wrong. --diff: 0 all equal (what one of them "
+    "has before\n"
     "or after the other does not count), 2 usage, 3 some differ, are missing, or are at times that one of them has\n"
     "twice, 4 no decision at the same time, 65 database damaged, 69 no database or busy, 74 I/O\n";
 
@@ -349,7 +352,7 @@ int verb_replay(int argc, char **argv)
             {"what-if", required_argument, NULL, 'w'}, {"learn", required_argument, NULL, 'L'},
             {"no-planner", no_argument, NULL, 'n'},    {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
-        struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true, .learn_h = 24};
+        struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true, .learn_h = -1};
         struct site_errors *errors = NULL;
         struct site *site = NULL;
         int c;
@@ -404,6 +407,10 @@ int verb_replay(int argc, char **argv)
                         return usage("--diff takes two databases, and --from, --to and --json");
                 return replay_diff(o.diff, argv[optind], o.from_ms, o.to_ms, o.json);
         }
+        if (o.learn_h >= 0 && !o.whatif)
+                return usage("--learn goes with --what-if");
+        if (o.learn_h < 0)
+                o.learn_h = LEARN_H;
         if (!o.config || !o.log || !o.out || optind < argc)
                 return usage("--config, --log and --out are needed");
         c = site_load_checked(o.config, gate_check_site, &site, &errors);

@@ -10,7 +10,8 @@
  * Temperatures of inlets, supply air and valves by the ARX model, free-running; water follows its setpoint within
  * minutes, condenser water no lower than the tower has been seen to go above the wet bulb; return air by the heat of
  * the log over the new air flow. Racks draw what they drew: server fans, which warmer inlets speed up, are not
- * foreseen, nor are chillers that take time to start. No clock, no logging; allocates at create.
+ * foreseen, nor are chillers that take time to start. What the log
+ * lacks within a segment is carried. No clock, no logging; allocates at create.
  */
 #ifndef COOLPLANE_PLANNER_WHATIF_H
 #define COOLPLANE_PLANNER_WHATIF_H

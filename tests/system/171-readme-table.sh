@@ -28,6 +28,10 @@ saves = re.findall(r"(-?[\d.]+) \[", saves)
 assert len(saves) == 4, saves
 for place, saved in zip(places, saves):
     assert saved == f"{100 * (1 - mean(place, 'c', 'total_kwh') / mean(place, 'b2v', 'total_kwh')):.2f}", (place, saved)
+worst = max(run[p, "c", s]["max_inlet_c"] for p in places for s in range(1, seeds + 1))
+assert f"coolplane's hottest inlet is {worst:.2f} °C" in text, worst
+starts = [[f"{f([mean(p, who, 'chiller_starts') for p in places]):.0f}" for f in (min, max)] for who in ("c", "b2v")]
+assert "starts a chiller {} to {} times in\nthe four weeks, `b2v` {} to {} times".format(*starts[0], *starts[1]) in text, starts
 mine = [a for (place, who, seed), a in run.items() if seed <= seeds]
 assert len(mine) == 28 * seeds and sum(a["hard_violations"] for a in mine) == 0 and max(a["energy_residual_ratio"] for a in mine) < 0.005
 PY
