@@ -19,6 +19,8 @@
 #define GIVE_PART_LOAD 1.0 /* machines differ most in it, and what it cannot say lands on the water */
 /* and a chiller's slope over a water temperature: 1 to 4 %/K of it about the mean are known */
 #define GIVE_SLOPE 0.25
+#define VALVE_FLOW 1.75 /* flow of an equal-percentage valve, about this power of its opening */
+#define TOWER_AIR 1.2
 #define LEVEL 0.154 /* chillers' power per load where it is not measured */
 #define SCALE_MIN 0.2
 #define SCALE_MAX 5.0
@@ -45,10 +47,10 @@ static const struct prior priors[ENERGY_PARTS][FEATURES] = {
     [ENERGY_CHILLERS] =
         {{0.004, 0.0, 0.1}, {0.110, 0.02, 1.0}, {0.120, 0.0, 2.0}, {-0.24, -0.50, -0.08}, {0.22, 0.08, 0.45}},
     [ENERGY_PUMPS] = {{0.005, 0.0, 0.1}, {0.010, 0.0, 0.1}, {0.010, 0.0, 0.2}, {0.010, 0.0, 0.2}},
-    [ENERGY_TOWERS] = {{0.001, 0.0, 0.1}, {0.002, 0.0, 0.1}, {0.010, 0.0, 0.2}, {0.005, 0.0, 0.2}},
+    [ENERGY_TOWERS] = {{0.0001, 0.0, 0.1}, {0.0001, 0.0, 0.1}, {0.014, 0.0, 0.2}},
 };
 static const size_t nfeature[ENERGY_PARTS] = {
-    [ENERGY_FANS] = 3, [ENERGY_CHILLERS] = 5, [ENERGY_PUMPS] = 4, [ENERGY_TOWERS] = 4};
+    [ENERGY_FANS] = 3, [ENERGY_CHILLERS] = 5, [ENERGY_PUMPS] = 4, [ENERGY_TOWERS] = 3};
 
 /* The plant with one number of machines. */
 struct fit {
@@ -126,7 +128,12 @@ void energy_add(struct energy *e, const struct energy_sample *s)
         e->added++;
 }
 
-static const struct energy_sample *sample_at(const struct energy *e, size_t k)
+double energy_capacity_w(const struct energy *e)
+{
+        return e->capacity_w;
+}
+
+const struct energy_sample *energy_sample_at(const struct energy *e, size_t k)
 {
         return &e->ring[(e->head + ENERGY_SAMPLES - e->count + k) % ENERGY_SAMPLES];
 }
@@ -134,6 +141,15 @@ static const struct energy_sample *sample_at(const struct energy *e, size_t k)
 static double or_zero(double v)
 {
         return isfinite(v) ? v : 0.0;
+}
+
+/* Power of tower fans, share of the rated: the cube of the air asked for, which grows with the load over the approach
+ * (x = 1: all of it at 4 K), until they run at full speed. */
+static double tower_fan_cubed(double x)
+{
+        const double ratio = fmin(TOWER_AIR * fmax(x, 0.0), 1.0);
+
+        return ratio * ratio * ratio;
 }
 
 /* false: a quantity without which the part means nothing is missing. Others missing drop their feature. */
@@ -161,8 +177,8 @@ static bool features(const struct energy *e, enum energy_part part, const struct
         case ENERGY_PUMPS:
                 z[0] = 1.0;
                 z[1] = or_zero(n);
-                z[2] = or_zero(s->valve_mean_ratio);
-                z[3] = or_zero(q);
+                z[2] = pow(fmax(or_zero(s->valve_mean_ratio), 0.0), VALVE_FLOW);
+                z[3] = z[2] * z[2] * z[2];
                 return true;
         default: {
                 double approach = fmin(fmax(s->cwst_c - s->wetbulb_c, 0.7), 20.0);
@@ -171,8 +187,7 @@ static bool features(const struct energy *e, enum energy_part part, const struct
                 double x = 4.0 * q / approach;
                 z[0] = 1.0;
                 z[1] = or_zero(n);
-                z[2] = x;
-                z[3] = x * x;
+                z[2] = tower_fan_cubed(x);
                 return true;
         }
         }
@@ -213,7 +228,7 @@ static void prior_scale(const struct energy *e, size_t member, enum energy_part 
         const size_t n = nfeature[part], base = part == ENERGY_CHILLERS ? CHILLER_PART_LOAD + 1 : n;
         double measured = 0.0, load = 0.0, sum[FEATURES] = {0}, z[FEATURES], said = 0.0, level = LEVEL;
         for (size_t i = from; i < to; i++) {
-                const struct energy_sample *s = sample_at(e, i);
+                const struct energy_sample *s = energy_sample_at(e, i);
                 const double y = s->power_w[part] / e->capacity_w;
                 if (!isfinite(y) || !features(e, part, s, z))
                         continue;
@@ -262,7 +277,7 @@ static void fit_part(const struct energy *e, size_t member, enum energy_part par
         uint64_t first = e->added - e->count, block = UINT64_MAX;
         double weight = 1.0;
         for (size_t i = from; i < to; i++) {
-                const struct energy_sample *s = sample_at(e, i);
+                const struct energy_sample *s = energy_sample_at(e, i);
                 double y = s->power_w[part] / e->capacity_w;
                 if (!isfinite(y) || !features(e, part, s, z))
                         continue;
@@ -304,7 +319,7 @@ static void judge(struct energy *e, size_t from, size_t to)
 {
         double se = 0.0, bias = 0.0, sum = 0.0, n = 0.0;
         for (size_t i = from; i < to; i++) {
-                const struct energy_sample *s = sample_at(e, i);
+                const struct energy_sample *s = energy_sample_at(e, i);
                 double measured = 0.0, predicted = 0.0;
                 bool any = false;
                 for (size_t p = 0; p < ENERGY_PARTS; p++) {
@@ -345,7 +360,7 @@ static void measure_spread(struct energy *e)
         static const double floor_of[STATE_DIMS] = {0.05, 0.05, 1.0, 1.0, 2.0, 0.5, 0.1};
         double sum[STATE_DIMS] = {0}, sq[STATE_DIMS] = {0}, n[STATE_DIMS] = {0}, x[STATE_DIMS];
         for (size_t i = 0; i < e->count; i++) {
-                state_vector(e, sample_at(e, i), x);
+                state_vector(e, energy_sample_at(e, i), x);
                 for (size_t k = 0; k < STATE_DIMS; k++)
                         if (isfinite(x[k])) {
                                 sum[k] += x[k];
@@ -366,7 +381,7 @@ static double weight_of(const struct energy *e, enum energy_part part, double ch
         double sum = 0.0, z[FEATURES];
 
         for (size_t i = from; i < to; i++) {
-                const struct energy_sample *s = sample_at(e, i);
+                const struct energy_sample *s = energy_sample_at(e, i);
                 if (isfinite(s->chillers_on) && isfinite(s->power_w[part]) && features(e, part, s, z))
                         sum += likeness(part, s, chillers_on);
         }
@@ -381,7 +396,7 @@ static void fit_all(struct energy *e, size_t from, size_t to)
         double now = 0.0;
 
         for (size_t i = from; i < to; i++) {
-                const double n = sample_at(e, i)->chillers_on;
+                const double n = energy_sample_at(e, i)->chillers_on;
                 now = fabs(n - round(n)) <= SAME_SET ? round(n) : now; /* else unknown, or switched within the step */
         }
         for (size_t k = 0; k < FITS; k++) {
@@ -404,7 +419,7 @@ size_t energy_fit(struct energy *e)
                 size_t n = 0;
                 double z[FEATURES];
                 for (size_t i = 0; i < e->count && n < FIT_MIN; i++) {
-                        const struct energy_sample *s = sample_at(e, i);
+                        const struct energy_sample *s = energy_sample_at(e, i);
                         n += isfinite(s->power_w[p]) && features(e, (enum energy_part)p, s, z);
                 }
                 e->fitted[p] = n >= FIT_MIN;
@@ -428,7 +443,7 @@ static double distance(const struct energy *e, const struct energy_sample *s)
         double x[STATE_DIMS], v[STATE_DIMS], best = (double)INFINITY;
         state_vector(e, s, x);
         for (size_t i = 0; i < e->count; i++) {
-                state_vector(e, sample_at(e, i), v);
+                state_vector(e, energy_sample_at(e, i), v);
                 double d2 = 0.0;
                 for (size_t k = 0; k < STATE_DIMS; k++) {
                         double d = (x[k] - v[k]) / e->spread[k];
@@ -502,7 +517,7 @@ size_t energy_save(const struct energy *e, void *buf, size_t cap)
         p = bytes_put(p, e->added, 8);
         p = bytes_put(p, e->count, 8);
         for (size_t i = 0; i < e->count; i++) {
-                const struct energy_sample *s = sample_at(e, i);
+                const struct energy_sample *s = energy_sample_at(e, i);
                 const double v[SAMPLE_DOUBLES - 4] = {s->fan_ratio_cubed, s->heat_w,      s->chwst_c,         s->cwst_c,
                                                       s->wetbulb_c,       s->chillers_on, s->valve_mean_ratio};
                 p = bytes_put_f64(p, v, SAMPLE_DOUBLES - 4);

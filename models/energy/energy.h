@@ -56,6 +56,10 @@ bool energy_predict(const struct energy *e, const struct energy_sample *s, struc
 enum { ENERGY_MEMBERS = 8 };
 bool energy_members(const struct energy *e, const struct energy_sample *s, double ret_w[ENERGY_MEMBERS][ENERGY_PARTS]);
 
+double energy_capacity_w(const struct energy *e);
+/* Oldest first; k < energy_info's samples. */
+const struct energy_sample *energy_sample_at(const struct energy *e, size_t k);
+
 struct energy_info {
         size_t samples;
         /* Of the metered total on the last 30 %, chronological, model fitted on the rest; NaN below 40 samples.

@@ -57,9 +57,10 @@ double plan_clamp(double v, double lo, double hi)
  * valve opens as about the 0.57th power of its flow. More air through one coil gives it more to do: only what it takes
  * off the others, through a cooler return, closes theirs. The identified row knows the loop's dynamics but not this
  * balance: it sees return air as given. */
-static double coil_opening(double drop_k, double approach_k, double fan_ratio)
+double plan_coil_opening(double drop_k, double approach_k, double fan_ratio)
 {
-        return pow(drop_k / approach_k, COIL_DROP) * pow(fan_ratio, COIL_AIR);
+        return pow(fmax(drop_k, COIL_APPROACH_MIN_K) / fmax(approach_k, COIL_APPROACH_MIN_K), COIL_DROP) *
+               pow(fan_ratio, COIL_AIR);
 }
 
 double plan_valve_factor(const struct plan *p, double warmer_k)
@@ -91,7 +92,7 @@ static void simulate_valves(struct plan *p)
                 const struct plan_handler *h = &p->handler[i];
                 for (size_t r = p->lag_max; h->v > 0.0 && r < p->lag_max + p->args.horizon; r++) {
                         const struct coil c = coil_at(p, h, r - 1);
-                        *plan_y_at(p, r, h->valve) = h->v * coil_opening(c.drop_k, c.approach_k, c.fan);
+                        *plan_y_at(p, r, h->valve) = h->v * plan_coil_opening(c.drop_k, c.approach_k, c.fan);
                 }
         }
 }
@@ -157,7 +158,7 @@ void plan_anchor_valves(struct plan *p)
                 for (size_t r = 0; r < p->lag_max; r++)
                         v += *plan_y_at(p, r, h->valve) / (double)p->lag_max;
                 if (back - supply > 1.0 && supply - water > 1.0 && c.fan > 0.05 && v > 0.05 && v <= 1.05)
-                        h->v = v / coil_opening(c.drop_k, c.approach_k, c.fan);
+                        h->v = v / plan_coil_opening(c.drop_k, c.approach_k, c.fan);
         }
         p->approach_k = widest_approach(p);
 }

@@ -34,6 +34,9 @@ struct plan_u {
  * that a gain found at high speed holds at low. Rises with the speed, is 0.5 with slope 1 at half speed. */
 #define PLAN_FAN_MIN 0.1 /* below it a fan counts as this */
 double plan_fan_input(double ratio);
+/* Of a coil's valve, up to a factor: air cooled by drop_k (return - supply) to approach_k above the water, at the fan's
+ * speed. */
+double plan_coil_opening(double drop_k, double approach_k, double fan_ratio);
 double plan_fan_ratio(double input);
 
 enum plan_y_kind { PLAN_Y_INLET, PLAN_Y_VALVE, PLAN_Y_OTHER };
