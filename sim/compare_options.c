@@ -58,6 +58,7 @@ static const char help_text[] =
     "                           3339; whole half minutes. Not with b2s, b4 and b4f, which would have to foresee it\n"
     "  --controllers LIST       of (default b0,b2,b2v,c0,c):\n"
     "      b0   fixed conservative setpoints, one chiller more than needed\n"
+    "      b0h  b0's setpoints, stepped by hand one after the other: no rival, but a log that can tell what each does\n"
     "      b1   each air handler by itself: supply air at a constant offset from its entering water, constant "
     "pressure\n"
     "      b2   trim-and-respond after Guideline 36, tuned on other seeds (coolplane-sim tune)\n"

@@ -21,6 +21,7 @@
 
 const struct yard_controller yard_controllers[] = {
     {"b0", "fixed setpoints", YARD_LOCAL, PLANT_LOCAL_FIXED, false},
+    {"b0h", "fixed setpoints, stepped by hand", YARD_HAND, PLANT_LOCAL_FIXED, false},
     {"b1", "local loops", YARD_PID, PLANT_LOCAL_FIXED, false},
     {"b2", "trim-and-respond", YARD_LOCAL, PLANT_LOCAL_TRIM_RESPOND, false},
     {"b2v", "trim-and-respond, plain VM consolidation", YARD_LOCAL, PLANT_LOCAL_TRIM_RESPOND, true},
@@ -37,6 +38,7 @@ struct driver {
         const struct yard_controller *c;
         struct plant *plant;
         struct closed_loop *loop; /* the agent, or a gate in shadow that records */
+        struct yard_hand *hand;
         struct yard_oracle *oracle;
         struct yard_consolidator *consolidator;
         struct yard_command command;
@@ -66,6 +68,9 @@ static void drive_step(struct driver *d, double hours)
                 break;
         case YARD_PID:
                 yard_pid_advance(d->plant, &yard_pid_tuned, hours);
+                break;
+        case YARD_HAND:
+                yard_hand_advance(d->hand, d->plant, hours);
                 break;
         case YARD_CONSTANT:
                 yard_hold(d->plant, &d->command, hours);
@@ -248,6 +253,8 @@ static int look_ahead(const struct yard_setup *s, struct driver *d, unsigned *re
                                          oracle ? ORACLE_START_LEVELS : 4, &d->command, ret_evaluations);
         if (r == 0 && oracle)
                 r = yard_oracle_create(d->plant, &d->command, &d->oracle);
+        if (r == 0 && d->c->kind == YARD_HAND)
+                r = yard_hand_create(d->plant, s->seed, &d->hand);
         if (r == 0 && d->c->kind == YARD_LOCAL && d->c->moves)
                 r = yard_consolidator_create(d->plant, &d->consolidator);
         if (r < 0)
@@ -340,6 +347,7 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
                 r.cpu_s = (double)(clock() - began) / CLOCKS_PER_SEC;
                 *ret = r;
         }
+        (void)yard_hand_free(d.hand);
         (void)yard_oracle_free(d.oracle);
         (void)yard_consolidator_free(d.consolidator);
         closed_loop_free(d.loop);

@@ -21,6 +21,7 @@
 enum yard_kind {
         YARD_LOCAL,      /* what the plant's PLC does on its own */
         YARD_PID,        /* loops at each CRAH, nothing else */
+        YARD_HAND,       /* somebody who steps one setpoint after the other, to see what it does */
         YARD_CONSTANT,   /* best constants in hindsight */
         YARD_UNFILTERED, /* the planner's proposals written as they are */
         YARD_ORACLE,     /* looks ahead in a copy of the plant itself */
@@ -111,6 +112,12 @@ int yard_run(const struct yard_setup *s, const struct yard_controller *c, struct
 /* ---- the parts, for the tuning and the tests ---- */
 
 void yard_advance(struct plant *p, double hours);
+/* b0's setpoints, stepped by hand. -ENOMEM. */
+struct yard_hand;
+int yard_hand_create(const struct plant *p, uint64_t seed, struct yard_hand **ret);
+struct yard_hand *yard_hand_free(struct yard_hand *h);
+void yard_hand_advance(struct yard_hand *h, struct plant *p, double hours);
+
 /* The same constants for every CRAH. */
 void yard_command_uniform(const struct plant_spec *spec, double sat_c, double fan_ratio, double chwst_c, double cwst_c,
                           uint32_t chillers, struct yard_command *ret);
