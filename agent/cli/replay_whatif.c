@@ -57,14 +57,14 @@ void replay_whatif_close(struct replay_whatif *w)
 
 static const char *const part_name[ENERGY_PARTS] = {"fans", "chillers", "pumps", "towers"};
 static const struct {
-        const char *name, *key, *unit;
+        const char *name, *key, *unit, *unit_of_change;
         double scale;
 } kinds[WHATIF_KINDS] = {
-    [U_SAT] = {"supply air", "sat_k", "K", 1},
-    [U_FAN] = {"fans", "fan_ratio", "%", 100},
-    [U_CHWST] = {"chilled water", "chwst_k", "K", 1},
-    [U_CWST] = {"condenser water", "cwst_k", "K", 1},
-    [U_CHILLER] = {"machines", "chiller_ratio", "%", 100},
+    [U_SAT] = {"supply air", "sat_c", "°C", "K", 1},
+    [U_FAN] = {"fans", "fan_ratio", "%", "%", 100},
+    [U_CHWST] = {"chilled water", "chwst_c", "°C", "K", 1},
+    [U_CWST] = {"condenser water", "cwst_c", "°C", "K", 1},
+    [U_CHILLER] = {"machines", "chiller_ratio", "%", "%", 100},
 };
 
 static const char *refusal_str(enum whatif_refusal r)
@@ -102,11 +102,13 @@ static void explain(const struct whatif_result *r, char why[512])
         case WHATIF_NO_EXCITATION:
                 (void)snprintf(
                     why, 512,
-                    "we would move %s by %.2f %s where this log moved it by %.2f %s (standard deviation): what "
-                    "that does at this plant is not in the log. A few days on which the setpoint is stepped "
-                    "by hand, or coolplane's own exploration, would tell",
-                    kinds[r->kind].name, k->distance * kinds[r->kind].scale, kinds[r->kind].unit,
-                    k->log_sd * kinds[r->kind].scale, kinds[r->kind].unit);
+                    "we would hold %s (by %.2f %s elsewhere than the log) for %.0f %% of the time where this log, nine "
+                    "tenths of it between %.2f and %.2f %s, hardly had it: what that does at this plant is not known. "
+                    "A "
+                    "few days on which the setpoint is stepped by hand, or coolplane's own exploration, would tell",
+                    kinds[r->kind].name, k->distance * kinds[r->kind].scale, kinds[r->kind].unit_of_change,
+                    100 * (1 - k->inside_ratio), k->log_low * kinds[r->kind].scale, k->log_high * kinds[r->kind].scale,
+                    kinds[r->kind].unit);
                 break;
         case WHATIF_OUTSIDE:
                 (void)snprintf(why, 512, "%.0f %% of the time the plant would be where this log never was",
@@ -131,8 +133,13 @@ static void put_json(const struct whatif_result *r, const char *why, struct text
         text_printf(t, ",\"steps\":%zu,\"steps_unknown\":%zu,\"breaks\":%zu,\"outputs\":%zu,\"outputs_fitted\":%zu",
                     r->steps, r->unknown, r->breaks, r->outputs, r->fitted);
         put_number(t, "saving_ratio", told ? r->saving_ratio : nan);
+        put_number(t, "low_ratio", told ? r->saving_ratio - r->half_width_ratio : nan);
+        put_number(t, "high_ratio", told ? r->saving_ratio + r->half_width_ratio : nan);
         put_number(t, "members_low_ratio", told ? r->member_ratio[0] : nan);
         put_number(t, "members_high_ratio", told ? r->member_ratio[ENERGY_MEMBERS - 1] : nan);
+        put_number(t, "robust_ratio", told ? r->robust_ratio : nan);
+        put_number(t, "support_ratio", r->support_ratio);
+        put_number(t, "transfer_ratio", r->transfer_ratio);
         put_number(t, "outside_ratio", r->outside_ratio);
         put_number(t, "hottest_inlet_log_c", r->hottest_log_c);
         put_number(t, "hottest_inlet_c", r->hottest_ours_c);
@@ -150,8 +157,10 @@ static void put_json(const struct whatif_result *r, const char *why, struct text
         for (size_t k = 0, any = 0; k < WHATIF_KINDS; k++) {
                 if (r->moved[k].n == 0)
                         continue;
-                text_printf(t, "%s\"%s\":{\"log_sd\":", any++ ? "," : "", kinds[k].key);
-                text_json_number(t, r->moved[k].log_sd);
+                text_printf(t, "%s\"%s\":{\"log_low\":", any++ ? "," : "", kinds[k].key);
+                text_json_number(t, r->moved[k].log_low);
+                put_number(t, "log_high", r->moved[k].log_high);
+                put_number(t, "inside_ratio", r->moved[k].inside_ratio);
                 put_number(t, "mean_change", r->moved[k].mean_change);
                 put_number(t, "mean_distance", r->moved[k].distance);
                 text_put(t, "}");
@@ -166,18 +175,18 @@ static void put_saving(const struct whatif_result *r, struct text *t)
         for (size_t p = 0; p < ENERGY_PARTS; p++)
                 if (r->metered[p])
                         measured_wh += r->measured_wh[p];
-        text_printf(
-            t,
-            "cooling, metered %.0f kWh: %+.2f %% with our settings (members of the energy model: %+.2f … %+.2f %%)\n",
-            measured_wh / 1e3, -100 * r->saving_ratio, -100 * r->member_ratio[ENERGY_MEMBERS - 1],
-            -100 * r->member_ratio[0]);
+        text_printf(t, "cooling, metered %.0f kWh: %+.2f %% with our settings, 95 %% interval %+.2f to %+.2f %%\n",
+                    measured_wh / 1e3, -100 * r->saving_ratio, -100 * (r->saving_ratio + r->half_width_ratio),
+                    -100 * (r->saving_ratio - r->half_width_ratio));
+        text_printf(t, "  corrected by the log's own errors where it was near (%.0f %% of the time): %+.2f %%\n",
+                    100 * r->support_ratio, -100 * r->robust_ratio);
         for (size_t p = 0; p < ENERGY_PARTS; p++)
                 if (r->metered[p])
                         text_printf(t, "  %-10s %10.0f kWh  %+.0f kWh\n", part_name[p], r->measured_wh[p] / 1e3,
                                     (r->ours_wh[p] - r->log_wh[p]) / 1e3);
-        text_put(t, "No interval: the members differ by what this log leaves open, not by what the model lacks. Racks "
-                    "are taken\n"
-                    "to draw what they drew; VMs stay.\n");
+        text_put(
+            t, "Racks are taken to draw what they drew: server fans, which warmer inlets speed up, are not in it. VMs "
+               "stay.\n");
 }
 
 static void put_text(const struct whatif_result *r, const char *why, struct text *t)
@@ -187,10 +196,13 @@ static void put_text(const struct whatif_result *r, const char *why, struct text
                     r->steps, PLURAL_S(r->steps), r->unknown, r->breaks, PLURAL_S(r->breaks));
         for (size_t k = 0; k < WHATIF_KINDS; k++)
                 if (r->moved[k].n > 0)
-                        text_printf(
-                            t, "  %-15s on average %+.2f %s, distance %.2f, the log's own standard deviation %.2f\n",
-                            kinds[k].name, r->moved[k].mean_change * kinds[k].scale, kinds[k].unit,
-                            r->moved[k].distance * kinds[k].scale, r->moved[k].log_sd * kinds[k].scale);
+                        text_printf(t,
+                                    "  %-15s on average %+.2f %s, distance %.2f; for %.0f %% of the time where the log "
+                                    "had them, %.2f to %.2f %s\n",
+                                    kinds[k].name, r->moved[k].mean_change * kinds[k].scale, kinds[k].unit_of_change,
+                                    r->moved[k].distance * kinds[k].scale, 100 * r->moved[k].inside_ratio,
+                                    r->moved[k].log_low * kinds[k].scale, r->moved[k].log_high * kinds[k].scale,
+                                    kinds[k].unit);
         text_printf(t, "hottest inlet  %.1f °C, in the log %.1f °C\n", r->hottest_ours_c, r->hottest_log_c);
         if (r->refusal == WHATIF_TOLD)
                 put_saving(r, t);

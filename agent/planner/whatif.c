@@ -7,20 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/planner/inlet_bend.h"
 #include "agent/planner/plant.h"
+#include "agent/planner/transfer.h"
+#include "models/plan/plan.h"
 
 #define WATER_S 300.0        /* time constant of a loop behind its setpoint */
 #define SATURATED_K 0.5      /* condenser water this far above its setpoint is as cold as the tower can make it */
 #define APPROACH_QUANTILE 20 /* one in so many steps comes closer to the wet bulb */
-#define FLOW_LEAST 0.5       /* return air: air flow of the log over ours, at least and (inverse) at most */
+#define APPROACH_K 4.0       /* of a tower whose log does not show what it can: no nearer */
+#define FLOW_LEAST 0.25      /* return air: air flow of the log over ours, at least and (inverse) at most */
+#define VALVE_SHUT 0.05
+#define VALVE_WIDE 0.98
+#define BEND_S 120.0 /* of a room's air */
+#define COIL_S 600.0 /* time constant of what is known of a coil */
 #define POWER_STALE_STEPS 4
+#define MEMBERS_T 2.365 /* Student's t of the members' seven degrees of freedom, 95 % */
+#define TRANSFER_T 2.0
+#define DECIDED 0.12
 #define LEAST_S 86400.0
 #define OUTSIDE_MOST 0.2
 #define FITTED_LEAST 0.9
-/* A setpoint that is moved by less than this needs no excitation: an operator would call it the same. */
+/* A setpoint within this is an operator's "the same". */
 static const double same[WHATIF_KINDS] = {
     [U_SAT] = 0.5, [U_FAN] = 0.05, [U_CHWST] = 0.5, [U_CWST] = 0.5, [U_CHILLER] = 0.1};
-#define EXCITED 0.5 /* least standard deviation of the log's own over the mean distance that we move */
+#define RARE 0.05        /* of the log: what lies beyond these quantiles was hardly tried */
+#define INSIDE_LEAST 0.8 /* of the steps */
+
+#define ABOVE_MOST 2.0 /* power over the model's, and inverse */
+#define LITTLE 0.1     /* of a part's new power: machines that drew less stood, and their share of it is unknown */
 
 /* What a point is to us. */
 struct use {
@@ -41,20 +56,49 @@ struct whatif {
         double *ahead, *work, *pred_log, *pred; /* [nu], …, [ny] */
         bool *ours;                             /* [nu] set by us since the last break */
         double *set;                            /* [nu] */
-        double approach_k;                      /* the least of the log; NaN: unknown */
-        size_t row, segment;                    /* the present one; first of its segment */
+        struct inlet_bend *bend;
+        double *bend_k;      /* [ny] of inlets: what it adds to y now */
+        double *coil;        /* [ny] of valves: opening over the coil formula's; 0 = not yet */
+        double approach_k;   /* the least of the log; NaN: unknown */
+        size_t row, segment; /* the present one; first of its segment */
         bool any;
-        double share[ENERGY_PARTS]; /* power of ours over that of the log, to be applied to each meter */
+        struct {
+                double factor, more_w; /* what a meter of the part shows: the log's × factor + more_w */
+        } shows[ENERGY_PARTS];
         struct meters meters;
         struct plant_mean mean;
-        bool has_meter[ENERGY_PARTS];
+        size_t nmeter[ENERGY_PARTS];
         struct whatif_result r;
+        struct energy_sample *slow; /* [nslow] ours, means over slow steps */
+        size_t nslow, slow_max;
         size_t outside;
         double member_w[ENERGY_MEMBERS]; /* sums over steps: the log's minus ours */
+        struct energy_sample shift; /* … of the state: ours minus the log's; what is not known counts for nothing */
         double measured_w;
+        double *low_u, *high_u;        /* [nu] quantiles of the log */
         double *change_u, *distance_u; /* [nu] sums over closed steps */
-        size_t *known_u;               /* [nu] and how many of these */
+        size_t *inside_u, *known_u;    /* [nu] steps between the quantiles, and of the sums */
 };
+
+static void meters_as_logged(struct whatif *w)
+{
+        for (size_t p = 0; p < ENERGY_PARTS; p++) {
+                w->shows[p].factor = 1;
+                w->shows[p].more_w = 0;
+        }
+}
+
+/* Our power, by as much above the model as the log's is, over the part's meters: each as it drew; all alike where
+ * hardly any did. */
+static void meters_show(struct whatif *w, enum energy_part p, double measured_w, double log_w, double model_w)
+{
+        const double above = log_w > 0 ? fmin(fmax(measured_w / log_w, 1 / ABOVE_MOST), ABOVE_MOST) : 1,
+                     ours_w = model_w == log_w ? measured_w : model_w * above;
+        const bool drew = measured_w > LITTLE * ours_w;
+
+        w->shows[p].factor = drew ? ours_w / measured_w : 0;
+        w->shows[p].more_w = drew ? 0 : ours_w / (double)w->nmeter[p];
+}
 
 /* --- set-up ------------------------------------------------------------------------------------------------------- */
 
@@ -68,7 +112,7 @@ static void find_uses(struct whatif *w)
 
                 if (part >= 0) {
                         w->use[i] = (struct use){USE_POWER, (size_t)part};
-                        w->has_meter[part] = true;
+                        w->nmeter[part]++;
                 } else if (p->role == ROLE_CHILLER_STATUS && layout_find_u(l, U_CHILLER, p->equipment) >= 0)
                         w->use[i] = (struct use){USE_CHILLER_STATUS, (size_t)layout_find_u(l, U_CHILLER, p->equipment)};
         }
@@ -145,8 +189,30 @@ static int find_approach(struct whatif *w)
                         k[n++] = approach;
         }
         qsort(k, n, sizeof *k, ascending);
-        w->approach_k = n > 0 ? k[n / APPROACH_QUANTILE] : (double)NAN;
+        w->approach_k = n > 0 ? fmin(k[n / APPROACH_QUANTILE], APPROACH_K) : (double)NAN;
         free(k);
+        return 0;
+}
+
+/* Where the log kept each setpoint nine tenths of its time. */
+static int find_ranges(struct whatif *w)
+{
+        const size_t nu = w->l->nu;
+        double *v = malloc((w->n + 1) * sizeof *v);
+
+        if (!v)
+                return -ENOMEM;
+        for (size_t j = 0; j < nu; j++) {
+                size_t n = 0;
+
+                for (size_t row = 0; row < w->n; row++)
+                        if (isfinite(w->log_u[row * nu + j]))
+                                v[n++] = w->log_u[row * nu + j];
+                qsort(v, n, sizeof *v, ascending);
+                w->low_u[j] = n > 0 ? v[(size_t)(RARE * (double)(n - 1))] : (double)NAN;
+                w->high_u[j] = n > 0 ? v[(size_t)((1 - RARE) * (double)(n - 1))] : (double)NAN;
+        }
+        free(v);
         return 0;
 }
 
@@ -155,11 +221,15 @@ static int allocate(struct whatif *w)
         const struct layout *l = w->l;
         const struct dataset *ds = w->a.log;
 
+        w->coil = calloc(l->ny + 1, sizeof(double));
+        w->bend_k = calloc(l->ny + 1, sizeof(double));
+        w->slow_max = (size_t)((double)ds->n * l->step_s * 1000 / (double)l->site->slow_step_ms) + 2;
+        w->slow = calloc(w->slow_max, sizeof *w->slow);
         w->use = calloc(l->site->npoint + 1, sizeof *w->use);
         w->log_y = filled(ds, ds->y, l->ny);
         w->log_u = filled(ds, ds->u, l->nu);
         w->log_d = filled(ds, ds->d, l->nd);
-        if (!w->use || !w->log_y || !w->log_u || !w->log_d)
+        if (!w->coil || !w->bend_k || !w->slow || !w->use || !w->log_y || !w->log_u || !w->log_d)
                 return -ENOMEM;
         w->y = copy(w->log_y, ds->n * l->ny);
         w->u = copy(w->log_u, ds->n * l->nu);
@@ -171,11 +241,14 @@ static int allocate(struct whatif *w)
         w->pred = calloc(l->ny + 1, sizeof(double));
         w->ours = calloc(l->nu + 1, sizeof *w->ours);
         w->set = calloc(l->nu + 1, sizeof(double));
+        w->low_u = calloc(l->nu + 1, sizeof(double));
+        w->high_u = calloc(l->nu + 1, sizeof(double));
         w->change_u = calloc(l->nu + 1, sizeof(double));
         w->distance_u = calloc(l->nu + 1, sizeof(double));
+        w->inside_u = calloc(l->nu + 1, sizeof *w->inside_u);
         w->known_u = calloc(l->nu + 1, sizeof *w->known_u);
         if (!w->y || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
-            !w->set || !w->change_u || !w->distance_u || !w->known_u)
+            !w->set || !w->low_u || !w->high_u || !w->change_u || !w->distance_u || !w->inside_u || !w->known_u)
                 return -ENOMEM;
         return 0;
 }
@@ -201,14 +274,17 @@ int whatif_create(const struct whatif_args *a, struct whatif **ret)
                              .lags = st->lag_max,
                              .n = a->log->n,
                              .r = {.hottest_log_c = (double)NAN, .hottest_ours_c = (double)NAN}};
-        for (size_t p = 0; p < ENERGY_PARTS; p++)
-                w->share[p] = 1;
+        meters_as_logged(w);
         plant_mean_init(&w->mean, l->site);
         r = allocate(w);
         if (r == 0)
                 r = meters_create(l->site, &w->meters);
         if (r == 0)
                 r = find_approach(w);
+        if (r == 0)
+                r = find_ranges(w);
+        if (r == 0)
+                r = inlet_bend_create(l, w->arx, a->log, w->log_y, w->log_u, w->log_d, &w->bend);
         if (r < 0) {
                 whatif_free(w);
                 return r;
@@ -221,6 +297,10 @@ int whatif_create(const struct whatif_args *a, struct whatif **ret)
 struct whatif *whatif_free(struct whatif *w)
 {
         if (w) {
+                inlet_bend_free(w->bend);
+                free(w->bend_k);
+                free(w->coil);
+                free(w->slow);
                 free(w->use);
                 free(w->log_y);
                 free(w->log_u);
@@ -235,8 +315,11 @@ struct whatif *whatif_free(struct whatif *w)
                 free(w->pred);
                 free(w->ours);
                 free(w->set);
+                free(w->low_u);
+                free(w->high_u);
                 free(w->change_u);
                 free(w->distance_u);
+                free(w->inside_u);
                 free(w->known_u);
                 meters_destroy(&w->meters);
                 free(w);
@@ -343,6 +426,48 @@ static void predict(struct whatif *w, size_t row, const double *y, const double 
         arx_predict(w->arx, &win, 1, in + (w->lags - 1) * l->nu, d + row * l->nd, NULL, w->work, ret);
 }
 
+/* What the coil formula makes of a valve's surroundings in a row; NaN: something is not known. */
+static double opening(const struct whatif *w, size_t row, int equipment, const double *y, const double *u,
+                      const double *d)
+{
+        const struct layout *l = w->l;
+        const int sat = layout_find_y(l, Y_SAT, equipment), rat = layout_find_d(l, D_RAT, equipment),
+                  fan = layout_find_u(l, U_FAN, equipment);
+        const double chw_c = mean_of(l->d, d + row * l->nd, l->nd, D_CHW_TEMP);
+
+        if (sat < 0 || rat < 0 || fan < 0)
+                return (double)NAN;
+        const double sat_c = y[row * l->ny + (size_t)sat], rat_c = d[row * l->nd + (size_t)rat];
+
+        return plan_coil_opening(rat_c - sat_c, sat_c - chw_c, u[row * l->nu + (size_t)fan]);
+}
+
+/* Valves follow the balance of their coils, which no linear row knows. Where the log's is wide open it does not say
+ * what was asked for: what it last said about the coil does. Without the coil's temperatures the row it has. */
+static void valves(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+
+        for (size_t i = 0; i < l->ny; i++) {
+                const size_t at = row * l->ny + i;
+                const double log = w->log_y[at];
+
+                if (l->y[i].kind != Y_VALVE || l->y[i].equipment < 0)
+                        continue;
+                const double was = opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d),
+                             is = opening(w, row, l->y[i].equipment, w->y, w->u, w->d);
+
+                if (!(was > 0 && is > 0 && isfinite(log)))
+                        continue;
+                if (log > VALVE_SHUT && log < VALVE_WIDE)
+                        w->coil[i] += (log / was - w->coil[i]) * (w->coil[i] > 0 ? 1 - exp(-w->l->step_s / COIL_S) : 1);
+                if (is == was)
+                        w->y[at] = log;
+                else
+                        w->y[at] = fmin(log < VALVE_WIDE || w->coil[i] == 0 ? log * is / was : w->coil[i] * is, 1);
+        }
+}
+
 static void outputs(struct whatif *w, size_t row)
 {
         const struct layout *l = w->l;
@@ -363,6 +488,13 @@ static void outputs(struct whatif *w, size_t row)
                 if (isfinite(k) && k != 0)
                         w->y[at] = l->y[i].kind == Y_VALVE ? fmin(fmax(w->log_y[at] + k, 0), 1) : w->log_y[at] + k;
         }
+        valves(w, row);
+        for (size_t i = 0; i < ny; i++) {
+                const double toward_k =
+                    l->y[i].kind == Y_INLET ? inlet_bend_k(w->bend, i, w->u + row * l->nu, w->log_u + row * l->nu) : 0;
+
+                w->bend_k[i] += (toward_k - w->bend_k[i]) * (1 - exp(-l->step_s / BEND_S));
+        }
 }
 
 /* --- power -------------------------------------------------------------------------------------------------------- */
@@ -371,7 +503,7 @@ static void outputs(struct whatif *w, size_t row)
  * chillers cool, too. measured_w: of the log. */
 static bool model_powers(struct whatif *w, size_t row, double measured_w[ENERGY_PARTS],
                          double log_w[ENERGY_MEMBERS][ENERGY_PARTS], double ours_w[ENERGY_MEMBERS][ENERGY_PARTS],
-                         struct energy_sample *ret_ours)
+                         struct energy_sample *ret_log, struct energy_sample *ret_ours)
 {
         const struct layout *l = w->l;
         const double *u = w->u + row * l->nu, *log_u = w->log_u + row * l->nu;
@@ -390,8 +522,16 @@ static bool model_powers(struct whatif *w, size_t row, double measured_w[ENERGY_
         for (size_t m = 0; m < ENERGY_MEMBERS; m++)
                 fans_w += (ours_w[m][ENERGY_FANS] - log_w[m][ENERGY_FANS]) / ENERGY_MEMBERS;
         ours.heat_w += isfinite(fans_w) ? fans_w : 0;
+        *ret_log = log;
         *ret_ours = ours;
         return energy_members(w->energy, &ours, ours_w);
+}
+
+static bool inside(const struct whatif *w, size_t j, double v)
+{
+        const double same_as = same[w->l->u[j].kind];
+
+        return v >= w->low_u[j] - same_as && v <= w->high_u[j] + same_as;
 }
 
 static void note_settings(struct whatif *w, size_t row)
@@ -404,6 +544,7 @@ static void note_settings(struct whatif *w, size_t row)
                 if (!isfinite(change))
                         continue;
                 w->known_u[j]++;
+                w->inside_u[j] += inside(w, j, w->u[row * nu + j]);
                 w->change_u[j] += change;
                 w->distance_u[j] += fabs(change);
         }
@@ -416,7 +557,7 @@ static void note_temperatures(struct whatif *w, size_t row)
         for (size_t i = 0; i < l->ny; i++)
                 if (l->y[i].kind == Y_INLET) {
                         w->r.hottest_log_c = fmax(w->r.hottest_log_c, w->log_y[row * l->ny + i]);
-                        w->r.hottest_ours_c = fmax(w->r.hottest_ours_c, w->y[row * l->ny + i]);
+                        w->r.hottest_ours_c = fmax(w->r.hottest_ours_c, w->y[row * l->ny + i] + w->bend_k[i]);
                 }
 }
 
@@ -427,11 +568,26 @@ static bool usable(const struct whatif *w, const double measured_w[ENERGY_PARTS]
         bool any = false;
 
         for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                if (w->has_meter[p] && !isfinite(measured_w[p] + log_w[p] + ours_w[p]))
+                if (w->nmeter[p] > 0 && !isfinite(measured_w[p] + log_w[p] + ours_w[p]))
                         return false;
-                any |= w->has_meter[p];
+                any |= w->nmeter[p] > 0;
         }
         return any;
+}
+
+static void add_change(double *sum, double log, double ours)
+{
+        *sum += isfinite(ours - log) ? ours - log : 0;
+}
+
+static void note_shift(struct whatif *w, const struct energy_sample *log, const struct energy_sample *ours)
+{
+        add_change(&w->shift.fan_ratio_cubed, log->fan_ratio_cubed, ours->fan_ratio_cubed);
+        add_change(&w->shift.heat_w, log->heat_w, ours->heat_w);
+        add_change(&w->shift.chwst_c, log->chwst_c, ours->chwst_c);
+        add_change(&w->shift.cwst_c, log->cwst_c, ours->cwst_c);
+        add_change(&w->shift.chillers_on, log->chillers_on, ours->chillers_on);
+        add_change(&w->shift.valve_mean_ratio, log->valve_mean_ratio, ours->valve_mean_ratio);
 }
 
 /* The sums of a step that is over; metered parts only. */
@@ -439,20 +595,22 @@ static void account(struct whatif *w, size_t row)
 {
         const double hours = w->l->step_s / 3600;
         double measured_w[ENERGY_PARTS], log_w[ENERGY_MEMBERS][ENERGY_PARTS], ours_w[ENERGY_MEMBERS][ENERGY_PARTS];
-        struct energy_sample ours, done;
+        struct energy_sample log, ours, done;
         struct energy_estimate e;
 
         note_settings(w, row);
         note_temperatures(w, row);
-        if (!model_powers(w, row, measured_w, log_w, ours_w, &ours) || !usable(w, measured_w, log_w[0], ours_w[0])) {
+        if (!model_powers(w, row, measured_w, log_w, ours_w, &log, &ours) ||
+            !usable(w, measured_w, log_w[0], ours_w[0])) {
                 w->r.unknown++;
                 return;
         }
         w->r.steps++;
+        note_shift(w, &log, &ours);
         for (size_t p = 0; p < ENERGY_PARTS; p++) {
                 double log_mean_w = 0, ours_mean_w = 0;
 
-                if (!w->has_meter[p])
+                if (w->nmeter[p] == 0)
                         continue;
                 w->measured_w += measured_w[p];
                 for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
@@ -463,12 +621,14 @@ static void account(struct whatif *w, size_t row)
                 w->r.measured_wh[p] += measured_w[p] * hours;
                 w->r.log_wh[p] += log_mean_w * hours;
                 w->r.ours_wh[p] += ours_mean_w * hours;
-                w->share[p] = log_mean_w > 0 ? ours_mean_w / log_mean_w : 1;
+                meters_show(w, (enum energy_part)p, measured_w[p], log_mean_w, ours_mean_w);
         }
         if (plant_mean_add(&w->mean, w->a.log->t_ms[row] + llround(w->l->step_s * 1000), w->l->site->slow_step_ms,
                            row > w->segment, &ours, &done) &&
             energy_predict(w->energy, &done, &e)) {
                 w->r.slow_steps++;
+                if (w->nslow < w->slow_max)
+                        w->slow[w->nslow++] = done;
                 w->outside += !(e.distance <= 1);
         }
 }
@@ -494,8 +654,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
                 w->r.breaks += w->any && closed(w, w->row) && row < w->n;
                 w->segment = row;
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
-                for (size_t p = 0; p < ENERGY_PARTS; p++)
-                        w->share[p] = 1;
+                meters_as_logged(w);
         }
         w->row = row;
         w->any = there;
@@ -528,7 +687,7 @@ void whatif_sample(struct whatif *w, struct sample *s)
                         s->value = w->set[use->index];
                 break;
         case USE_Y:
-                k = w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index];
+                k = w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index] + w->bend_k[use->index];
                 if (isfinite(k) && k != 0)
                         s->value = l->y[use->index].kind == Y_VALVE ? fmin(fmax(s->value + k, 0), 1) : s->value + k;
                 break;
@@ -537,7 +696,7 @@ void whatif_sample(struct whatif *w, struct sample *s)
                 s->value += isfinite(k) ? k : 0;
                 break;
         case USE_POWER:
-                s->value *= w->share[use->index];
+                s->value = s->value * w->shows[use->index].factor + w->shows[use->index].more_w;
                 break;
         case USE_NONE:
                 break;
@@ -550,7 +709,7 @@ static int worst_kind(const struct whatif_result *r)
         for (size_t k = 0; k < WHATIF_KINDS; k++) {
                 const struct whatif_moved *m = &r->moved[k];
 
-                if (m->n > 0 && m->distance > same[k] && m->log_sd < EXCITED * m->distance)
+                if (m->n > 0 && m->inside_ratio < INSIDE_LEAST)
                         return (int)k;
         }
         return -1;
@@ -568,23 +727,7 @@ static enum whatif_refusal refusal(const struct whatif *w, const struct whatif_r
                 return WHATIF_NOT_FITTED;
         if (worst_kind(r) >= 0)
                 return WHATIF_NO_EXCITATION;
-        return r->outside_ratio <= OUTSIDE_MOST ? WHATIF_TOLD : WHATIF_OUTSIDE;
-}
-
-static double log_sd(const struct whatif *w, size_t j)
-{
-        double sum = 0, sq = 0, n = 0;
-
-        for (size_t row = 0; row < w->n; row++) {
-                const double v = w->log_u[row * w->l->nu + j];
-
-                if (isfinite(v)) {
-                        sum += v;
-                        sq += v * v;
-                        n++;
-                }
-        }
-        return n > 0 ? sqrt(fmax(sq / n - sum / n * (sum / n), 0)) : 0;
+        return r->outside_ratio <= OUTSIDE_MOST && isfinite(r->half_width_ratio) ? WHATIF_TOLD : WHATIF_OUTSIDE;
 }
 
 static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
@@ -593,21 +736,74 @@ static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
 
         for (size_t j = 0; j < l->nu; j++) {
                 struct whatif_moved *k = &moved[l->u[j].kind];
-                const double n = (double)w->known_u[j];
+                const double n = (double)w->known_u[j], distance = w->distance_u[j] / n;
 
                 if (w->known_u[j] == 0)
                         continue;
-                k->n++;
-                k->log_sd += log_sd(w, j);
+                if (k->n++ == 0)
+                        k->inside_ratio = 1;
+                k->log_low += w->low_u[j];
+                k->log_high += w->high_u[j];
                 k->mean_change += w->change_u[j] / n;
-                k->distance += w->distance_u[j] / n;
+                k->distance += distance;
+                if (distance > same[l->u[j].kind])
+                        k->inside_ratio = fmin(k->inside_ratio, (double)w->inside_u[j] / n);
         }
         for (size_t k = 0; k < WHATIF_KINDS; k++)
                 if (moved[k].n > 0) {
-                        moved[k].log_sd /= (double)moved[k].n;
+                        moved[k].log_low /= (double)moved[k].n;
+                        moved[k].log_high /= (double)moved[k].n;
                         moved[k].mean_change /= (double)moved[k].n;
                         moved[k].distance /= (double)moved[k].n;
                 }
+}
+
+static double mean_transfer(const struct whatif *w)
+{
+        const double n = (double)w->r.steps;
+        const struct energy_sample mean = {.fan_ratio_cubed = w->shift.fan_ratio_cubed / n,
+                                           .heat_w = w->shift.heat_w / n,
+                                           .chwst_c = w->shift.chwst_c / n,
+                                           .cwst_c = w->shift.cwst_c / n,
+                                           .wetbulb_c = (double)NAN,
+                                           .chillers_on = w->shift.chillers_on / n,
+                                           .valve_mean_ratio = w->shift.valve_mean_ratio / n};
+        double ratio;
+
+        return w->r.steps > 0 && transfer_error(w->energy, &mean, &ratio) == 0 ? ratio : (double)NAN;
+}
+
+static double half_width(const struct whatif_result *r)
+{
+        double sq = 0;
+
+        for (size_t m = 0; m < ENERGY_MEMBERS; m++)
+                sq += (r->member_ratio[m] - r->saving_ratio) * (r->member_ratio[m] - r->saving_ratio);
+        const double open = MEMBERS_T * sqrt(sq / (ENERGY_MEMBERS - 1)), errs = TRANSFER_T * r->transfer_ratio,
+                     decided = DECIDED * r->saving_ratio;
+
+        return sqrt(open * open + errs * errs + decided * decided);
+}
+
+/* The doubly robust saving: what was measured, less ours as modelled and corrected. */
+static void correct(const struct whatif *w, struct whatif_result *r)
+{
+        const double hours = (double)w->r.steps * w->l->step_s / 3600;
+        double had_wh = 0, has_wh = 0;
+        struct transfer_correction c;
+
+        r->robust_ratio = r->support_ratio = (double)NAN;
+        if (w->nslow == 0 || transfer_correct(w->energy, w->slow, w->nslow, &c) < 0)
+                return;
+        r->support_ratio = 1;
+        for (size_t p = 0; p < ENERGY_PARTS; p++) {
+                if (w->nmeter[p] == 0)
+                        continue;
+                had_wh += r->measured_wh[p];
+                has_wh += r->ours_wh[p] + c.power_w[p] * hours;
+                r->support_ratio = fmin(r->support_ratio, c.support[p]);
+        }
+        r->robust_ratio = had_wh > 0 ? 1 - has_wh / had_wh : (double)NAN;
 }
 
 void whatif_result(const struct whatif *w, struct whatif_result *ret)
@@ -622,13 +818,17 @@ void whatif_result(const struct whatif *w, struct whatif_result *ret)
                 arx_row_info(w->arx, i, &info);
                 ret->fitted += info.fitted;
         }
-        memcpy(ret->metered, w->has_meter, sizeof ret->metered);
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                ret->metered[p] = w->nmeter[p] > 0;
         ret->saving_ratio = 0;
         for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
                 ret->member_ratio[m] = w->measured_w > 0 ? w->member_w[m] / w->measured_w : (double)NAN;
                 ret->saving_ratio += ret->member_ratio[m] / ENERGY_MEMBERS;
         }
         qsort(ret->member_ratio, ENERGY_MEMBERS, sizeof *ret->member_ratio, ascending);
+        ret->transfer_ratio = mean_transfer(w);
+        correct(w, ret);
+        ret->half_width_ratio = half_width(ret);
         ret->outside_ratio = w->r.slow_steps > 0 ? (double)w->outside / (double)w->r.slow_steps : (double)NAN;
         sum_settings(w, ret->moved);
         kind = worst_kind(ret);

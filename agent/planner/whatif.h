@@ -39,12 +39,14 @@ void whatif_sample(struct whatif *w, struct sample *s);
 
 enum { WHATIF_KINDS = 5 }; /* enum u_kind */
 
-/* How a kind of setpoint was moved, means over its variables and, but for log_sd, the closed steps; unit of u. */
+/* How a kind of setpoint was moved: means over its variables and the closed steps but where it says so; unit of u. */
 struct whatif_moved {
-        size_t n;           /* variables */
-        double log_sd;      /* standard deviation of the whole log's own */
-        double distance;    /* |ours − the log's| */
-        double mean_change; /* ours − the log's */
+        size_t n;                 /* variables */
+        double log_low, log_high; /* where the whole log kept them nine tenths of its time */
+        double distance;          /* |ours − the log's| */
+        double mean_change;       /* ours − the log's */
+        double inside_ratio; /* share of the steps with ours between log_low and log_high: of the variable where it is
+                              * least, of those that move by more than nobody would notice; 1: none does */
 };
 
 /* Why the log cannot tell; what it would say is there all the same. */
@@ -53,8 +55,8 @@ enum whatif_refusal {
         WHATIF_SHORT,         /* less than a day of closed steps */
         WHATIF_NOT_METERED,   /* no power of chillers and fans */
         WHATIF_NOT_FITTED,    /* a tenth of the outputs have no model, or more */
-        WHATIF_NO_EXCITATION, /* a setpoint would be moved by more than twice what the log itself moved it (its standard
-                               * deviation): what that does is physics by the book, not this plant */
+        WHATIF_NO_EXCITATION, /* a setpoint would spend a fifth of the time where the log hardly had it (beyond its 5 %
+                               * and 95 % quantiles): what that does is physics by the book, not this plant */
         WHATIF_OUTSIDE,       /* one slow step in five is farther than a data spread from everything that was seen */
 };
 
@@ -69,7 +71,13 @@ struct whatif_result {
         double measured_wh[ENERGY_PARTS]; /* of the log */
         double log_wh[ENERGY_PARTS], ours_wh[ENERGY_PARTS]; /* as modelled, mean of the members */
         double saving_ratio;                                /* of the metered parts; NaN: nothing measured */
-        double member_ratio[ENERGY_MEMBERS];                /* the same by each member; rising */
+        double half_width_ratio; /* of its 95 % interval: what the log leaves open (members), how far the model errs
+                                  * that way (transfer), and what is decided differently as the readings are not quite
+                                  * those that would have come (DECIDED, set by simulated sites); NaN: not known */
+        double member_ratio[ENERGY_MEMBERS]; /* the same by each member; rising */
+        double robust_ratio;                 /* the saving by the doubly robust estimate (transfer.h) */
+        double support_ratio;  /* … of the part where it is least, the share of the time with the log near */
+        double transfer_ratio; /* how far the energy model errs that way (transfer.h); NaN: the log cannot tell */
         size_t slow_steps;
         double outside_ratio; /* share of these farther than one data spread from all of the log */
         struct whatif_moved moved[WHATIF_KINDS];
