@@ -76,6 +76,9 @@ struct plant_crah_cmd {
 };
 /* Least water of an evaporator: below it the running machine trips. */
 double plant_min_flow_m3s(const struct plant_spec *s);
+/* Least loop_volume_m3 that can be built: with less the water would change faster than the plant steps (about 17 s of
+ * the pumps' design flow; real loops hold minutes of it). */
+double plant_min_volume_m3(const struct plant_spec *s);
 
 struct plant_chiller_cmd {
         bool enable;
@@ -194,10 +197,10 @@ struct plant_account {
         double econ_hours;   /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
         double stored_kwh;            /* heat in water, air and masses, more than at the reset */
-        double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
+        double energy_residual_ratio; /* |heat in − heat out − stored| / heat in; NaN of a plant that is lost */
 };
 #define PLANT_DRY_K 2.0
-#define PLANT_RESIDUAL_MAX 0.005 /* a run that loses more of its heat is worth nothing: compare and scenario fail */
+#define PLANT_RESIDUAL_MAX 0.005 /* a run that loses more of its heat is worth nothing: whatever measures fails */
 void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);

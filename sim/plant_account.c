@@ -237,6 +237,6 @@ void plant_account(const struct plant *p, struct plant_account *ret)
             .fan_travel_ratio = m->fan_travel_ratio,
             .valve_travel_ratio = m->valve_travel_ratio,
             .chwst_travel_k = m->chwst_travel_k,
-            .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,
+            .energy_residual_ratio = m->heat_in == 0.0 ? 0.0 : fabs(residual / m->heat_in), /* NaN stays NaN */
         };
 }

@@ -20,7 +20,8 @@ static bool spec_valid(const struct plant_spec *s)
         return s->nroom >= 1 && s->nroom <= PLANT_ROOM_MAX && s->ncrah >= s->nroom && s->ncrah <= PLANT_CRAH_MAX &&
                s->nrack >= s->nroom && s->nrack <= PLANT_RACK_MAX && s->nchiller >= 1 &&
                s->nchiller <= PLANT_CHILLER_MAX && s->containment >= 0.0 && s->containment <= 1.0 &&
-               s->hosts_per_rack >= 1 && s->hosts_per_rack <= 64 && s->vms <= 100000;
+               s->hosts_per_rack >= 1 && s->hosts_per_rack <= 64 && s->vms <= 100000 &&
+               s->loop_volume_m3 >= plant_min_volume_m3(s);
 }
 
 /* First member of a room when `total` are dealt as member i → room i·nroom/total. */

@@ -20,6 +20,8 @@
 #define TOWER_NTU 1.5
 #define WATER_AIR_RATIO 1.1 /* design L/G */
 #define ECON_NTU 4.0        /* balanced flows: 0.8 effective, 2 K approach at a 10 K range */
+#define HEADER_SHARE 0.5    /* of the loop's water, each of the two headers */
+#define STEP_SHARE 0.6      /* of a header's time constant, the longest explicit step */
 
 double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c)
 {
@@ -34,6 +36,20 @@ double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, dou
 double plant_min_flow_m3s(const struct plant_spec *s)
 {
         return EVAP_FLOW_MIN * s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
+}
+
+/* The most that may go through a header. */
+static double header_m3s(const struct plant_spec *s)
+{
+        const double primary_w_k = s->chiller_capacity_w * (double)s->nchiller / PRIMARY_DESIGN_K,
+                     secondary_w_k = s->crah_capacity_w * (double)s->ncrah / SECONDARY_DESIGN_K;
+
+        return fmax(primary_w_k, secondary_w_k) / WATER_J_M3K;
+}
+
+double plant_min_volume_m3(const struct plant_spec *s)
+{
+        return PLANT_STEP_S * header_m3s(s) / (STEP_SHARE * HEADER_SHARE);
 }
 
 /* The site's capacity is given at one rating point, whatever the maker's own. */
@@ -60,7 +76,7 @@ void plant_water_build(struct plant *p)
         struct water *w = &p->water;
 
         rate_chillers(p);
-        p->header_j_k = 0.5 * s->loop_volume_m3 * WATER_J_M3K;
+        p->header_j_k = HEADER_SHARE * s->loop_volume_m3 * WATER_J_M3K;
         p->primary_m3s = s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
         p->secondary_m3s = p->crah_water_m3s * (double)s->ncrah;
         p->cw_m3s = 1.2 * s->chiller_capacity_w / (WATER_J_M3K * 5.5);
@@ -77,10 +93,9 @@ void plant_water_build(struct plant *p)
         }
         p->basin_j_k = WATER_J_M3K * 4e-6 * s->chiller_capacity_w * (double)s->nchiller;
 
-        /* the water nodes are stepped explicitly: a step of theirs stays below 0.6 of their time constant */
-        p->calm_step_s =
-            clampd(0.6 * 0.5 * s->loop_volume_m3 / fmax(p->secondary_m3s, p->primary_m3s * (double)s->nchiller),
-                   PLANT_STEP_S, PLANT_CALM_STEP_S);
+        /* the water nodes are stepped explicitly, so no step is longer than STEP_SHARE of their time constant;
+         * plant_min_volume_m3 sees to it that PLANT_STEP_S is not */
+        p->calm_step_s = fmin(STEP_SHARE * HEADER_SHARE * s->loop_volume_m3 / header_m3s(s), PLANT_CALM_STEP_S);
 
         w->supply_c = w->supply_sensor_c = w->chwst_sp_c = w->chwst_target_c = 7.0;
         w->return_c = w->entering_c = 12.0;

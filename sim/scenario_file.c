@@ -219,6 +219,11 @@ int scenario_proposer(const char *word)
 
 static const char *complete(const struct scenario *s)
 {
+        struct plant_spec spec;
+
+        if (isfinite(s->loop_volume_m3) && plant_spec_named(s->site, &spec) == 0 &&
+            s->loop_volume_m3 < plant_min_volume_m3(&spec))
+                return "loop-volume-m3: less than the pumps move in 17 s";
         if (s->nlimit == 0)
                 return "no limit: the scenario cannot fail";
         for (size_t i = 0; i < s->nevent; i++)

@@ -40,6 +40,7 @@ refuses 'controller calm' 'x.scn:2: not a controller'
 refuses 'at start planner off' 'x.scn:2: only a fault'
 refuses 'at 61m fault clear' 'an event at the end or after it'
 refuses 'at 7s fault clear' 'x.scn:2: not a whole number of scans'
+refuses 'loop-volume-m3 0.08' 'loop-volume-m3: less than the pumps move in 17 s'
 refuses $'at 5m fault clear\nlimit during max_inlet_c <= 30' 'during a single event'
 for f in refuse:crah-1 slow:crah-1:20; do # no wire here
   refuses "at 5m fault $f" 'coolplane-sim serve --fault'
