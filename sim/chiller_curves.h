@@ -29,7 +29,9 @@ struct chiller_curves {
 
 /* Built in: sets of Modelica Buildings, Fluid/Chillers/Data/ElectricEIR.mo (lbl-srg/modelica-buildings @ c4117cce)
  * whose slopes stay plausible from 5 to 20 °C leaving and 16 to 32 °C condenser water, so that warm-water operation can
- * be simulated: their limits are widened to that. */
+ * be simulated. Their limits are wider still, 4 to 20 °C and 12.78 to 32 °C; where condenser water is hardly warmer
+ * than chilled water three of the four lose capacity as it gets colder, and the plant keeps out of that
+ * (PLANT_MIN_LIFT_K). */
 size_t chiller_curves_builtin(const struct chiller_curves **ret);
 
 /* A CSV laid out like that record collection: header, then a row a machine (QEva_flow_nominal_W negative = cooling,

@@ -76,6 +76,11 @@ struct plant_crah_cmd {
 };
 /* Least water of an evaporator: below it the running machine trips. */
 double plant_min_flow_m3s(const struct plant_spec *s);
+/* Least lift that a machine works at, condenser water entering minus chilled water leaving, as a maker gives it (Daikin
+ * WSC: condenser water of 10.3 °C at 6.7 °C leaving; oil return, pressure for the expansion valve). From colder tower
+ * water its own head-pressure control (a bypass around the condenser) makes up what is missing: nothing trips, and such
+ * water saves and carries no more than water at that lift. */
+#define PLANT_MIN_LIFT_K 4.0
 /* Least loop_volume_m3 that can be built: with less the water would change faster than the plant steps (about 17 s of
  * the pumps' design flow; real loops hold minutes of it). */
 double plant_min_volume_m3(const struct plant_spec *s);

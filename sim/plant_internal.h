@@ -333,8 +333,9 @@ void plant_moist_tick(struct plant *p);
 /* plant_water.c */
 void plant_water_build(struct plant *p);
 void plant_water_step(struct plant *p, double dt_s);
-double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c);
-double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c);
+/* With head-pressure control: tower water below PLANT_MIN_LIFT_K counts as that. */
+double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double tower_c);
+double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double tower_c);
 /* plant_plc.c */
 void plant_plc_step(struct plant *p, double dt_s);
 bool plant_lease_alive(const struct plant *p, const struct lease *l);

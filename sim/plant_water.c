@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Water side: variable primary and secondary loops joined by a decoupler, electric-EIR chillers (DOE-2, EnergyPlus
- * Chiller:Electric:EIR), a condenser loop and counterflow tower cells (Merkel effectiveness, Braun 1989).
+ * Chiller:Electric:EIR) with head-pressure control, a condenser loop and counterflow tower cells (Merkel effectiveness,
+ * Braun 1989).
  */
 #include <math.h>
 
@@ -23,14 +24,22 @@
 #define HEADER_SHARE 0.5    /* of the loop's water, each of the two headers */
 #define STEP_SHARE 0.6      /* of a header's time constant, the longest explicit step */
 
-double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c)
+/* What enters the condenser behind the head-pressure control. */
+static double condenser_c(double leaving_c, double tower_c)
 {
-        return chiller_capacity_w(p->chiller[i].curves, p->chiller[i].nominal_w, leaving_c, entering_cw_c);
+        return fmax(tower_c, leaving_c + PLANT_MIN_LIFT_K);
 }
 
-double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c)
+double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double tower_c)
 {
-        return chiller_power_w(p->chiller[i].curves, p->chiller[i].nominal_w, load_w, leaving_c, entering_cw_c);
+        return chiller_capacity_w(p->chiller[i].curves, p->chiller[i].nominal_w, leaving_c,
+                                  condenser_c(leaving_c, tower_c));
+}
+
+double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double tower_c)
+{
+        return chiller_power_w(p->chiller[i].curves, p->chiller[i].nominal_w, load_w, leaving_c,
+                               condenser_c(leaving_c, tower_c));
 }
 
 double plant_min_flow_m3s(const struct plant_spec *s)
