@@ -49,6 +49,10 @@ int plant_spec_named(const char *name, struct plant_spec *ret); /* -ENOENT */
 /* A site file (plant_text.h says what is in it). *ret_curves, NULL when it names none, is the caller's to free after
  * the plant. -EINVAL with "file:line: reason" in reterr (256 bytes); -errno of opening the file. */
 int plant_spec_load(const char *path, struct plant_spec *ret, struct chiller_curves **ret_curves, char *reterr);
+/* Where the curves of a site (named, or a file) are read from: 1 and the path in ret (PLANT_PATH_BYTES); 0: it has
+ * none of its own; -Exxx as plant_spec_load. */
+#define PLANT_PATH_BYTES 1024
+int plant_curves_path(const char *site, char *ret);
 
 int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
                  struct plant **ret); /* weather, load borrowed */
