@@ -339,6 +339,36 @@ static void the_strongest_baseline_is_named(void **state)
         assert_true(isnan(row[4].saving_strongest));
 }
 
+/* b2v saves by moves that c0, b3 and b4f do not have: they are set against b2, and c against b2v. */
+static void who_moves_nothing_is_set_against_its_like(void **state)
+{
+        static const char *const name[] = {"b1", "b2", "b2v", "c0", "c", "b3", "b4f"};
+        static const double total[] = {1150, 1100, 800, 1089, 792, 1080, 1070};
+        struct yard_result seed[7];
+        struct compare_row row[7];
+        struct compare_cell cell = {.season = "summer", .nrow = 7, .row = row};
+        struct text t = {0};
+
+        (void)state;
+        memset(seed, 0, sizeof(seed));
+        for (size_t i = 0; i < 7; i++) {
+                seed[i].account = (struct plant_account){.total_kwh = total[i], .it_kwh = 700, .cooling_kwh = 80};
+                compare_aggregate(named(name[i]), &seed[i], 1, &row[i]);
+        }
+        compare_judge(row, 7, seed, 1);
+        for (size_t i = 0; i < 7; i++)
+                assert_string_equal(row[i].strongest->name, row[i].controller->moves ? "b2v" : "b2");
+        assert_near(row[3].saving_strongest, 1.0, 1e-9);
+        assert_near(row[4].saving_strongest, 1.0, 1e-9);
+        compare_notes(&cell, &t);
+        assert_non_null(strstr(t.v, "c0: against the strongest baseline that moves no VMs, b2, it saves 1.00 %"));
+        assert_non_null(strstr(t.v, "c: against the strongest baseline, b2v, it saves 1.00 %"));
+        text_free(&t);
+        compare_aggregate(named("c0"), &seed[3], 1, &row[3]);
+        compare_judge(row + 2, 2, seed + 2, 1); /* b2v and c0 only */
+        assert_null(row[3].strongest);
+}
+
 /* ---- runs side by side, and a campaign that goes on ---- */
 
 static int ended(void *ctx, const struct compare_job *j)
@@ -521,6 +551,7 @@ int main(void)
             cmocka_unit_test(a_campaign_depends_on_every_file),
             cmocka_unit_test(c_is_set_against_a_plain_consolidation),
             cmocka_unit_test(the_strongest_baseline_is_named),
+            cmocka_unit_test(who_moves_nothing_is_set_against_its_like),
             cmocka_unit_test(children_are_waited_for_whatever_we_inherit),
             cmocka_unit_test(an_interrupted_campaign_goes_on),
         };
