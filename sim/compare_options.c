@@ -27,7 +27,7 @@ static const char help_text[] =
     "One row for each controller over the same weather and load, ranked by total energy. Energies, starts and\n"
     "migrations are means over the seeds, temperatures and degree-minutes those of the worst seed, hard violations "
     "the\n"
-    "sum: racks above 32 °C at any step of the plant (5 s), freezing, orders a chiller may not follow; since_takeover\n"
+    "sum: racks above 32 °C at any step of the plant (5 s), orders a chiller may not follow; since_takeover\n"
     "counts identification too. cooling_per_it is cooling energy per kWh of IT and server fans: moving VMs changes "
     "IT,\n"
     "so compare this as well. saving_% is total energy against b2, ci95_% its interval by bootstrap over the seeds\n"

@@ -195,7 +195,7 @@ struct plant_account {
          * is below the room's dew point. */
         double max_dewpoint_c, cold_surface_min, wet_coil_min;
         double latent_kwh; /* heat of the vapour that the coils condensed; part of what the chillers moved */
-        /* Racks above 32 °C, counted every 5 s (of a longer internal step as often); freeze; equipment rule broken. The
+        /* Racks above 32 °C, counted every 5 s (of a longer internal step as often); equipment rule broken. The
          * second counts from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
@@ -221,7 +221,6 @@ double plant_take_peak_inlet_c(struct plant *p);
 #define PLANT_BREACHES_MAX 32
 enum plant_rule {
         PLANT_RULE_INLET,        /* a rack above 32 °C */
-        PLANT_RULE_FREEZE,       /* leaving water below the freeze limit */
         PLANT_RULE_MIN_ON,       /* ordered off too soon after its start */
         PLANT_RULE_LAST_RUNNING, /* ordered off while no other machine had passed its start */
         PLANT_RULE_MIN_OFF,      /* ordered on too soon after its stop */

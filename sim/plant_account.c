@@ -27,7 +27,6 @@ const char *plant_rule_str(enum plant_rule rule)
 {
         static const char *const text[] = {
             [PLANT_RULE_INLET] = "inlet above 32 °C",
-            [PLANT_RULE_FREEZE] = "leaving water near freezing",
             [PLANT_RULE_MIN_ON] = "ordered off too soon after its start",
             [PLANT_RULE_LAST_RUNNING] = "ordered off with no other running",
             [PLANT_RULE_MIN_OFF] = "ordered on too soon after its stop",

@@ -11,7 +11,7 @@
 
 #define RATING_LEAVING_C 7.22 /* capacity_w of a specification is given here */
 #define RATING_CONDENSER_C 26.67
-#define LEAVING_MIN_C 4.0 /* the machine's own low-limit unloading */
+#define LEAVING_MIN_C 4.0 /* the machine's own low-limit unloading: nothing freezes here */
 #define LOAD_UP_S 120.0   /* full load up, and down, at the quickest */
 #define LOAD_DOWN_S 30.0
 #define SOFT_LOAD_S 300.0

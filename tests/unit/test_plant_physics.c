@@ -153,6 +153,24 @@ static void head_pressure_is_kept(void **state)
         rig_free(&above);
 }
 
+/* Why there is no rule against freezing: a loaded machine that gets the coldest water unloads at 4 C at once. */
+static void machines_unload_before_water_freezes(void **state)
+{
+        struct rig r = rig_new("hall", 1, SUMMER_MS);
+        struct plant *p = r.plant;
+
+        (void)state;
+        for (size_t i = 0; i < plant_spec(p)->nchiller; i++)
+                p->chiller[i].load_w = p->chiller[i].available_w;
+        p->water.supply_c = p->water.return_c = 4.5;
+        plant_advance(p, 5.0);
+        for (size_t i = 0; i < plant_spec(p)->nchiller; i++) {
+                assert_int_equal(p->chiller[i].state, CHILLER_RUNNING);
+                assert_true(p->chiller[i].load_w > 0.0 && p->chiller[i].leaving_c > 3.999);
+        }
+        rig_free(&r);
+}
+
 static void slopes_hold_in_the_running_plant(void **state)
 {
         struct rig a = rig_new("hall", 1, SPRING_MS), b = rig_new("hall", 1, SPRING_MS),
@@ -472,6 +490,7 @@ int main(void)
             cmocka_unit_test(energy_closes_over_a_day_with_disturbances),
             cmocka_unit_test(chiller_curves_have_published_slopes),
             cmocka_unit_test(head_pressure_is_kept),
+            cmocka_unit_test(machines_unload_before_water_freezes),
             cmocka_unit_test(slopes_hold_in_the_running_plant),
             cmocka_unit_test(supply_step_reaches_the_racks_in_minutes),
             cmocka_unit_test(supply_air_travels_in_plug_flow),
