@@ -267,7 +267,8 @@ struct plant {
         struct air air;
         struct crah *crah;
         struct room *room;
-        double *crah_share; /* [ncrah × share_stride]: share of a CRAH that each rack of its room gets by nearness */
+        double *
+            crah_share; /* [ncrah × share_stride]: of a CRAH's air, what is not drawn: each rack's share, in its room */
         size_t share_stride;
         struct host *host;
         struct plant_vm *vm;

@@ -49,8 +49,8 @@ static void place_rack(struct plant *p, const struct room *rm, size_t k)
         p->air.beta0[rm->rack0 + k] = rng_range(&p->rng, 0.4, 1.0) + (pos == 0 || pos == row_end ? 0.25 : 0.0);
 }
 
-/* CRAHs stand along the row ends, spread over the room; half of the air spreads evenly, half falls off with distance.
- */
+/* CRAHs stand along the row ends, spread over the room. Of the air that does not go where it is drawn (DRAWN_SHARE in
+ * plant_air.c) half spreads evenly, half falls off with distance, over all racks of the room. */
 static void share_air(struct plant *p, const struct room *rm)
 {
         for (size_t c = 0; c < rm->ncrah; c++) {
