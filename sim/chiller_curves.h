@@ -36,7 +36,8 @@ size_t chiller_curves_builtin(const struct chiller_curves **ret);
 
 /* A CSV laid out like that record collection: header, then a row a machine (QEva_flow_nominal_W negative = cooling,
  * temperatures °C). *ret is the caller's to free. 0, -ENOMEM, -errno of opening, or -EINVAL with "file:line: reason" in
- * reterr (256 bytes). */
+ * reterr (256 bytes). The collection does not say how a machine compresses: one whose name holds "23XL" is a screw and
+ * does not surge, every other one is taken for centrifugal. */
 int chiller_curves_load(const char *path, struct chiller_curves **ret, size_t *ret_n, char *reterr);
 
 /* Inputs beyond the set's limits count as the limit. nominal_w scales the machine: its Q_nom. */

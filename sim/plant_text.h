@@ -10,6 +10,7 @@
  *       loop_volume_m3: at least what plant_min_volume_m3 says
  *   containment_ratio: 0 (open) to 1     economiser: true | false
  *   chiller_curves: CSV as chiller_curves.h reads it, relative to the file      (optional; else the built-in sets)
+ *       a machine whose name holds no "23XL" is taken for centrifugal: at high lift it cannot unload as far
  *   chiller_rows: names of its rows, commas between; chiller i is row i mod their number   (optional; else all rows)
  */
 #ifndef COOLPLANE_SIM_PLANT_TEXT_H
