@@ -31,6 +31,7 @@
  * own figure decides); the minimum-flow bypass keeps PRIMARY_MIN. */
 #define EVAP_FLOW_MIN 0.4
 #define PRIMARY_MIN 0.5
+#define PROVE_S 60.0             /* of a start: water flow proven before the compressor starts */
 #define FLOW_RAMP_S (0.1 / 60.0) /* of design flow a second: Carrier 30XA p. 30, at most 10 % a minute */
 
 #define NEIGHBOURS 5

@@ -32,7 +32,6 @@
 #define MIN_ON_S 300.0
 #define MIN_OFF_S 600.0
 #define RULE_SLACK_S 10.0 /* a supervisor's clock and ours may differ by a scan or two */
-#define PROVE_S 60.0
 #define LATE_K 3.0 /* chilled water this far above its setpoint for this long: start another machine, asked or not */
 #define LATE_S 300.0
 #define FORCED_S 900.0

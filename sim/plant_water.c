@@ -15,7 +15,6 @@
 #define LOAD_UP_S 120.0   /* full load up, and down, at the quickest */
 #define LOAD_DOWN_S 30.0
 #define SOFT_LOAD_S 300.0
-#define PROVE_S 60.0       /* water flow proven before the compressor starts */
 #define PRIMARY_LEAK 0.05  /* least flow without the bypass */
 #define TOWER_NATURAL 0.08 /* draught with the fan off */
 #define TOWER_NTU 1.5
