@@ -23,7 +23,7 @@ static int fail(char *reterr, const char *path, size_t line, const char *what)
 
         if (line > 0)
                 (void)snprintf(at, sizeof(at), "%zu:", line);
-        (void)snprintf(reterr, ERR_SIZE, "%.150s:%s %.80s", path, at, what);
+        (void)snprintf(reterr, ERR_SIZE, "%.140s:%s %.80s", path, at, what);
         return -EINVAL;
 }
 
