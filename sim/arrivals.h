@@ -21,8 +21,10 @@
 
 struct arrivals;
 
-/* DIR holds v1.dev.txt, v1.dev.c2100000.txt, flav_map.txt and v1.interval_map.txt. 0, -ENOMEM, -errno of opening, or
- * -EINVAL, the last two with "file:line: reason" in reterr (256 bytes). */
+/* What DIR holds. */
+enum { ARRIVALS_FLAVOURS, ARRIVALS_LIVES, ARRIVALS_WHAT, ARRIVALS_LIFE, ARRIVALS_FILES };
+extern const char *const arrivals_file[ARRIVALS_FILES];
+/* 0, -ENOMEM, -errno of opening, or -EINVAL, the last two with "file:line: reason" in reterr (256 bytes). */
 int arrivals_load(const char *dir, struct arrivals **ret, char *reterr);
 int arrivals_synthetic(uint64_t seed, struct arrivals **ret);
 struct arrivals *arrivals_free(struct arrivals *a);

@@ -12,6 +12,11 @@
 #define ERR_SIZE 256
 #define PATH_BYTES 1024
 
+const char *const arrivals_file[ARRIVALS_FILES] = {[ARRIVALS_FLAVOURS] = "flav_map.txt",
+                                                   [ARRIVALS_LIVES] = "v1.interval_map.txt",
+                                                   [ARRIVALS_WHAT] = "v1.dev.txt",
+                                                   [ARRIVALS_LIFE] = "v1.dev.c2100000.txt"};
+
 struct file { /* read line by line */
         FILE *f;
         char path[PATH_BYTES], *line;
@@ -83,7 +88,7 @@ static int read_flavours(struct reader *r, const char *dir)
 {
         struct arrivals *a = r->a;
         struct file f;
-        int e = open_file(r, dir, "flav_map.txt", &f);
+        int e = open_file(r, dir, arrivals_file[ARRIVALS_FLAVOURS], &f);
 
         while (e >= 0 && (e = next_line(r, &f)) > 0) {
                 char *letter = second(f.line), *mem = strchr(f.line, ',');
@@ -114,7 +119,7 @@ static int read_lives(struct reader *r, const char *dir)
         struct arrivals *a = r->a;
         int64_t s, k, last = -1;
         struct file f;
-        int e = open_file(r, dir, "v1.interval_map.txt", &f);
+        int e = open_file(r, dir, arrivals_file[ARRIVALS_LIVES], &f);
 
         while (e >= 0 && (e = next_line(r, &f)) > 0) {
                 const char *bin = second(f.line);
@@ -196,10 +201,10 @@ static int read_bins(struct reader *r, const char *dir)
 {
         struct file what, life = {0};
         int64_t t_s = 0, last_s = 0;
-        int e = open_file(r, dir, "v1.dev.txt", &what);
+        int e = open_file(r, dir, arrivals_file[ARRIVALS_WHAT], &what);
 
         if (e == 0)
-                e = open_file(r, dir, "v1.dev.c2100000.txt", &life);
+                e = open_file(r, dir, arrivals_file[ARRIVALS_LIFE], &life);
         while (e >= 0 && (e = next_line(r, &what)) > 0) {
                 e = next_line(r, &life);
                 if (e == 0)

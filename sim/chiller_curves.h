@@ -29,12 +29,15 @@ struct chiller_curves {
 
 /* Built in: sets of Modelica Buildings, Fluid/Chillers/Data/ElectricEIR.mo (lbl-srg/modelica-buildings @ c4117cce)
  * whose slopes stay plausible from 5 to 20 °C leaving and 16 to 32 °C condenser water, so that warm-water operation can
- * be simulated: their limits are widened to that. */
+ * be simulated. Their limits are wider still, 4 to 20 °C and 12.78 to 32 °C; where condenser water is hardly warmer
+ * than chilled water three of the four lose capacity as it gets colder, and the plant keeps out of that
+ * (PLANT_MIN_LIFT_K). */
 size_t chiller_curves_builtin(const struct chiller_curves **ret);
 
 /* A CSV laid out like that record collection: header, then a row a machine (QEva_flow_nominal_W negative = cooling,
  * temperatures °C). *ret is the caller's to free. 0, -ENOMEM, -errno of opening, or -EINVAL with "file:line: reason" in
- * reterr (256 bytes). */
+ * reterr (256 bytes). The collection does not say how a machine compresses: one whose name holds "23XL" is a screw and
+ * does not surge, every other one is taken for centrifugal. */
 int chiller_curves_load(const char *path, struct chiller_curves **ret, size_t *ret_n, char *reterr);
 
 /* Inputs beyond the set's limits count as the limit. nominal_w scales the machine: its Q_nom. */

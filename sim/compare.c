@@ -3,13 +3,11 @@
 /* coolplane-sim compare: controllers over the same weather and load, in process and in virtual time. */
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "sim/compare.h"
 #include "sim/compare_options.h"
@@ -128,21 +126,6 @@ static int check_logs(const struct compare_options *o)
                 }
         }
         return EXIT_OK;
-}
-
-/* What the results depend on, beside build, controller, weather, season and seed. */
-static void describe(const struct compare_options *o, struct text *t)
-{
-        char at[32];
-
-        text_put(t, "site ");
-        resume_identity(o->world.site, o->world.site, t);
-        text_printf(t, ", %.17g h after %.17g h, start %s, load ", o->hours, o->warmup_h,
-                    o->start_ms != INT64_MIN ? clk_format(o->start_ms, at) : "by season");
-        resume_identity(o->world.workload, o->world.workload ? o->world.workload : "synthetic", t);
-        text_printf(t, ", arrivals %s", o->world.arrivals ? o->world.arrivals : "none");
-        for (size_t i = 0; i < o->nfault; i++)
-                text_printf(t, ", fault %s@%" PRId64, o->fault[i].name, o->fault[i].t_ms);
 }
 
 struct ended {
@@ -284,7 +267,7 @@ int verb_compare(int argc, char **argv)
         c.result = calloc(SEASONS * o.ncontroller * (size_t)o.nseed, sizeof(*c.result));
         code = c.report.cell != NULL && c.result != NULL ? check_logs(&o) : EXIT_GENERIC;
         if (code == EXIT_OK && o.resume != NULL) {
-                describe(&o, &depends);
+                resume_options(&o, &depends);
                 code = depends.failed ? EXIT_GENERIC : resume_open(o.resume, depends.v, &c.resume);
         }
         for (size_t i = 0; code == EXIT_OK && i < o.nweather; i++)

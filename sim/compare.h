@@ -29,7 +29,8 @@ struct compare_row {
         double ci95_low, ci95_high;           /* of saving_total, bootstrap over the seeds; NaN for few seeds */
         double saving_b2v, b2v_low, b2v_high; /* of total energy against b2v, and its interval; NaN without b2v */
         /* the baseline of least total energy in this cell, of those without a hard violation if there are any, and what
-         * is saved against it; NULL, NaN without one. Baselines are what anybody can run: no hindsight, no oracle. */
+         * is saved against it; NULL, NaN without one. Baselines are what anybody can run: no hindsight, no oracle; and
+         * for a controller that moves no VMs, those that move none. */
         const struct yard_controller *strongest;
         double saving_strongest, strongest_low, strongest_high;
         unsigned rank;            /* 1 = least total energy of its cell */

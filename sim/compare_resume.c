@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/base/hash.h"
 
@@ -178,6 +179,39 @@ void resume_identity(const char *path, const char *name, struct text *t)
         text_put(t, name);
         if (path != NULL && digest_file(path, hex))
                 text_printf(t, " (sha256 %.16s)", hex);
+}
+
+static void arrivals_identity(const char *dir, struct text *t)
+{
+        text_put(t, dir != NULL ? dir : "none");
+        for (size_t k = 0; dir != NULL && strcmp(dir, "synthetic") != 0 && k < ARRIVALS_FILES; k++) {
+                struct text path = {0};
+
+                text_printf(&path, "%s/%s", dir, arrivals_file[k]);
+                text_put(t, " ");
+                resume_identity(path.v, arrivals_file[k], t);
+                t->failed |= path.failed;
+                text_free(&path);
+        }
+}
+
+void resume_options(const struct compare_options *o, struct text *t)
+{
+        char at[32], curves[PLANT_PATH_BYTES];
+
+        text_put(t, "site ");
+        resume_identity(o->world.site, o->world.site, t);
+        if (plant_curves_path(o->world.site, curves) > 0) {
+                text_put(t, ", curves ");
+                resume_identity(curves, curves, t);
+        }
+        text_printf(t, ", %.17g h after %.17g h, start %s, load ", o->hours, o->warmup_h,
+                    o->start_ms != INT64_MIN ? clk_format(o->start_ms, at) : "by season");
+        resume_identity(o->world.workload, o->world.workload ? o->world.workload : "synthetic", t);
+        text_put(t, ", arrivals ");
+        arrivals_identity(o->world.arrivals, t);
+        for (size_t i = 0; i < o->nfault; i++)
+                text_printf(t, ", fault %s@%" PRId64, o->fault[i].name, o->fault[i].t_ms);
 }
 
 /* The program itself: another compiler or another agent is another build. */

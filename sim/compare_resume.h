@@ -10,11 +10,14 @@
 #define COOLPLANE_SIM_COMPARE_RESUME_H
 
 #include "sim/compare.h"
+#include "sim/compare_options.h"
 
 struct resume;
 
-/* Opens or makes the file and locks it. options: what the runs depend on, beside the build and what names a run. An
- * exit code, with the reason on stderr. */
+/* What the runs depend on, beside the build and what names a run: files by the digest of their content, those that a
+ * site file or an arrivals folder names too. */
+void resume_options(const struct compare_options *o, struct text *t);
+/* Opens or makes the file and locks it. options: as resume_options says. An exit code, with the reason on stderr. */
 int resume_open(const char *path, const char *options, struct resume **ret);
 struct resume *resume_close(struct resume *r);
 

@@ -195,7 +195,8 @@ static bool anybody_runs(const struct yard_controller *c)
         return c->kind == YARD_LOCAL || c->kind == YARD_PID;
 }
 
-static const struct compare_row *strongest(const struct compare_row *row, size_t n)
+/* Of those who may do as much: against moved VMs, who moves none has already lost what packing them saves. */
+static const struct compare_row *strongest(const struct compare_row *row, size_t n, bool moves)
 {
         const struct compare_row *best = NULL;
 
@@ -203,7 +204,7 @@ static const struct compare_row *strongest(const struct compare_row *row, size_t
                 const bool safer = best != NULL && row[i].hard_violations == 0 && best->hard_violations > 0,
                            as_safe = best == NULL || (row[i].hard_violations == 0) == (best->hard_violations == 0);
 
-                if (anybody_runs(row[i].controller) &&
+                if (anybody_runs(row[i].controller) && (moves || !row[i].controller->moves) &&
                     (safer || (as_safe && (best == NULL || row[i].total_kwh < best->total_kwh))))
                         best = &row[i];
         }
@@ -212,12 +213,12 @@ static const struct compare_row *strongest(const struct compare_row *row, size_t
 
 void compare_judge(struct compare_row *row, size_t nrow, const struct yard_result *seed, size_t nseed)
 {
-        const struct compare_row *b2 = find(row, nrow, "b2"), *b2v = find(row, nrow, "b2v"),
-                                 *best = strongest(row, nrow);
+        const struct compare_row *b2 = find(row, nrow, "b2"), *b2v = find(row, nrow, "b2v");
         double *work = calloc(2 * nseed, sizeof(*work));
 
         for (size_t i = 0; i < nrow; i++) {
                 struct compare_row *r = &row[i];
+                const struct compare_row *best = strongest(row, nrow, r->controller->moves);
 
                 r->rank = 1;
                 for (size_t k = 0; k < nrow; k++)
@@ -292,8 +293,9 @@ static void strongest_note(const struct compare_row *r, struct text *t)
 {
         if (r->strongest == NULL || !yard_has_agent(r->controller))
                 return;
-        text_printf(t, "%s: against the strongest baseline, %s, it saves %.2f %% of total energy", r->controller->name,
-                    r->strongest->name, r->saving_strongest);
+        text_printf(t, "%s: against the strongest baseline%s, %s, it saves %.2f %% of total energy",
+                    r->controller->name, r->controller->moves ? "" : " that moves no VMs", r->strongest->name,
+                    r->saving_strongest);
         if (isfinite(r->strongest_low))
                 text_printf(t, " (%.2f..%.2f)", r->strongest_low, r->strongest_high);
         text_put(t, "\n");

@@ -49,6 +49,10 @@ int plant_spec_named(const char *name, struct plant_spec *ret); /* -ENOENT */
 /* A site file (plant_text.h says what is in it). *ret_curves, NULL when it names none, is the caller's to free after
  * the plant. -EINVAL with "file:line: reason" in reterr (256 bytes); -errno of opening the file. */
 int plant_spec_load(const char *path, struct plant_spec *ret, struct chiller_curves **ret_curves, char *reterr);
+/* Where the curves of a site (named, or a file) are read from: 1 and the path in ret (PLANT_PATH_BYTES); 0: it has
+ * none of its own; -Exxx as plant_spec_load. */
+#define PLANT_PATH_BYTES 1024
+int plant_curves_path(const char *site, char *ret);
 
 int plant_create(const struct plant_spec *spec, const struct weather *w, const struct workload *load, int64_t start_ms,
                  struct plant **ret); /* weather, load borrowed */
@@ -76,6 +80,14 @@ struct plant_crah_cmd {
 };
 /* Least water of an evaporator: below it the running machine trips. */
 double plant_min_flow_m3s(const struct plant_spec *s);
+/* Least lift that a machine works at, condenser water entering minus chilled water leaving, as a maker gives it (Daikin
+ * WSC: condenser water of 10.3 °C at 6.7 °C leaving; oil return, pressure for the expansion valve). From colder tower
+ * water its own head-pressure control (a bypass around the condenser) makes up what is missing: nothing trips, and such
+ * water saves and carries no more than water at that lift. */
+#define PLANT_MIN_LIFT_K 4.0
+/* Least loop_volume_m3 that can be built: with less the water would change faster than the plant steps (about 17 s of
+ * the pumps' design flow; real loops hold minutes of it). */
+double plant_min_volume_m3(const struct plant_spec *s);
 
 struct plant_chiller_cmd {
         bool enable;
@@ -183,7 +195,7 @@ struct plant_account {
          * is below the room's dew point. */
         double max_dewpoint_c, cold_surface_min, wet_coil_min;
         double latent_kwh; /* heat of the vapour that the coils condensed; part of what the chillers moved */
-        /* Racks above 32 °C, counted every 5 s (of a longer internal step as often); freeze; equipment rule broken. The
+        /* Racks above 32 °C, counted every 5 s (of a longer internal step as often); equipment rule broken. The
          * second counts from the moment a supervisor first held a device and is never reset. */
         uint64_t hard_violations, hard_violations_since_takeover;
         uint64_t chiller_starts, migrations;
@@ -194,10 +206,10 @@ struct plant_account {
         double econ_hours;   /* economiser on; with no chiller needed: econ_alone_hours */
         double econ_alone_hours;
         double stored_kwh;            /* heat in water, air and masses, more than at the reset */
-        double energy_residual_ratio; /* |heat in − heat out − stored| / heat in */
+        double energy_residual_ratio; /* |heat in − heat out − stored| / heat in; NaN of a plant that is lost */
 };
 #define PLANT_DRY_K 2.0
-#define PLANT_RESIDUAL_MAX 0.005 /* a run that loses more of its heat is worth nothing: compare and scenario fail */
+#define PLANT_RESIDUAL_MAX 0.005 /* a run that loses more of its heat is worth nothing: whatever measures fails */
 void plant_account(const struct plant *p, struct plant_account *ret);
 void plant_account_reset(struct plant *p);
 double plant_true_inlet_c(const struct plant *p, size_t rack);
@@ -209,7 +221,6 @@ double plant_take_peak_inlet_c(struct plant *p);
 #define PLANT_BREACHES_MAX 32
 enum plant_rule {
         PLANT_RULE_INLET,        /* a rack above 32 °C */
-        PLANT_RULE_FREEZE,       /* leaving water below the freeze limit */
         PLANT_RULE_MIN_ON,       /* ordered off too soon after its start */
         PLANT_RULE_LAST_RUNNING, /* ordered off while no other machine had passed its start */
         PLANT_RULE_MIN_OFF,      /* ordered on too soon after its stop */

@@ -27,7 +27,6 @@ const char *plant_rule_str(enum plant_rule rule)
 {
         static const char *const text[] = {
             [PLANT_RULE_INLET] = "inlet above 32 °C",
-            [PLANT_RULE_FREEZE] = "leaving water near freezing",
             [PLANT_RULE_MIN_ON] = "ordered off too soon after its start",
             [PLANT_RULE_LAST_RUNNING] = "ordered off with no other running",
             [PLANT_RULE_MIN_OFF] = "ordered on too soon after its stop",
@@ -237,6 +236,6 @@ void plant_account(const struct plant *p, struct plant_account *ret)
             .fan_travel_ratio = m->fan_travel_ratio,
             .valve_travel_ratio = m->valve_travel_ratio,
             .chwst_travel_k = m->chwst_travel_k,
-            .energy_residual_ratio = m->heat_in > 0.0 ? fabs(residual) / m->heat_in : 0.0,
+            .energy_residual_ratio = m->heat_in == 0.0 ? 0.0 : fabs(residual / m->heat_in), /* NaN stays NaN */
         };
 }

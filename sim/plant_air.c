@@ -15,7 +15,7 @@
 
 #include "sim/plant_internal.h"
 
-#define EVEN_SHARE 0.3 /* of the supply air that goes where it is drawn, the rest by nearness */
+#define DRAWN_SHARE 0.3 /* of the supply air goes where servers draw, the rest by crah_share */
 #define LEAK_PER_K 0.001
 #define LEAK_KNEE_C 20.0
 #define FAN_KNEE_C 25.0
@@ -150,7 +150,7 @@ static void crah_step(struct plant *p, struct crah *c, double return_c, double d
 static void deliver(struct plant *p, const struct room *rm, double drawn, double supply, double supply_mc)
 {
         const struct air *a = &p->air;
-        const double even = EVEN_SHARE * supply / drawn, even_mc = EVEN_SHARE * supply_mc / drawn;
+        const double ratio = DRAWN_SHARE * supply / drawn, ratio_c = DRAWN_SHARE * supply_mc / drawn;
         double *restrict supply_m3s = a->supply_m3s + rm->rack0, *restrict to_mc = a->supply_mc + rm->rack0;
 
         for (size_t k = rm->rack0; k < rm->rack0 + rm->nrack; k++) {
@@ -160,13 +160,13 @@ static void deliver(struct plant *p, const struct room *rm, double drawn, double
                 for (size_t i = 0; i < NEIGHBOURS; i++)
                         local_c += r->weight[i] * a->out_c[r->neighbour[i]];
                 a->local_c[k] = local_c;
-                supply_m3s[k - rm->rack0] = even * a->flow_m3s[k];
-                to_mc[k - rm->rack0] = even_mc * a->flow_m3s[k];
+                supply_m3s[k - rm->rack0] = ratio * a->flow_m3s[k];
+                to_mc[k - rm->rack0] = ratio_c * a->flow_m3s[k];
         }
         for (size_t i = 0; i < rm->ncrah; i++) {
                 const struct crah *c = &p->crah[rm->crah0 + i];
                 const double *restrict share = p->crah_share + (rm->crah0 + i) * p->share_stride;
-                const double m = (1.0 - EVEN_SHARE) * c->airflow_m3s, mc = m * c->arrive_c;
+                const double m = (1.0 - DRAWN_SHARE) * c->airflow_m3s, mc = m * c->arrive_c;
 
                 for (size_t k = 0; k < rm->nrack; k++) {
                         supply_m3s[k] += share[k] * m;

@@ -73,16 +73,23 @@ static int choose_rows(const struct plant_text *t, const char *path, struct chil
         return 0;
 }
 
-static int load_curves(struct plant_text *t, const char *path, struct chiller_curves **ret, char *reterr)
+/* Relative to the site file. */
+static void curves_path(const struct plant_text *t, const char *path, char *ret)
 {
         const char *slash = strrchr(path, '/');
-        char full[1024], why[ERR_SIZE];
+
+        (void)snprintf(ret, PLANT_PATH_BYTES, "%.*s%s",
+                       t->curves[0] != '/' && slash != NULL ? (int)(slash - path + 1) : 0, path, t->curves);
+}
+
+static int load_curves(struct plant_text *t, const char *path, struct chiller_curves **ret, char *reterr)
+{
+        char full[PLANT_PATH_BYTES], why[ERR_SIZE];
         struct chiller_curves *list = NULL;
         size_t n = 0;
         int r;
 
-        (void)snprintf(full, sizeof(full), "%.*s%s", t->curves[0] != '/' && slash != NULL ? (int)(slash - path + 1) : 0,
-                       path, t->curves);
+        curves_path(t, path, full);
         r = chiller_curves_load(full, &list, &n, why);
         if (r < 0) {
                 (void)snprintf(reterr, ERR_SIZE, "%.80s:%zu: chiller_curves: %.140s", path, t->curves_line, why);
@@ -103,21 +110,43 @@ static int load_curves(struct plant_text *t, const char *path, struct chiller_cu
         return 0;
 }
 
-int plant_spec_load(const char *path, struct plant_spec *ret, struct chiller_curves **ret_curves, char *reterr)
+static int read_site(const char *path, struct plant_text *ret, char *reterr)
 {
         char *text = malloc(FILE_BYTES);
-        struct chiller_curves *curves = NULL;
-        struct plant_text t;
         int r;
 
         if (text == NULL)
                 return -ENOMEM;
         r = read_text(path, text, reterr);
         if (r == 0)
-                r = plant_text_parse(text, path, &t, reterr);
+                r = plant_text_parse(text, path, ret, reterr);
+        free(text);
+        return r;
+}
+
+int plant_curves_path(const char *site, char *ret)
+{
+        struct plant_text t;
+        char why[ERR_SIZE];
+        int r;
+
+        if (plant_spec_named(site, &t.spec) == 0)
+                return 0;
+        r = read_site(site, &t, why);
+        if (r < 0 || t.curves[0] == '\0')
+                return r;
+        curves_path(&t, site, ret);
+        return 1;
+}
+
+int plant_spec_load(const char *path, struct plant_spec *ret, struct chiller_curves **ret_curves, char *reterr)
+{
+        struct chiller_curves *curves = NULL;
+        struct plant_text t;
+        int r = read_site(path, &t, reterr);
+
         if (r == 0 && t.curves[0] != '\0')
                 r = load_curves(&t, path, &curves, reterr);
-        free(text);
         if (r < 0)
                 return r;
         *ret = t.spec;

@@ -31,6 +31,7 @@
  * own figure decides); the minimum-flow bypass keeps PRIMARY_MIN. */
 #define EVAP_FLOW_MIN 0.4
 #define PRIMARY_MIN 0.5
+#define PROVE_S 60.0             /* of a start: water flow proven before the compressor starts */
 #define FLOW_RAMP_S (0.1 / 60.0) /* of design flow a second: Carrier 30XA p. 30, at most 10 % a minute */
 
 #define NEIGHBOURS 5
@@ -267,7 +268,8 @@ struct plant {
         struct air air;
         struct crah *crah;
         struct room *room;
-        double *crah_share; /* [ncrah × share_stride]: share of a CRAH that each rack of its room gets by nearness */
+        double *
+            crah_share; /* [ncrah × share_stride]: of a CRAH's air, what is not drawn: each rack's share, in its room */
         size_t share_stride;
         struct host *host;
         struct plant_vm *vm;
@@ -333,8 +335,9 @@ void plant_moist_tick(struct plant *p);
 /* plant_water.c */
 void plant_water_build(struct plant *p);
 void plant_water_step(struct plant *p, double dt_s);
-double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c);
-double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c);
+/* With head-pressure control: tower water below PLANT_MIN_LIFT_K counts as that. */
+double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double tower_c);
+double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double tower_c);
 /* plant_plc.c */
 void plant_plc_step(struct plant *p, double dt_s);
 bool plant_lease_alive(const struct plant *p, const struct lease *l);

@@ -56,7 +56,7 @@ static double sensed(const struct plant *p, double v, enum channel_kind kind, si
                         v += f->v * (p->elapsed_s - f->since_s) / 3600.0;
                         break;
                 case SENSOR_SPIKE:
-                        if (mix(key ^ (uint64_t)plant_t_ms(p)) % SPIKE_EVERY == 0)
+                        if (mix(mix(p->spec.seed ^ key) ^ (uint64_t)plant_t_ms(p)) % SPIKE_EVERY == 0)
                                 v += f->v;
                         break;
                 case SENSOR_LOST:

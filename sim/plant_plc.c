@@ -32,11 +32,9 @@
 #define MIN_ON_S 300.0
 #define MIN_OFF_S 600.0
 #define RULE_SLACK_S 10.0 /* a supervisor's clock and ours may differ by a scan or two */
-#define PROVE_S 60.0
 #define LATE_K 3.0 /* chilled water this far above its setpoint for this long: start another machine, asked or not */
 #define LATE_S 300.0
 #define FORCED_S 900.0
-#define FREEZE_C 3.5
 #define LOW_FLOW_S 10.0 /* delay of the flow switch (design) */
 #define ECON_ON_K 2.0   /* tower water this much colder than the return water for this long */
 #define ECON_OFF_K 0.5
@@ -309,10 +307,6 @@ static void chiller_plc(struct plant *p, size_t i, double dt_s)
         judge_order(p, i);
         c->want_before = c->want;
 
-        if (c->leaving_c < FREEZE_C && c->state == CHILLER_RUNNING) {
-                plant_violation(p, PLANT_RULE_FREEZE, i, c->leaving_c, 1);
-                c->tripped = true;
-        }
         low_flow(p, c, dt_s);
         want = (c->want || c->forced) && !c->tripped;
         if (want && may_start(p, c))

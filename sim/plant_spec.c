@@ -20,7 +20,8 @@ static bool spec_valid(const struct plant_spec *s)
         return s->nroom >= 1 && s->nroom <= PLANT_ROOM_MAX && s->ncrah >= s->nroom && s->ncrah <= PLANT_CRAH_MAX &&
                s->nrack >= s->nroom && s->nrack <= PLANT_RACK_MAX && s->nchiller >= 1 &&
                s->nchiller <= PLANT_CHILLER_MAX && s->containment >= 0.0 && s->containment <= 1.0 &&
-               s->hosts_per_rack >= 1 && s->hosts_per_rack <= 64 && s->vms <= 100000;
+               s->hosts_per_rack >= 1 && s->hosts_per_rack <= 64 && s->vms <= 100000 &&
+               s->loop_volume_m3 >= plant_min_volume_m3(s);
 }
 
 /* First member of a room when `total` are dealt as member i → room i·nroom/total. */
@@ -48,8 +49,8 @@ static void place_rack(struct plant *p, const struct room *rm, size_t k)
         p->air.beta0[rm->rack0 + k] = rng_range(&p->rng, 0.4, 1.0) + (pos == 0 || pos == row_end ? 0.25 : 0.0);
 }
 
-/* CRAHs stand along the row ends, spread over the room; half of the air spreads evenly, half falls off with distance.
- */
+/* CRAHs stand along the row ends, spread over the room. Of the air that does not go where it is drawn (DRAWN_SHARE in
+ * plant_air.c) half spreads evenly, half falls off with distance, over all racks of the room. */
 static void share_air(struct plant *p, const struct room *rm)
 {
         for (size_t c = 0; c < rm->ncrah; c++) {

@@ -41,7 +41,7 @@ static const struct {
 #define NSITE (sizeof(sites) / sizeof(sites[0]))
 
 enum kind { COUNT, NUMBER, FLAG, NAME, TEXT };
-enum { K_LIKE, K_NAME, K_ROOMS, K_CRAHS, K_RACKS, K_CURVES = 17, K_ROWS };
+enum { K_LIKE, K_NAME, K_ROOMS, K_CRAHS, K_RACKS, K_VOLUME = 14, K_CURVES = 17, K_ROWS };
 
 /* lo and hi of what may be said; counts by the arrays of plant.h, the rest by sense. */
 static const struct key {
@@ -223,7 +223,7 @@ int plant_text_parse(const char *text, const char *path, struct plant_text *ret,
         struct plant_text t = {.spec = {.seed = 1}};
         size_t said[NKEY] = {0}, base[NKEY] = {0}, line = 0;
         const char *first = text, *like = NULL;
-        char buf[LINE_BYTES], *key = NULL, *value = NULL;
+        char buf[LINE_BYTES], least[64], *key = NULL, *value = NULL;
         bool bad = false;
         int r;
 
@@ -245,6 +245,11 @@ int plant_text_parse(const char *text, const char *path, struct plant_text *ret,
                         return fail(reterr, path, line, "missing", keys[k].name);
         if (t.spec.ncrah < t.spec.nroom || t.spec.nrack < t.spec.nroom)
                 return fail(reterr, path, said[K_ROOMS] ? said[K_ROOMS] : line, "rooms", "more than CRAHs or racks");
+        if (!(t.spec.loop_volume_m3 >= plant_min_volume_m3(&t.spec))) {
+                (void)snprintf(least, sizeof(least), "at least %.4g with these pumps (17 s of their flow)",
+                               plant_min_volume_m3(&t.spec));
+                return fail(reterr, path, said[K_VOLUME] ? said[K_VOLUME] : line, keys[K_VOLUME].name, least);
+        }
         if (t.rows[0] != '\0' && t.curves[0] == '\0')
                 return fail(reterr, path, t.rows_line, "chiller_rows", "without chiller_curves");
         *ret = t;

@@ -7,8 +7,10 @@
  *   name: of the site, as in topics and devices: letters, digits, - and _
  *   rooms: crahs: racks: chillers: hosts_per_rack: vms: seed:                                    whole numbers
  *   rack_design_w: crah_airflow_m3s: crah_fan_w: crah_capacity_w: chiller_capacity_w: loop_volume_m3:
+ *       loop_volume_m3: at least what plant_min_volume_m3 says
  *   containment_ratio: 0 (open) to 1     economiser: true | false
  *   chiller_curves: CSV as chiller_curves.h reads it, relative to the file      (optional; else the built-in sets)
+ *       a machine whose name holds no "23XL" is taken for centrifugal: at high lift it cannot unload as far
  *   chiller_rows: names of its rows, commas between; chiller i is row i mod their number   (optional; else all rows)
  */
 #ifndef COOLPLANE_SIM_PLANT_TEXT_H

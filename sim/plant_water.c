@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Water side: variable primary and secondary loops joined by a decoupler, electric-EIR chillers (DOE-2, EnergyPlus
- * Chiller:Electric:EIR), a condenser loop and counterflow tower cells (Merkel effectiveness, Braun 1989).
+ * Chiller:Electric:EIR) with head-pressure control, a condenser loop and counterflow tower cells (Merkel effectiveness,
+ * Braun 1989).
  */
 #include <math.h>
 
@@ -10,30 +11,53 @@
 
 #define RATING_LEAVING_C 7.22 /* capacity_w of a specification is given here */
 #define RATING_CONDENSER_C 26.67
-#define LEAVING_MIN_C 4.0 /* the machine's own low-limit unloading */
+#define LEAVING_MIN_C 4.0 /* the machine's own low-limit unloading: nothing freezes here */
 #define LOAD_UP_S 120.0   /* full load up, and down, at the quickest */
 #define LOAD_DOWN_S 30.0
 #define SOFT_LOAD_S 300.0
-#define PROVE_S 60.0       /* water flow proven before the compressor starts */
 #define PRIMARY_LEAK 0.05  /* least flow without the bypass */
 #define TOWER_NATURAL 0.08 /* draught with the fan off */
 #define TOWER_NTU 1.5
 #define WATER_AIR_RATIO 1.1 /* design L/G */
 #define ECON_NTU 4.0        /* balanced flows: 0.8 effective, 2 K approach at a 10 K range */
+#define HEADER_SHARE 0.5    /* of the loop's water, each of the two headers */
+#define STEP_SHARE 0.6      /* of a header's time constant, the longest explicit step */
 
-double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double entering_cw_c)
+/* What enters the condenser behind the head-pressure control. */
+static double condenser_c(double leaving_c, double tower_c)
 {
-        return chiller_capacity_w(p->chiller[i].curves, p->chiller[i].nominal_w, leaving_c, entering_cw_c);
+        return fmax(tower_c, leaving_c + PLANT_MIN_LIFT_K);
 }
 
-double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double entering_cw_c)
+double plant_chiller_capacity_w(const struct plant *p, size_t i, double leaving_c, double tower_c)
 {
-        return chiller_power_w(p->chiller[i].curves, p->chiller[i].nominal_w, load_w, leaving_c, entering_cw_c);
+        return chiller_capacity_w(p->chiller[i].curves, p->chiller[i].nominal_w, leaving_c,
+                                  condenser_c(leaving_c, tower_c));
+}
+
+double plant_chiller_power_w(const struct plant *p, size_t i, double load_w, double leaving_c, double tower_c)
+{
+        return chiller_power_w(p->chiller[i].curves, p->chiller[i].nominal_w, load_w, leaving_c,
+                               condenser_c(leaving_c, tower_c));
 }
 
 double plant_min_flow_m3s(const struct plant_spec *s)
 {
         return EVAP_FLOW_MIN * s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
+}
+
+/* The most that may go through a header. */
+static double header_m3s(const struct plant_spec *s)
+{
+        const double primary_w_k = s->chiller_capacity_w * (double)s->nchiller / PRIMARY_DESIGN_K,
+                     secondary_w_k = s->crah_capacity_w * (double)s->ncrah / SECONDARY_DESIGN_K;
+
+        return fmax(primary_w_k, secondary_w_k) / WATER_J_M3K;
+}
+
+double plant_min_volume_m3(const struct plant_spec *s)
+{
+        return PLANT_STEP_S * header_m3s(s) / (STEP_SHARE * HEADER_SHARE);
 }
 
 /* The site's capacity is given at one rating point, whatever the maker's own. */
@@ -60,7 +84,7 @@ void plant_water_build(struct plant *p)
         struct water *w = &p->water;
 
         rate_chillers(p);
-        p->header_j_k = 0.5 * s->loop_volume_m3 * WATER_J_M3K;
+        p->header_j_k = HEADER_SHARE * s->loop_volume_m3 * WATER_J_M3K;
         p->primary_m3s = s->chiller_capacity_w / (WATER_J_M3K * PRIMARY_DESIGN_K);
         p->secondary_m3s = p->crah_water_m3s * (double)s->ncrah;
         p->cw_m3s = 1.2 * s->chiller_capacity_w / (WATER_J_M3K * 5.5);
@@ -77,10 +101,9 @@ void plant_water_build(struct plant *p)
         }
         p->basin_j_k = WATER_J_M3K * 4e-6 * s->chiller_capacity_w * (double)s->nchiller;
 
-        /* the water nodes are stepped explicitly: a step of theirs stays below 0.6 of their time constant */
-        p->calm_step_s =
-            clampd(0.6 * 0.5 * s->loop_volume_m3 / fmax(p->secondary_m3s, p->primary_m3s * (double)s->nchiller),
-                   PLANT_STEP_S, PLANT_CALM_STEP_S);
+        /* the water nodes are stepped explicitly, so no step is longer than STEP_SHARE of their time constant;
+         * plant_min_volume_m3 sees to it that PLANT_STEP_S is not */
+        p->calm_step_s = fmin(STEP_SHARE * HEADER_SHARE * s->loop_volume_m3 / header_m3s(s), PLANT_CALM_STEP_S);
 
         w->supply_c = w->supply_sensor_c = w->chwst_sp_c = w->chwst_target_c = 7.0;
         w->return_c = w->entering_c = 12.0;

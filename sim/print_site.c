@@ -267,10 +267,11 @@ static int print_points(const struct registers *r, const char *dir)
 
 static void print_equipment(FILE *f, const struct plant_spec *s)
 {
-        /* least lift as a maker gives it (Daikin WSC: condenser water of 10.3 °C at 6.7 °C leaving); machines beside an
-         * economiser stand idle when towers are that cold, and its water must not be kept from it */
-        const char *lift = s->economiser ? "" : ", min_lift_k: 4, max_lift_k: 26";
+        /* machines beside an economiser stand idle when towers are that cold, and its water must not be kept from it */
+        char lift[64] = "";
 
+        if (!s->economiser)
+                (void)snprintf(lift, sizeof(lift), ", min_lift_k: %g, max_lift_k: 26", PLANT_MIN_LIFT_K);
         fprintf(f, "equipment:\n");
         for (size_t i = 0; i < s->ncrah; i++)
                 fprintf(f,

@@ -470,10 +470,15 @@ static bool at_setpoint(const struct registers *r, const struct reg_device *d, u
         return g && g->q != Q_HEARTBEAT_CMD && g->q != Q_REMOTE_CMD && reg_write_of(g->q, &r->spec, &w);
 }
 
+int registers_put(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs)
+{
+        return write_all(r, &r->device[device], address, count, regs);
+}
+
 int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs)
 {
         struct reg_device *d = &r->device[device];
-        const int ex = write_all(r, d, address, count, regs);
+        const int ex = registers_put(r, device, address, count, regs);
         uint16_t shows[123];
 
         if (at_setpoint(r, d, address))

@@ -133,7 +133,7 @@ struct reg_device {
         /* state */
         uint16_t heartbeat;
         bool remote_cmd;
-        uint64_t vain_writes; /* of setpoints: refused, or something else reads back */
+        uint64_t vain_writes; /* of setpoints, by registers_write: refused, or something else reads back */
         struct reg_fault fault;
 };
 
@@ -164,6 +164,8 @@ int registers_lookup(const struct registers *r, uint16_t port, uint8_t unit_id);
 int registers_read(struct registers *r, size_t device, bool holding, unsigned address, unsigned count,
                    uint16_t *ret_regs);
 int registers_write(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs);
+/* The same by another master: vain_writes counts the supervisor's only. */
+int registers_put(struct registers *r, size_t device, unsigned address, unsigned count, const uint16_t *regs);
 
 /*
  * Faults of a device's registers by name; DEV as the site names it, ADDR a holding register, LO HI V in SI:

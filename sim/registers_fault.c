@@ -191,7 +191,7 @@ void registers_step(struct registers *r)
                         if (d->reg[k].holding && d->reg[k].address == d->fault.master) {
                                 uint16_t w[2];
                                 reg_encode(&d->reg[k], d->fault.master_si, w);
-                                (void)registers_write(r, i, d->reg[k].address, reg_count(&d->reg[k]), w);
+                                (void)registers_put(r, i, d->reg[k].address, reg_count(&d->reg[k]), w);
                         }
         }
 }

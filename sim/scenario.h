@@ -126,6 +126,7 @@ struct scenario_event {
         double at_s; /* SCENARIO_START_S: before the agent comes */
         enum scenario_event_kind kind;
         char arg[64];
+        int line;
 };
 struct scenario_limit {
         enum scenario_part part;
@@ -139,7 +140,8 @@ struct scenario_limit {
 
 enum { SCENARIO_EVENTS_MAX = 32, SCENARIO_LIMITS_MAX = 16, SCENARIO_ADJUST_MAX = 8 };
 struct scenario {
-        char name[64]; /* of the file, without folder and .scn */
+        const char *path; /* borrowed from who read it */
+        char name[64];    /* of the file, without folder and .scn */
         char site[16];
         enum scenario_controller controller;
         enum plant_local local;
@@ -148,15 +150,16 @@ struct scenario {
         int64_t seeds;
         double containment; /* NaN: the site's own; so too below */
         double crah_fan_w, loop_volume_m3, vms;
+        int loop_volume_line;
         bool economiser;
         size_t nevent, nlimit;
         struct scenario_event event[SCENARIO_EVENTS_MAX]; /* in time order */
         struct scenario_limit limit[SCENARIO_LIMITS_MAX];
 };
 
-/* 0; -errno of opening; -EINVAL with "file:line: reason" in reterr (256 bytes). */
+/* 0; -errno of opening; -EINVAL with "file:line: reason" in reterr (256 bytes), the last line for what is missing. */
 int scenario_read(const char *path, struct scenario *ret, char *reterr);
-/* Every fault exists at that site. 0 or an exit code, the reason on stderr. */
+/* Every fault exists at that site. 0 or an exit code, file, line and reason on stderr. */
 int scenario_check(const struct scenario *s);
 struct scenario_result {
         double v[SCENARIO_PARTS][SM_COUNT]; /* of parts that the scenario does not have: NaN */

@@ -72,11 +72,11 @@ static const char *set_number(const char *word, double lo, double hi, double *re
         return NULL;
 }
 
-static const char *add_event(struct scenario *s, char *const *w, size_t n)
+static const char *add_event(struct scenario *s, char *const *w, size_t n, int line)
 {
         static const char *const kind[] = {
             [SE_FAULT] = "fault", [SE_PLANNER] = "planner", [SE_SILENCE] = "silence", [SE_AGENT] = "agent"};
-        struct scenario_event e = {0};
+        struct scenario_event e = {.line = line};
         const char *why;
         size_t k, at;
 
@@ -155,7 +155,7 @@ static const char *statement(struct scenario *s, char *const *w, size_t n, int l
         const char *why;
 
         if (strcmp(key, "at") == 0)
-                return add_event(s, w, n);
+                return add_event(s, w, n, line);
         if (strcmp(key, "limit") == 0)
                 return add_limit(s, w, n, line);
         if (strcmp(key, "economiser") == 0 && n == 1) {
@@ -194,8 +194,10 @@ static const char *statement(struct scenario *s, char *const *w, size_t n, int l
                 return set_number(w[1], 0, 1, &s->containment);
         if (strcmp(key, "crah-fan-w") == 0)
                 return set_number(w[1], 1, 1e6, &s->crah_fan_w);
-        if (strcmp(key, "loop-volume-m3") == 0)
+        if (strcmp(key, "loop-volume-m3") == 0) {
+                s->loop_volume_line = line;
                 return set_number(w[1], 0.01, 1e5, &s->loop_volume_m3);
+        }
         if (strcmp(key, "vms") == 0)
                 return set_number(w[1], 1, 1e5, &s->vms);
         return "no such key";
@@ -217,25 +219,40 @@ int scenario_proposer(const char *word)
         return -EINVAL;
 }
 
-static const char *complete(const struct scenario *s)
+/* *line: where it is said, if anywhere. */
+static const char *complete(const struct scenario *s, int *line)
 {
+        struct plant_spec spec;
+
+        if (isfinite(s->loop_volume_m3) && plant_spec_named(s->site, &spec) == 0 &&
+            s->loop_volume_m3 < plant_min_volume_m3(&spec)) {
+                *line = s->loop_volume_line;
+                return "loop-volume-m3: less than the pumps move in 17 s";
+        }
         if (s->nlimit == 0)
                 return "no limit: the scenario cannot fail";
         for (size_t i = 0; i < s->nevent; i++)
-                if (s->event[i].at_s >= s->run_s)
+                if (s->event[i].at_s >= s->run_s) {
+                        *line = s->event[i].line;
                         return "an event at the end or after it";
+                }
         for (size_t i = 0; i < s->nlimit; i++) {
-                if (s->limit[i].part != SP_WHOLE && s->nevent == 0)
-                        return "a limit since, during or after an event that does not exist";
-                if (s->limit[i].part == SP_DURING && s->event[s->nevent - 1].at_s <= s->event[0].at_s)
-                        return "a limit during a single event: say since";
+                const struct scenario_limit *l = &s->limit[i];
+                const bool none = l->part != SP_WHOLE && s->nevent == 0;
+
+                if (none || (l->part == SP_DURING && s->event[s->nevent - 1].at_s <= s->event[0].at_s)) {
+                        *line = l->line;
+                        return none ? "a limit since, during or after an event that does not exist"
+                                    : "a limit during a single event: say since";
+                }
         }
         return NULL;
 }
 
 int scenario_read(const char *path, struct scenario *ret, char *reterr)
 {
-        struct scenario s = {.site = "tiny",
+        struct scenario s = {.path = path,
+                             .site = "tiny",
                              .warmup_s = 7200,
                              .identify_s = 7200,
                              .run_s = 3 * 3600,
@@ -275,7 +292,7 @@ int scenario_read(const char *path, struct scenario *ret, char *reterr)
         }
         (void)fclose(f);
         if (why == NULL)
-                why = complete(&s);
+                why = complete(&s, &line);
         if (why != NULL) {
                 (void)snprintf(reterr, ERR_SIZE, "%.150s:%d: %.80s", path, line, why);
                 return -EINVAL;

@@ -69,7 +69,7 @@ static void advance(struct run *r, double dt_s)
 
 static int unknown(const struct run *r, const struct scenario_event *e, const char *what)
 {
-        fprintf(stderr, "%s: at %g s: no %s \"%s\"\n", r->s->name, e->at_s, what, e->arg);
+        fprintf(stderr, "%s:%d: no %s \"%s\"\n", r->s->path, e->line, what, e->arg);
         return EXIT_DATA;
 }
 

@@ -451,6 +451,7 @@ static int start(struct serve *s)
 
 static int serve(struct serve *s)
 {
+        const struct fault *bad = NULL;
         char t[32];
         int err;
 
@@ -462,7 +463,13 @@ static int serve(struct serve *s)
         s->code = world_create(&s->o.world, s->start_ms, &s->world);
         if (s->code != EXIT_OK)
                 return s->code;
-        err = start(s);
+        err = fault_check(s->o.fault, s->o.nfault, s->world.plant, &bad);
+        if (err == -EINVAL) {
+                fprintf(stderr, "coolplane-sim serve: --fault: no fault \"%s\" at this site\n", bad->name);
+                return EXIT_USAGE_;
+        }
+        if (err == 0)
+                err = start(s);
         if (err < 0) {
                 log_error("sim", "cannot start: %s", strerror(-err));
                 return err == -EADDRINUSE ? EXIT_UNAVAILABLE : EXIT_IO;

@@ -89,6 +89,8 @@ static int apply_wire(const char *kind, char *rest, const struct registers *r, s
         d = registers_find(r, rest);
         if (d < 0 || !argument(half_open ? ARG_NONE : wires[k].arg, text, &arg))
                 return -EINVAL;
+        if (m == NULL)
+                return 0;
         if (!half_open)
                 return modbusd_set_mode(m, (size_t)d, wires[k].mode, arg);
         modbusd_half_open(m, (size_t)d);
@@ -118,9 +120,29 @@ int fault_apply(const struct fault *f, struct registers *r, struct modbusd *m)
         if (colon)
                 *colon = '\0';
         if (err == 0)
-                return beside(name, colon + 1, r, m);
+                return m != NULL ? beside(name, colon + 1, r, m) : 0;
         if (err != -ENOENT)
                 return err;
         err = colon ? apply_wire(name, colon + 1, r, m) : -ENOENT;
         return err == -ENOENT ? plant_fault(r->plant, f->name) : err;
+}
+
+/* Each by itself: what else is broken by then is not known here. */
+int fault_check(const struct fault *f, size_t n, const struct plant *p, const struct fault **ret_bad)
+{
+        struct registers *r = NULL;
+        struct plant *copy = NULL;
+        int err = n > 0 ? plant_clone(p, &copy) : 0;
+
+        if (err == 0 && n > 0)
+                err = registers_create(plant_spec(copy), copy, &r);
+        for (size_t k = 0; err == 0 && k < n; k++) {
+                (void)plant_fault(copy, "clear");
+                err = fault_apply(&f[k], r, NULL);
+                if (err == -EINVAL)
+                        *ret_bad = &f[k];
+        }
+        registers_free(r);
+        plant_free(copy);
+        return err;
 }

@@ -31,7 +31,10 @@ struct fault {
 
 /* 0, -EINVAL. */
 int fault_parse(const char *text, struct fault *ret);
-/* 0 or -EINVAL: no such device, address or plant fault. */
+/* 0 or -EINVAL: no such device, address or plant fault. m NULL: faults of the wire are looked at, not made. */
 int fault_apply(const struct fault *f, struct registers *r, struct modbusd *m);
+/* What fault_apply would say of each, tried on a copy of the plant. 0; -EINVAL and the first that does not exist there;
+ * -ENOMEM. */
+int fault_check(const struct fault *f, size_t n, const struct plant *p, const struct fault **ret_bad);
 
 #endif

@@ -88,7 +88,11 @@ static int account_at(const struct world_args *a, const struct setpoints *s, str
         hold(w.plant, s, MEASURE_H * 3600, &beat);
         plant_account(w.plant, ret);
         world_free(&w);
-        return EXIT_OK;
+        if (ret->energy_residual_ratio < PLANT_RESIDUAL_MAX)
+                return EXIT_OK;
+        fprintf(stderr, "coolplane-sim step-response: the plant lost %.2g of its heat: a defect\n",
+                ret->energy_residual_ratio);
+        return EXIT_GENERIC;
 }
 
 /* Chiller energy per heat removed, change in % per kelvin between two settings of one setpoint. */
@@ -173,7 +177,7 @@ static int sweep(const struct world_args *a, struct numbers *n)
                 if (code != EXIT_OK)
                         return code;
                 n->sweep_kwh[k] = acc.total_kwh;
-                n->residual_ratio = fmax(n->residual_ratio, fabs(acc.energy_residual_ratio));
+                n->residual_ratio = fmax(n->residual_ratio, acc.energy_residual_ratio);
                 if (n->sweep_kwh[k] < n->sweep_kwh[best])
                         best = k;
         }

@@ -17,7 +17,8 @@ struct weather_now {
 struct weather;
 
 int weather_synthetic(uint64_t seed, struct weather **ret);
-/* By extension .epw or .json. -EINVAL with reterr (≥ 256 bytes) naming file and line; -ENOENT. */
+/* By extension .epw or .json. -EINVAL with reterr (≥ 256 bytes) naming the file, and the line (EPW, JSON's syntax) or
+ * the value (JSON); -ENOENT. */
 int weather_load(const char *path, struct weather **ret, char *reterr);
 struct weather *weather_free(struct weather *w);
 void weather_at(const struct weather *w, int64_t t_ms,

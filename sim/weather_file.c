@@ -16,9 +16,14 @@
 #define EPW_HEADER_LINES 8
 #define EPW_FIELDS 10 /* those we read; the rest of the line is ignored */
 
+/* line 0: it has none */
 static int fail(char *reterr, const char *path, size_t line, const char *what)
 {
-        (void)snprintf(reterr, ERR_SIZE, "%.150s:%zu: %.80s", path, line, what);
+        char at[32] = "";
+
+        if (line > 0)
+                (void)snprintf(at, sizeof(at), "%zu:", line);
+        (void)snprintf(reterr, ERR_SIZE, "%.140s:%s %.80s", path, at, what);
         return -EINVAL;
 }
 
@@ -62,10 +67,10 @@ static int field_in(const char *s, double lo, double hi, double *ret)
 static int read_epw(FILE *f, const char *path, struct weather *w, char *reterr)
 {
         char line[4096], *field[EPW_FIELDS];
-        size_t hours = 0;
+        size_t hours = 0, n;
 
         w->first_hour_h = 1.0;
-        for (size_t n = 1; fgets(line, sizeof(line), f) != NULL; n++) {
+        for (n = 1; fgets(line, sizeof(line), f) != NULL; n++) {
                 const size_t nfield = split(line, field, EPW_FIELDS);
                 double rh_percent;
 
@@ -87,11 +92,14 @@ static int read_epw(FILE *f, const char *path, struct weather *w, char *reterr)
                         return fail(reterr, path, n, "pressure (column 10) is not between 31000 and 120000");
                 w->rh_ratio[hours++] = fmin(rh_percent / 100.0, 1.0);
         }
+        if (n == 1)
+                return fail(reterr, path, 0, "is empty");
         if (hours != WEATHER_HOURS)
-                return fail(reterr, path, hours + EPW_HEADER_LINES, "fewer than 8760 hours");
+                return fail(reterr, path, n - 1, "fewer than 8760 hours");
         return 0;
 }
 
+/* What jansson has read does not know its lines: values are named by their place. */
 static int json_column(const json_t *hourly, const char *name, double lo, double hi, double scale, double *ret,
                        const char *path, char *reterr)
 {
@@ -100,7 +108,7 @@ static int json_column(const json_t *hourly, const char *name, double lo, double
 
         if (json_array_size(a) != WEATHER_HOURS) {
                 (void)snprintf(what, sizeof(what), "hourly.%s must have 8760 values", name);
-                return fail(reterr, path, 1, what);
+                return fail(reterr, path, 0, what);
         }
         for (size_t i = 0; i < WEATHER_HOURS; i++) {
                 const json_t *v = json_array_get(a, i);
@@ -108,7 +116,7 @@ static int json_column(const json_t *hourly, const char *name, double lo, double
 
                 if (!json_is_number(v) || !(x >= lo && x <= hi)) {
                         (void)snprintf(what, sizeof(what), "hourly.%s[%zu] is not between %g and %g", name, i, lo, hi);
-                        return fail(reterr, path, 1, what);
+                        return fail(reterr, path, 0, what);
                 }
                 ret[i] = x * scale;
         }
@@ -131,11 +139,11 @@ static int read_json(FILE *f, const char *path, struct weather *w, char *reterr)
                 goto out;
         }
         if (first == NULL || strlen(first) < 13 || strncmp(first + 4, "-01-01T00", 9) != 0) {
-                r = fail(reterr, path, 1, "hourly.time must begin on 1 January at 00:00");
+                r = fail(reterr, path, 0, "hourly.time must begin on 1 January at 00:00");
                 goto out;
         }
         if (!json_is_number(offset) || !(fabs(json_number_value(offset)) <= 14.0 * 3600.0)) {
-                r = fail(reterr, path, 1, "utc_offset_seconds is missing or out of range");
+                r = fail(reterr, path, 0, "utc_offset_seconds is missing or out of range");
                 goto out;
         }
         w->utc_offset_h = json_number_value(offset) / 3600.0;
@@ -147,7 +155,7 @@ static int read_json(FILE *f, const char *path, struct weather *w, char *reterr)
                 goto out;
         pressure_pa = psychro_standard_pressure_pa(json_is_number(elevation) ? json_number_value(elevation) : 0.0);
         if (!(pressure_pa >= 31000.0 && pressure_pa <= 120000.0)) {
-                r = fail(reterr, path, 1, "elevation is out of range");
+                r = fail(reterr, path, 0, "elevation is out of range");
                 goto out;
         }
         for (size_t i = 0; i < WEATHER_HOURS; i++)

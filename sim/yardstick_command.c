@@ -57,7 +57,8 @@ void yard_hold(struct plant *p, const struct yard_command *cmd, double hours)
 }
 
 /* Lazic et al. 2018, the baseline: each unit holds its leaving air at a constant offset from its entering water and the
- * floor pressure by its fan. It sees nothing else; water and staging stay with the plant's fixed strategy. */
+ * floor pressure by its fan; without a reading the loop holds what it had. It sees nothing else; water and staging stay
+ * with the plant's fixed strategy. */
 void yard_pid_advance(struct plant *p, const struct yard_pid *pid, double hours)
 {
         const struct plant_spec *s = plant_spec(p);
@@ -70,9 +71,11 @@ void yard_pid_advance(struct plant *p, const struct yard_pid *pid, double hours)
                         struct plant_crah_meas m;
 
                         plant_crah_meas(p, i, &m);
-                        cmd->sat_sp_c = m.chw_in_c + pid->offset_k;
-                        cmd->fan_ratio =
-                            fmin(fmax(cmd->fan_ratio + 0.05 * (pid->dp_pa - m.dp_pa) / pid->dp_pa, 0.3), 1.0);
+                        if (isfinite(m.chw_in_c))
+                                cmd->sat_sp_c = m.chw_in_c + pid->offset_k;
+                        if (isfinite(m.dp_pa))
+                                cmd->fan_ratio =
+                                    fmin(fmax(cmd->fan_ratio + 0.05 * (pid->dp_pa - m.dp_pa) / pid->dp_pa, 0.3), 1.0);
                 }
                 plant_advance(p, fmin(YARD_STEP_S, (double)(end - plant_t_ms(p)) / 1000.0));
         }

@@ -237,7 +237,7 @@ static const char help_text[] =
     "Example: coolplane-sim tune --controller b2\n\n"
     "Repeats the grid search that the baselines b1 and b2 of coolplane-sim compare were tuned by, and prints every "
     "point\n"
-    "of it: total energy of four days (19 January, 20 April, 20 July, 20 October) and all seeds, every inlet below\n"
+    "of it: total energy of four days (19 January, 20 April, 20 July, 20 October) and all seeds, every inlet at\n"
     "27 °C or less, 2 kWh for each chiller start. It changes nothing: the values in force stand in sim/plant_local.c "
     "(b2) "
     "and\n"

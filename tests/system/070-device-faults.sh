@@ -3,6 +3,8 @@
 # M1, M4, R6: one device black-holed, another answering garbage: the others keep their scan, the loop and the limits hold,
 # the reasons are in the events that `coolplane why` shows.
 . "$(dirname "$0")/lib.sh"
+timeout 20 "$BIN/coolplane-sim" serve --site tiny --fault crah-fail:0@300 --fault crah-fail:99@86400 2>"$work/bad.txt"
+[ $? = 2 ] && grep -q 'no fault "crah-fail:99"' "$work/bad.txt" || fail "a fault that does not exist: $(cat "$work/bad.txt")"
 start_broker
 start_plant tiny 60 --fault blackhole:crah-2@300 --fault garbage:crah-3@300
 start_gate --mode live --explore 0s

@@ -339,6 +339,36 @@ static void the_strongest_baseline_is_named(void **state)
         assert_true(isnan(row[4].saving_strongest));
 }
 
+/* b2v saves by moves that c0, b3 and b4f do not have: they are set against b2, and c against b2v. */
+static void who_moves_nothing_is_set_against_its_like(void **state)
+{
+        static const char *const name[] = {"b1", "b2", "b2v", "c0", "c", "b3", "b4f"};
+        static const double total[] = {1150, 1100, 800, 1089, 792, 1080, 1070};
+        struct yard_result seed[7];
+        struct compare_row row[7];
+        struct compare_cell cell = {.season = "summer", .nrow = 7, .row = row};
+        struct text t = {0};
+
+        (void)state;
+        memset(seed, 0, sizeof(seed));
+        for (size_t i = 0; i < 7; i++) {
+                seed[i].account = (struct plant_account){.total_kwh = total[i], .it_kwh = 700, .cooling_kwh = 80};
+                compare_aggregate(named(name[i]), &seed[i], 1, &row[i]);
+        }
+        compare_judge(row, 7, seed, 1);
+        for (size_t i = 0; i < 7; i++)
+                assert_string_equal(row[i].strongest->name, row[i].controller->moves ? "b2v" : "b2");
+        assert_near(row[3].saving_strongest, 1.0, 1e-9);
+        assert_near(row[4].saving_strongest, 1.0, 1e-9);
+        compare_notes(&cell, &t);
+        assert_non_null(strstr(t.v, "c0: against the strongest baseline that moves no VMs, b2, it saves 1.00 %"));
+        assert_non_null(strstr(t.v, "c: against the strongest baseline, b2v, it saves 1.00 %"));
+        text_free(&t);
+        compare_aggregate(named("c0"), &seed[3], 1, &row[3]);
+        compare_judge(row + 2, 2, seed + 2, 1); /* b2v and c0 only */
+        assert_null(row[3].strongest);
+}
+
 /* ---- runs side by side, and a campaign that goes on ---- */
 
 static int ended(void *ctx, const struct compare_job *j)
@@ -434,6 +464,58 @@ static void an_interrupted_campaign_goes_on(void **state)
         (void)unlink(path);
 }
 
+static void put_file(const char *dir, const char *name, const char *text)
+{
+        char path[128];
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+/* What a site file or an arrivals folder names is part of what a campaign depends on. */
+static void a_campaign_depends_on_every_file(void **state)
+{
+        static const char *const file[] = {"site.yaml",           "curves.csv", "flav_map.txt",
+                                           "v1.interval_map.txt", "v1.dev.txt", "v1.dev.c2100000.txt"};
+        char dir[] = "/tmp/coolplane-depends.XXXXXX", site[64], gone[64];
+        struct compare_options o = {.world = {.site = "hall"}, .start_ms = INT64_MIN, .hours = 672, .warmup_h = 8};
+        struct text before = {0};
+
+        (void)state;
+        resume_options(&o, &before);
+        assert_string_equal(before.v, "site hall, 672 h after 8 h, start by season, load synthetic, arrivals none");
+        text_free(&before);
+        assert_non_null(mkdtemp(dir));
+        (void)snprintf(site, sizeof(site), "%s/site.yaml", dir);
+        o.world.site = site;
+        o.world.arrivals = dir;
+        for (size_t k = 0; k < 6; k++)
+                put_file(dir, file[k], k == 0 ? "like: hall\nchiller_curves: curves.csv\n" : "one\n");
+        resume_options(&o, &before);
+        for (size_t k = 0; k < 6; k++) {
+                struct text now = {0}, again = {0};
+
+                put_file(dir, file[k], k == 0 ? "like: tiny\nchiller_curves: curves.csv\n" : "two\n");
+                resume_options(&o, &now);
+                resume_options(&o, &again);
+                assert_string_not_equal(now.v, before.v);
+                assert_string_equal(now.v, again.v);
+                text_free(&before);
+                text_free(&again);
+                before = now;
+        }
+        text_free(&before);
+        for (size_t k = 0; k < 6; k++) {
+                (void)snprintf(gone, sizeof(gone), "%s/%s", dir, file[k]);
+                assert_int_equal(unlink(gone), 0);
+        }
+        assert_int_equal(rmdir(dir), 0);
+}
+
 static void page_is_whole_and_needs_nothing_else(void **state)
 {
         struct compare_cell cell;
@@ -466,8 +548,10 @@ int main(void)
             cmocka_unit_test(json_says_what_the_rows_say),
             cmocka_unit_test(notes_name_the_weak_points),
             cmocka_unit_test(page_is_whole_and_needs_nothing_else),
+            cmocka_unit_test(a_campaign_depends_on_every_file),
             cmocka_unit_test(c_is_set_against_a_plain_consolidation),
             cmocka_unit_test(the_strongest_baseline_is_named),
+            cmocka_unit_test(who_moves_nothing_is_set_against_its_like),
             cmocka_unit_test(children_are_waited_for_whatever_we_inherit),
             cmocka_unit_test(an_interrupted_campaign_goes_on),
         };

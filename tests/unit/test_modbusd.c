@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/base/exitcode.h"
 #include "agent/points/codec.h"
 #include "agent/points/site.h"
 #include "agent/points/units.h"
@@ -634,6 +635,29 @@ static void test_fault_text(void **state)
                 assert_int_equal(fault_parse(wrong[k], &f), 0);
                 assert_true(fault_apply(&f, g->regs, g->modbusd) < 0);
         }
+        /* looked at before anything is served: the first that does not exist is found, and nothing is broken by it */
+        static const char *const right[] = {
+            "flood:chiller-1@0", "half-open:crah-1@0", "heal:crah-2@0",  "reboot:crah-3@0",
+            "frozen:crah-1@0",   "crah-fail:0@0",      "lost:inlet:0@0", "clear@0"};
+        const size_t nright = sizeof(right) / sizeof(right[0]);
+        struct plant_rack_meas rack;
+        struct fault list[9];
+        const struct fault *bad = NULL;
+        struct world w;
+
+        assert_int_equal(world_create(&(struct world_args){.site = "tiny"}, INT64_C(1649635200000), &w), EXIT_OK);
+        for (size_t k = 0; k < nright; k++)
+                assert_int_equal(fault_parse(right[k], &list[k]), 0);
+        assert_int_equal(fault_check(list, nright, w.plant, &bad), 0);
+        assert_null(bad);
+        for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
+                assert_int_equal(fault_parse(wrong[k], &list[nright]), 0);
+                assert_int_equal(fault_check(list, nright + 1, w.plant, &bad), -EINVAL);
+                assert_ptr_equal(bad, &list[nright]);
+        }
+        plant_rack_meas(w.plant, 0, &rack);
+        assert_true(isfinite(rack.inlet_c));
+        world_free(&w);
 }
 
 /* ---- the printed site ---- */

@@ -502,6 +502,11 @@ static void m5_m6_m7_a_write_is_what_is_read_back(void **state)
         assert_true(fabs(reg_value(g->regs, g->device_of[sp], g->reg_of[sp]) - 24.5) < 1e-6);
         assert_true(vain_writes(g, "crah-21") == 1 && vain_writes(g, "crah-22") == 1 && vain_writes(g, "crah-23") == 1);
         assert_true(vain_writes(g, "crah-24") == 0 && vain_writes(g, "crah-25") == 0 && vain_writes(g, "crah-26") == 0);
+        /* nor is it ours when the other one's does not stay either */
+        fault(g, "clamp:crah-26:200:18:21");
+        registers_step(g->regs);
+        assert_true(fabs(reg_value(g->regs, g->device_of[sp], g->reg_of[sp]) - 21.0) < 1e-6);
+        assert_true(vain_writes(g, "crah-26") == 0);
         assert_int_equal(g->wrong, 0);
 }
 

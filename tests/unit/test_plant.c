@@ -13,6 +13,7 @@
 
 #include "models/num/rng.h"
 #include "plant_fixture.h"
+#include "sim/plant_internal.h"
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t m);
@@ -64,11 +65,11 @@ static void bad_specifications_are_refused(void **state)
 {
         struct rig r = rig_new("tiny", 1, SPRING_MS);
         const struct plant_spec good = *plant_spec(r.plant);
-        struct plant_spec bad[8];
+        struct plant_spec bad[10];
         struct plant *p = NULL;
 
         (void)state;
-        for (size_t i = 0; i < 8; i++)
+        for (size_t i = 0; i < 10; i++)
                 bad[i] = good;
         bad[0].nroom = 0;
         bad[1].ncrah = PLANT_CRAH_MAX + 1;
@@ -78,10 +79,55 @@ static void bad_specifications_are_refused(void **state)
         bad[5].rack_design_w = (double)NAN;
         bad[6].loop_volume_m3 = 0.0;
         bad[7].hosts_per_rack = 0;
-        for (size_t i = 0; i < 8; i++) {
+        bad[8].loop_volume_m3 = 0.999 * plant_min_volume_m3(&good);
+        bad[9].loop_volume_m3 = (double)NAN;
+        for (size_t i = 0; i < 10; i++) {
                 assert_int_equal(plant_create(&bad[i], r.weather, r.load, SPRING_MS, &p), -EINVAL);
                 assert_null(p);
         }
+        rig_free(&r);
+}
+
+/* Refused on the one side of the least loop; on the other the day is that of an ordinary loop. */
+static void the_least_loop_is_still_a_plant(void **state)
+{
+        struct rig r = rig_new("hall", rig_seed(), SUMMER_MS);
+        struct plant_spec small = *plant_spec(r.plant);
+        struct plant_account a, b;
+        struct plant *p = NULL;
+
+        (void)state;
+        small.loop_volume_m3 = 1.001 * plant_min_volume_m3(&small);
+        assert_int_equal(plant_create(&small, r.weather, r.load, SUMMER_MS, &p), 0);
+        plant_set_local(r.plant, PLANT_LOCAL_TRIM_RESPOND);
+        plant_set_local(p, PLANT_LOCAL_TRIM_RESPOND);
+        plant_advance(r.plant, 86400.0);
+        plant_advance(p, 86400.0);
+        plant_account(r.plant, &a);
+        plant_account(p, &b);
+        print_message("%.3f instead of %.1f m3: total %.1f instead of %.1f kWh, hottest %.2f instead of %.2f C\n",
+                      small.loop_volume_m3, plant_spec(r.plant)->loop_volume_m3, b.total_kwh, a.total_kwh,
+                      b.max_inlet_c, a.max_inlet_c);
+        assert_true(b.energy_residual_ratio < 1e-9);
+        assert_true(fabs(b.total_kwh / a.total_kwh - 1.0) < 0.005 && fabs(b.max_inlet_c - a.max_inlet_c) < 0.5);
+        p = plant_free(p);
+        rig_free(&r);
+}
+
+/* Whoever asks for less than PLANT_RESIDUAL_MAX must not get it from a plant that is no number any more. */
+static void a_lost_plant_has_no_residual(void **state)
+{
+        struct rig r = rig_new("tiny", 1, SPRING_MS);
+        struct plant_account a;
+
+        (void)state;
+        plant_account_reset(r.plant);
+        plant_account(r.plant, &a);
+        assert_true(a.energy_residual_ratio == 0.0);
+        r.plant->water.supply_c = (double)NAN;
+        plant_advance(r.plant, 600.0);
+        plant_account(r.plant, &a);
+        assert_false(a.energy_residual_ratio < PLANT_RESIDUAL_MAX);
         rig_free(&r);
 }
 
@@ -374,6 +420,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(sites_have_their_sizes),
             cmocka_unit_test(bad_specifications_are_refused),
+            cmocka_unit_test(the_least_loop_is_still_a_plant),
+            cmocka_unit_test(a_lost_plant_has_no_residual),
             cmocka_unit_test(same_seed_same_plant),
             cmocka_unit_test(advancing_keeps_time_and_allocates_nothing),
             cmocka_unit_test(step_size_hardly_matters),

@@ -156,6 +156,30 @@ static void instruments_lie_as_told(void **state)
         rig_free(&r);
 }
 
+/* Several seeds are several tries: their spikes come at other moments, at the same rate. */
+static void spikes_come_at_moments_of_their_seed(void **state)
+{
+        static bool hit[2][2000];
+        unsigned n[2] = {0, 0}, both = 0;
+        struct rig r[2];
+
+        (void)state;
+        for (size_t k = 0; k < 2; k++) {
+                r[k] = rig_new("tiny", k + 1, SPRING_MS);
+                inject(r[k].plant, "spike:outlet:1:30");
+                for (int i = 0; i < 2000; i++) {
+                        plant_advance(r[k].plant, 5.0);
+                        hit[k][i] = rack(r[k].plant, 1).outlet_c > 50.0;
+                        n[k] += hit[k][i];
+                }
+                rig_free(&r[k]);
+        }
+        for (int i = 0; i < 2000; i++)
+                both += hit[0][i] && hit[1][i];
+        print_message("%u and %u spikes in 2000 readings, %u together\n", n[0], n[1], both);
+        assert_true(n[0] > 60 && n[0] < 140 && n[1] > 60 && n[1] < 140 && both < 20);
+}
+
 static void swapped_wires_exchange_two_readings(void **state)
 {
         struct rig r = rig_new("hall", 1, SPRING_MS);
@@ -322,6 +346,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(names_and_numbers_are_checked),
             cmocka_unit_test(instruments_lie_as_told),
+            cmocka_unit_test(spikes_come_at_moments_of_their_seed),
             cmocka_unit_test(swapped_wires_exchange_two_readings),
             cmocka_unit_test(mass_loss_takes_a_share),
             cmocka_unit_test(air_handlers_fail_in_their_ways),

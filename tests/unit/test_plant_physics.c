@@ -102,14 +102,72 @@ static void chiller_curves_have_published_slopes(void **state)
         for (size_t i = 0; i < plant_spec(r.plant)->nchiller; i++)
                 for (double te = 7.0; te <= 17.0; te += 1.0)
                         for (double tc = 16.0; tc <= 27.0; tc += 1.0) {
+                                const struct chiller *c = &r.plant->chiller[i];
                                 const double load = 0.65 * plant_spec(r.plant)->chiller_capacity_w;
-                                const double w = plant_chiller_power_w(r.plant, i, load, te, tc);
-                                const double warm = plant_chiller_power_w(r.plant, i, load, te + 1.0, tc) / w - 1.0;
-                                const double lift = plant_chiller_power_w(r.plant, i, load, te, tc + 1.0) / w - 1.0;
+                                const double w = chiller_power_w(c->curves, c->nominal_w, load, te, tc);
+                                const double warm =
+                                    chiller_power_w(c->curves, c->nominal_w, load, te + 1.0, tc) / w - 1.0;
+                                const double lift =
+                                    chiller_power_w(c->curves, c->nominal_w, load, te, tc + 1.0) / w - 1.0;
 
                                 assert_true(warm <= -0.004 && warm >= -0.05);
                                 assert_true(lift >= 0.005 && lift <= 0.05);
                         }
+        rig_free(&r);
+}
+
+/* Tower water colder than chilled water + least lift saves nothing and carries no more; above it the curves hold. */
+static void head_pressure_is_kept(void **state)
+{
+        struct rig r = rig_new("hall", 1, SPRING_MS), cold = rig_new("hall", 1, WINTER_MS),
+                   at = rig_new("hall", 1, WINTER_MS), above = rig_new("hall", 1, WINTER_MS);
+
+        (void)state;
+        for (size_t i = 0; i < plant_spec(r.plant)->nchiller; i++)
+                for (double te = 5.0; te <= 20.0; te += 0.5) {
+                        const struct chiller *c = &r.plant->chiller[i];
+                        const double load = 0.4 * plant_spec(r.plant)->chiller_capacity_w,
+                                     least_c = te + PLANT_MIN_LIFT_K;
+                        const double w = chiller_power_w(c->curves, c->nominal_w, load, te, least_c),
+                                     q = chiller_capacity_w(c->curves, c->nominal_w, te, least_c);
+
+                        for (double tc = 6.0; tc <= least_c; tc += 0.5) {
+                                assert_true(plant_chiller_power_w(r.plant, i, load, te, tc) == w);
+                                assert_true(plant_chiller_capacity_w(r.plant, i, te, tc) == q);
+                        }
+                        assert_true(plant_chiller_power_w(r.plant, i, load, te, least_c + 0.5) ==
+                                    chiller_power_w(c->curves, c->nominal_w, load, te, least_c + 0.5));
+                        assert_true(plant_chiller_capacity_w(r.plant, i, te, least_c + 0.5) ==
+                                    chiller_capacity_w(c->curves, c->nominal_w, te, least_c + 0.5));
+                }
+        const double kwh[3] = {account_over(cold.plant, 3600.0, 20.0, 0.8, 14.0, 14.0).chiller_kwh,
+                               account_over(at.plant, 3600.0, 20.0, 0.8, 14.0, 18.0).chiller_kwh,
+                               account_over(above.plant, 3600.0, 20.0, 0.8, 14.0, 22.0).chiller_kwh};
+
+        print_message("chilled water 14 C, condenser water 14, 18, 22 C: %.2f, %.2f, %.2f kWh\n", kwh[0], kwh[1],
+                      kwh[2]);
+        assert_true(fabs(kwh[0] / kwh[1] - 1.0) < 0.003 && kwh[2] > 1.04 * kwh[1]);
+        rig_free(&r);
+        rig_free(&cold);
+        rig_free(&at);
+        rig_free(&above);
+}
+
+/* Why there is no rule against freezing: a loaded machine that gets the coldest water unloads at 4 C at once. */
+static void machines_unload_before_water_freezes(void **state)
+{
+        struct rig r = rig_new("hall", 1, SUMMER_MS);
+        struct plant *p = r.plant;
+
+        (void)state;
+        for (size_t i = 0; i < plant_spec(p)->nchiller; i++)
+                p->chiller[i].load_w = p->chiller[i].available_w;
+        p->water.supply_c = p->water.return_c = 4.5;
+        plant_advance(p, 5.0);
+        for (size_t i = 0; i < plant_spec(p)->nchiller; i++) {
+                assert_int_equal(p->chiller[i].state, CHILLER_RUNNING);
+                assert_true(p->chiller[i].load_w > 0.0 && p->chiller[i].leaving_c > 3.999);
+        }
         rig_free(&r);
 }
 
@@ -431,6 +489,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(energy_closes_over_a_day_with_disturbances),
             cmocka_unit_test(chiller_curves_have_published_slopes),
+            cmocka_unit_test(head_pressure_is_kept),
+            cmocka_unit_test(machines_unload_before_water_freezes),
             cmocka_unit_test(slopes_hold_in_the_running_plant),
             cmocka_unit_test(supply_step_reaches_the_racks_in_minutes),
             cmocka_unit_test(supply_air_travels_in_plug_flow),

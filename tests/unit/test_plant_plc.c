@@ -285,6 +285,34 @@ static void trim_and_respond_beats_fixed_setpoints(void **state)
         }
 }
 
+/* B2 of a room whose inlets are all lost cools as FIXED does; the other rooms go on, and so does this one afterwards.
+ */
+static void a_blind_room_gets_the_fixed_air(void **state)
+{
+        struct rig r = rig_new("hall", 1, SUMMER_MS);
+        const size_t racks = plant_spec(r.plant)->nrack / plant_spec(r.plant)->nroom;
+        char fault[64];
+
+        (void)state;
+        plant_set_local(r.plant, PLANT_LOCAL_TRIM_RESPOND);
+        plant_advance(r.plant, 2 * 3600.0);
+        assert_true(crah(r.plant, 0).fan_cmd_ratio < 0.8);
+        for (size_t i = 0; i < racks; i++) {
+                (void)snprintf(fault, sizeof(fault), i % 2 ? "lost:inlet:%zu" : "const:inlet:%zu:inf", i);
+                assert_int_equal(plant_fault(r.plant, fault), 0);
+        }
+        plant_advance(r.plant, 120.0);
+        assert_true(crah(r.plant, 0).fan_cmd_ratio == 0.9 && crah(r.plant, 0).sat_sp_c == 18.0);
+        assert_true(crah(r.plant, 11).fan_cmd_ratio < 0.8);
+        plant_advance(r.plant, 24 * 3600.0);
+        print_message("blind for a day: hottest %.2f C\n", account(r.plant).max_inlet_c);
+        assert_true(account(r.plant).degmin27 == 0.0);
+        assert_int_equal(plant_fault(r.plant, "clear"), 0);
+        plant_advance(r.plant, 3600.0);
+        assert_true(crah(r.plant, 0).fan_cmd_ratio < 0.8);
+        rig_free(&r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -297,6 +325,7 @@ int main(void)
             cmocka_unit_test(warm_water_starts_a_machine_unasked),
             cmocka_unit_test(tripped_chiller_is_replaced_locally),
             cmocka_unit_test(trim_and_respond_beats_fixed_setpoints),
+            cmocka_unit_test(a_blind_room_gets_the_fixed_air),
         };
 
         return cmocka_run_group_tests(tests, NULL, rig_forget);

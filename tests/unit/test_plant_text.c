@@ -138,6 +138,11 @@ static void what_is_wrong_is_named_with_its_line(void **state)
                    {"like: hall\nname: a/b\n", "s:2: name: 1 to 31"},
                    {"like: hall\nname:\n", "s:2: name: 1 to 31"},
                    {"like: hall\nrooms: 13\n", "s:2: rooms: more than CRAHs or racks"},
+                   {"like: hall\nloop_volume_m3: 0.05\n",
+                    "s:2: loop_volume_m3: at least 0.9954 with these pumps (17 s of their flow)"},
+                   {"like: hall\n\ncrahs: 12\nloop_volume_m3: 0.995\n", "s:4: loop_volume_m3: at least 0.9954 with"},
+                   {"like: hall\nchiller_capacity_w: 4e6\n", "s:1: loop_volume_m3: at least 7.963 with"},
+                   {"like: hall\ncrah_capacity_w: 2e6\n", "s:1: loop_volume_m3: at least 13.65 with"},
                    {"like: hall\nchiller_rows: a\n", "s:2: chiller_rows: without chiller_curves"},
                    {"like: hall\nchiller_curves:\n", "s:2: chiller_curves: empty"}};
         struct plant_text t;

@@ -114,8 +114,13 @@ static void bad_files_are_named_with_their_line(void **state)
             {".epw", "LOCATION,a,b,c,d,e,1,2,-6,5\n\n\n\n\n\n\n\n2016,1,1,1,0,x,1,-8,68,99832\n",
              ":9: fewer than 8760"},
             {".json", "{\"hourly\": [1,\n2,}", ":2: "},
-            {".json", "{}", ":1: hourly.time"},
-            {".txt", "x", ".epw or .json"},
+            {".epw", "LOCATION,a,b,c,d,e,1,2,-6,5\n\n\n", ":3: fewer than 8760"},
+            {".epw", "", ".epw: is empty"},
+            {".json", "{}", ".json: hourly.time"},
+            {".json",
+             "{\"utc_offset_seconds\":0,\n\"hourly\":{\"time\":[\"2022-01-01T00:00\"],\n\"temperature_2m\":[1]}}",
+             ".json: hourly.temperature_2m must have 8760 values"},
+            {".txt", "x", ".txt: expected a name ending in .epw or .json"},
         };
         struct weather *w = NULL;
         char err[256];

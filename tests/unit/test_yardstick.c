@@ -108,6 +108,32 @@ static void local_loops_hold_pressure_and_offset(void **state)
         rig_free(&r);
 }
 
+/* What a loop cannot read moves nothing: least of all the fans to their minimum. */
+static void a_local_loop_without_a_reading_holds(void **state)
+{
+        static const char *const lost[] = {"lost:dp:0", "const:dp:0:inf", "lost:coil-in:0", "const:coil-in:0:-inf"};
+        const struct yard_pid pid = {.offset_k = 10.0, .dp_pa = 8.0};
+        struct plant_crah_meas m;
+
+        (void)state;
+        for (size_t k = 0; k < 4; k++) {
+                struct rig r = rig_new("tiny", rig_seed(), SUMMER_MS);
+
+                yard_pid_advance(r.plant, &pid, 2.0);
+                const struct plant_crah_cmd before = *plant_crah_cmd(r.plant, 0);
+
+                assert_int_equal(plant_fault(r.plant, lost[k]), 0);
+                yard_pid_advance(r.plant, &pid, 0.5);
+                plant_crah_meas(r.plant, 0, &m);
+                if (k < 2)
+                        assert_true(m.fan_cmd_ratio == before.fan_ratio && before.fan_ratio > 0.4);
+                else
+                        assert_true(m.sat_sp_c == before.sat_sp_c &&
+                                    plant_crah_cmd(r.plant, 0)->sat_sp_c == m.sat_sp_c);
+                rig_free(&r);
+        }
+}
+
 /* No constants drawn at random beat those that b2s found, unless they break its limit. */
 static void no_other_constants_are_better(void **state)
 {
@@ -430,6 +456,7 @@ int main(void)
             cmocka_unit_test(a_held_command_is_in_force),
             cmocka_unit_test(long_steps_under_command_are_as_good),
             cmocka_unit_test(local_loops_hold_pressure_and_offset),
+            cmocka_unit_test(a_local_loop_without_a_reading_holds),
             cmocka_unit_test(no_other_constants_are_better),
             cmocka_unit_test(the_oracle_finds_its_way),
             cmocka_unit_test(consolidation_keeps_the_budget),

@@ -29,7 +29,7 @@ refuses() {
   [ $rc = 65 ] || fail "\"$1\": rc $rc, $(cat "$work/out.txt")"
   says "$2"
 }
-refuses 'limit since max_inlet_c <= 30' 'does not exist'
+refuses 'limit since max_inlet_c <= 30' 'x.scn:2: a limit since, during or after an event that does not exist'
 refuses 'limit sometimes max_inlet_c <= 30' 'x.scn:2: no such measure'
 refuses 'limit nothing <= 30' 'x.scn:2: no such measure'
 refuses 'limit max_inlet_c < 30' 'x.scn:2: <= or >='
@@ -38,13 +38,14 @@ refuses 'limit max_inlet_c <= +x calm' 'x.scn:2: not a number'
 refuses 'limit since energy_residual_ratio <= 1' 'x.scn:2: a measure of the whole only'
 refuses 'controller calm' 'x.scn:2: not a controller'
 refuses 'at start planner off' 'x.scn:2: only a fault'
-refuses 'at 61m fault clear' 'an event at the end or after it'
+refuses 'at 61m fault clear' 'x.scn:2: an event at the end or after it'
 refuses 'at 7s fault clear' 'x.scn:2: not a whole number of scans'
-refuses $'at 5m fault clear\nlimit during max_inlet_c <= 30' 'during a single event'
+refuses 'loop-volume-m3 0.08' 'x.scn:2: loop-volume-m3: less than the pumps move in 17 s'
+refuses $'at 5m fault clear\nlimit during max_inlet_c <= 30' 'x.scn:3: a limit during a single event'
 for f in refuse:crah-1 slow:crah-1:20; do # no wire here
   refuses "at 5m fault $f" 'coolplane-sim serve --fault'
 done
 for f in blackhole:nobody exception:crah-1:12 blackhole:crah-1:3 const:inlet:2:infinite nothing; do
-  refuses "at 5m fault $f" 'no fault'
+  refuses "at 5m fault $f" "x.scn:2: no fault \"$f\""
 done
 echo ok
