@@ -2,9 +2,10 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * b0h: b0's setpoints, stepped by hand. Every hour the next of five settings gets another level: supply air, fans,
- * chilled water, condenser water, machines; each has its turn every five hours, and its level owes nothing to the
- * weather, the load or the other settings. Where an inlet gets warm the fans go up, a tenth every five minutes, and at
- * b0's own speed everything goes back to b0's. What a log of it says of a setting is the setting's own doing.
+ * chilled water, condenser water, machines. A setting has five levels between its ends, which come in another order
+ * each time, so that all of them are tried in about a day and owe nothing to the weather, the load or the other
+ * settings. Where an inlet gets warm the fans go up, a tenth every five minutes, and at b0's own speed everything goes
+ * back to b0's. What a log of it says of a setting is the setting's own doing.
  */
 #include <errno.h>
 #include <math.h>
@@ -13,29 +14,30 @@
 #include "models/num/rng.h"
 #include "sim/yardstick.h"
 
+#define LEVELS 5
 #define TURN_MS 3600000
 #define WARM_C 26.5
 #define COOL_FAN 0.1
 #define COOL_MS 300000
-#define ENDS 0.25  /* each end of a range is tried once in six times: nothing between says what is there */
 #define COIL_K 4.0 /* nobody asks a coil for air nearer to its water */
 
 enum setting { SAT, FAN, CHWST, CWST, MACHINES, SETTINGS };
 
-/* b0's own, the range that is tried, and what a hand would round to. */
+/* b0's own, and the ends of what is tried. */
 static const struct {
-        double b0, lo, hi, grid;
+        double b0, lo, hi;
 } levels[MACHINES] = {
-    [SAT] = {18.0, 14.0, 22.0, 0.5},
-    [FAN] = {0.9, 0.3, 0.9, 0.05},
-    [CHWST] = {7.0, 5.0, 12.0, 0.5},
-    [CWST] = {24.0, 14.0, 28.0, 0.5},
+    [SAT] = {18.0, 14.0, 22.0},
+    [FAN] = {0.9, 0.3, 0.9},
+    [CHWST] = {7.0, 5.0, 12.0},
+    [CWST] = {24.0, 14.0, 28.0},
 };
 
 struct yard_hand {
         struct rng rng;
         double level[MACHINES];
         uint32_t chillers;
+        unsigned order[MACHINES][LEVELS], tried[MACHINES];
         size_t turn;
         int64_t due_ms, cool_due_ms;
 };
@@ -71,16 +73,28 @@ struct yard_hand *yard_hand_free(struct yard_hand *h)
         return NULL;
 }
 
+static void shuffle(struct rng *rng, unsigned order[LEVELS])
+{
+        for (unsigned i = 0; i < LEVELS; i++) {
+                const unsigned j = rng_below(rng, i + 1);
+
+                order[i] = order[j];
+                order[j] = i;
+        }
+}
+
 static void step_next(struct yard_hand *h, const struct plant *p)
 {
         const uint32_t n = (uint32_t)plant_spec(p)->nchiller;
         const size_t k = h->turn++ % SETTINGS;
 
         if (k < MACHINES) {
-                const double wide = ENDS * (levels[k].hi - levels[k].lo),
-                             v = rng_range(&h->rng, levels[k].lo - wide, levels[k].hi + wide);
+                const double between = (levels[k].hi - levels[k].lo) / (LEVELS - 1);
 
-                h->level[k] = levels[k].grid * round(fmin(fmax(v, levels[k].lo), levels[k].hi) / levels[k].grid);
+                if (h->tried[k] == 0)
+                        shuffle(&h->rng, h->order[k]);
+                h->level[k] = levels[k].lo + between * h->order[k][h->tried[k]];
+                h->tried[k] = (h->tried[k] + 1) % LEVELS;
         } else if (n > 1) { /* all of them, or one less */
                 const uint32_t off = rng_below(&h->rng, 2 * n);
 
@@ -90,7 +104,7 @@ static void step_next(struct yard_hand *h, const struct plant *p)
 
 static void cool(struct yard_hand *h, const struct plant *p)
 {
-        if (h->level[FAN] >= levels[FAN].b0 - levels[FAN].grid)
+        if (h->level[FAN] >= levels[FAN].b0 - COOL_FAN / 2)
                 back_to_b0(h, p);
         else
                 h->level[FAN] += COOL_FAN;

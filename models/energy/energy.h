@@ -2,14 +2,14 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /*
  * Plant power as a function of what we set and what we measure: per part a ridge regression toward physics over
- * physically shaped features (fan cubes, load × water temperatures, part load, load over tower approach), in fractions
- * of the plant's capacity. Coefficients are boxed to the signs and sizes physics allows (warmer chilled water never
- * costs chiller power), so that little data, or data without excitation, degrade to physics, in proportion to what the
- * plant draws: −2.4 % chiller power per kelvin of warmer chilled water, +2.2 % per kelvin of condenser water, the means
- * of published chillers (1 to 4 %). Each number of machines (the newest sample's, one less and one more) has
- * coefficients of its own, but for the fans, from its own samples: another part load, and often other slopes; where
- * there are few, the newest's hold. Members differ by a block bootstrap and by the physics they start from; the spread
- * says how far to trust the mean.
+ * physically shaped features (fan cubes, load × water temperatures, part load, the valves' flow and its cube, the cube
+ * of the air that a tower needs), in fractions of the plant's capacity. Coefficients are boxed to the signs and sizes
+ * physics allows (warmer chilled water never costs chiller power), so that little data, or data without excitation,
+ * degrade to physics, in proportion to what the plant draws: −2.4 % chiller power per kelvin of warmer chilled water,
+ * +2.2 % per kelvin of condenser water, the means of published chillers (1 to 4 %). Each number of machines (the newest
+ * sample's, one less and one more) has coefficients of its own, but for the fans, from its own samples: another part
+ * load, and often other slopes; where there are few, the newest's hold. Members differ by a block bootstrap and by the
+ * physics they start from; the spread says how far to trust the mean.
  *
  * Keeps the last ENERGY_SAMPLES samples. Pure: caller's memory, no I/O, deterministic by seed.
  */

@@ -22,7 +22,7 @@ python3 - "$work/out.txt" <<'P' || fail "JSON of a refusal: $(cat "$work/out.txt
 import json, sys
 w = json.load(open(sys.argv[1]))["what_if"]
 assert w["result"] == "no-excitation" and w["why"] and w["saving_ratio"] is None and w["steps"] > 2880, w
-assert w["energy"]["chillers"]["modelled_ours_kwh"] is None and w["energy"]["chillers"]["measured_kwh"] > 10, w
+assert w["low_ratio"] is None and w["energy"]["chillers"]["modelled_ours_kwh"] is None and w["energy"]["chillers"]["measured_kwh"] > 10, w
 P
 what_if 0 c0 "$work/c0.model" --json
 python3 - "$work/out.txt" <<'P' || fail "coolplane's own log: $(cat "$work/out.txt")"
@@ -31,11 +31,12 @@ d = json.load(open(sys.argv[1]))
 w = d["what_if"]
 assert d["steps"] > 4000 and w["result"] == "told" and w["steps_unknown"] == 0 and w["breaks"] == 0, d
 assert w["members_low_ratio"] <= w["saving_ratio"] <= w["members_high_ratio"] and abs(w["saving_ratio"]) < 0.03, w
+assert w["low_ratio"] <= w["members_low_ratio"] and w["members_high_ratio"] <= w["high_ratio"] and w["transfer_ratio"] >= 0, w
 assert w["hottest_inlet_c"] < 27.5, w
-print("own log: saving %.2f %%, members %.2f to %.2f %%" % (100 * w["saving_ratio"], 100 * w["members_low_ratio"], 100 * w["members_high_ratio"]))
+print("own log: saving %.2f %%, interval %.2f to %.2f %%" % (100 * w["saving_ratio"], 100 * w["low_ratio"], 100 * w["high_ratio"]))
 P
 what_if 0 c0 "$work/c0.model"
-grep -q '^cooling, metered ' "$work/out.txt" && grep -q '^No interval: ' "$work/out.txt" || fail "no saving in words: $(cat "$work/out.txt")"
+grep -q '^cooling, metered ' "$work/out.txt" && grep -q '^  corrected by the log' "$work/out.txt" || fail "no saving in words: $(cat "$work/out.txt")"
 # what is no model file, what is not there, what is of another site
 what_if 65 c0 "$config"
 what_if 69 c0 "$work/none.model"

@@ -89,6 +89,46 @@ static void a_held_command_is_in_force(void **state)
         rig_free(&r);
 }
 
+/* One setting an hour, each again after five; its level owes nothing to what else happens; racks stay cool. */
+static void the_hand_steps_one_setting_after_the_other(void **state)
+{
+        struct rig r = rig_new("hall", rig_seed(), SUMMER_MS);
+        double was[4] = {18, 0.9, 7, 24}, low[4] = {99, 99, 99, 99}, high[4] = {0};
+        unsigned moves[4] = {0}, hotter = 0;
+        struct yard_hand *h;
+
+        (void)state;
+        assert_int_equal(yard_hand_create(r.plant, rig_seed(), &h), 0);
+        for (unsigned k = 0; k < 40; k++) {
+                struct plant_crah_meas m;
+                struct plant_water_meas w;
+
+                yard_hand_advance(h, r.plant, 1.0);
+                plant_crah_meas(r.plant, 5, &m);
+                plant_water_meas(r.plant, &w);
+                const double is[4] = {m.sat_sp_c, m.fan_cmd_ratio, w.chwst_sp_c, w.cwst_sp_c};
+
+                for (size_t i = 0; i < 4; i++) {
+                        moves[i] += fabs(is[i] - was[i]) > 0.01;
+                        low[i] = fmin(low[i], is[i]);
+                        high[i] = fmax(high[i], is[i]);
+                        was[i] = is[i];
+                }
+                hotter += account(r.plant).max_inlet_c > 31.0;
+        }
+        print_message(
+            "supply air %.1f to %.1f °C, fans %.2f to %.2f, water %.1f to %.1f and %.1f to %.1f °C; hottest %.1f °C\n",
+            low[0], high[0], low[1], high[1], low[2], high[2], low[3], high[3], account(r.plant).max_inlet_c);
+        for (size_t i = 0; i < 4; i++)
+                assert_in_range(moves[i], 3, 30);
+        assert_true(high[0] - low[0] > 3 && high[1] - low[1] > 0.2 && high[2] - low[2] > 2 && high[3] - low[3] > 4);
+        assert_true(low[0] >= 14 && high[0] <= 22 && low[2] >= 5 && high[2] <= 12 && low[3] >= 14 && high[3] <= 28);
+        assert_int_equal(hotter, 0);
+        assert_int_equal(account(r.plant).hard_violations, 0);
+        yard_hand_free(h);
+        rig_free(&r);
+}
+
 static void local_loops_hold_pressure_and_offset(void **state)
 {
         const struct yard_pid pid = {.offset_k = 10.0, .dp_pa = 8.0};
@@ -455,6 +495,7 @@ int main(void)
             cmocka_unit_test(a_copy_has_the_same_future),
             cmocka_unit_test(a_held_command_is_in_force),
             cmocka_unit_test(long_steps_under_command_are_as_good),
+            cmocka_unit_test(the_hand_steps_one_setting_after_the_other),
             cmocka_unit_test(local_loops_hold_pressure_and_offset),
             cmocka_unit_test(a_local_loop_without_a_reading_holds),
             cmocka_unit_test(no_other_constants_are_better),
