@@ -4,8 +4,9 @@
  * b0h: b0's setpoints, stepped by hand. Every hour the next of five settings gets another level: supply air, fans,
  * chilled water, condenser water, machines. A setting has five levels between its ends, which come in another order
  * each time, so that all of them are tried in about a day and owe nothing to the weather, the load or the other
- * settings. Where an inlet gets warm the fans go up, a tenth every five minutes, and at b0's own speed everything goes
- * back to b0's. What a log of it says of a setting is the setting's own doing.
+ * settings. Where an inlet gets warm the air gets colder, a kelvin every five minutes, then more, a tenth of the fans'
+ * speed, and where one gets hot everything goes back to b0's. What a log of it says of a setting is the setting's own
+ * doing.
  */
 #include <errno.h>
 #include <math.h>
@@ -17,6 +18,8 @@
 #define LEVELS 5
 #define TURN_MS 3600000
 #define WARM_C 26.5
+#define HOT_C 27.5
+#define COOL_SAT_K 1.0
 #define COOL_FAN 0.1
 #define COOL_MS 300000
 #define COIL_K 4.0 /* nobody asks a coil for air nearer to its water */
@@ -102,11 +105,12 @@ static void step_next(struct yard_hand *h, const struct plant *p)
         }
 }
 
+/* Colder air first, then more of it. */
 static void cool(struct yard_hand *h, const struct plant *p)
 {
-        if (h->level[FAN] >= levels[FAN].b0 - COOL_FAN / 2)
-                back_to_b0(h, p);
-        else
+        if (h->level[SAT] - COOL_SAT_K >= fmax(levels[SAT].lo, h->level[CHWST] + COIL_K))
+                h->level[SAT] -= COOL_SAT_K;
+        else if (h->level[FAN] < levels[FAN].b0 - COOL_FAN / 2)
                 h->level[FAN] += COOL_FAN;
         h->cool_due_ms = plant_t_ms(p) + COOL_MS;
 }
@@ -125,7 +129,9 @@ void yard_hand_advance(struct yard_hand *h, struct plant *p, double hours)
                 }
                 for (size_t i = 0; i < plant_spec(p)->nrack; i++)
                         inlet_c = fmax(inlet_c, plant_true_inlet_c(p, i));
-                if (!(inlet_c <= WARM_C) && plant_t_ms(p) >= h->cool_due_ms)
+                if (!(inlet_c <= HOT_C))
+                        back_to_b0(h, p);
+                else if (!(inlet_c <= WARM_C) && plant_t_ms(p) >= h->cool_due_ms)
                         cool(h, p);
                 yard_command_uniform(plant_spec(p), fmax(h->level[SAT], h->level[CHWST] + COIL_K), h->level[FAN],
                                      h->level[CHWST], h->level[CWST], h->chillers, &cmd);

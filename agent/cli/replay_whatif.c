@@ -75,6 +75,7 @@ static const char *refusal_str(enum whatif_refusal r)
             [WHATIF_NOT_METERED] = "not-metered",
             [WHATIF_NOT_FITTED] = "not-fitted",
             [WHATIF_NO_EXCITATION] = "no-excitation",
+            [WHATIF_NOT_JUDGED] = "not-judged",
             [WHATIF_OUTSIDE] = "outside-support",
         };
 
@@ -109,6 +110,11 @@ static void explain(const struct whatif_result *r, char why[512])
                     kinds[r->kind].name, k->distance * kinds[r->kind].scale, kinds[r->kind].unit_of_change,
                     100 * (1 - k->inside_ratio), k->log_low * kinds[r->kind].scale, k->log_high * kinds[r->kind].scale,
                     kinds[r->kind].unit);
+                break;
+        case WHATIF_NOT_JUDGED:
+                (void)snprintf(
+                    why, 512,
+                    "too little of this log lies the way we would go for the energy model's error to be judged");
                 break;
         case WHATIF_OUTSIDE:
                 (void)snprintf(why, 512, "%.0f %% of the time the plant would be where this log never was",

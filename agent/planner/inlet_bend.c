@@ -11,7 +11,7 @@
 
 #define BIN_RATIO 0.05 /* of fan speed */
 #define BINS 21
-#define ROWS_MIN 240 /* in a bin: two hours */
+#define LEAST_S 7200.0 /* in a bin */
 
 struct inlet_bend {
         const struct layout *l;
@@ -34,6 +34,7 @@ static double zone_fan(const struct layout *l, const double *u, int zone)
 struct free_run {
         double *y, *in, *work, *next; /* [n × ny], [lags × nu], …, [ny] */
         double *n;                    /* [ny × BINS] rows of a bin */
+        bool *fitted;                 /* [ny] */
 };
 
 /* Inlets as the model alone has them from each segment's first rows on; supply air and valves as they were. */
@@ -55,9 +56,10 @@ static void run_free(struct inlet_bend *b, const struct arx *model, const struct
                 arx_predict(model, &win, 1, f->in + (lags - 1) * l->nu, d + row * l->nd, NULL, f->work, f->next);
                 for (size_t i = 0; i < l->ny; i++) {
                         double *free_c = f->y + row * l->ny + i;
-                        const double at = zone_fan(l, u + row * l->nu, l->y[i].zone) / BIN_RATIO, measured_c = *free_c;
+                        const double at = zone_fan(l, u + row * l->nu, l->y[i].zone) / BIN_RATIO,
+                                     measured_c = ds->y[row * l->ny + i];
 
-                        if (l->y[i].kind != Y_INLET || !isfinite(f->next[i]))
+                        if (l->y[i].kind != Y_INLET || !f->fitted[i] || !isfinite(f->next[i]))
                                 continue;
                         *free_c = f->next[i];
                         if (!(at >= 0 && at < BINS) || !isfinite(measured_c))
@@ -67,7 +69,7 @@ static void run_free(struct inlet_bend *b, const struct arx *model, const struct
                 }
         }
         for (size_t k = 0; k < l->ny * BINS; k++)
-                b->error[k] = f->n[k] >= ROWS_MIN ? b->error[k] / f->n[k] : (double)NAN;
+                b->error[k] = f->n[k] * l->step_s >= LEAST_S ? b->error[k] / f->n[k] : (double)NAN;
 }
 
 int inlet_bend_create(const struct layout *l, const struct arx *model, const struct dataset *ds, const double *y,
@@ -79,12 +81,19 @@ int inlet_bend_create(const struct layout *l, const struct arx *model, const str
                              .in = calloc(lags * l->nu + 1, sizeof(double)),
                              .work = calloc(arx_predict_work(model, 1) + 1, sizeof(double)),
                              .next = calloc(l->ny + 1, sizeof(double)),
-                             .n = calloc(l->ny * BINS + 1, sizeof(double))};
+                             .n = calloc(l->ny * BINS + 1, sizeof(double)),
+                             .fitted = calloc(l->ny + 1, sizeof(bool))};
         int r = -ENOMEM;
 
         if (b)
                 *b = (struct inlet_bend){.l = l, .error = calloc(l->ny * BINS + 1, sizeof(double))};
-        if (b && b->error && f.y && f.in && f.work && f.next && f.n) {
+        if (b && b->error && f.y && f.in && f.work && f.next && f.n && f.fitted) {
+                for (size_t i = 0; i < l->ny; i++) {
+                        struct arx_row_info info;
+
+                        arx_row_info(model, i, &info);
+                        f.fitted[i] = info.fitted;
+                }
                 memcpy(f.y, y, ds->n * l->ny * sizeof *y);
                 run_free(b, model, ds, u, d, &f);
                 r = 0;
@@ -94,6 +103,7 @@ int inlet_bend_create(const struct layout *l, const struct arx *model, const str
         free(f.work);
         free(f.next);
         free(f.n);
+        free(f.fitted);
         if (r < 0)
                 inlet_bend_free(b);
         else

@@ -11,7 +11,7 @@
 #define NEAR_MIN 12 /* … an hour, by weight */
 #define OURS_MAX 2000
 
-enum { DIMS = 7 };
+enum { HEAT = 1, VALVE = 6, DIMS = 7 };
 
 static void state(const struct energy_sample *s, double *x)
 {
@@ -21,8 +21,11 @@ static void state(const struct energy_sample *s, double *x)
         memcpy(x, v, sizeof(v));
 }
 
-/* Standard deviations of what was sampled; 0 where nothing was. */
-static void spread(const struct energy *e, size_t n, double *ret)
+/* No spread is less than a move that an operator would call small. Heat is a share of the capacity. */
+static const double least_spread[DIMS] = {0.05, 0.05, 1.0, 1.0, 2.0, 0.5, 0.1};
+
+/* Means and standard deviations of what was sampled. */
+static void spread(const struct energy *e, size_t n, double *ret_mean, double *ret)
 {
         double sum[DIMS] = {0}, sq[DIMS] = {0}, known[DIMS] = {0}, x[DIMS];
 
@@ -36,21 +39,23 @@ static void spread(const struct energy *e, size_t n, double *ret)
                         }
         }
         for (size_t k = 0; k < DIMS; k++) {
-                const double mean = known[k] > 0.0 ? sum[k] / known[k] : 0.0;
+                const double mean = known[k] > 0.0 ? sum[k] / known[k] : 0.0,
+                             var = known[k] > 0.0 ? sq[k] / known[k] - mean * mean : 0.0;
 
-                ret[k] = known[k] > 0.0 ? sqrt(fmax(sq[k] / known[k] - mean * mean, 0.0)) : 0.0;
+                ret_mean[k] = mean;
+                ret[k] = fmax(sqrt(fmax(var, 0.0)), least_spread[k] * (k == HEAT ? energy_capacity_w(e) : 1.0));
         }
 }
 
-/* How far along the shift, in squared spreads. */
-static double along(const double *shift, const double *spread, const struct energy_sample *s)
+/* How far from the mean along the shift, in squared spreads; what is not known is where the mean is. */
+static double along(const double *shift, const double *mean, const double *spread, const struct energy_sample *s)
 {
         double x[DIMS], sum = 0.0;
 
         state(s, x);
         for (size_t k = 0; k < DIMS; k++)
-                if (isfinite(x[k]) && isfinite(shift[k]) && spread[k] > 0.0)
-                        sum += shift[k] / spread[k] * x[k] / spread[k];
+                if (isfinite(x[k]) && isfinite(shift[k]))
+                        sum += shift[k] / spread[k] * (x[k] - mean[k]) / spread[k];
         return sum;
 }
 
@@ -98,13 +103,21 @@ static double carried_over(const struct energy *e, void *mem, const double *at, 
         return drew > 0.0 ? sqrt(sq) / drew : (double)NAN;
 }
 
+static bool metered(const struct energy *e, size_t n, enum energy_part part)
+{
+        for (size_t i = 0; i < n; i++)
+                if (isfinite(energy_sample_at(e, i)->power_w[part]))
+                        return true;
+        return false;
+}
+
 int transfer_error(const struct energy *e, const struct energy_sample *shift, double *ret_ratio)
 {
         struct energy_info info;
         double *at = NULL, *order;
         void *mem = NULL;
-        double d[DIMS], unit[DIMS], distance = 0.0, far = 0.0, near = 0.0, middle, a, b;
-        size_t n, nfar = 0;
+        double d[DIMS], mean[DIMS], unit[DIMS], distance = 0.0, far = 0.0, near = 0.0, middle, a, b;
+        size_t n, m, nfar = 0;
         int r = -ENODATA;
 
         energy_info(e, &info);
@@ -119,14 +132,18 @@ int transfer_error(const struct energy *e, const struct energy_sample *shift, do
         }
         order = at + n;
         state(shift, d);
-        spread(e, n, unit);
+        if (!metered(e, n, ENERGY_PUMPS)) /* valves tell of nothing else */
+                d[VALVE] = (double)NAN;
+        spread(e, n, mean, unit);
         for (size_t k = 0; k < DIMS; k++)
-                if (isfinite(d[k]) && unit[k] > 0.0)
+                if (isfinite(d[k]))
                         distance += d[k] / unit[k] * d[k] / unit[k];
         for (size_t i = 0; i < n; i++)
-                at[i] = order[i] = along(d, unit, energy_sample_at(e, i));
+                at[i] = order[i] = along(d, mean, unit, energy_sample_at(e, i));
         qsort(order, n, sizeof *order, ascending);
-        middle = order[n / 2 - 1];
+        for (m = n / 2 - 1; m > 0 && order[m] == order[n - 1]; m--) /* the log was mostly at that end */
+                ;
+        middle = order[m];
         for (size_t i = 0; i < n; i++) {
                 *(at[i] > middle ? &far : &near) += at[i];
                 nfar += at[i] > middle;
@@ -136,7 +153,7 @@ int transfer_error(const struct energy *e, const struct energy_sample *shift, do
                 r = 0;
                 goto out;
         }
-        if (nfar < HALF_MIN) /* the log never moved that way */
+        if (nfar < HALF_MIN || n - nfar < HALF_MIN) /* the log hardly moved that way */
                 goto out;
         a = carried_over(e, mem, at, middle, true);
         b = carried_over(e, mem, at, middle, false);
@@ -166,7 +183,7 @@ static double nearness(enum energy_part part, double capacity_w, const double *x
         double sq = 0.0;
 
         for (size_t k = 0; k < DIMS; k++) {
-                const double scale = k == 1 ? capacity_w : 1.0, d = (x[k] - y[k]) / scale;
+                const double scale = k == HEAT ? capacity_w : 1.0, d = (x[k] - y[k]) / scale;
 
                 if (width[part][k] > 0.0 && isfinite(d))
                         sq += d / width[part][k] * d / width[part][k];

@@ -8,7 +8,7 @@
 #include "models/energy/energy.h"
 
 /* How wrong the model may be about a plant whose state lies, in the mean, by `shift` beside the samples' (fields:
- * differences; powers ignored; NaN: none): the samples are split across that direction, each half is foretold by the
+ * differences, powers ignored; NaN: none): the samples are split across that direction, each half is foretold by the
  * model fitted on the other, and the error, a share of what the metered parts drew, is scaled from the halves' distance
  * to the shift's. Part by part, so that one's error does not hide another's.
  * 0; -ENODATA: too few samples, or none that way; -ENOMEM. */

@@ -49,13 +49,13 @@ struct whatif {
         const struct arx *arx;
         const struct energy *energy;
         size_t lags, n;
-        struct use *use;                        /* [npoint] */
-        double *log_y, *log_u, *log_d;          /* the log, gaps within a segment filled; [n × n_] */
-        double *y, *u, *d;                      /* ours */
-        double *in_log, *in_ours;               /* [lags × nu] settings as the model takes them */
-        double *ahead, *work, *pred_log, *pred; /* [nu], …, [ny] */
-        bool *ours;                             /* [nu] set by us since the last break */
-        double *set;                            /* [nu] */
+        struct use *use;                /* [npoint] */
+        double *log_y, *log_u, *log_d;  /* the log, gaps within a segment filled; [n × n_] */
+        double *y, *u, *d;              /* ours */
+        double *in_log, *in_ours;       /* [lags × nu] settings as the model takes them */
+        double *work, *pred_log, *pred; /* …, [ny] */
+        bool *ours;                     /* [nu] set by us since the last break */
+        double *set;                    /* [nu] */
         struct inlet_bend *bend;
         double *bend_k;      /* [ny] of inlets: what it adds to y now */
         double *coil;        /* [ny] of valves: opening over the coil formula's; 0 = not yet */
@@ -72,8 +72,8 @@ struct whatif {
         struct energy_sample *slow; /* [nslow] ours, means over slow steps */
         size_t nslow, slow_max;
         size_t outside;
-        double member_w[ENERGY_MEMBERS]; /* sums over steps: the log's minus ours */
-        struct energy_sample shift; /* … of the state: ours minus the log's; what is not known counts for nothing */
+        double member_w[ENERGY_MEMBERS];      /* sums over steps: the log's minus ours */
+        struct energy_sample shift, shift_sq; /* … of the state, ours minus the log's, and squared */
         double measured_w;
         double *low_u, *high_u;        /* [nu] quantiles of the log */
         double *change_u, *distance_u; /* [nu] sums over closed steps */
@@ -93,11 +93,11 @@ static void meters_as_logged(struct whatif *w)
 static void meters_show(struct whatif *w, enum energy_part p, double measured_w, double log_w, double model_w)
 {
         const double above = log_w > 0 ? fmin(fmax(measured_w / log_w, 1 / ABOVE_MOST), ABOVE_MOST) : 1,
-                     ours_w = model_w == log_w ? measured_w : model_w * above;
-        const bool drew = measured_w > LITTLE * ours_w;
+                     ours_w = model_w * above;
+        const bool same_as_logged = model_w == log_w, drew = measured_w > LITTLE * ours_w;
 
-        w->shows[p].factor = drew ? ours_w / measured_w : 0;
-        w->shows[p].more_w = drew ? 0 : ours_w / (double)w->nmeter[p];
+        w->shows[p].factor = same_as_logged ? 1 : drew ? ours_w / measured_w : 0;
+        w->shows[p].more_w = same_as_logged || drew ? 0 : ours_w / (double)w->nmeter[p];
 }
 
 /* --- set-up ------------------------------------------------------------------------------------------------------- */
@@ -194,18 +194,22 @@ static int find_approach(struct whatif *w)
         return 0;
 }
 
-/* Where the log kept each setpoint nine tenths of its time. */
+/* Where the log kept each setpoint nine tenths of the time that the energy model remembers. */
 static int find_ranges(struct whatif *w)
 {
         const size_t nu = w->l->nu;
         double *v = malloc((w->n + 1) * sizeof *v);
+        size_t first = 0;
 
         if (!v)
                 return -ENOMEM;
+        while (first < w->n &&
+               w->a.log->t_ms[w->n - 1] - w->a.log->t_ms[first] > (int64_t)ENERGY_SAMPLES * w->l->site->slow_step_ms)
+                first++;
         for (size_t j = 0; j < nu; j++) {
                 size_t n = 0;
 
-                for (size_t row = 0; row < w->n; row++)
+                for (size_t row = first; row < w->n; row++)
                         if (isfinite(w->log_u[row * nu + j]))
                                 v[n++] = w->log_u[row * nu + j];
                 qsort(v, n, sizeof *v, ascending);
@@ -362,7 +366,8 @@ static double flow_ratio(const struct whatif *w, size_t row, int equipment)
 static double water(const struct whatif *w, size_t row, size_t j, double set_k)
 {
         const size_t at = row * w->l->nd + j, before = at - w->l->nd;
-        const double had_k = row > w->segment ? w->d[before] - w->log_d[before] : 0;
+        const double before_k = row > w->segment ? w->d[before] - w->log_d[before] : 0,
+                     had_k = isfinite(before_k) ? before_k : 0; /* before the first reading of a segment */
 
         return had_k + (set_k - had_k) * (1 - exp(-w->l->step_s / WATER_S));
 }
@@ -439,7 +444,9 @@ static double opening(const struct whatif *w, size_t row, int equipment, const d
                 return (double)NAN;
         const double sat_c = y[row * l->ny + (size_t)sat], rat_c = d[row * l->nd + (size_t)rat];
 
-        return plan_coil_opening(rat_c - sat_c, sat_c - chw_c, u[row * l->nu + (size_t)fan]);
+        return isfinite(rat_c + sat_c + chw_c)
+                   ? plan_coil_opening(rat_c - sat_c, sat_c - chw_c, u[row * l->nu + (size_t)fan])
+                   : (double)NAN;
 }
 
 /* Valves follow the balance of their coils, which no linear row knows. Where the log's is wide open it does not say
@@ -464,7 +471,7 @@ static void valves(struct whatif *w, size_t row)
                 if (is == was)
                         w->y[at] = log;
                 else
-                        w->y[at] = fmin(log < VALVE_WIDE || w->coil[i] == 0 ? log * is / was : w->coil[i] * is, 1);
+                        w->y[at] = fmin((log < VALVE_WIDE ? log / was : fmax(w->coil[i], log / was)) * is, 1);
         }
 }
 
@@ -575,19 +582,24 @@ static bool usable(const struct whatif *w, const double measured_w[ENERGY_PARTS]
         return any;
 }
 
-static void add_change(double *sum, double log, double ours)
+static void add_change(double *sum, double *sq, double log, double ours)
 {
-        *sum += isfinite(ours - log) ? ours - log : 0;
+        const double change = isfinite(ours - log) ? ours - log : 0;
+
+        *sum += change;
+        *sq += change * change;
 }
 
 static void note_shift(struct whatif *w, const struct energy_sample *log, const struct energy_sample *ours)
 {
-        add_change(&w->shift.fan_ratio_cubed, log->fan_ratio_cubed, ours->fan_ratio_cubed);
-        add_change(&w->shift.heat_w, log->heat_w, ours->heat_w);
-        add_change(&w->shift.chwst_c, log->chwst_c, ours->chwst_c);
-        add_change(&w->shift.cwst_c, log->cwst_c, ours->cwst_c);
-        add_change(&w->shift.chillers_on, log->chillers_on, ours->chillers_on);
-        add_change(&w->shift.valve_mean_ratio, log->valve_mean_ratio, ours->valve_mean_ratio);
+        add_change(&w->shift.fan_ratio_cubed, &w->shift_sq.fan_ratio_cubed, log->fan_ratio_cubed,
+                   ours->fan_ratio_cubed);
+        add_change(&w->shift.heat_w, &w->shift_sq.heat_w, log->heat_w, ours->heat_w);
+        add_change(&w->shift.chwst_c, &w->shift_sq.chwst_c, log->chwst_c, ours->chwst_c);
+        add_change(&w->shift.cwst_c, &w->shift_sq.cwst_c, log->cwst_c, ours->cwst_c);
+        add_change(&w->shift.chillers_on, &w->shift_sq.chillers_on, log->chillers_on, ours->chillers_on);
+        add_change(&w->shift.valve_mean_ratio, &w->shift_sq.valve_mean_ratio, log->valve_mean_ratio,
+                   ours->valve_mean_ratio);
 }
 
 /* The sums of a step that is over; metered parts only. */
@@ -654,6 +666,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
                 w->r.breaks += w->any && closed(w, w->row) && row < w->n;
                 w->segment = row;
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
+                memset(w->bend_k, 0, w->l->ny * sizeof *w->bend_k);
                 meters_as_logged(w);
         }
         w->row = row;
@@ -727,7 +740,9 @@ static enum whatif_refusal refusal(const struct whatif *w, const struct whatif_r
                 return WHATIF_NOT_FITTED;
         if (worst_kind(r) >= 0)
                 return WHATIF_NO_EXCITATION;
-        return r->outside_ratio <= OUTSIDE_MOST && isfinite(r->half_width_ratio) ? WHATIF_TOLD : WHATIF_OUTSIDE;
+        if (r->slow_steps == 0 || !isfinite(r->half_width_ratio))
+                return WHATIF_NOT_JUDGED;
+        return r->outside_ratio <= OUTSIDE_MOST ? WHATIF_TOLD : WHATIF_OUTSIDE;
 }
 
 static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
@@ -758,19 +773,29 @@ static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
                 }
 }
 
-static double mean_transfer(const struct whatif *w)
+/* How far we are from the log, each way: as far as steps are in the mean square, whatever their sum. */
+static double reach(double sum, double sq, size_t n)
 {
-        const double n = (double)w->r.steps;
-        const struct energy_sample mean = {.fan_ratio_cubed = w->shift.fan_ratio_cubed / n,
-                                           .heat_w = w->shift.heat_w / n,
-                                           .chwst_c = w->shift.chwst_c / n,
-                                           .cwst_c = w->shift.cwst_c / n,
-                                           .wetbulb_c = (double)NAN,
-                                           .chillers_on = w->shift.chillers_on / n,
-                                           .valve_mean_ratio = w->shift.valve_mean_ratio / n};
+        return copysign(sqrt(sq / (double)n), sum);
+}
+
+static double transfer(const struct whatif *w)
+{
+        const struct energy_sample *s = &w->shift, *sq = &w->shift_sq;
+        const size_t n = w->r.steps;
         double ratio;
 
-        return w->r.steps > 0 && transfer_error(w->energy, &mean, &ratio) == 0 ? ratio : (double)NAN;
+        if (n == 0)
+                return (double)NAN;
+        const struct energy_sample shift = {.fan_ratio_cubed = reach(s->fan_ratio_cubed, sq->fan_ratio_cubed, n),
+                                            .heat_w = reach(s->heat_w, sq->heat_w, n),
+                                            .chwst_c = reach(s->chwst_c, sq->chwst_c, n),
+                                            .cwst_c = reach(s->cwst_c, sq->cwst_c, n),
+                                            .wetbulb_c = (double)NAN,
+                                            .chillers_on = reach(s->chillers_on, sq->chillers_on, n),
+                                            .valve_mean_ratio = reach(s->valve_mean_ratio, sq->valve_mean_ratio, n)};
+
+        return transfer_error(w->energy, &shift, &ratio) == 0 ? ratio : (double)NAN;
 }
 
 static double half_width(const struct whatif_result *r)
@@ -799,6 +824,10 @@ static void correct(const struct whatif *w, struct whatif_result *r)
         for (size_t p = 0; p < ENERGY_PARTS; p++) {
                 if (w->nmeter[p] == 0)
                         continue;
+                if (!isfinite(c.support[p])) { /* the model never had this meter */
+                        r->support_ratio = 0;
+                        return;
+                }
                 had_wh += r->measured_wh[p];
                 has_wh += r->ours_wh[p] + c.power_w[p] * hours;
                 r->support_ratio = fmin(r->support_ratio, c.support[p]);
@@ -826,7 +855,7 @@ void whatif_result(const struct whatif *w, struct whatif_result *ret)
                 ret->saving_ratio += ret->member_ratio[m] / ENERGY_MEMBERS;
         }
         qsort(ret->member_ratio, ENERGY_MEMBERS, sizeof *ret->member_ratio, ascending);
-        ret->transfer_ratio = mean_transfer(w);
+        ret->transfer_ratio = transfer(w);
         correct(w, ret);
         ret->half_width_ratio = half_width(ret);
         ret->outside_ratio = w->r.slow_steps > 0 ? (double)w->outside / (double)w->r.slow_steps : (double)NAN;

@@ -7,11 +7,11 @@
  *   Σ (E(log) − E(ours)) / Σ measured,     E: energy model of the same log,
  * once for each member of its ensemble: what they disagree about is what the log leaves open.
  *
- * Temperatures of inlets, supply air and valves by the ARX model, free-running; water follows its setpoint within
- * minutes, condenser water no lower than the tower has been seen to go above the wet bulb; return air by the heat of
- * the log over the new air flow. Racks draw what they drew: server fans, which warmer inlets speed up, are not
- * foreseen, nor are chillers that take time to start. What the log
- * lacks within a segment is carried. No clock, no logging; allocates at create.
+ * Inlets and supply air by the ARX model, free-running, inlets bent over fan speed (inlet_bend.h); valves by the
+ * balance of their coils; water follows its setpoint within minutes, condenser water no nearer to the wet bulb than the
+ * tower has come or 4 K; return air by the heat of the log over the new air flow. Racks draw what they drew: server
+ * fans, which warmer inlets speed up, are not foreseen, nor are chillers that take time to start. What the log lacks
+ * within a segment is carried. No clock, no logging; allocates at create and for the result.
  */
 #ifndef COOLPLANE_PLANNER_WHATIF_H
 #define COOLPLANE_PLANNER_WHATIF_H
@@ -42,7 +42,8 @@ enum { WHATIF_KINDS = 5 }; /* enum u_kind */
 /* How a kind of setpoint was moved: means over its variables and the closed steps but where it says so; unit of u. */
 struct whatif_moved {
         size_t n;                 /* variables */
-        double log_low, log_high; /* where the whole log kept them nine tenths of its time */
+        double log_low, log_high; /* where the log kept them nine tenths of the time that the energy model remembers
+                                     (ENERGY_SAMPLES) */
         double distance;          /* |ours − the log's| */
         double mean_change;       /* ours − the log's */
         double inside_ratio; /* share of the steps with ours between log_low and log_high: of the variable where it is
@@ -57,7 +58,9 @@ enum whatif_refusal {
         WHATIF_NOT_FITTED,    /* a tenth of the outputs have no model, or more */
         WHATIF_NO_EXCITATION, /* a setpoint would spend a fifth of the time where the log hardly had it (beyond its 5 %
                                * and 95 % quantiles): what that does is physics by the book, not this plant */
-        WHATIF_OUTSIDE,       /* one slow step in five is farther than a data spread from everything that was seen */
+        WHATIF_NOT_JUDGED,    /* too little, or nothing, of the log lies our way to judge the energy model's error by */
+        WHATIF_OUTSIDE, /* one slow step in five is farther than a data spread from all that the energy model remembers
+                         */
 };
 
 struct whatif_result {

@@ -16,7 +16,7 @@ what_if() { # CODE WHO MODEL [options]
   [ $rc = "$1" ] || fail "${*:2} ends with $rc, not $1: $(cat "$work/out.txt" "$work/out.log")"
 }
 what_if 4 b0 "$work/b0.model"
-grep -q '^no saving is told (no-excitation): we would move ' "$work/out.txt" || fail "no reason: $(cat "$work/out.txt")"
+grep -q '^no saving is told (no-excitation): we would hold ' "$work/out.txt" || fail "no reason: $(cat "$work/out.txt")"
 what_if 4 b0 "$work/b0.model" --json
 python3 - "$work/out.txt" <<'P' || fail "JSON of a refusal: $(cat "$work/out.txt")"
 import json, sys

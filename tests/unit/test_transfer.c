@@ -83,7 +83,9 @@ static void test_error(void **state)
 static void test_too_little(void **state)
 {
         struct energy *e = learned(0, 119);
-        const struct energy_sample shift = {.cwst_c = -4}, untried = {.wetbulb_c = 3};
+        const struct energy_sample shift = {.cwst_c = -4}, untried = {.wetbulb_c = 3},
+                                   partly = {.cwst_c = -4, .wetbulb_c = 30};
+        double tried = 0;
         double ratio = 7;
 
         (void)state;
@@ -92,8 +94,12 @@ static void test_too_little(void **state)
         free(e);
         e = learned(0, 120);
         assert_int_equal(transfer_error(e, &shift, &ratio), 0);
-        assert_int_equal(transfer_error(e, &untried, &ratio), 0); /* it never moved, and is no direction */
-        assert_true(ratio == 0);
+        ratio = 7;
+        assert_int_equal(transfer_error(e, &untried, &ratio), -ENODATA); /* nothing of the log lies that way */
+        assert_true(ratio == 7);
+        assert_int_equal(transfer_error(e, &(struct energy_sample){.cwst_c = -4, .wetbulb_c = (double)NAN}, &tried), 0);
+        assert_int_equal(transfer_error(e, &partly, &ratio), 0); /* farther, where nothing was */
+        assert_true(ratio > 2 * tried);
         free(e);
 }
 

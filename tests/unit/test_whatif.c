@@ -125,6 +125,8 @@ static void test_the_operators_settings_give_the_log(void **state)
 
         (void)state;
         open_bench(&b, 1, 0);
+        for (size_t k = 1000; k < 1020; k++) /* a machine that stands, and starts again */
+                b.log->value[k][P_CHILLER_POWER] = b.truth->value[k][P_CHILLER_POWER] = 0;
         walk(&b, false, &worst_k);
         assert_true(worst_k == 0);
         assert_int_equal(b.r.steps, ROWS - CLOSES);
@@ -149,11 +151,14 @@ static void test_other_settings_give_the_plant_under_them(void **state)
                 open_bench(&b, cases[c].fan_factor, cases[c].sat_shift_k);
                 walk(&b, true, &worst_k);
                 truth = true_saving(&b);
-                printf(
-                    "fans × %.2f, supply air %+.1f K: saving %.2f %%, truly %.2f %%; temperatures at most %.3f K off\n",
-                    cases[c].fan_factor, cases[c].sat_shift_k, 100 * b.r.saving_ratio, 100 * truth, worst_k);
+                printf("fans × %.2f, supply air %+.1f K: saving %.2f ± %.2f %%, truly %.2f %%; temperatures at most "
+                       "%.3f K off\n",
+                       cases[c].fan_factor, cases[c].sat_shift_k, 100 * b.r.saving_ratio, 100 * b.r.half_width_ratio,
+                       100 * truth, worst_k);
                 assert_true(worst_k < cases[c].worst_k);
                 assert_true(fabs(100 * (b.r.saving_ratio - truth)) < cases[c].points);
+                assert_true(fabs(b.r.saving_ratio - truth) <= b.r.half_width_ratio && b.r.half_width_ratio < 0.03);
+                assert_true(fabs(b.r.robust_ratio - truth) < 0.01 && b.r.support_ratio > 0.5);
                 assert_int_equal(b.r.steps, ROWS - CLOSES);
                 assert_int_equal(b.r.breaks, 0);
                 assert_true(fabs(b.r.moved[U_SAT].mean_change - cases[c].sat_shift_k) < 1e-9);
