@@ -121,7 +121,7 @@ void yard_hand_advance(struct yard_hand *h, struct plant *p, double hours)
         struct yard_command cmd;
 
         while (plant_t_ms(p) < end_ms) {
-                double inlet_c = -INFINITY;
+                double inlet_c = -(double)INFINITY;
 
                 if (plant_t_ms(p) >= h->due_ms) {
                         step_next(h, p);

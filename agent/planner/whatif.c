@@ -9,7 +9,7 @@
 
 #include "agent/planner/inlet_bend.h"
 #include "agent/planner/plant.h"
-#include "agent/planner/transfer.h"
+#include "agent/planner/whatif_sums.h"
 #include "models/plan/plan.h"
 
 #define WATER_S 300.0        /* time constant of a loop behind its setpoint */
@@ -22,18 +22,6 @@
 #define BEND_S 120.0 /* of a room's air */
 #define COIL_S 600.0 /* time constant of what is known of a coil */
 #define POWER_STALE_STEPS 4
-#define MEMBERS_T 2.365 /* Student's t of the members' seven degrees of freedom, 95 % */
-#define TRANSFER_T 2.0
-#define DECIDED 0.12
-#define LEAST_S 86400.0
-#define OUTSIDE_MOST 0.2
-#define FITTED_LEAST 0.9
-/* A setpoint within this is an operator's "the same". */
-static const double same[WHATIF_KINDS] = {
-    [U_SAT] = 0.5, [U_FAN] = 0.05, [U_CHWST] = 0.5, [U_CWST] = 0.5, [U_CHILLER] = 0.1};
-#define RARE 0.05        /* of the log: what lies beyond these quantiles was hardly tried */
-#define INSIDE_LEAST 0.8 /* of the steps */
-
 #define ABOVE_MOST 2.0 /* power over the model's, and inverse */
 #define LITTLE 0.1     /* of a part's new power: machines that drew less stood, and their share of it is unknown */
 
@@ -66,18 +54,9 @@ struct whatif {
                 double factor, more_w; /* what a meter of the part shows: the log's × factor + more_w */
         } shows[ENERGY_PARTS];
         struct meters meters;
-        struct plant_mean mean;
         size_t nmeter[ENERGY_PARTS];
-        struct whatif_result r;
-        struct energy_sample *slow; /* [nslow] ours, means over slow steps */
-        size_t nslow, slow_max;
-        size_t outside;
-        double member_w[ENERGY_MEMBERS];      /* sums over steps: the log's minus ours */
-        struct energy_sample shift, shift_sq; /* … of the state, ours minus the log's, and squared */
-        double measured_w;
-        double *low_u, *high_u;        /* [nu] quantiles of the log */
-        double *change_u, *distance_u; /* [nu] sums over closed steps */
-        size_t *inside_u, *known_u;    /* [nu] steps between the quantiles, and of the sums */
+        struct whatif_sums *sums;
+        size_t breaks;
 };
 
 static void meters_as_logged(struct whatif *w)
@@ -194,32 +173,6 @@ static int find_approach(struct whatif *w)
         return 0;
 }
 
-/* Where the log kept each setpoint nine tenths of the time that the energy model remembers. */
-static int find_ranges(struct whatif *w)
-{
-        const size_t nu = w->l->nu;
-        double *v = malloc((w->n + 1) * sizeof *v);
-        size_t first = 0;
-
-        if (!v)
-                return -ENOMEM;
-        while (first < w->n &&
-               w->a.log->t_ms[w->n - 1] - w->a.log->t_ms[first] > (int64_t)ENERGY_SAMPLES * w->l->site->slow_step_ms)
-                first++;
-        for (size_t j = 0; j < nu; j++) {
-                size_t n = 0;
-
-                for (size_t row = first; row < w->n; row++)
-                        if (isfinite(w->log_u[row * nu + j]))
-                                v[n++] = w->log_u[row * nu + j];
-                qsort(v, n, sizeof *v, ascending);
-                w->low_u[j] = n > 0 ? v[(size_t)(RARE * (double)(n - 1))] : (double)NAN;
-                w->high_u[j] = n > 0 ? v[(size_t)((1 - RARE) * (double)(n - 1))] : (double)NAN;
-        }
-        free(v);
-        return 0;
-}
-
 static int allocate(struct whatif *w)
 {
         const struct layout *l = w->l;
@@ -227,13 +180,11 @@ static int allocate(struct whatif *w)
 
         w->coil = calloc(l->ny + 1, sizeof(double));
         w->bend_k = calloc(l->ny + 1, sizeof(double));
-        w->slow_max = (size_t)((double)ds->n * l->step_s * 1000 / (double)l->site->slow_step_ms) + 2;
-        w->slow = calloc(w->slow_max, sizeof *w->slow);
         w->use = calloc(l->site->npoint + 1, sizeof *w->use);
         w->log_y = filled(ds, ds->y, l->ny);
         w->log_u = filled(ds, ds->u, l->nu);
         w->log_d = filled(ds, ds->d, l->nd);
-        if (!w->coil || !w->bend_k || !w->slow || !w->use || !w->log_y || !w->log_u || !w->log_d)
+        if (!w->coil || !w->bend_k || !w->use || !w->log_y || !w->log_u || !w->log_d)
                 return -ENOMEM;
         w->y = copy(w->log_y, ds->n * l->ny);
         w->u = copy(w->log_u, ds->n * l->nu);
@@ -245,14 +196,8 @@ static int allocate(struct whatif *w)
         w->pred = calloc(l->ny + 1, sizeof(double));
         w->ours = calloc(l->nu + 1, sizeof *w->ours);
         w->set = calloc(l->nu + 1, sizeof(double));
-        w->low_u = calloc(l->nu + 1, sizeof(double));
-        w->high_u = calloc(l->nu + 1, sizeof(double));
-        w->change_u = calloc(l->nu + 1, sizeof(double));
-        w->distance_u = calloc(l->nu + 1, sizeof(double));
-        w->inside_u = calloc(l->nu + 1, sizeof *w->inside_u);
-        w->known_u = calloc(l->nu + 1, sizeof *w->known_u);
         if (!w->y || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
-            !w->set || !w->low_u || !w->high_u || !w->change_u || !w->distance_u || !w->inside_u || !w->known_u)
+            !w->set)
                 return -ENOMEM;
         return 0;
 }
@@ -276,24 +221,23 @@ int whatif_create(const struct whatif_args *a, struct whatif **ret)
                              .arx = a->model->model->arx,
                              .energy = a->model->energy,
                              .lags = st->lag_max,
-                             .n = a->log->n,
-                             .r = {.hottest_log_c = (double)NAN, .hottest_ours_c = (double)NAN}};
+                             .n = a->log->n};
         meters_as_logged(w);
-        plant_mean_init(&w->mean, l->site);
         r = allocate(w);
         if (r == 0)
                 r = meters_create(l->site, &w->meters);
         if (r == 0)
                 r = find_approach(w);
         if (r == 0)
-                r = find_ranges(w);
-        if (r == 0)
                 r = inlet_bend_create(l, w->arx, a->log, w->log_y, w->log_u, w->log_d, &w->bend);
+        if (r == 0) {
+                find_uses(w);
+                r = whatif_sums_create(a, w->log_u, w->nmeter, &w->sums);
+        }
         if (r < 0) {
                 whatif_free(w);
                 return r;
         }
-        find_uses(w);
         *ret = w;
         return 0;
 }
@@ -302,9 +246,9 @@ struct whatif *whatif_free(struct whatif *w)
 {
         if (w) {
                 inlet_bend_free(w->bend);
+                whatif_sums_free(w->sums);
                 free(w->bend_k);
                 free(w->coil);
-                free(w->slow);
                 free(w->use);
                 free(w->log_y);
                 free(w->log_u);
@@ -319,12 +263,6 @@ struct whatif *whatif_free(struct whatif *w)
                 free(w->pred);
                 free(w->ours);
                 free(w->set);
-                free(w->low_u);
-                free(w->high_u);
-                free(w->change_u);
-                free(w->distance_u);
-                free(w->inside_u);
-                free(w->known_u);
                 meters_destroy(&w->meters);
                 free(w);
         }
@@ -506,143 +444,52 @@ static void outputs(struct whatif *w, size_t row)
 
 /* --- power -------------------------------------------------------------------------------------------------------- */
 
-/* What the row's settings, temperatures and machines draw by each member's word. Our fans warm the water that the
- * chillers cool, too. measured_w: of the log. */
-static bool model_powers(struct whatif *w, size_t row, double measured_w[ENERGY_PARTS],
-                         double log_w[ENERGY_MEMBERS][ENERGY_PARTS], double ours_w[ENERGY_MEMBERS][ENERGY_PARTS],
-                         struct energy_sample *ret_log, struct energy_sample *ret_ours)
+/* What a step's settings, temperatures and machines draw by each member's word. Our fans warm the water that the
+ * chillers cool, too. */
+static bool model_powers(struct whatif *w, size_t row, struct whatif_sums_step *s)
 {
         const struct layout *l = w->l;
-        const double *u = w->u + row * l->nu, *log_u = w->log_u + row * l->nu;
-        const int64_t step_ms = llround(l->step_s * 1000);
-        struct energy_sample log, ours;
+        const double *d = w->d + row * l->nd, *log_d = w->log_d + row * l->nd;
         double chillers_on, fans_w = 0;
 
-        meters_sum(&w->meters, w->a.log->t_ms[row] + step_ms, POWER_STALE_STEPS * step_ms, measured_w, &chillers_on);
-        log = plant_sample(l, w->log_y + row * l->ny, log_u, w->log_d + row * l->nd, measured_w, chillers_on);
-        ours = plant_sample(l, w->y + row * l->ny, u, w->d + row * l->nd, measured_w, chillers_on);
+        meters_sum(&w->meters, s->end_ms, POWER_STALE_STEPS * llround(l->step_s * 1000), s->measured_w, &chillers_on);
+        s->log = plant_sample(l, s->log_y, s->log_u, log_d, s->measured_w, chillers_on);
+        s->ours = plant_sample(l, s->y, s->u, d, s->measured_w, chillers_on);
         for (size_t j = 0; j < l->nu && isfinite(chillers_on); j++)
                 if (l->u[j].kind == U_CHILLER)
-                        ours.chillers_on += (u[j] > 0.5) - (log_u[j] > 0.5);
-        if (!energy_members(w->energy, &log, log_w) || !energy_members(w->energy, &ours, ours_w))
+                        s->ours.chillers_on += (s->u[j] > 0.5) - (s->log_u[j] > 0.5);
+        if (!energy_members(w->energy, &s->log, s->log_w) || !energy_members(w->energy, &s->ours, s->ours_w))
                 return false;
         for (size_t m = 0; m < ENERGY_MEMBERS; m++)
-                fans_w += (ours_w[m][ENERGY_FANS] - log_w[m][ENERGY_FANS]) / ENERGY_MEMBERS;
-        ours.heat_w += isfinite(fans_w) ? fans_w : 0;
-        *ret_log = log;
-        *ret_ours = ours;
-        return energy_members(w->energy, &ours, ours_w);
-}
-
-static bool inside(const struct whatif *w, size_t j, double v)
-{
-        const double same_as = same[w->l->u[j].kind];
-
-        return v >= w->low_u[j] - same_as && v <= w->high_u[j] + same_as;
-}
-
-static void note_settings(struct whatif *w, size_t row)
-{
-        const size_t nu = w->l->nu;
-
-        for (size_t j = 0; j < nu; j++) {
-                const double change = w->u[row * nu + j] - w->log_u[row * nu + j];
-
-                if (!isfinite(change))
-                        continue;
-                w->known_u[j]++;
-                w->inside_u[j] += inside(w, j, w->u[row * nu + j]);
-                w->change_u[j] += change;
-                w->distance_u[j] += fabs(change);
-        }
-}
-
-static void note_temperatures(struct whatif *w, size_t row)
-{
-        const struct layout *l = w->l;
-
-        for (size_t i = 0; i < l->ny; i++)
-                if (l->y[i].kind == Y_INLET) {
-                        w->r.hottest_log_c = fmax(w->r.hottest_log_c, w->log_y[row * l->ny + i]);
-                        w->r.hottest_ours_c = fmax(w->r.hottest_ours_c, w->y[row * l->ny + i] + w->bend_k[i]);
+                fans_w += (s->ours_w[m][ENERGY_FANS] - s->log_w[m][ENERGY_FANS]) / ENERGY_MEMBERS;
+        s->ours.heat_w += isfinite(fans_w) ? fans_w : 0;
+        if (!energy_members(w->energy, &s->ours, s->ours_w))
+                return false;
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
+                        s->log_mean_w[p] += s->log_w[m][p] / ENERGY_MEMBERS;
+                        s->ours_mean_w[p] += s->ours_w[m][p] / ENERGY_MEMBERS;
                 }
+        return true;
 }
 
-/* All parts that have a meter are known, by it and by the model: else a part's silence would look like a saving. */
-static bool usable(const struct whatif *w, const double measured_w[ENERGY_PARTS], const double log_w[ENERGY_PARTS],
-                   const double ours_w[ENERGY_PARTS])
-{
-        bool any = false;
-
-        for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                if (w->nmeter[p] > 0 && !isfinite(measured_w[p] + log_w[p] + ours_w[p]))
-                        return false;
-                any |= w->nmeter[p] > 0;
-        }
-        return any;
-}
-
-static void add_change(double *sum, double *sq, double log, double ours)
-{
-        const double change = isfinite(ours - log) ? ours - log : 0;
-
-        *sum += change;
-        *sq += change * change;
-}
-
-static void note_shift(struct whatif *w, const struct energy_sample *log, const struct energy_sample *ours)
-{
-        add_change(&w->shift.fan_ratio_cubed, &w->shift_sq.fan_ratio_cubed, log->fan_ratio_cubed,
-                   ours->fan_ratio_cubed);
-        add_change(&w->shift.heat_w, &w->shift_sq.heat_w, log->heat_w, ours->heat_w);
-        add_change(&w->shift.chwst_c, &w->shift_sq.chwst_c, log->chwst_c, ours->chwst_c);
-        add_change(&w->shift.cwst_c, &w->shift_sq.cwst_c, log->cwst_c, ours->cwst_c);
-        add_change(&w->shift.chillers_on, &w->shift_sq.chillers_on, log->chillers_on, ours->chillers_on);
-        add_change(&w->shift.valve_mean_ratio, &w->shift_sq.valve_mean_ratio, log->valve_mean_ratio,
-                   ours->valve_mean_ratio);
-}
-
-/* The sums of a step that is over; metered parts only. */
 static void account(struct whatif *w, size_t row)
 {
-        const double hours = w->l->step_s / 3600;
-        double measured_w[ENERGY_PARTS], log_w[ENERGY_MEMBERS][ENERGY_PARTS], ours_w[ENERGY_MEMBERS][ENERGY_PARTS];
-        struct energy_sample log, ours, done;
-        struct energy_estimate e;
+        const struct layout *l = w->l;
+        struct whatif_sums_step s = {.end_ms = w->a.log->t_ms[row] + llround(l->step_s * 1000),
+                                     .follows = row > w->segment,
+                                     .log_u = w->log_u + row * l->nu,
+                                     .u = w->u + row * l->nu,
+                                     .log_y = w->log_y + row * l->ny,
+                                     .y = w->y + row * l->ny,
+                                     .bend_k = w->bend_k};
 
-        note_settings(w, row);
-        note_temperatures(w, row);
-        if (!model_powers(w, row, measured_w, log_w, ours_w, &log, &ours) ||
-            !usable(w, measured_w, log_w[0], ours_w[0])) {
-                w->r.unknown++;
+        s.modelled = model_powers(w, row, &s);
+        if (!whatif_sums_add(w->sums, &s))
                 return;
-        }
-        w->r.steps++;
-        note_shift(w, &log, &ours);
-        for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                double log_mean_w = 0, ours_mean_w = 0;
-
-                if (w->nmeter[p] == 0)
-                        continue;
-                w->measured_w += measured_w[p];
-                for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
-                        w->member_w[m] += log_w[m][p] - ours_w[m][p];
-                        log_mean_w += log_w[m][p] / ENERGY_MEMBERS;
-                        ours_mean_w += ours_w[m][p] / ENERGY_MEMBERS;
-                }
-                w->r.measured_wh[p] += measured_w[p] * hours;
-                w->r.log_wh[p] += log_mean_w * hours;
-                w->r.ours_wh[p] += ours_mean_w * hours;
-                meters_show(w, (enum energy_part)p, measured_w[p], log_mean_w, ours_mean_w);
-        }
-        if (plant_mean_add(&w->mean, w->a.log->t_ms[row] + llround(w->l->step_s * 1000), w->l->site->slow_step_ms,
-                           row > w->segment, &ours, &done) &&
-            energy_predict(w->energy, &done, &e)) {
-                w->r.slow_steps++;
-                if (w->nslow < w->slow_max)
-                        w->slow[w->nslow++] = done;
-                w->outside += !(e.distance <= 1);
-        }
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                if (w->nmeter[p] > 0)
+                        meters_show(w, (enum energy_part)p, s.measured_w[p], s.log_mean_w[p], s.ours_mean_w[p]);
 }
 
 /* --- the walk ----------------------------------------------------------------------------------------------------- */
@@ -663,7 +510,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
                 row++;
         const bool there = row < w->n && ds->t_ms[row] == t_ms;
         if (!there || ds->segment_start[row] || !w->any || row != w->row + 1) {
-                w->r.breaks += w->any && closed(w, w->row) && row < w->n;
+                w->breaks += w->any && closed(w, w->row) && row < w->n;
                 w->segment = row;
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
                 memset(w->bend_k, 0, w->l->ny * sizeof *w->bend_k);
@@ -717,150 +564,8 @@ void whatif_sample(struct whatif *w, struct sample *s)
         s->raw = (double)NAN;
 }
 
-static int worst_kind(const struct whatif_result *r)
-{
-        for (size_t k = 0; k < WHATIF_KINDS; k++) {
-                const struct whatif_moved *m = &r->moved[k];
-
-                if (m->n > 0 && m->inside_ratio < INSIDE_LEAST)
-                        return (int)k;
-        }
-        return -1;
-}
-
-static enum whatif_refusal refusal(const struct whatif *w, const struct whatif_result *r)
-{
-        if (!isfinite(r->saving_ratio) && r->steps > 0)
-                return WHATIF_NOT_METERED;
-        if (!r->metered[ENERGY_FANS] || (!r->metered[ENERGY_CHILLERS] && r->moved[U_CHWST].n > 0))
-                return WHATIF_NOT_METERED;
-        if ((double)r->steps * w->l->step_s < LEAST_S)
-                return WHATIF_SHORT;
-        if ((double)r->fitted < FITTED_LEAST * (double)r->outputs)
-                return WHATIF_NOT_FITTED;
-        if (worst_kind(r) >= 0)
-                return WHATIF_NO_EXCITATION;
-        if (r->slow_steps == 0 || !isfinite(r->half_width_ratio))
-                return WHATIF_NOT_JUDGED;
-        return r->outside_ratio <= OUTSIDE_MOST ? WHATIF_TOLD : WHATIF_OUTSIDE;
-}
-
-static void sum_settings(const struct whatif *w, struct whatif_moved *moved)
-{
-        const struct layout *l = w->l;
-
-        for (size_t j = 0; j < l->nu; j++) {
-                struct whatif_moved *k = &moved[l->u[j].kind];
-                const double n = (double)w->known_u[j], distance = w->distance_u[j] / n;
-
-                if (w->known_u[j] == 0)
-                        continue;
-                if (k->n++ == 0)
-                        k->inside_ratio = 1;
-                k->log_low += w->low_u[j];
-                k->log_high += w->high_u[j];
-                k->mean_change += w->change_u[j] / n;
-                k->distance += distance;
-                if (distance > same[l->u[j].kind])
-                        k->inside_ratio = fmin(k->inside_ratio, (double)w->inside_u[j] / n);
-        }
-        for (size_t k = 0; k < WHATIF_KINDS; k++)
-                if (moved[k].n > 0) {
-                        moved[k].log_low /= (double)moved[k].n;
-                        moved[k].log_high /= (double)moved[k].n;
-                        moved[k].mean_change /= (double)moved[k].n;
-                        moved[k].distance /= (double)moved[k].n;
-                }
-}
-
-/* How far we are from the log, each way: as far as steps are in the mean square, whatever their sum. */
-static double reach(double sum, double sq, size_t n)
-{
-        return copysign(sqrt(sq / (double)n), sum);
-}
-
-static double transfer(const struct whatif *w)
-{
-        const struct energy_sample *s = &w->shift, *sq = &w->shift_sq;
-        const size_t n = w->r.steps;
-        double ratio;
-
-        if (n == 0)
-                return (double)NAN;
-        const struct energy_sample shift = {.fan_ratio_cubed = reach(s->fan_ratio_cubed, sq->fan_ratio_cubed, n),
-                                            .heat_w = reach(s->heat_w, sq->heat_w, n),
-                                            .chwst_c = reach(s->chwst_c, sq->chwst_c, n),
-                                            .cwst_c = reach(s->cwst_c, sq->cwst_c, n),
-                                            .wetbulb_c = (double)NAN,
-                                            .chillers_on = reach(s->chillers_on, sq->chillers_on, n),
-                                            .valve_mean_ratio = reach(s->valve_mean_ratio, sq->valve_mean_ratio, n)};
-
-        return transfer_error(w->energy, &shift, &ratio) == 0 ? ratio : (double)NAN;
-}
-
-static double half_width(const struct whatif_result *r)
-{
-        double sq = 0;
-
-        for (size_t m = 0; m < ENERGY_MEMBERS; m++)
-                sq += (r->member_ratio[m] - r->saving_ratio) * (r->member_ratio[m] - r->saving_ratio);
-        const double open = MEMBERS_T * sqrt(sq / (ENERGY_MEMBERS - 1)), errs = TRANSFER_T * r->transfer_ratio,
-                     decided = DECIDED * r->saving_ratio;
-
-        return sqrt(open * open + errs * errs + decided * decided);
-}
-
-/* The doubly robust saving: what was measured, less ours as modelled and corrected. */
-static void correct(const struct whatif *w, struct whatif_result *r)
-{
-        const double hours = (double)w->r.steps * w->l->step_s / 3600;
-        double had_wh = 0, has_wh = 0;
-        struct transfer_correction c;
-
-        r->robust_ratio = r->support_ratio = (double)NAN;
-        if (w->nslow == 0 || transfer_correct(w->energy, w->slow, w->nslow, &c) < 0)
-                return;
-        r->support_ratio = 1;
-        for (size_t p = 0; p < ENERGY_PARTS; p++) {
-                if (w->nmeter[p] == 0)
-                        continue;
-                if (!isfinite(c.support[p])) { /* the model never had this meter */
-                        r->support_ratio = 0;
-                        return;
-                }
-                had_wh += r->measured_wh[p];
-                has_wh += r->ours_wh[p] + c.power_w[p] * hours;
-                r->support_ratio = fmin(r->support_ratio, c.support[p]);
-        }
-        r->robust_ratio = had_wh > 0 ? 1 - has_wh / had_wh : (double)NAN;
-}
-
 void whatif_result(const struct whatif *w, struct whatif_result *ret)
 {
-        int kind;
-
-        *ret = w->r;
-        ret->outputs = w->l->ny;
-        for (size_t i = 0; i < w->l->ny; i++) {
-                struct arx_row_info info;
-
-                arx_row_info(w->arx, i, &info);
-                ret->fitted += info.fitted;
-        }
-        for (size_t p = 0; p < ENERGY_PARTS; p++)
-                ret->metered[p] = w->nmeter[p] > 0;
-        ret->saving_ratio = 0;
-        for (size_t m = 0; m < ENERGY_MEMBERS; m++) {
-                ret->member_ratio[m] = w->measured_w > 0 ? w->member_w[m] / w->measured_w : (double)NAN;
-                ret->saving_ratio += ret->member_ratio[m] / ENERGY_MEMBERS;
-        }
-        qsort(ret->member_ratio, ENERGY_MEMBERS, sizeof *ret->member_ratio, ascending);
-        ret->transfer_ratio = transfer(w);
-        correct(w, ret);
-        ret->half_width_ratio = half_width(ret);
-        ret->outside_ratio = w->r.slow_steps > 0 ? (double)w->outside / (double)w->r.slow_steps : (double)NAN;
-        sum_settings(w, ret->moved);
-        kind = worst_kind(ret);
-        ret->kind = kind >= 0 ? (enum u_kind)kind : U_SAT;
-        ret->refusal = refusal(w, ret);
+        whatif_sums_result(w->sums, ret);
+        ret->breaks = w->breaks;
 }
