@@ -4,9 +4,9 @@
  * b0h: b0's setpoints, stepped by hand. Every hour the next of five settings gets another level: supply air, fans,
  * chilled water, condenser water, machines. A setting has five levels between its ends, which come in another order
  * each time, so that all of them are tried in about a day and owe nothing to the weather, the load or the other
- * settings. Where an inlet gets warm the air gets colder, a kelvin every five minutes, then more, a tenth of the fans'
- * speed, and where one gets hot everything goes back to b0's. What a log of it says of a setting is the setting's own
- * doing.
+ * settings. Where an inlet gets warm the air gets colder, a kelvin every five minutes, then more, a twentieth of the
+ * fans' speed, and where one gets hot everything goes back to b0's. What a log of it says of a setting is the setting's
+ * own doing.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,7 +20,7 @@
 #define WARM_C 26.5
 #define HOT_C 27.5
 #define COOL_SAT_K 1.0
-#define COOL_FAN 0.1
+#define COOL_FAN 0.05
 #define COOL_MS 300000
 #define COIL_K 4.0 /* nobody asks a coil for air nearer to its water */
 

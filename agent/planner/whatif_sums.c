@@ -10,7 +10,6 @@
 #include "agent/planner/transfer.h"
 
 #define MEMBERS_T 2.365 /* Student's t of the members' seven degrees of freedom, 95 % */
-#define TRANSFER_T 2.0
 #define DECIDED 0.12
 #define LEAST_S 86400.0
 #define OUTSIDE_MOST 0.2
@@ -333,7 +332,7 @@ static double half_width(const struct whatif_result *r)
 
         for (size_t m = 0; m < ENERGY_MEMBERS; m++)
                 sq += (r->member_ratio[m] - r->saving_ratio) * (r->member_ratio[m] - r->saving_ratio);
-        const double open = MEMBERS_T * sqrt(sq / (ENERGY_MEMBERS - 1)), errs = TRANSFER_T * r->transfer_ratio,
+        const double open = MEMBERS_T * sqrt(sq / (ENERGY_MEMBERS - 1)), errs = r->transfer_ratio,
                      decided = DECIDED * r->saving_ratio;
 
         return sqrt(open * open + errs * errs + decided * decided);
