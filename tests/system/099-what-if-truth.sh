@@ -53,4 +53,4 @@ assert told and all(r["low"] < r["said"] < r["high"] for r in told)
 assert held >= 0.9 * len(told) and sum(abs(r["said"] - r["truth"]) for r in told) < 0.02 * len(told)
 assert sum(r["high"] - r["low"] for r in told) < 0.12 * len(told) # wider would say nothing
 P
-pass "$(tail -1 "$work/results")"
+pass
