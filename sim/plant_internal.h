@@ -53,7 +53,7 @@ static inline double clampd(double v, double lo, double hi)
 static inline double lut_at(const struct lut *l, double x)
 {
         const double s = clampd(x, 0.0, 1.0) * LUT_N;
-        const size_t i = s >= LUT_N ? LUT_N - 1 : (size_t)s;
+        const size_t i = s < LUT_N ? (size_t)s : LUT_N - 1; /* NaN has no index, and stays NaN */
 
         return l->y[i] + (l->y[i + 1] - l->y[i]) * (s - (double)i);
 }
