@@ -128,6 +128,9 @@ static void test_slow_step_and_water(void **state)
         why = DR_ACCEPTED;
         u.safe_dir = 1; /* nor is a slow fan */
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);
+        u.safe_dir = 0; /* condenser water is */
+        assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18 && why == DR_WATER);
+        why = DR_ACCEPTED;
         u.safe_dir = -1;
         u.fast = 1; /* supply air is not water */
         assert_true(limits_move(&u, 18, 18.5, true, true, &why) == 18.5 && why == DR_ACCEPTED);

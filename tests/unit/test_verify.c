@@ -132,6 +132,17 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
                 assert_true(decision_certificate(&b.r.s->decision)->verified);
                 rig_close(&b.r);
         }
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[0].safe_dir = b.r.u[0].fast = 0;
+        b.r.u[0].origin = 0.03; /* a register that does not count from 0 */
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        b.r.confirmed[0] = 18.07;
+        b.r.snap.slow_step = false;
+        assert_true(judge(&b, 0, 18.03));
+        assert_false(judge(&b, 0, 18.13) || judge(&b, 0, 17.93) || judge(&b, 0, 18));
+        rig_close(&b.r);
 }
 
 static void test_units(void **state)
