@@ -41,6 +41,8 @@ wait_for 40 '[ "$(said 1 "its watchdog acts, it was")" = 5 ] && [ "$(said 1 "its
   fail "not probed: $(sql "SELECT text FROM v_events WHERE component = 'actuate'")"
 s=$(status | field step)
 wait_for 60 "step_at_least $((s + 30))" || fail "30 steps (15 min) do not come"
+# water is set every five minutes at most, and stays where nothing is gained by moving it
+wait_for 60 '[ "$(sql "SELECT count(*) FROM v_actions WHERE point LIKE '"'%/plant/plant/%temp_sp'"'" 2>/dev/null)" -ge 1 ]' || fail "no setpoint to the plant in an hour"
 [ "$(fixed 'its watchdog does not act')" = 2 ] || fail "status does not name the two setpoints of crah-2: $(status)"
 [ "$(fixed '')" = 2 ] || fail "something else is not ours: $(status)"
 "$BIN/coolplane" status --config "$config" >"$work/status.txt" || fail "status"
