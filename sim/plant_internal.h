@@ -268,8 +268,7 @@ struct plant {
         struct air air;
         struct crah *crah;
         struct room *room;
-        double *
-            crah_share; /* [ncrah × share_stride]: of a CRAH's air, what is not drawn: each rack's share, in its room */
+        double *crah_share; /* [ncrah × share_stride]: each rack's share of the CRAH's air that is not drawn */
         size_t share_stride;
         struct host *host;
         struct plant_vm *vm;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HALF_MIN 60 /* samples: five hours of 5-min steps */
-#define NEAR_MIN 12 /* … an hour, by weight */
-#define OURS_MAX 2000
+#define HALF_MIN 60   /* samples: five hours of 5-min steps */
+#define NEAR_MIN 12   /* … an hour, by weight */
+#define OURS_MAX 2000 /* states that are looked at */
 
 enum { HEAT = 1, VALVE = 6, DIMS = 7 };
 
@@ -21,7 +21,7 @@ static void state(const struct energy_sample *s, double *x)
         memcpy(x, v, sizeof(v));
 }
 
-/* No spread is less than a move that an operator would call small. Heat is a share of the capacity. */
+/* No spread is less than a move that an operator would call small, as in energy.c. Heat is a share of the capacity. */
 static const double least_spread[DIMS] = {0.05, 0.05, 1.0, 1.0, 2.0, 0.5, 0.1};
 
 /* Means and standard deviations of what was sampled. */
@@ -167,8 +167,7 @@ out:
         return r;
 }
 
-/* --- the log's residuals where we would be ---------------------------------------------------------------------------
- */
+/* --- the log's residuals where we would be ------------------------------------------------------------------------ */
 
 /* A kernel's width in what each part depends on; 0: it does not. Heat is a share of the capacity. */
 static const double width[ENERGY_PARTS][DIMS] = {
