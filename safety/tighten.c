@@ -154,7 +154,8 @@ static double limit_of(const struct safety *s, size_t row)
         return (double)NAN;
 }
 
-/* Any box with f(box) ≤ box will do: free rows start high and come down until the certified ones fit as well. */
+/* Any box with f(box) ≤ box will do: free rows start high and come down until the certified ones fit as well, or until
+ * nothing comes down any more: then there is none. */
 static void box_upper(struct safety *s)
 {
         double top = -(double)INFINITY;
@@ -166,6 +167,7 @@ static void box_upper(struct safety *s)
                 s->box[i] = !isnan(hi) ? hi : isfinite(top) ? top + BOX_START : 0;
         }
         for (unsigned it = 0; open && it < BOX_ITER_MAX; it++) {
+                bool fell = false;
                 one_step(s);
                 for (size_t g = 0; g < s->ngroup; g++)
                         s->group[g].certified = true;
@@ -179,9 +181,12 @@ static void box_upper(struct safety *s)
                         open = open || !s->group[g].decided;
                 }
                 for (size_t i = 0; i < s->env.ny; i++) {
-                        if (s->active[i] && !s->group[s->row_group[i]].decided && isnan(limit_of(s, i)))
-                                s->box[i] = fmin(s->box[i], s->y_up[i]);
+                        if (!s->active[i] || s->group[s->row_group[i]].decided || !isnan(limit_of(s, i)))
+                                continue;
+                        fell = fell || s->y_up[i] < s->box[i] - CERT_TOL;
+                        s->box[i] = fmin(s->box[i], s->y_up[i]);
                 }
+                open = open && fell;
         }
         for (size_t g = 0; g < s->ngroup; g++)
                 s->group[g].invariant = s->group[g].invariant && s->group[g].decided;

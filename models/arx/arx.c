@@ -365,6 +365,7 @@ static void add_row(size_t n, double f, double za, const double *restrict z, dou
 /* One-step bounds of all rows from this window into m->bound and m->bound_low; NaN where nothing is tracked. */
 static void find_bounds(struct arx *m, const struct arx_window *w)
 {
+        struct arx_rollout up, low;
         const double *u, *d;
         bool any = false;
 
@@ -376,8 +377,11 @@ static void find_bounds(struct arx *m, const struct arx_window *w)
                 return;
         u = w->u + (w->n - 1) * m->st.nu;
         d = w->d + (w->n - 1) * m->st.nd;
-        arx_worst(m, w, 1, u, d, 1, m->every, m->bound_work, m->bound);
-        arx_worst(m, w, 1, u, d, -1, m->every, m->bound_work, m->bound_low);
+        arx_rollout_begin(&up, m, w, 1, 1, m->every, m->bound_work);
+        low = up; /* of one step both read the same */
+        low.sgn = -1.0;
+        arx_rollout_step(&up, 0, u, d, m->every, m->bound);
+        arx_rollout_step(&low, 0, u, d, m->every, m->bound_low);
 }
 
 static double tracked(const struct arx_args *a, double track, bool miss)

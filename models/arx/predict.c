@@ -458,11 +458,11 @@ void arx_rollout_begin(struct arx_rollout *ret, const struct arx *m, const struc
                                     .sgn = dir > 0 ? 1.0 : -1.0,
                                     .far = work + block,
                                     .near = work + block, /* never read where it differs: every active coefficient on it
-                                                           * is ≥ 0 */
+                                                           * is ≥ 0, or one step reads history alone */
                                     .phi_ref = work + 3 * block,
                                     .y_ref = work + 3 * block + m->st.nterm,
                                     .w_ref = work + 3 * block + m->st.nterm + ny};
-        if (needs_both_tubes(m, active))
+        if (n_steps > 1 && needs_both_tubes(m, active))
                 ret->near = work + 2 * block;
         load_history(m, w, ret->far);
         load_history(m, w, ret->near);
