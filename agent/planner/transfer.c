@@ -5,55 +5,19 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define HALF_MIN 60   /* samples: five hours of 5-min steps */
 #define NEAR_MIN 12   /* … an hour, by weight */
 #define OURS_MAX 2000 /* states that are looked at */
 
-enum { HEAT = 1, VALVE = 6, DIMS = 7 };
-
-static void state(const struct energy_sample *s, double *x)
-{
-        const double v[DIMS] = {s->fan_ratio_cubed, s->heat_w,      s->chwst_c,         s->cwst_c,
-                                s->wetbulb_c,       s->chillers_on, s->valve_mean_ratio};
-
-        memcpy(x, v, sizeof(v));
-}
-
-/* No spread is less than a move that an operator would call small, as in energy.c. Heat is a share of the capacity. */
-static const double least_spread[DIMS] = {0.05, 0.05, 1.0, 1.0, 2.0, 0.5, 0.1};
-
-/* Means and standard deviations of what was sampled. */
-static void spread(const struct energy *e, size_t n, double *ret_mean, double *ret)
-{
-        double sum[DIMS] = {0}, sq[DIMS] = {0}, known[DIMS] = {0}, x[DIMS];
-
-        for (size_t i = 0; i < n; i++) {
-                state(energy_sample_at(e, i), x);
-                for (size_t k = 0; k < DIMS; k++)
-                        if (isfinite(x[k])) {
-                                sum[k] += x[k];
-                                sq[k] += x[k] * x[k];
-                                known[k] += 1.0;
-                        }
-        }
-        for (size_t k = 0; k < DIMS; k++) {
-                const double mean = known[k] > 0.0 ? sum[k] / known[k] : 0.0,
-                             var = known[k] > 0.0 ? sq[k] / known[k] - mean * mean : 0.0;
-
-                ret_mean[k] = mean;
-                ret[k] = fmax(sqrt(fmax(var, 0.0)), least_spread[k] * (k == HEAT ? energy_capacity_w(e) : 1.0));
-        }
-}
-
 /* How far from the mean along the shift, in squared spreads; what is not known is where the mean is. */
-static double along(const double *shift, const double *mean, const double *spread, const struct energy_sample *s)
+static double along(const struct energy *e, const double *shift, const double *mean, const double *spread,
+                    const struct energy_sample *s)
 {
-        double x[DIMS], sum = 0.0;
+        double x[ENERGY_STATES], sum = 0.0;
 
-        state(s, x);
-        for (size_t k = 0; k < DIMS; k++)
+        energy_state(e, s, x);
+        for (size_t k = 0; k < ENERGY_STATES; k++)
                 if (isfinite(x[k]) && isfinite(shift[k]))
                         sum += shift[k] / spread[k] * (x[k] - mean[k]) / spread[k];
         return sum;
@@ -113,10 +77,12 @@ static bool metered(const struct energy *e, size_t n, enum energy_part part)
 
 int transfer_error(const struct energy *e, const struct energy_sample *shift, double *ret_ratio)
 {
+        struct energy_sample moved = *shift;
         struct energy_info info;
         double *at = NULL, *order;
         void *mem = NULL;
-        double d[DIMS], mean[DIMS], unit[DIMS], distance = 0.0, far = 0.0, near = 0.0, middle, a, b;
+        double d[ENERGY_STATES], mean[ENERGY_STATES], unit[ENERGY_STATES], distance = 0.0, far = 0.0, near = 0.0,
+                                                                           middle, a, b;
         size_t n, m, nfar = 0;
         int r = -ENODATA;
 
@@ -131,15 +97,15 @@ int transfer_error(const struct energy *e, const struct energy_sample *shift, do
                 goto out;
         }
         order = at + n;
-        state(shift, d);
         if (!metered(e, n, ENERGY_PUMPS)) /* valves tell of nothing else */
-                d[VALVE] = (double)NAN;
-        spread(e, n, mean, unit);
-        for (size_t k = 0; k < DIMS; k++)
+                moved.valve_mean_ratio = (double)NAN;
+        energy_state(e, &moved, d);
+        energy_spread(e, mean, unit);
+        for (size_t k = 0; k < ENERGY_STATES; k++)
                 if (isfinite(d[k]))
                         distance += d[k] / unit[k] * d[k] / unit[k];
         for (size_t i = 0; i < n; i++)
-                at[i] = order[i] = along(d, mean, unit, energy_sample_at(e, i));
+                at[i] = order[i] = along(e, d, mean, unit, energy_sample_at(e, i));
         qsort(order, n, sizeof *order, ascending);
         for (m = n / 2 - 1; m > 0 && order[m] == order[n - 1]; m--) /* the log was mostly at that end */
                 ;
@@ -169,20 +135,20 @@ out:
 
 /* --- the log's residuals where we would be ------------------------------------------------------------------------ */
 
-/* A kernel's width in what each part depends on; 0: it does not. Heat is a share of the capacity. */
-static const double width[ENERGY_PARTS][DIMS] = {
+/* A kernel's width in what each part depends on, in the order of energy_state; 0: it does not. */
+static const double width[ENERGY_PARTS][ENERGY_STATES] = {
     [ENERGY_FANS] = {0.03, 0, 0, 0, 0, 0, 0},
     [ENERGY_CHILLERS] = {0, 0.05, 0.75, 1.0, 0, 0.2, 0},
     [ENERGY_PUMPS] = {0, 0, 0, 0, 0, 0.2, 0.05},
     [ENERGY_TOWERS] = {0, 0.05, 0, 1.0, 1.0, 0.2, 0},
 };
 
-static double nearness(enum energy_part part, double capacity_w, const double *x, const double *y)
+static double nearness(enum energy_part part, const double *x, const double *y)
 {
         double sq = 0.0;
 
-        for (size_t k = 0; k < DIMS; k++) {
-                const double scale = k == HEAT ? capacity_w : 1.0, d = (x[k] - y[k]) / scale;
+        for (size_t k = 0; k < ENERGY_STATES; k++) {
+                const double d = x[k] - y[k];
 
                 if (width[part][k] > 0.0 && isfinite(d))
                         sq += d / width[part][k] * d / width[part][k];
@@ -212,14 +178,14 @@ static void residuals(const struct energy *e, size_t n, enum energy_part part, d
 static bool residual_near(const struct energy *e, size_t n, enum energy_part part, const double *residual,
                           const struct energy_sample *ours, double *ret_w)
 {
-        double x[DIMS], y[DIMS], sum = 0.0, weight = 0.0;
+        double x[ENERGY_STATES], y[ENERGY_STATES], sum = 0.0, weight = 0.0;
 
-        state(ours, x);
+        energy_state(e, ours, x);
         for (size_t i = 0; i < n; i++) {
                 if (!isfinite(residual[i]))
                         continue;
-                state(energy_sample_at(e, i), y);
-                const double k = nearness(part, energy_capacity_w(e), x, y);
+                energy_state(e, energy_sample_at(e, i), y);
+                const double k = nearness(part, x, y);
 
                 sum += k * residual[i];
                 weight += k;

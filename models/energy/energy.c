@@ -30,7 +30,6 @@
 #define SAME_SET 0.25       /* machines: means over a slow step within this are of one set */
 #define CHILLER_PART_LOAD 2 /* this feature; the ones behind it are slopes */
 #define SAMPLE_DOUBLES 11
-#define STATE_DIMS 7
 #define VERSION 1u
 #define HEAD_BYTES 40u
 
@@ -68,7 +67,7 @@ struct energy {
         struct energy_sample ring[ENERGY_SAMPLES];
         struct fit fit[FITS];
         bool fitted[ENERGY_PARTS];
-        double spread[STATE_DIMS];
+        double spread[ENERGY_STATES];
         double cv_rmse, nmbe;
 };
 
@@ -346,32 +345,33 @@ static void judge(struct energy *e, size_t from, size_t to)
         e->nmbe = sum > 0.0 ? bias / sum : (double)NAN;
 }
 
-static void state_vector(const struct energy *e, const struct energy_sample *s, double *x)
+void energy_state(const struct energy *e, const struct energy_sample *s, double ret[ENERGY_STATES])
 {
-        const double v[STATE_DIMS] = {
+        const double v[ENERGY_STATES] = {
             s->fan_ratio_cubed, s->heat_w / e->capacity_w, s->chwst_c, s->cwst_c, s->wetbulb_c,
             s->chillers_on,     s->valve_mean_ratio};
-        memcpy(x, v, sizeof(v));
+        memcpy(ret, v, sizeof(v));
 }
 
-static void measure_spread(struct energy *e)
+void energy_spread(const struct energy *e, double ret_mean[ENERGY_STATES], double ret_spread[ENERGY_STATES])
 {
-        /* one "data spread" is never less than a move that an operator would call small */
-        static const double floor_of[STATE_DIMS] = {0.05, 0.05, 1.0, 1.0, 2.0, 0.5, 0.1};
-        double sum[STATE_DIMS] = {0}, sq[STATE_DIMS] = {0}, n[STATE_DIMS] = {0}, x[STATE_DIMS];
+        static const double floor_of[ENERGY_STATES] = {0.05, 0.05, 1.0, 1.0, 2.0, 0.5, 0.1};
+        double sum[ENERGY_STATES] = {0}, sq[ENERGY_STATES] = {0}, n[ENERGY_STATES] = {0}, x[ENERGY_STATES];
         for (size_t i = 0; i < e->count; i++) {
-                state_vector(e, energy_sample_at(e, i), x);
-                for (size_t k = 0; k < STATE_DIMS; k++)
+                energy_state(e, energy_sample_at(e, i), x);
+                for (size_t k = 0; k < ENERGY_STATES; k++)
                         if (isfinite(x[k])) {
                                 sum[k] += x[k];
                                 sq[k] += x[k] * x[k];
                                 n[k] += 1.0;
                         }
         }
-        for (size_t k = 0; k < STATE_DIMS; k++) {
+        for (size_t k = 0; k < ENERGY_STATES; k++) {
                 double mean = n[k] > 0.0 ? sum[k] / n[k] : 0.0;
                 double var = n[k] > 0.0 ? sq[k] / n[k] - mean * mean : 0.0;
-                e->spread[k] = fmax(sqrt(fmax(var, 0.0)), floor_of[k]);
+                if (ret_mean)
+                        ret_mean[k] = mean;
+                ret_spread[k] = fmax(sqrt(fmax(var, 0.0)), floor_of[k]);
         }
 }
 
@@ -433,19 +433,19 @@ size_t energy_fit(struct energy *e)
                 judge(e, cut, e->count);
         }
         fit_all(e, 0, e->count);
-        measure_spread(e);
+        energy_spread(e, NULL, e->spread);
         return enough;
 }
 
 /* To the nearest sample, in data spreads; half a spread is free. */
 static double distance(const struct energy *e, const struct energy_sample *s)
 {
-        double x[STATE_DIMS], v[STATE_DIMS], best = (double)INFINITY;
-        state_vector(e, s, x);
+        double x[ENERGY_STATES], v[ENERGY_STATES], best = (double)INFINITY;
+        energy_state(e, s, x);
         for (size_t i = 0; i < e->count; i++) {
-                state_vector(e, energy_sample_at(e, i), v);
+                energy_state(e, energy_sample_at(e, i), v);
                 double d2 = 0.0;
-                for (size_t k = 0; k < STATE_DIMS; k++) {
+                for (size_t k = 0; k < ENERGY_STATES; k++) {
                         double d = (x[k] - v[k]) / e->spread[k];
                         if (isfinite(d))
                                 d2 += d * d;
@@ -543,10 +543,10 @@ static bool sample_acceptable(const struct energy *e, const struct energy_sample
         struct energy_sample v;
         if (!clean(e, s, &v))
                 return false;
-        double a[STATE_DIMS], b[STATE_DIMS];
-        state_vector(e, s, a);
-        state_vector(e, &v, b);
-        for (size_t k = 0; k < STATE_DIMS; k++)
+        double a[ENERGY_STATES], b[ENERGY_STATES];
+        energy_state(e, s, a);
+        energy_state(e, &v, b);
+        for (size_t k = 0; k < ENERGY_STATES; k++)
                 if (isnan(a[k]) != isnan(b[k]))
                         return false;
         for (size_t k = 0; k < ENERGY_PARTS; k++)

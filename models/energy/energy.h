@@ -60,6 +60,13 @@ double energy_capacity_w(const struct energy *e);
 /* Oldest first; k < energy_info's samples. */
 const struct energy_sample *energy_sample_at(const struct energy *e, size_t k);
 
+/* The state without its powers as a vector, in the order of the fields; heat as a share of the capacity. */
+enum { ENERGY_STATES = 7 };
+void energy_state(const struct energy *e, const struct energy_sample *s, double ret[ENERGY_STATES]);
+/* Means and standard deviations (data spreads) of the samples' states; no spread is less than a move that an operator
+ * would call small. ret_mean may be NULL. */
+void energy_spread(const struct energy *e, double ret_mean[ENERGY_STATES], double ret_spread[ENERGY_STATES]);
+
 struct energy_info {
         size_t samples;
         /* Of the metered total on the last 30 %, chronological, model fitted on the rest; NaN below 40 samples.
