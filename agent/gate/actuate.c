@@ -21,6 +21,7 @@ enum {
         REFUSED_LESS_MS = 15 * 60 * 1000, /* … for moves toward less cooling */
         REFUSED_MS = 5 * 60 * 1000,       /* … for refreshes; for more cooling, and then altogether */
         ORDER_STANDS_MS = 2 * 60 * 1000,  /* without a reading since; wall time labels readings and may be set back */
+        EVENT_TEXT = 256,
 };
 
 /* Of a float32 of 300 K, more than twice; far below any tolerance. */
@@ -47,7 +48,7 @@ const char *actuate_fixed_str(enum actuate_fixed f)
 
 void actuate_report(struct actuate *a, int severity, const char *fmt, ...)
 {
-        char text[256];
+        char text[EVENT_TEXT];
         va_list ap;
 
         if (!a->a.event)
@@ -338,10 +339,41 @@ static const char *why_of(const struct actuate *a, size_t j, double v, double no
         return differs(&a->a.layout->site->point[e->point], v, base_of(e, now)) ? "decision" : "refresh";
 }
 
+/* v may go out though it has no row: more cooling cannot wait for the store, as the certificate of the step before says
+ * "that action for one step, then the backup". What cools less, or has no direction, can. */
+static bool cannot_wait(const struct actuate *a, size_t j, double v, int64_t t_ms)
+{
+        const struct entry *e = &a->u[j];
+        const double now = ptable_get(a->a.points, e->point, t_ms).value;
+
+        return a->a.acting && cooling_dir(&a->a.layout->site->point[e->point], base_of(e, now), v) > 0;
+}
+
+/* Values that went out without a row are told, in as few events as hold their names (p NULL: the end of them). */
+struct unrecorded {
+        char text[EVENT_TEXT - sizeof "written without a record: "];
+        size_t n;
+};
+
+static void tell_unrecorded(struct actuate *a, struct unrecorded *l, const struct point *p, double v)
+{
+        char one[POINT_NAME_MAX + 32] = "";
+
+        if (p)
+                (void)snprintf(one, sizeof one, "%s %.6g", p->name, v);
+        if (l->n > 0 && (!p || l->n + 2 + strlen(one) >= sizeof l->text)) {
+                actuate_report(a, 3, "written without a record: %s", l->text);
+                l->n = 0;
+        }
+        if (p)
+                l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n, "%s%s", l->n > 0 ? ", " : "", one);
+}
+
 size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id,
                      const struct safety_snapshot *snap, bool handback)
 {
         enum { BATCH = 64 };
+        struct unrecorded unrecorded = {0};
         size_t nu, queued = 0;
         const double *u = decision_u(d, &nu);
         int64_t mono_ms = (int64_t)llround(snap->mono_s * 1000.0);
@@ -367,15 +399,25 @@ size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t
                         ids[n] = -1;
                         index[n++] = j;
                 }
-                /* what is about to be sent is durable before it is sent */
-                if (n > 0 && a->a.store && store_put_actions(a->a.store, a->run_id, rows, n, ids) < 0) {
-                        actuate_report(a, 3, "%zu action%s cannot be stored and will not be written", n, PLURAL_S(n));
-                        a->unstored = true;
-                        continue;
+                /* what is about to be sent is durable before it is sent, but for more cooling */
+                bool recorded = !a->a.store || n == 0;
+
+                if (!recorded && decision_id >= 0) {
+                        recorded = store_put_actions(a->a.store, a->run_id, rows, n, ids) == 0;
+                        a->unstored = a->unstored || !recorded;
                 }
-                for (size_t k = 0; k < n; k++)
-                        queued += write_one(a, &a->u[index[k]], rows[k].value, ids[k], snap->t_ms, mono_ms);
+                for (size_t k = 0; k < n; k++) {
+                        if (!recorded && !cannot_wait(a, index[k], rows[k].value, snap->t_ms))
+                                continue;
+                        if (!write_one(a, &a->u[index[k]], rows[k].value, recorded ? ids[k] : -1, snap->t_ms, mono_ms))
+                                continue;
+                        queued++;
+                        if (!recorded)
+                                tell_unrecorded(a, &unrecorded, &a->a.layout->site->point[rows[k].point],
+                                                rows[k].value);
+                }
         }
+        tell_unrecorded(a, &unrecorded, NULL, 0);
         return queued;
 }
 

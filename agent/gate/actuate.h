@@ -62,8 +62,10 @@ const char *actuate_fixed_str(enum actuate_fixed f); /* a few words */
 enum actuate_fixed actuate_fixed(const struct actuate *a, size_t j, int64_t t_ms, int64_t mono_ms);
 
 /* Sends what differs from the plant, except what snap says was fixed in the decision or what has moved since.
- * decision_id: the stored decision (already durable). handback: local setpoints, which wait for nothing. Returns
- * writes queued. */
+ * decision_id: the stored decision (already durable); −1 with a store: it could not be stored. Then, and where the
+ * actions themselves cannot be stored, only what cools more than the point has, or is about to have, is sent (when
+ * acting; a start is, a stop is not): without a row and so without an outcome, but each value is told in an event.
+ * handback: local setpoints, which wait for nothing. Returns writes queued. */
 size_t actuate_apply(struct actuate *a, const struct safety_decision *d, int64_t decision_id,
                      const struct safety_snapshot *snap, bool handback);
 /* Takes over the latches of the runs before; -Exxx: they cannot be read. */
@@ -73,7 +75,7 @@ void actuate_latches_save(struct actuate *a, int64_t t_ms);
 /* RELEASE is latched too; all of them stand until `coolplane rearm`. */
 void actuate_latch_release(struct actuate *a);
 bool actuate_release_latched(const struct actuate *a);
-/* Did storing actions fail in the last actuate_apply? (Then they were not written.) */
+/* Did storing actions fail in the last actuate_apply? */
 bool actuate_unstored(const struct actuate *a);
 
 /* Variable j was sent a value that a reading of t_ms cannot show yet, because the write is under way or ended after it

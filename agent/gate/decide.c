@@ -214,7 +214,7 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
         const struct safety_decision *d;
         const char *binding;
         size_t nu;
-        bool write;
+        bool act, write; /* write: all of it */
 
         assert(g->in_step);
         g->in_step = false;
@@ -232,18 +232,20 @@ void gate_step_end(struct gate *g, const struct ipc_proposal *prop, bool malform
                 advise(g, d);
         store_decision(g, d, prop, binding, &id);
         count_decision(g, d);
-        /* durable first: a decision that could not be stored is not written. One that answers an emergency cannot wait
-         * until the outage itself means RELEASE: the devices' own controls must have them now. */
+        /* Durable first: of a decision that could not be stored only what cools more is written, as the certificate
+         * before it counts on that. One that answers an emergency is not only values: the devices' own controls must
+         * have the plant now, not when the outage itself means RELEASE. */
         if (g->a.acting && g->a.store && id < 0 && decision_kind(d) == DECISION_FALLBACK &&
             g->status.mode != GATE_RELEASE) {
                 gate_event(g, 3, "mode", "a decision to cool more cannot be stored, so not written");
                 g->status.mode = GATE_RELEASE;
         }
-        write = (id >= 0 || !g->a.store) && g->first_scan_done && g->status.mode != GATE_RELEASE;
-        if (write) {
+        act = g->first_scan_done && g->status.mode != GATE_RELEASE;
+        write = act && (id >= 0 || !g->a.store);
+        if (write || (act && g->a.acting))
                 (void)actuate_apply(g->actuate, d, id, &g->snap, g->handback);
+        if (write)
                 gate_store_trouble(g, GATE_STORE_ACTIONS, actuate_unstored(g->actuate));
-        }
         if (g->a.acting && g->status.mode == GATE_RELEASE) {
                 if (!g->remote_released)
                         gate_event(g, 3, "gate", "RELEASE: heartbeat stopped, the plant runs on its local controls");
