@@ -214,8 +214,8 @@ static inline void rig_free(struct rig *r)
         free(r);
 }
 
-/* A gate on the example of a whole plant, calm. */
-static inline struct rig *rig_hall(bool acting)
+/* A gate on the example of a whole plant, calm. store NULL: none. */
+static inline struct rig *rig_hall_with(struct store *store, bool acting)
 {
         struct rig *r = calloc(1, sizeof *r);
         struct site_errors *errors;
@@ -239,8 +239,14 @@ static inline struct rig *rig_hall(bool acting)
                               : role == ROLE_REMOTE_STATUS || role == ROLE_REMOTE_ENABLE   ? 1
                                                                                            : 0.1;
         }
+        r->store = store;
         rig_start(r, acting, 0);
         return r;
+}
+
+static inline struct rig *rig_hall(bool acting)
+{
+        return rig_hall_with(NULL, acting);
 }
 
 /* Everything the plant shows, except points of `skip` role. */

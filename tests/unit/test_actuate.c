@@ -1,36 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Who may write what and when: take-over, operators, refusals, writes under way; and what is kept when the disk fails.
- */
-#include "tests/unit/gate_rig.h"
+/* Who may write what and when: take-over, operators, refusals, writes under way; and what is kept of it. What happens
+ * while the store fails: test_gate_outage.c. */
+#include "tests/unit/gate_rig_store.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 
 #include "agent/gate/actuate_internal.h"
 #include "agent/gate/gate_internal.h"
 #include "agent/gate/latch.h"
-
-/* One step with a proposal; `fan` NaN: as it is. */
-static void step(struct rig *r, double fan, enum write_result result)
-{
-        struct ipc_proposal p;
-
-        advance(r, ROLE_NONE);
-        proposal(r, &p);
-        for (uint32_t j = 0; j < p.nu && isfinite(fan); j++)
-                if (p.u[j] <= 1)
-                        p.u[j] = fan;
-        gate_step_end(r->gate, &p, false);
-        finish_writes(r, result);
-}
-
-static void steps(struct rig *r, int n, double fan)
-{
-        for (int i = 0; i < n; i++)
-                step(r, fan, WRITE_ACCEPTED);
-}
 
 static const char *why_fixed(const struct rig *r, const char *tail)
 {
@@ -585,31 +563,6 @@ static void test_letting_go_is_tried_until_it_is_accepted(void **state)
 
 /* ---- the store ---- */
 
-struct folder {
-        char dir[64], db[96], why[256];
-        struct store *store;
-};
-
-static void folder_open(struct folder *f)
-{
-        (void)snprintf(f->dir, sizeof f->dir, "/tmp/coolplane-act.XXXXXX");
-        assert_non_null(mkdtemp(f->dir));
-        (void)snprintf(f->db, sizeof f->db, "%s/a.db", f->dir);
-        assert_int_equal(store_open(f->db, STORE_WRITE, &f->store, f->why), 0);
-}
-
-static void folder_close(struct folder *f)
-{
-        static const char *const tail[] = {"", "-wal", "-shm", ".lock"};
-        char path[128];
-
-        for (size_t i = 0; i < sizeof tail / sizeof tail[0]; i++) {
-                (void)snprintf(path, sizeof path, "%s%s", f->db, tail[i]);
-                (void)unlink(path);
-        }
-        assert_int_equal(rmdir(f->dir), 0);
-}
-
 static void test_equipment_timers_of_a_hall_survive_a_restart(void **state)
 {
         struct rig *r = calloc(1, sizeof *r);
@@ -691,19 +644,6 @@ static void test_an_order_under_way_is_what_a_chiller_has(void **state)
         rig_free(r);
 }
 
-static int say_not_sent(void *self, const struct write_request *req)
-{
-        struct rig *r = self;
-
-        r->nwrite = ++r->done;
-        gate_write_done(r->gate, &(struct write_outcome){.id = req->id,
-                                                         .point = req->point,
-                                                         .result = WRITE_NOT_SENT,
-                                                         .written = req->value,
-                                                         .read_back = (double)NAN});
-        return 0;
-}
-
 /* What is only recorded has no other outcome: it is no refresh that failed. */
 static void test_shadow_refreshes_at_half_the_lease(void **state)
 {
@@ -783,64 +723,6 @@ static void test_every_write_of_remote_enable_has_its_outcome(void **state)
                          0);
         assert_non_null(strstr(json, "take-over PENDING, handback ACCEPTED"));
         free(json);
-        rig_free(r);
-        folder_close(&f);
-}
-
-/* A disk without room: nothing is lost until the ring is full, then the oldest goes, counted and told once. */
-static void test_a_full_disk_costs_the_oldest_samples(void **state)
-{
-        struct rlimit old, none;
-        struct folder f;
-        struct rig *r = rig_site();
-        struct store_counts before, after;
-        int64_t given = 0;
-        size_t cap, waiting;
-
-        (void)state;
-        folder_open(&f);
-        r->store = f.store;
-        assert_int_equal(rig_gate(r, false, 0), 0);
-        cap = r->gate->queue_cap;
-        assert_true(cap >= 4096);
-        assert_int_equal(store_counts(f.store, &before), 0);
-        (void)signal(SIGXFSZ, SIG_IGN);
-        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-        none = old;
-        none.rlim_cur = 1;
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        while (given < (int64_t)cap + 500) { /* a full ring does not try the store: that is the flush's to do */
-                clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 1000);
-                scan(r, ROLE_NONE);
-                given += (int64_t)r->site->npoint;
-                if (given < 100)
-                        assert_true(gate_flush(r->gate) < 0);
-        }
-        assert_int_equal(status(r).samples_waiting, cap);
-        assert_int_equal(status(r).samples_dropped, given - (int64_t)cap);
-        assert_true(status(r).unstored_s > 0);
-        assert_int_equal(logged(r, "3 store: samples and events cannot be stored"), 1);
-        assert_int_equal(logged(r, "the oldest are dropped"), 1);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-        while ((waiting = status(r).samples_waiting) > 0) { /* the backlog goes in by pieces */
-                int more = gate_flush(r->gate);
-
-                assert_int_equal(more, status(r).samples_waiting > 0);
-                assert_true(waiting - status(r).samples_waiting <= GATE_FLUSH_MAX);
-        }
-        assert_int_equal(gate_flush(r->gate), 0);
-        assert_true(isnan(status(r).unstored_s));
-        assert_int_equal(logged(r, "samples and events are stored again"), 1);
-        assert_int_equal(store_counts(f.store, &after), 0);
-        assert_int_equal(after.samples - before.samples, (int64_t)cap);
-        assert_int_equal(after.last_t_ms, clk_t_ms(&r->clk));
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        gate_vm_message(r->gate, "inventory", "{\"timestamp\":1,\"hosts\":[],\"vms\":[]}", 35);
-        assert_true(gate_flush(r->gate) < 0);
-        assert_int_equal(logged(r, "decisions cannot be stored"), 0);
-        r->gate = gate_free(r->gate);
-        assert_int_equal(logged(r, "the last of this run could not be stored"), 1);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
         rig_free(r);
         folder_close(&f);
 }
@@ -1005,70 +887,6 @@ static void test_events_wait_for_the_flush_or_the_decision(void **state)
         folder_close(&f);
 }
 
-static void test_decisions_that_cannot_be_stored_end_in_release(void **state)
-{
-        struct rlimit old, none;
-        struct folder f;
-        struct rig *r = rig_site();
-        size_t before;
-
-        (void)state;
-        folder_open(&f);
-        r->store = f.store;
-        assert_int_equal(rig_gate(r, true, 0), 0);
-        steps(r, 20, (double)NAN);
-        assert_true(status(r).mode != GATE_RELEASE);
-        (void)signal(SIGXFSZ, SIG_IGN);
-        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-        none = old;
-        none.rlim_cur = 1;
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        before = r->nwrite;
-        steps(r, 28, 1.0);
-        assert_int_equal(setpoint_writes(r, before), 0); /* durable first */
-        assert_true(status(r).mode != GATE_RELEASE);
-        steps(r, 4, 1.0);
-        assert_int_equal(status(r).mode, GATE_RELEASE);
-        assert_int_equal(logged(r, "3 store: decisions cannot be stored"), 1);
-        assert_int_equal(logged(r, "-> RELEASE"), 1);
-        assert_true(r->value[point(r, "bms/remote")] == 0);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-        rig_free(r);
-        folder_close(&f);
-}
-
-/* A trip that cannot be stored cannot be written either: the devices' own controls get the plant at once. */
-static void test_an_emergency_that_cannot_be_stored_releases_at_once(void **state)
-{
-        struct rlimit old, none;
-        struct folder f;
-        struct rig *r = rig_site();
-
-        (void)state;
-        folder_open(&f);
-        r->store = f.store;
-        assert_int_equal(rig_gate(r, true, 0), 0);
-        steps(r, 20, (double)NAN);
-        (void)signal(SIGXFSZ, SIG_IGN);
-        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-        none = old;
-        none.rlim_cur = 1;
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-        steps(r, 2, (double)NAN);
-        assert_true(status(r).mode != GATE_RELEASE);
-        for (size_t i = 0; i < r->site->npoint; i++)
-                if (r->site->point[i].role == ROLE_INLET_TEMP)
-                        r->value[i] = 33;
-        for (int i = 0; i < 4 && status(r).kind != DECISION_FALLBACK; i++)
-                step(r, (double)NAN, WRITE_ACCEPTED);
-        assert_int_equal(status(r).kind, DECISION_FALLBACK);
-        assert_int_equal(status(r).mode, GATE_RELEASE);
-        assert_true(r->value[point(r, "bms/remote")] == 0);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-        rig_free(r);
-        folder_close(&f);
-}
-
 static void no_latch(void *ctx, const struct latch *l)
 {
         (void)l;
@@ -1174,12 +992,9 @@ int main(void)
             cmocka_unit_test(test_equipment_timers_of_a_hall_survive_a_restart),
             cmocka_unit_test(test_an_order_under_way_is_what_a_chiller_has),
             cmocka_unit_test(test_shadow_outcomes_are_dated),
-            cmocka_unit_test(test_a_full_disk_costs_the_oldest_samples),
             cmocka_unit_test(test_what_is_old_is_deleted_and_told),
             cmocka_unit_test(test_silence_is_in_the_database),
             cmocka_unit_test(test_events_wait_for_the_flush_or_the_decision),
-            cmocka_unit_test(test_decisions_that_cannot_be_stored_end_in_release),
-            cmocka_unit_test(test_an_emergency_that_cannot_be_stored_releases_at_once),
             cmocka_unit_test(test_latches_survive_a_restart),
             cmocka_unit_test(test_a_site_too_large_is_refused_in_words),
             cmocka_unit_test(test_heartbeats_keep_the_shortest_watchdog),
