@@ -222,7 +222,7 @@ void equipment_save(const struct equipment *q, double mono_s, double *buf)
         for (unsigned i = 0; i < SAFETY_STARTS_MAX; i++) /* oldest first; −1 = none */
         {
                 double t = q->start_s[(q->head + i) % SAFETY_STARTS_MAX];
-                buf[6 + i] = t > mono_s - 3600 ? mono_s - t : -1;
+                buf[6 + i] = t > mono_s - 3600 ? fmax(mono_s - t, 0) : -1; /* later: the clock went back since */
         }
 }
 

@@ -295,7 +295,7 @@ static double toward(const struct safety_u *u, double v, double rest_at)
         t.safe_dir = 0;
         q = limits_quantise(&t, v, rest_at);
         if (fabs(q - rest_at) > fabs(v - rest_at) + SAFETY_LIFT_TOL_K)
-                q += q > rest_at ? -u->step : u->step;
+                q = limits_quantise(&t, q > rest_at ? q - u->step : q + u->step, rest_at); /* not out of the box */
         return q;
 }
 

@@ -284,8 +284,11 @@ static bool cool(const struct verifier *v, const struct safety_snapshot *snap)
         for (size_t i = 0; i < v->env.ncert; i++) {
                 const struct safety_y *c = &v->env.cert[i];
                 const double limit = (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT;
-                if (!snap->y_ok || snap->y_ok[c->row] != COND_TRUE || snap->window.n == 0 ||
-                    !(snap->window.y[(snap->window.n - 1) * v->env.ny + c->row] <= limit))
+                double y;
+                if (!snap->y_ok || snap->y_ok[c->row] != COND_TRUE || snap->window.n == 0)
+                        return false;
+                y = snap->window.y[(snap->window.n - 1) * v->env.ny + c->row];
+                if (!(isfinite(y) && y <= limit))
                         return false;
         }
         return true;

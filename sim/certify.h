@@ -147,6 +147,9 @@ struct certify_automaton {
         bool told, runs; /* its status was known once, and what it said last */
         bool turns;      /* whatever it says, it turns: an order on is no start */
 };
+/* From now on nothing is known of its past: it has just been switched, and all starts of this hour but one were made.
+ */
+void certify_judge_forget(const struct safety_u *u, bool on, double now_s, struct certify_automaton *q);
 uint64_t certify_judge_value(const struct safety_u *u, double v, double was, struct certify_illegal *n);
 uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, struct certify_automaton *q,
                             struct certify_illegal *n);
@@ -155,7 +158,7 @@ uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, st
  * broken and names it; NULL = legal. */
 struct certify_move {
         const struct safety_envelope *env;
-        const struct safety_snapshot *snap;
+        const struct safety_snapshot *snap;   /* mono_s: on the clock of unit */
         const double *was, *act;              /* [nu] confirmed before, decided */
         const struct certify_automaton *unit; /* [nu] as it was before the decision, with the status of now */
         enum decision_kind kind;
@@ -167,8 +170,10 @@ const char *certify_judge_stage(const struct certify_move *m, size_t j, struct c
 const char *certify_judge_lift(const struct certify_move *m, const struct safety_lift *p, struct certify_illegal *n);
 
 /* At most CERTIFY_CHUNK hostile proposals against random boxes, grids, rates, chillers and lifts (one air handler),
- * while others move setpoints beyond their boxes too, machines stop by themselves, and flows, loads and floors may be
- * any number or none. Each chunk has proposals of its own. */
+ * while others move setpoints beyond their boxes too, machines stop by themselves, flows, loads and floors may be any
+ * number or none, readings are no numbers, the plant takes what is written late or cannot be read back, the clock
+ * stands still or goes back, and the filter is restarted with what it saved or without. Each chunk has proposals of its
+ * own. */
 #define CERTIFY_CHUNK 100000
 struct certify_hostile {
         uint64_t proposals, kind_steps[4];

@@ -28,11 +28,15 @@ struct gun {
         struct safety_lift lift[LIFTS];
         double theta[CERTIFY_TERMS_MAX];
         double wy[NY * 2], wu[NU * 2], wd[ND * 2]; /* window of two rows */
-        double y[CERTIFY_Y_MAX], confirmed[CERTIFY_U_MAX], d[CERTIFY_D_MAX], d_hi[CERTIFY_D_MAX];
+        double y[CERTIFY_Y_MAX], d[CERTIFY_D_MAX], d_hi[CERTIFY_D_MAX];
+        double read[NY];                            /* outputs as they read */
+        double has[CERTIFY_U_MAX];                  /* what the plant has, */
+        double confirmed[NU], was[NU], decided[NU]; /* shows, is to be taken to have; the last decision, NaN = none */
         double floor[NU];
-        double mono_s;
+        double mono_s, real_s; /* the filter's clock and the equipment's */
         uint8_t y_ok[NY], status[NU], fixed[NU];
-        bool lost[NU], mute; /* no status of any machine */
+        bool lost[NU], mute;       /* no status of any machine */
+        bool late[NU], silent[NU]; /* the plant does not take what is written for now; nothing is read back */
 };
 
 /* A number between, or one that no meter shows, or none. */
@@ -138,13 +142,13 @@ static void plant(struct gun *g)
                next[CERTIFY_Y_MAX] = {0};
 
         memcpy(g->wy, g->y, NY * sizeof(double));
-        memcpy(g->wu, g->confirmed, NU * sizeof(double));
+        memcpy(g->wu, g->has, NU * sizeof(double));
         memcpy(g->wd, g->d, ND * sizeof(double));
-        certify_advance(&g->site, g->theta, g->y, g->confirmed, g->d, w, next);
+        certify_advance(&g->site, g->theta, g->y, g->has, g->d, w, next);
         memcpy(g->y, next, NY * sizeof(double));
         loads(g);
         memcpy(g->wy + NY, g->y, NY * sizeof(double));
-        memcpy(g->wu + NU, g->confirmed, NU * sizeof(double));
+        memcpy(g->wu + NU, g->has, NU * sizeof(double));
         memcpy(g->wd + ND, g->d, ND * sizeof(double));
 }
 
@@ -155,7 +159,7 @@ static void learn(struct gun *g)
                 const struct arx_window w = {1, g->wy, g->wu, g->wd};
 
                 for (size_t j = 0; j < 2 && k % 5 == 0; j++)
-                        g->confirmed[j] = rng_range(&g->rng, g->site.u[j].lo, g->site.u[j].hi);
+                        g->has[j] = rng_range(&g->rng, g->site.u[j].lo, g->site.u[j].hi);
                 plant(g);
                 (void)arx_add(g->model, &w, g->y);
         }
@@ -176,7 +180,7 @@ static int piece_start(struct gun *g)
                 return r;
         certify_draw(&g->site, CERTIFY_RANDOM, &g->rng, g->theta);
         for (size_t j = 0; j < NU; j++)
-                g->confirmed[j] = g->site.u[j].nominal;
+                g->has[j] = g->site.u[j].nominal;
         g->y[0] = 23;
         g->y[1] = 18;
         loads(g);
@@ -184,12 +188,18 @@ static int piece_start(struct gun *g)
         if (rng_below(&g->rng, 2))
                 learn(g);
         memset(g->fixed, 0, sizeof(g->fixed));
+        memset(g->late, 0, sizeof(g->late));
+        memset(g->silent, 0, sizeof(g->silent));
+        memcpy(g->read, g->y, sizeof(g->read));
         g->mono_s += 86400;
+        g->real_s += 86400;
         g->mute = rng_below(&g->rng, 10) == 0;
         for (size_t j = 0; j < NU; j++) {
-                const bool on = g->confirmed[j] >= 0.5;
+                const bool on = g->has[j] >= 0.5;
 
-                g->unit[j] = (struct certify_automaton){.on = on, .since_s = g->mono_s + CERTIFY_STEP_S, .turns = on};
+                g->decided[j] = (double)NAN;
+                g->unit[j] = (struct certify_automaton){.turns = on};
+                certify_judge_forget(&g->site.u[j], on, g->real_s, &g->unit[j]);
         }
         return 0;
 }
@@ -218,7 +228,7 @@ static double value(struct gun *g, size_t j, unsigned how, uint64_t k)
         case 7:
                 return rng_normal(r) * 1e6;
         default: /* what a planner would say: a step from what it has, most of it is taken */
-                return rng_below(r, 8) ? g->confirmed[j] : g->confirmed[j] + rng_range(r, -1, 1) * (u->rate + u->step);
+                return rng_below(r, 8) ? g->was[j] : g->was[j] + rng_range(r, -1, 1) * (u->rate + u->step);
         }
 }
 
@@ -233,10 +243,80 @@ static void others(struct gun *g)
 
                 if (u->kind == SAFETY_U_ONOFF || rng_below(r, 50) > 0)
                         continue;
-                g->confirmed[j] = rng_below(r, 3) == 0   ? u->lo - by
-                                  : rng_below(r, 2) == 0 ? u->hi + by
-                                                         : rng_range(r, u->lo, u->hi);
+                g->has[j] = rng_below(r, 3) == 0   ? u->lo - by
+                            : rng_below(r, 2) == 0 ? u->hi + by
+                                                   : rng_range(r, u->lo, u->hi);
         }
+}
+
+/* Readings that are no numbers, or none that a thermometer has; said to be good or not. */
+static void readings(struct gun *g)
+{
+        static const double odd[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, 1e300, -1e300};
+        struct rng *r = &g->rng;
+
+        memcpy(g->wy, g->read, sizeof(g->read));
+        for (size_t i = 0; i < NY; i++) {
+                g->y_ok[i] = rng_below(r, 40) ? COND_TRUE : (uint8_t)rng_below(r, COND_ERROR + 1);
+                if (rng_below(r, 100) == 0)
+                        g->wy[NY + i] = odd[rng_below(r, sizeof(odd) / sizeof(odd[0]))];
+        }
+        memcpy(g->read, g->wy + NY, sizeof(g->read));
+}
+
+/* What is read back. A machine is silent only once its filter has decided, and while it takes its orders: of another
+ * one nobody could say when it was switched. */
+static void read_back(struct gun *g)
+{
+        struct rng *r = &g->rng;
+
+        for (size_t j = 0; j < NU; j++) {
+                const struct safety_u *u = &g->site.u[j];
+
+                g->silent[j] = g->silent[j] ? rng_below(r, 4) > 0 : rng_below(r, 60) == 0;
+                if (u->kind == SAFETY_U_ONOFF && (isnan(g->decided[j]) || g->late[j]))
+                        g->silent[j] = false;
+                g->confirmed[j] = g->silent[j] ? (double)NAN : g->has[j];
+                g->was[j] = !g->silent[j] ? g->has[j] : isnan(g->decided[j]) ? u->nominal : g->decided[j];
+        }
+        memcpy(g->wu + NU, g->confirmed, sizeof(g->confirmed));
+}
+
+/* A step passes mostly; or no time, or the filter's clock goes back. */
+static void clocks(struct gun *g)
+{
+        const double step_s = rng_below(&g->rng, 30) ? CERTIFY_STEP_S : 0;
+
+        g->real_s += step_s;
+        g->mono_s += step_s;
+        if (rng_below(&g->rng, 300) == 0)
+                g->mono_s -= rng_range(&g->rng, 0, 4000);
+}
+
+/* A new filter on a clock of its own, with what the old one saved and how long that is ago, if anyone knows; or with
+ * nothing it can use: then the judge knows as little. */
+static int restart(struct gun *g)
+{
+        enum { STATE = 1024 };
+        struct rng *r = &g->rng;
+        const double gap_s = rng_below(r, 3) ? rng_range(r, 0, 7200) : 0;
+        const double elapsed[] = {gap_s, gap_s, gap_s, 0, (double)NAN, -gap_s - 1, (double)INFINITY};
+        const bool lost = rng_below(r, 4) == 0;
+        double buf[STATE];
+        const size_t n = safety_state_save(g->safety, g->mono_s, buf, STATE);
+        const int e = safety_create(g->safety_mem, g->safety_size, &g->site.env, g->model, &g->safety);
+
+        if (e < 0 || n > STATE)
+                return e < 0 ? e : -E2BIG;
+        g->real_s += gap_s;
+        g->mono_s = rng_below(r, 3) ? rng_range(r, -1e4, 1e4) : 0;
+        safety_state_restore(g->safety, g->mono_s, elapsed[rng_below(r, 7)], buf, lost ? n - 1 : n);
+        for (size_t j = 0; j < NU; j++) {
+                g->decided[j] = (double)NAN;
+                if (lost)
+                        certify_judge_forget(&g->site.u[j], g->has[j] >= 0.5, g->real_s, &g->unit[j]);
+        }
+        return 0;
 }
 
 /* Machines follow their orders late, start and stop by themselves now and then, and are not heard for a while. */
@@ -266,15 +346,13 @@ static void snapshot(struct gun *g, struct safety_snapshot *ret)
         struct rng *r = &g->rng;
         const double flow_m3s = whatever(r, 0, 0.08);
 
-        g->mono_s += CERTIFY_STEP_S;
+        clocks(g);
         machines(g);
         for (size_t j = 0; j < NU; j++) {
                 if (rng_below(r, 100) == 0)
                         g->fixed[j] = !g->fixed[j] && rng_below(r, 2);
                 g->floor[j] = rng_below(r, 3) ? (double)NAN : whatever(r, g->site.u[j].lo - 1, g->site.u[j].hi + 1);
         }
-        for (size_t i = 0; i < NY; i++)
-                g->y_ok[i] = rng_below(r, 40) ? COND_TRUE : COND_STALE;
         *ret = (struct safety_snapshot){.t_ms = (int64_t)(1000 * g->mono_s),
                                         .mono_s = g->mono_s,
                                         .window = {2, g->wy, g->wu, g->wd},
@@ -300,7 +378,31 @@ static void tell(struct gun *g, const char *what, size_t j, double v)
         if (!h->first[0])
                 (void)snprintf(h->first, sizeof(h->first),
                                "chunk %" PRIu64 ", proposal %" PRIu64 ": variable %zu: %.9g after %.9g (%s)", g->chunk,
-                               h->proposals, j, v, g->confirmed[j], what);
+                               h->proposals, j, v, g->was[j], what);
+}
+
+/* What becomes of the decision; machines are judged by the clock, too. */
+static void take(struct gun *g, const struct safety_decision *dec)
+{
+        size_t nu;
+        const double *act = decision_u(dec, &nu);
+
+        for (size_t j = 0; j < nu; j++) {
+                const struct safety_u *u = &g->site.u[j];
+                const struct certify_automaton kept = g->unit[j];
+
+                g->late[j] = g->late[j] ? rng_below(&g->rng, 3) > 0 : rng_below(&g->rng, 40) == 0;
+                if (u->kind == SAFETY_U_ONOFF && g->silent[j])
+                        g->late[j] = false;
+                if (u->kind == SAFETY_U_ONOFF &&
+                    certify_judge_unit(u, act[j], g->real_s, &g->unit[j], &g->res->illegal) > 0)
+                        tell(g, "times", j, act[j]);
+                g->decided[j] = act[j];
+                if (g->late[j])
+                        g->unit[j] = kept;
+                else if (!g->fixed[j] && decision_in_box(dec, j))
+                        g->has[j] = act[j];
+        }
 }
 
 /* Every value of the decision; a fixed variable's says nothing. */
@@ -309,22 +411,20 @@ static void judge(struct gun *g, const struct safety_snapshot *snap, const struc
         size_t nu;
         const double *act = decision_u(dec, &nu);
         struct certify_hostile *h = g->res;
-        const struct certify_move m = {.env = &g->site.env,
-                                       .snap = snap,
-                                       .was = g->confirmed,
-                                       .act = act,
-                                       .unit = g->unit,
-                                       .kind = decision_kind(dec)};
+        struct safety_snapshot seen = *snap;
+        const struct certify_move m = {
+            .env = &g->site.env, .snap = &seen, .was = g->was, .act = act, .unit = g->unit, .kind = decision_kind(dec)};
         const char *what;
 
+        seen.mono_s = g->real_s;
         h->proposals++;
         h->kind_steps[m.kind]++;
         for (size_t j = 0; j < nu; j++) {
                 const struct safety_u *u = &g->site.u[j];
 
-                if (!g->fixed[j] && certify_judge_value(u, act[j], g->confirmed[j], &h->illegal) > 0)
+                if (!g->fixed[j] && certify_judge_value(u, act[j], g->was[j], &h->illegal) > 0)
                         tell(g, "value", j, act[j]);
-                if (g->fixed[j] && act[j] != g->confirmed[j]) {
+                if (g->fixed[j] && act[j] != g->was[j]) {
                         h->illegal.rate++;
                         tell(g, "fixed", j, act[j]);
                 }
@@ -338,16 +438,10 @@ static void judge(struct gun *g, const struct safety_snapshot *snap, const struc
                 if (what)
                         tell(g, what, g->lift[i].cw, act[g->lift[i].cw]);
         }
-        for (size_t j = 0; j < nu; j++) {
-                const struct safety_u *u = &g->site.u[j];
-
-                if (u->kind == SAFETY_U_ONOFF && certify_judge_unit(u, act[j], g->mono_s, &g->unit[j], &h->illegal) > 0)
-                        tell(g, "times", j, act[j]);
-        }
-        memcpy(g->confirmed, act, nu * sizeof(double));
+        take(g, dec);
 }
 
-static void fire(struct gun *g, uint64_t n)
+static int fire(struct gun *g, uint64_t n)
 {
         unsigned how = 0;
 
@@ -359,8 +453,16 @@ static void fire(struct gun *g, uint64_t n)
 
                 if (k % 16 == 0)
                         how = rng_below(&g->rng, HOWS);
+                if (k > 0 && rng_below(&g->rng, 150) == 0) {
+                        const int r = restart(g);
+
+                        if (r < 0)
+                                return r;
+                }
                 others(g);
                 plant(g);
+                readings(g);
+                read_back(g);
                 snapshot(g, &snap);
                 for (size_t j = 0; j < NU; j++)
                         u[j] = value(g, j, how, g->res->proposals);
@@ -371,6 +473,7 @@ static void fire(struct gun *g, uint64_t n)
                 certify_time_add(&g->res->time, certify_clock_s(false) - start);
                 judge(g, &snap, dec);
         }
+        return 0;
 }
 
 int certify_hostile(uint64_t seed, uint64_t chunk, uint64_t n, struct certify_hostile *ret)
@@ -398,7 +501,7 @@ int certify_hostile(uint64_t seed, uint64_t chunk, uint64_t n, struct certify_ho
                 rng_seed(&g->rng, seed, piece);
                 r = piece_start(g);
                 if (r == 0)
-                        fire(g, left < PIECE ? left : PIECE);
+                        r = fire(g, left < PIECE ? left : PIECE);
         }
         if (r == 0)
                 *ret = res;

@@ -9,6 +9,7 @@
 #define ROUNDING 1e-9
 #define START_S 300.0 /* so long after its order a unit may be about to run (safety.h: starts beside another) */
 #define RELIEF 1.10   /* of the least water of those that run */
+#define CLOCKS 1e-6   /* s: of what two clocks round */
 #define COMFORT_K 0.5 /* below the soft limit: soft floors stand */
 
 static bool on_grid(const struct safety_u *u, double v)
@@ -60,6 +61,15 @@ uint64_t certify_judge_value(const struct safety_u *u, double v, double was, str
         return !finite || !box || rate || !on_grid(u, v);
 }
 
+void certify_judge_forget(const struct safety_u *u, bool on, double now_s, struct certify_automaton *q)
+{
+        const struct certify_automaton kept = *q;
+
+        *q = (struct certify_automaton){.on = on, .since_s = now_s, .turns = kept.turns};
+        for (double k = 2; k <= u->max_starts_per_h; k++)
+                q->start_s[q->starts++] = now_s;
+}
+
 uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, struct certify_automaton *q,
                             struct certify_illegal *n)
 {
@@ -69,13 +79,13 @@ uint64_t certify_judge_unit(const struct safety_u *u, double v, double now_s, st
 
         if (on == q->on)
                 return 0;
-        bad = now_s - q->since_s < (on ? u->min_off_s : u->min_on_s);
+        bad = now_s - q->since_s < (on ? u->min_off_s : u->min_on_s) - CLOCKS;
         if (on && !q->turns) {
                 unsigned in_hour = 0;
 
                 q->start_s[q->starts++ % kept] = now_s;
                 for (size_t i = 0; i < kept && i < q->starts; i++)
-                        in_hour += now_s - q->start_s[i] < 3600;
+                        in_hour += now_s - q->start_s[i] < 3600 - CLOCKS;
                 bad = bad || in_hour > u->max_starts_per_h;
         }
         q->on = on;
@@ -103,7 +113,7 @@ static bool cool(const struct certify_move *m)
                 const struct safety_y *c = &m->env->cert[i];
                 const double y = w->y[(w->n - 1) * m->env->ny + c->row], hard = isnan(c->hi) ? c->trip : c->hi;
 
-                if (m->snap->y_ok[c->row] != COND_TRUE || !(y <= hard - c->soft_k - COMFORT_K))
+                if (m->snap->y_ok[c->row] != COND_TRUE || !isfinite(y) || !(y <= hard - c->soft_k - COMFORT_K))
                         return false;
         }
         return true;

@@ -376,6 +376,83 @@ static void test_second_checker(void **state)
 }
 
 /* A HOLD stays a HOLD with its reason, whatever the certificate makes of it. */
+/* Between what the plant has, below its box, and the first value of the register inside it there is nothing to give way
+ * to: a pair whose lift forbids that value leaves the setpoint where it is. */
+static void test_lift_leaves_it_beyond(void **state)
+{
+        const struct safety_u u[] = {
+            {.lo = 14, .hi = 30, .step = 0.6, .origin = 0.51, .rate = 2, .nominal = 20},
+            {.safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 1, .backup_rate = 0.5, .nominal = 8}};
+        const struct safety_lift pair = {0, 1, 0, 6.05}; /* 14.05 at most, and the register has 13.71 and 14.31 */
+        const double base[] = {13.02, 8};
+        double act[] = {14.31, 8};
+        enum decision_reason why = DR_ACCEPTED;
+        int binding = -1;
+
+        (void)state;
+        assert_true(limits_lift(&pair, u, base, act, &why, &binding));
+        assert_true(act[0] == 13.02 && act[1] == 8 && why == DR_EQUIPMENT && binding == 0);
+        assert_false(limits_lift(&pair, u, base, act, &why, &binding));
+}
+
+/* A clock that went back makes starts of before no younger than now; a restart then does not forget them. */
+static void test_starts_of_a_clock_that_went_back_are_kept(void **state)
+{
+        static const double at_s[] = {2630, 5599, 5601};
+        double buf[1 + 16 * SAFETY_STATE_PER_U];
+        struct rig r;
+        size_t unit, n;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        unit = r.nu - 1;
+        r.confirmed[unit] = r.status[unit] = 0;
+        r.snap.mono_s = 5000;
+        (void)rig_decide(&r);
+        r.confirmed[unit] = r.status[unit] = 1; /* the third start of this hour, with two that may have been */
+        (void)rig_decide(&r);
+        r.snap.mono_s = 2000 - 30;
+        (void)rig_decide(&r);
+        n = safety_state_save(r.s, 2000, buf, sizeof buf / sizeof buf[0]);
+        rig_create(&r);
+        safety_state_restore(r.s, 2000, 0, buf, n);
+        r.confirmed[unit] = r.status[unit] = 0; /* it stops by itself */
+        r.prop[unit] = 1;
+        (void)rig_decide(&r);
+        for (size_t k = 0; k < 3; k++) {
+                r.snap.mono_s = at_s[k] - 30;
+                assert_true(rig_action(rig_decide(&r))[unit] == (k == 2));
+                assert_true(decision_certificate(&r.s->decision)->verified);
+        }
+        rig_close(&r);
+}
+
+/* What is no number is not read, whatever is said of it: a soft floor gives way to full cooling there. */
+static void test_no_number_is_not_cool(void **state)
+{
+        static const double y[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, 20};
+        double floor[16], act[16];
+        struct rig r;
+
+        (void)state;
+        open_rig(&r, 0.05);
+        assert_true(r.nu <= 16);
+        for (size_t j = 0; j < r.nu; j++)
+                floor[j] = j == 0 ? 20 : (double)NAN;
+        r.snap.u_floor = floor;
+        r.confirmed[0] = 21;
+        rig_point(&r);
+        verify_observe(r.s->verifier, &r.snap);
+        memcpy(act, r.confirmed, r.nu * sizeof(double));
+        act[0] = 18;
+        for (size_t k = 0; k < 4; k++) {
+                r.wy[(RIG_HIST - 1) * r.ny + 1] = y[k];
+                assert_int_equal(verify_action(r.s->verifier, &r.snap, act), k < 3);
+        }
+        rig_close(&r);
+}
+
 static void test_hold_keeps_its_name(void **state)
 {
         struct rig r;
@@ -471,12 +548,21 @@ static void test_from_anywhere(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_taken_over_far_beyond), cmocka_unit_test(test_within_one_rate_of_the_box),
-            cmocka_unit_test(test_entering_is_certified), cmocka_unit_test(test_from_the_warm_side_at_once),
-            cmocka_unit_test(test_slow_and_water),        cmocka_unit_test(test_neutral_variable_from_both_sides),
-            cmocka_unit_test(test_box_off_the_grid),      cmocka_unit_test(test_proposed_between_bound_and_grid),
-            cmocka_unit_test(test_counted_where_it_is),   cmocka_unit_test(test_rounding_of_a_register_is_no_distance),
-            cmocka_unit_test(test_second_checker),        cmocka_unit_test(test_hold_keeps_its_name),
+            cmocka_unit_test(test_taken_over_far_beyond),
+            cmocka_unit_test(test_within_one_rate_of_the_box),
+            cmocka_unit_test(test_entering_is_certified),
+            cmocka_unit_test(test_from_the_warm_side_at_once),
+            cmocka_unit_test(test_slow_and_water),
+            cmocka_unit_test(test_neutral_variable_from_both_sides),
+            cmocka_unit_test(test_box_off_the_grid),
+            cmocka_unit_test(test_proposed_between_bound_and_grid),
+            cmocka_unit_test(test_counted_where_it_is),
+            cmocka_unit_test(test_rounding_of_a_register_is_no_distance),
+            cmocka_unit_test(test_second_checker),
+            cmocka_unit_test(test_lift_leaves_it_beyond),
+            cmocka_unit_test(test_starts_of_a_clock_that_went_back_are_kept),
+            cmocka_unit_test(test_no_number_is_not_cool),
+            cmocka_unit_test(test_hold_keeps_its_name),
             cmocka_unit_test(test_from_anywhere),
         };
 

@@ -440,7 +440,7 @@ static inline bool value_legal(const struct safety_u *u, double v, double was)
         if (u->kind == SAFETY_U_ONOFF)
                 return true;
         if (u->safe_dir == 0)
-                return fabs(v - was) <= u->rate + u->step * 1.001 + 1e-9;
+                return fabs(v - was) <= u->rate + u->step * 1.001 + 1e-7 * (1 + fabs(was));
         return u->safe_dir * (v - was) >= -(u->rate * (1 + 1e-9) + 2e-3 * u->step + 1e-7 * (1 + fabs(was)));
 }
 

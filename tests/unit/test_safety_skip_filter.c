@@ -23,13 +23,13 @@ static double near_present(const struct rig *r, size_t j)
 
 bool __wrap_verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
-        static double judged_s = -1; /* the first call of a decision brings the action, a second one the backup */
+        static int64_t judged_ms = -1; /* the first call of a decision brings the action, a second one the backup */
         const struct rig *r = hostile_rig;
         double *into = r->s->act;
-        bool first = snap->mono_s != judged_s, ok;
+        bool first = snap->t_ms != judged_ms, ok;
         uint32_t how = rng_below(&rng, 4);
 
-        judged_s = snap->mono_s;
+        judged_ms = snap->t_ms;
         if (first) {
                 size_t j = rng_below(&rng, (uint32_t)r->nu);
 
