@@ -376,14 +376,15 @@ static void test_second_checker(void **state)
 }
 
 /* A HOLD stays a HOLD with its reason, whatever the certificate makes of it. */
-/* Between what the plant has, below its box, and the first value of the register inside it there is nothing to give way
- * to: a pair whose lift forbids that value leaves the setpoint where it is. */
+/* What the plant has lies below the box, and the lift forbids its first value by less than rounding tells: one count
+ * back is no value, the setpoint stays. */
 static void test_lift_leaves_it_beyond(void **state)
 {
         const struct safety_u u[] = {
             {.lo = 14, .hi = 30, .step = 0.6, .origin = 0.51, .rate = 2, .nominal = 20},
             {.safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 1, .backup_rate = 0.5, .nominal = 8}};
-        const struct safety_lift pair = {0, 1, 0, 6.05}; /* 14.05 at most, and the register has 13.71 and 14.31 */
+        /* 14.3096 at most, which reads as the first value inside; the register has 13.71 and 14.31 */
+        const struct safety_lift pair = {0, 1, 0, 6.3096};
         const double base[] = {13.02, 8};
         double act[] = {14.31, 8};
         enum decision_reason why = DR_ACCEPTED;
