@@ -66,7 +66,7 @@ void certify_judge_forget(const struct safety_u *u, bool on, double now_s, struc
         const struct certify_automaton kept = *q;
 
         *q = (struct certify_automaton){.on = on, .since_s = now_s, .turns = kept.turns};
-        for (double k = 2; k <= u->max_starts_per_h; k++)
+        for (unsigned k = 2; k <= u->max_starts_per_h; k++)
                 q->start_s[q->starts++] = now_s;
 }
 

@@ -176,7 +176,7 @@ struct hostile_unit {
 static inline void hostile_unit_forget(struct hostile_unit *q, const struct safety_u *u, bool on, double now_s)
 {
         *q = (struct hostile_unit){.on = on, .since_s = now_s};
-        for (double k = 2; k <= u->max_starts_per_h; k++)
+        for (unsigned k = 2; k <= u->max_starts_per_h; k++)
                 q->start_s[q->n++ % 64] = now_s;
 }
 
