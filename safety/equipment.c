@@ -99,6 +99,15 @@ static double capacity_without(const struct safety_envelope *e, const struct saf
         return sum_w;
 }
 
+/* The load is carried without unit j. The last one that runs never stops for want of load: the meters may be wrong. A
+ * load that nobody knows is not carried. */
+static bool others_carry(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
+                         const double *act, size_t j)
+{
+        const double left_w = capacity_without(e, snap, base, act, j);
+        return left_w > 0 && left_w >= snap->cooling_load_w * (1 + e->capacity_margin);
+}
+
 /* Unit k takes its share of the water: it runs, as far as anyone knows, or it was ordered on just now and is about to.
  * Of one that was never seen its order tells. */
 static bool shares_water(const struct safety_snapshot *snap, const struct equipment *q, bool on, size_t k)
@@ -195,10 +204,8 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                         on = true;
                         cut = DR_SLOW_STEP;
                 } else if (!on && was &&
-                           !(equipment_may_stop(&q[j], u, snap->mono_s) &&
-                             capacity_without(e, snap, base, act, j) >=
-                                 snap->cooling_load_w * (1 + e->capacity_margin))) {
-                        on = true; /* load NaN fails the comparison and keeps it on */
+                           !(equipment_may_stop(&q[j], u, snap->mono_s) && others_carry(e, snap, base, act, j))) {
+                        on = true;
                         cut = DR_EQUIPMENT;
                 }
                 act[j] = on ? 1 : 0;

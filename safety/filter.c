@@ -159,6 +159,8 @@ void filter_set_base(struct safety *s, const struct safety_snapshot *snap)
                                 limits_raise(u, v, (double)INFINITY);
                         if (snap->u_floor && !s->heat)
                                 limits_raise(u, v, snap->u_floor[j]);
+                        if (u->unseen)
+                                u->hi = fmax(u->lo, fmin(u->hi, fmax(v, u->nominal)));
                 }
                 s->box_changed =
                     s->box_changed || u->lo != was.lo || u->hi != was.hi || limits_beyond(u, v) != was_beyond;
@@ -575,21 +577,32 @@ static void conclude(struct safety *s, enum decision_reason cut, int *binding_u)
         }
 }
 
-/* The second checker has the last word: the action, else the whole backup, else what is confirmed. */
+/* act ← full cooling, of machines only where asked for: else they stay as they are. */
+static void backup(struct safety *s, const struct safety_snapshot *snap, bool machines)
+{
+        enum decision_reason cut = DR_ACCEPTED;
+        int binding = -1;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const bool stays = s->env.u[j].kind == SAFETY_U_ONOFF && !machines;
+                s->want[j] = 1; /* of units; clip is made anew */
+                s->act[j] = stays ? s->base[j] : no_less(s, j, limits_full(&s->env.u[j], s->base[j]));
+        }
+        if (machines)
+                equipment_move(&s->env, s->equip, snap, s->base, s->want, s->act, &cut, &binding);
+        keep_lift(s, s->act, &cut, &binding);
+}
+
+/* The second checker has the last word: the action, else the whole backup, else the backup without the machines, else
+ * what is confirmed. */
 static void verify_last(struct safety *s, const struct safety_snapshot *snap)
 {
         struct safety_decision *d = &s->decision;
         verify_observe(s->verifier, snap);
         d->cert.verified = verify_action(s->verifier, snap, s->act);
         if (!d->cert.verified) {
-                enum decision_reason cut;
-                int binding = -1;
-                for (size_t j = 0; j < s->env.nu; j++) {
-                        s->want[j] = 1; /* of units; clip is made anew */
-                        s->act[j] = no_less(s, j, limits_full(&s->env.u[j], s->base[j]));
-                }
-                equipment_move(&s->env, s->equip, snap, s->base, s->want, s->act, &cut, &binding);
-                keep_lift(s, s->act, &cut, &binding);
+                backup(s, snap, true);
+                if (!verify_action(s->verifier, snap, s->act))
+                        backup(s, snap, false);
                 if (!verify_action(s->verifier, snap, s->act)) {
                         for (size_t j = 0; j < s->env.nu; j++)
                                 s->act[j] = no_less(s, j, s->base[j]);
