@@ -261,11 +261,8 @@ static void segment_start(struct safety *s, const struct safety_snapshot *snap, 
 static void retreat(struct safety *s, size_t j)
 {
         const struct safety_u *u = &s->env.u[j];
-        double step = u->rate > 0 ? u->rate : u->backup_rate, pace;
-        if (u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0 || limits_less_cooling(u, s->start[j], s->base[j]))
-                return;
-        pace = s->base[j] + u->safe_dir * step;
-        if (limits_less_cooling(u, pace, s->start[j]))
+        const double step = u->rate > 0 ? u->rate : u->backup_rate, pace = s->base[j] + u->safe_dir * step;
+        if (u->kind == SAFETY_U_CONTINUOUS && limits_less_cooling(u, pace, s->start[j]))
                 s->start[j] = limits_quantise(u, limits_more_of(u, s->clip[j], pace), s->base[j]);
 }
 
@@ -274,17 +271,12 @@ static double between(const struct safety *s, size_t j, double f)
         const struct safety_u *u = &s->env.u[j];
         if (u->kind == SAFETY_U_ONOFF)
                 return f > 0 ? s->end[j] : s->start[j];
-        if (f == 0)
-                return s->start[j];
         return limits_quantise(u, s->start[j] + f * (s->end[j] - s->start[j]), s->base[j]);
 }
 
 static double halfway(const struct safety *s, size_t j)
 {
-        const struct safety_u *u = &s->env.u[j];
-        if (u->kind == SAFETY_U_ONOFF)
-                return s->best[j];
-        return limits_quantise(u, s->best[j] + 0.5 * (s->guess[j] - s->best[j]), s->base[j]);
+        return limits_quantise(&s->env.u[j], s->best[j] + 0.5 * (s->guess[j] - s->best[j]), s->base[j]);
 }
 
 static void settle(struct safety *s, size_t g, double f, bool certified)
