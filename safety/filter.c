@@ -454,12 +454,10 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
         tighten_rollout(s, snap->d_hi, s->act, true);
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
-                if (u->drives_d == SAFETY_NO_D || !(s->clip[j] > s->base[j]))
-                        continue;
                 for (size_t g = 0; g < s->ngroup; g++) {
                         const struct group *p = &s->group[g];
                         double most = p->comfortable && !p->blind ? fmax(s->base[j], u->nominal) : s->base[j];
-                        if (!tighten_reads(s, g, j) || s->clip[j] <= most ||
+                        if (s->clip[j] <= most || !tighten_reads(s, g, j) || /* nobody reads what drives nothing */
                             (tighten_judge(s, g) && !p->blind && p->margin >= s->env.reserve))
                                 continue;
                         s->clip[j] = limits_quantise(u, most, s->base[j]);
