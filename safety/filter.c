@@ -488,10 +488,8 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
         size_t open = s->ngroup;
         memcpy(s->act, s->clip, s->env.nu * sizeof(double));
-        for (size_t g = 0; g < s->ngroup; g++) {
-                s->group[g].phase = PHASE_PROPOSAL;
+        for (size_t g = 0; g < s->ngroup; g++) { /* PHASE_PROPOSAL and lo 0 they have from tighten_observe */
                 s->group[g].toward_less = eager(s, g);
-                s->group[g].lo = 0;
                 s->group[g].hi = 1;
         }
         while (open > 0) {

@@ -301,7 +301,7 @@ static void test_accepted_to_the_last_bit(void **state)
 static void test_reserve_of_every_variable(void **state)
 {
         (void)state;
-        for (size_t j = 0; j < 4; j++) {
+        for (size_t j = 0; j < 8; j++) {
                 double margin = 0;
 
                 for (int k = 0; k < 3; k++) { /* none; what is left exactly; a little more */
@@ -313,7 +313,7 @@ static void test_reserve_of_every_variable(void **state)
                         set_inlets(&r, 25);
                         r.prop[j] -= r.u[j].safe_dir * r.u[j].rate;
                         (void)rig_decide(&r);
-                        margin = decision_certificate(&r.s->decision)->margin;
+                        margin = r.s->group[j / 4].margin;
                         expect(&r.s->decision, k == 2 ? DECISION_PROJECT : DECISION_ACCEPT,
                                k == 2 ? DR_WORST_CASE : DR_ACCEPTED);
                         rig_close(&r);
@@ -427,6 +427,99 @@ static void test_water_and_every_room(void **state)
         }
 }
 
+/* Both setpoints colder: what keeps the least lift makes it too much, and that is kept as well. One pair is enough. */
+static void test_one_pair_from_both_sides(void **state)
+{
+        struct rig_args a = rig_default();
+        struct safety_lift pair = {8, 9, 8, 14}; /* condenser water, chilled water */
+        struct rig r;
+
+        (void)state;
+        a.towers = true;
+        rig_open(&r, a, 1);
+        r.u[8].rate = 10;
+        r.u[8].nominal = 22.5;
+        r.u[9].nominal = 12;
+        r.env.lift = &pair;
+        r.env.nlift = 1;
+        rig_settle(&r, 22, 0.6);
+        rig_create(&r);
+        r.prop[8] = 18;  /* 6 K, were it to come first */
+        r.prop[9] = 7.5; /* 15 K, were this one */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_EQUIPMENT);
+        assert_true(rig_action(&r.s->decision)[8] == 20 && rig_action(&r.s->decision)[9] == 8.5);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, 8);
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        rig_close(&r);
+}
+
+/* Whatever the shape of a model, the block that its shape asks for has room for what it works with. */
+static void test_room_for_models_of_every_shape(void **state)
+{
+        static const struct {
+                size_t ny, nu, nd, terms, horizon; /* terms: of a row */
+                unsigned lag;
+        } at[] = {
+            {60, 1, 0, 1, 1, 8}, {1, 1, 300, 1, 1, 1}, {3, 1, 0, 90, 1, 1}, {1, 60, 1, 2, 20, 3}, {40, 1, 1, 1, 60, 1}};
+
+        (void)state;
+        for (size_t n = 0; n < sizeof at / sizeof *at; n++) {
+                const size_t ny = at[n].ny, nu = at[n].nu, nd = at[n].nd, nterm = ny * at[n].terms;
+                struct safety_u *u = rig_alloc(nu, sizeof *u);
+                struct arx_term *term = rig_alloc(nterm, sizeof *term);
+                double *scale = rig_alloc(nterm, sizeof(double)), *d_max = rig_alloc(nd, sizeof(double));
+                double *lo = rig_alloc(nterm, sizeof(double)), *hi = rig_alloc(nterm, sizeof(double));
+                size_t *row_start = rig_alloc(ny + 1, sizeof(size_t)), size;
+                const struct safety_y cert = {.row = 0, .hi = 27, .trip = 32};
+                const struct arx_structure st = {ny, nu, nd, at[n].lag, nterm, row_start, term, scale};
+                const struct safety_envelope e = {.nu = nu,
+                                                  .ny = ny,
+                                                  .nd = nd,
+                                                  .ncert = 1,
+                                                  .u = u,
+                                                  .cert = &cert,
+                                                  .d_max = d_max,
+                                                  .step_s = 30,
+                                                  .horizon = at[n].horizon};
+                struct arx_args args;
+                struct safety *s;
+                struct arx *m;
+                void *arx_mem, *mem;
+
+                arx_args_default(&args);
+                for (size_t k = 0; k < nterm; k++) {
+                        term[k] = (struct arx_term){.src = ARX_SRC_U, .lag = 1, .index = (uint16_t)(k % nu)};
+                        scale[k] = hi[k] = 1;
+                        row_start[k / at[n].terms + 1] = k + 1;
+                }
+                for (size_t j = 0; j < nu; j++)
+                        u[j] = (struct safety_u){.safe_dir = -1,
+                                                 .lo = 16,
+                                                 .hi = 24,
+                                                 .rate = 0.5,
+                                                 .backup_rate = 1,
+                                                 .nominal = 18,
+                                                 .fast = 1};
+                arx_mem = aligned_alloc(64, (arx_memsize(&st) + 63) / 64 * 64);
+                assert_int_equal(arx_create(arx_mem, arx_memsize(&st), &st, &args, lo, hi, &m), 0);
+                size = safety_memsize(&e, &st);
+                assert_true(size < 64 << 20);
+                mem = aligned_alloc(64, (size + 63) / 64 * 64);
+                assert_non_null(mem);
+                assert_int_equal(safety_create(mem, size, &e, m, &s), 0);
+                assert_int_equal(safety_create(mem, size - 1, &e, m, &s), -ENOMEM);
+                free(mem);
+                free(arx_mem);
+                free(row_start);
+                free(hi);
+                free(lo);
+                free(d_max);
+                free(scale);
+                free(term);
+                free(u);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -443,6 +536,8 @@ int main(void)
             cmocka_unit_test(test_load_check_of_every_room),
             cmocka_unit_test(test_a_hopeless_room_changes_no_other),
             cmocka_unit_test(test_water_and_every_room),
+            cmocka_unit_test(test_one_pair_from_both_sides),
+            cmocka_unit_test(test_room_for_models_of_every_shape),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

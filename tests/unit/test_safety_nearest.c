@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* How near to the proposal a certified action is, what is said of it, and what it takes at most to find it. */
+#include "tests/unit/test_safety_filter.h"
+
+/* Rollouts of a decision: every one begins with step 0. Link with -Wl,--wrap=arx_rollout_step. */
+static size_t rollouts;
+
+void __real_arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_future, const double *d_future,
+                             const uint8_t *active, double *ret_y);
+void __wrap_arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_future, const double *d_future,
+                             const uint8_t *active, double *ret_y);
+
+void __wrap_arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u_future, const double *d_future,
+                             const uint8_t *active, double *ret_y)
+{
+        rollouts += t == 0;
+        __real_arx_rollout_step(ro, t, u_future, d_future, active, ret_y);
+}
+
+static void forget(struct rig *r)
+{
+        for (size_t g = 0; g < r->s->ngroup; g++)
+                r->s->group[g].chained = r->s->group[g].held = false;
+}
+
+/* The bisection alone gives away less than 1/256 of the way: that much farther is not certified any more. */
+static void test_bisection_to_a_part_in_256(void **state)
+{
+        size_t cut = 0;
+
+        (void)state;
+        for (int level = 0; level < 20; level++) {
+                struct rig_args a = rig_default();
+                double f, to[2][2];
+                struct rig r;
+
+                a.step = 0;
+                rig_open(&r, a, 1);
+                rig_create(&r);
+                r.s->projector.qp_size = 0;
+                set_inlets(&r, 24.9 + 0.01 * level);
+                r.d_hi[0] = 1.1;
+                r.confirmed[0] = r.confirmed[2] = 20;
+                r.prop[0] = 20.4;
+                r.prop[2] = 20.2;
+                (void)rig_decide(&r);
+                f = r.s->group[0].fraction;
+                if (!(r.s->group[0].certified && f > 0.02 && f < 0.98)) {
+                        rig_close(&r);
+                        continue;
+                }
+                cut++;
+                for (size_t k = 0; k < 2; k++) {
+                        to[0][k] = r.s->start[2 * k] + f * (r.s->end[2 * k] - r.s->start[2 * k]);
+                        to[1][k] = to[0][k] + (r.s->end[2 * k] - r.s->start[2 * k]) / 256;
+                        assert_true(near(rig_action(&r.s->decision)[2 * k], to[0][k]));
+                }
+                for (int farther = 0; farther < 2; farther++) {
+                        forget(&r);
+                        r.prop[0] = to[farther][0];
+                        r.prop[2] = to[farther][1];
+                        expect(rig_decide(&r), farther ? DECISION_PROJECT : DECISION_ACCEPT,
+                               farther ? DR_WORST_CASE : DR_ACCEPTED);
+                }
+                rig_close(&r);
+        }
+        assert_true(cut >= 10);
+}
+
+/* The fan of the second air handler blows nowhere. */
+static void open_idle(struct rig *r, double reserve)
+{
+        struct rig_args a = rig_default();
+
+        a.rooms = 1;
+        a.step = 0;
+        rig_open(r, a, 1);
+        for (size_t k = 0; k < r->nterm; k++) {
+                if (r->term[k].src == ARX_SRC_U && r->term[k].index == 3)
+                        r->lo[k] = r->hi[k] = 0;
+        }
+        r->env.reserve = reserve;
+        rig_model(r, false);
+        rig_create(r);
+}
+
+static double away(const struct rig *r, size_t j, double v)
+{
+        return (v - r->s->end[j]) / (r->u[j].hi - r->u[j].lo);
+}
+
+/* The fraction that is told is how far on its way the action lies, in the norm of ranges: 1 less what is left of it. */
+static void test_fraction_of_what_is_nearer(void **state)
+{
+        size_t nearer = 0;
+
+        (void)state;
+        for (int level = 0; level < 10; level++) {
+                double left = 0, whole = 0;
+                struct rig r;
+
+                open_idle(&r, 0);
+                rig_settle(&r, 25, 0.6);
+                r.prop[0] += 0.4;
+                r.prop[1] = r.prop[3] = r.confirmed[1] - 0.05;
+                (void)rig_decide(&r);
+                r.s->env.reserve = r.s->group[0].margin + 1e-3 * (1 + level);
+                forget(&r);
+                expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+                for (size_t j = 0; j < 4; j++) {
+                        left += pow(away(&r, j, rig_action(&r.s->decision)[j]), 2);
+                        whole += pow(away(&r, j, r.s->start[j]), 2);
+                }
+                assert_true(left > 0 && left < whole);
+                if (near(rig_action(&r.s->decision)[3], r.prop[3]))
+                        nearer++; /* not on the segment */
+                assert_true(fabs(decision_certificate(&r.s->decision)->fraction - (1 - sqrt(left / whole))) <
+                            (near(rig_action(&r.s->decision)[3], r.prop[3]) ? 1e-9 : 1.0 / 256));
+                rig_close(&r);
+        }
+        assert_true(nearer > 5);
+}
+
+/* Only the whole backup leaves enough of what matters; what does not matter stays as it is. */
+static void test_only_what_matters_goes_to_the_backup(void **state)
+{
+        struct rig r;
+        bool found = false;
+
+        (void)state;
+        open_idle(&r, 0.5);
+        rig_settle(&r, 22, 0.6);
+        for (size_t j = 0; j < 4; j++)
+                r.confirmed[j] = r.prop[j] = j % 2 ? 0.6 : 22;
+        (void)rig_decide(&r);
+        for (int n = 0; n < 1000 && !found; n++) {
+                r.s->group[0].chained = true;
+                NOW(r, 0) += 0.01;
+                (void)rig_decide(&r);
+                found = r.s->group[0].certified && r.s->group[0].lo == 0 && r.s->group[0].margin < 0.25;
+        }
+        assert_true(found);
+        assert_true(r.s->group[0].margin > 0);
+        assert_true(near(rig_action(&r.s->decision)[0], 21) && near(rig_action(&r.s->decision)[1], 0.7));
+        assert_true(near(rig_action(&r.s->decision)[2], 21) && near(rig_action(&r.s->decision)[3], 0.6));
+        rig_close(&r);
+}
+
+/* What comes next is warm whatever is done, and it does not pass the limit: more cooling would leave no more margin, so
+ * what the plant has stays. Half of the reserve is there for what can be helped. */
+static void test_what_cannot_be_helped_changes_nothing(void **state)
+{
+        (void)state;
+        for (int helped = 0; helped < 2; helped++) {
+                struct rig_args a = rig_default();
+                struct rig r;
+                double margin;
+
+                a.rooms = 1;
+                a.sat_rows = true; /* a setpoint is felt in the supply air first, and in the room a step later */
+                rig_open(&r, a, 1);
+                for (size_t k = 0; k < r.nterm && !helped; k++) {
+                        if (r.term[k].src == ARX_SRC_U && r.term[k].index % 2)
+                                r.lo[k] = r.hi[k] = 0; /* no fans */
+                }
+                r.d_max[0] = 0;
+                rig_model(&r, false);
+                rig_create(&r);
+                rig_settle(&r, 22, 0);
+                r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 20;
+                NOW(r, 1) = 26.5;
+                (void)rig_decide(&r);
+                margin = r.s->group[0].margin;
+                assert_true(r.s->group[0].certified && margin > 0);
+                r.s->env.reserve = 3 * margin; /* half of it is not there */
+                for (int warmer = 0; warmer < 2; warmer++) {
+                        r.prop[0] = warmer ? 20.4 : 20;
+                        r.s->group[0].chained = true;
+                        (void)rig_decide(&r);
+                        assert_true(r.s->group[0].certified);
+                        if (helped)
+                                assert_true(r.s->group[0].margin > margin);
+                        else
+                                assert_true(near(r.s->group[0].margin, margin));
+                        for (size_t j = 0; j < 4; j++)
+                                assert_true(near(rig_action(&r.s->decision)[j], r.confirmed[j]) == !(helped && j % 2));
+                }
+                rig_close(&r);
+        }
+}
+
+/* Rooms of any kind: at most four verdicts, eight halvings and six tries at something nearer. */
+static void test_work_of_a_decision_is_bounded(void **state)
+{
+        size_t most = 0, at_most = 0;
+
+        (void)state;
+        for (uint64_t k = 0; k < 24; k++) {
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                a.step = 0;
+                a.lags = 1 + k % 3;
+                a.crahs = 4;
+                a.sat_rows = k % 2;
+                rig_open(&r, a, k);
+                for (size_t n = 0; n < r.nterm; n++) {
+                        if (r.term[n].src == ARX_SRC_U && !r.term[n].sum1) {
+                                const double part = rng_range(&r.rng, 0, 2);
+
+                                r.lo[n] *= part;
+                                r.hi[n] *= part;
+                        }
+                }
+                rig_model(&r, false);
+                rig_create(&r);
+                for (int n = 0; n < 60; n++) {
+                        rig_settle(&r, rng_range(&r.rng, 23, 26), rng_range(&r.rng, 0.5, 1.2));
+                        for (size_t j = 0; j < 16; j++) {
+                                r.confirmed[j] =
+                                    r.u[j].nominal + r.u[j].safe_dir * rng_range(&r.rng, -3, 3) * r.u[j].rate;
+                                r.confirmed[j] = fmin(fmax(r.confirmed[j], r.u[j].lo), r.u[j].hi);
+                                r.prop[j] = r.confirmed[j] - r.u[j].safe_dir * rng_range(&r.rng, 0, 1) * r.u[j].rate;
+                        }
+                        r.s->env.reserve = rng_range(&r.rng, 0, 1);
+                        rollouts = 0;
+                        (void)rig_decide(&r);
+                        most = rollouts > most ? rollouts : most;
+                        at_most += rollouts == 4 + 8 + 6;
+                        assert_true(rollouts <= 4 + 8 + 6);
+                }
+                rig_close(&r);
+        }
+        printf("at most %zu rollouts, %zu times\n", most, at_most);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_bisection_to_a_part_in_256),
+            cmocka_unit_test(test_fraction_of_what_is_nearer),
+            cmocka_unit_test(test_only_what_matters_goes_to_the_backup),
+            cmocka_unit_test(test_what_cannot_be_helped_changes_nothing),
+            cmocka_unit_test(test_work_of_a_decision_is_bounded),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
