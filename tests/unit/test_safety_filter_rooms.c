@@ -355,6 +355,49 @@ static void test_load_check_of_every_room(void **state)
         }
 }
 
+/* To ask about a load changes nothing of what is decided next, also where every output is a room of its own. */
+static void test_load_check_leaves_no_trace(void **state)
+{
+        struct safety_certificate said[2];
+        double act[2][40];
+        struct rig_args a = rig_default();
+
+        (void)state;
+        a.rooms = 16;
+        a.inlets = a.crahs = 1;
+        for (int asked = 0; asked < 2; asked++) {
+                struct rig r;
+
+                rig_open(&r, a, 1);
+                r.env.reserve = 0.5;
+                rig_create(&r);
+                assert_true(r.s->ngroup == r.ny && r.nu <= 40);
+                for (size_t i = 0; i < r.ny; i++)
+                        NOW(r, i) = 24.5 + 0.1 * (double)i;
+                for (size_t d = 0; d < r.ny; d++)
+                        r.d_hi[d] = 1;
+                (void)rig_decide(&r);
+                if (asked) {
+                        double d[17];
+
+                        memcpy(d, r.d_hi, sizeof d);
+                        (void)safety_check_load(r.s, &r.snap, d);
+                        d[15] = 4;
+                        assert_false(safety_check_load(r.s, &r.snap, d));
+                }
+                for (size_t j = 0; j < 2 * r.ny; j++)
+                        r.prop[j] -= r.u[j].safe_dir * r.u[j].rate;
+                (void)rig_decide(&r);
+                memcpy(act[asked], rig_action(&r.s->decision), r.nu * sizeof(double));
+                said[asked] = *decision_certificate(&r.s->decision);
+                expect(&r.s->decision, DECISION_PROJECT, DR_WORST_CASE);
+                rig_close(&r);
+        }
+        assert_memory_equal(act[0], act[1], 35 * sizeof(double));
+        assert_true(said[0].margin == said[1].margin && said[0].fraction == said[1].fraction);
+        assert_true(said[0].binding_y == said[1].binding_y && said[0].terminal == said[1].terminal);
+}
+
 /* What is decided for a room does not depend on another one where nothing can be certified. */
 static void test_a_hopeless_room_changes_no_other(void **state)
 {
@@ -507,6 +550,9 @@ static void test_room_for_models_of_every_shape(void **state)
                 mem = aligned_alloc(64, (size + 63) / 64 * 64);
                 assert_non_null(mem);
                 assert_int_equal(safety_create(mem, size, &e, m, &s), 0);
+                assert_true(s->projector.slope - s->arx_work >=
+                            (ptrdiff_t)arx_predict_work(m, e.horizon)); /* the next */
+                assert_true((char *)mem + size - (char *)s->verifier >= (ptrdiff_t)verify_memsize(&e, &st));
                 assert_int_equal(safety_create(mem, size - 1, &e, m, &s), -ENOMEM);
                 free(mem);
                 free(arx_mem);
@@ -534,6 +580,7 @@ int main(void)
             cmocka_unit_test(test_accepted_to_the_last_bit),
             cmocka_unit_test(test_reserve_of_every_variable),
             cmocka_unit_test(test_load_check_of_every_room),
+            cmocka_unit_test(test_load_check_leaves_no_trace),
             cmocka_unit_test(test_a_hopeless_room_changes_no_other),
             cmocka_unit_test(test_water_and_every_room),
             cmocka_unit_test(test_one_pair_from_both_sides),

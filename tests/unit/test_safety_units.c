@@ -155,14 +155,14 @@ static void test_state_before_anything_was_seen(void **state)
         rig_close(&r);
 }
 
-/* Three units that run, on since `on_s`. */
+/* Three units that run, on since 0; and behind them, in every array, one that is none of them. */
 struct three {
-        struct safety_u u[3];
-        struct equipment q[3];
+        struct safety_u u[4];
+        struct equipment q[4];
         struct safety_envelope e;
-        uint8_t status[3];
+        uint8_t status[4];
         struct safety_snapshot snap;
-        double base[3], want[3], act[3];
+        double base[4], want[4], act[4];
         enum decision_reason why;
         int binding;
 };
@@ -170,18 +170,21 @@ struct three {
 static void open_three(struct three *t)
 {
         *t = (struct three){.e = {.nu = 3, .capacity_margin = 0.25},
-                            .status = {1, 1, 1},
+                            .status = {1, 1, 1, 1},
                             .snap = {.mono_s = 4000, .slow_step = true, .evap_flow_m3s = (double)NAN},
-                            .base = {1, 1, 1},
-                            .want = {1, 1, 1}};
+                            .base = {1, 1, 1, 1},
+                            .want = {1, 1, 1, 1},
+                            .act = {7, 7, 7, 7}};
         t->e.u = t->u;
         t->snap.onoff_status = t->status;
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < 4; k++) {
                 t->u[k] = unit_of(3);
                 t->u[k].min_on_s = 300;
                 equipment_reset(&t->q[k]);
                 equipment_observe(&t->q[k], &t->u[k], true, 1, 0);
         }
+        t->u[3].capacity_w = 1e9;
+        t->u[3].min_flow_m3s = 1e-3;
 }
 
 static void move_three(struct three *t)
@@ -189,6 +192,7 @@ static void move_three(struct three *t)
         t->why = DR_ACCEPTED;
         t->binding = -1;
         equipment_move(&t->e, t->q, &t->snap, t->base, t->want, t->act, &t->why, &t->binding);
+        assert_true(t->act[3] == 7);
 }
 
 /* The others carry exactly the load and its margin: enough. Half a watt more of load: not. */
@@ -251,6 +255,31 @@ static void test_nobody_stops_who_does_not_help(void **state)
         t.snap.mono_s = 4200;
         move_three(&t);
         assert_true(t.act[0] == 1 && t.act[1] + t.act[2] == 1 && t.why == DR_EQUIPMENT);
+}
+
+/* Water for those that there are, to the last bit: what lies behind the last of them needs none. */
+static void test_water_for_three_and_no_more(void **state)
+{
+        (void)state;
+        for (size_t j = 0; j < 3; j++) {
+                for (int enough = 0; enough < 2; enough++) {
+                        struct three t;
+
+                        open_three(&t);
+                        for (size_t k = 0; k < 3; k++)
+                                t.u[k].min_flow_m3s = 0.25;
+                        t.snap.evap_flow_m3s = enough ? 0.75 * SAFETY_RELIEF : nextafter(0.75 * SAFETY_RELIEF, 0);
+                        move_three(&t);
+                        assert_true(t.act[0] + t.act[1] + t.act[2] == 2 + enough);
+                        t.base[j] = t.status[j] = 0;
+                        equipment_reset(&t.q[j]);
+                        equipment_observe(&t.q[j], &t.u[j], false, 0, 0);
+                        t.snap.evap_flow_m3s = 1;
+                        t.snap.chw_flow_m3s = enough ? 0.75 * 1.25 : nextafter(0.75 * 1.25, 0);
+                        move_three(&t);
+                        assert_true(t.act[j] == enough && t.act[0] + t.act[1] + t.act[2] == 2 + enough);
+                }
+        }
 }
 
 /* What is asked of a unit lies beyond off and on: it is done as far as it can be, and told. */
@@ -322,6 +351,7 @@ int main(void)
             cmocka_unit_test(test_capacity_to_the_watt),
             cmocka_unit_test(test_what_runs_out_carries_nothing),
             cmocka_unit_test(test_nobody_stops_who_does_not_help),
+            cmocka_unit_test(test_water_for_three_and_no_more),
             cmocka_unit_test(test_a_unit_has_two_states),
             cmocka_unit_test(test_read_back_of_a_half),
         };
