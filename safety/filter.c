@@ -514,12 +514,10 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
         }
 }
 
-/* True when variable j of the action is the proposal's up to quantisation. */
+/* True when variable j of the action is the proposal's up to quantisation; without steps it is exactly that. */
 static bool unchanged(const struct safety *s, size_t j)
 {
-        const struct safety_u *u = &s->env.u[j];
-        return fabs(s->act[j] - s->want[j]) <=
-               (u->step > 0 ? u->step * (1 + SAFETY_SNAP) : 1e-9 * (1 + fabs(s->want[j])));
+        return fabs(s->act[j] - s->want[j]) <= s->env.u[j].step * (1 + SAFETY_SNAP);
 }
 
 /* Reads the groups' outcomes into kind, reason and certificate. `cut` is what the simple limits said. */

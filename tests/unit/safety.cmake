@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(t hostile loop limits filter filter_readings filter_terminal filter_rooms fallback rollout project alloc beyond clamp
+foreach(t hostile loop limits filter filter_readings filter_terminal filter_rooms create fallback rollout project alloc beyond clamp
           equipment units floors nearest recheck)
   coolplane_unit_test(test_safety_${t} LINK coolplane_safety)
 endforeach()

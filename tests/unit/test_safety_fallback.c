@@ -9,7 +9,8 @@ enum { W = 8, A = 9, B = 10 }; /* rig_variables: chilled water, then two machine
 static void fall_back(struct rig *r)
 {
         r->snap.interlock = true;
-        (void)rig_decide(r);
+        expect(rig_decide(r), DECISION_FALLBACK, DR_INTERLOCK);
+        assert_true(decision_certificate(&r->s->decision)->fraction == 0); /* nothing of any proposal */
         r->snap.interlock = false;
         r->p.present = false;
 }
@@ -39,6 +40,7 @@ static void test_share_of_missing_readings_of_a_room(void **state)
                 for (size_t i = 0; i < lost; i++)
                         r.y_ok[9 - i] = COND_STALE;
                 expect(rig_decide(&r), DECISION_FALLBACK, DR_NO_PROPOSAL);
+                assert_true(decision_certificate(&r.s->decision)->fraction == 0);
                 assert_true(near(rig_action(&r.s->decision)[0], lost > 3 ? 16.5 : 17));
                 assert_true(near(rig_action(&r.s->decision)[1], lost > 3 ? 0.95 : 0.9));
                 assert_true(near(rig_action(&r.s->decision)[4], 17.5)); /* the other room trims */

@@ -152,7 +152,8 @@ static void test_only_what_matters_goes_to_the_backup(void **state)
 static void test_what_cannot_be_helped_changes_nothing(void **state)
 {
         (void)state;
-        for (int helped = 0; helped < 2; helped++) {
+        for (int n = 0; n < 4; n++) {
+                const bool helped = n % 2;
                 struct rig_args a = rig_default();
                 struct rig r;
                 double margin;
@@ -167,6 +168,8 @@ static void test_what_cannot_be_helped_changes_nothing(void **state)
                 r.d_max[0] = 0;
                 rig_model(&r, false);
                 rig_create(&r);
+                if (n / 2)
+                        r.s->projector.qp_size = 0; /* with and without a guess */
                 rig_settle(&r, 22, 0);
                 r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 20;
                 NOW(r, 1) = 26.5;
@@ -182,10 +185,115 @@ static void test_what_cannot_be_helped_changes_nothing(void **state)
                         if (helped)
                                 assert_true(r.s->group[0].margin > margin);
                         else
-                                assert_true(near(r.s->group[0].margin, margin));
+                                assert_true(near(r.s->group[0].margin, margin) && r.s->group[0].fraction == 0);
+                        expect(&r.s->decision, DECISION_PROJECT, DR_WORST_CASE);
                         for (size_t j = 0; j < 4; j++)
-                                assert_true(near(rig_action(&r.s->decision)[j], r.confirmed[j]) == !(helped && j % 2));
+                                assert_true(helped || near(rig_action(&r.s->decision)[j], r.confirmed[j]));
+                        assert_true((rig_action(&r.s->decision)[1] > 0.8) == helped);
                 }
+                rig_close(&r);
+        }
+}
+
+/* Beyond a box whose first value is not its end: what lies between the two cannot be had, and it is told that it stays.
+ */
+static void test_told_where_nothing_was_cut(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        for (size_t j = 0; j < 4; j += 2) {
+                rig_open(&r, rig_default(), 1);
+                r.u[j].lo = 16.03; /* the first value is 16.1 */
+                rig_create(&r);
+                r.confirmed[j] = 15.9;
+                r.prop[j] = 16.03;
+                expect(rig_decide(&r), DECISION_PROJECT, DR_LIMIT);
+                assert_true(rig_action(&r.s->decision)[j] == 15.9);
+                assert_int_equal(decision_certificate(&r.s->decision)->binding_u, (int)j);
+                r.prop[j] = 15.9;
+                expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+                rig_close(&r);
+        }
+}
+
+/* Of rooms that are alike the first is named. */
+static void test_the_first_of_equal_rooms_is_named(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(r.s->group[0].margin == r.s->group[1].margin);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_y, 0);
+        rig_close(&r);
+}
+
+/* What the second checker refuses keeps its kind, but that an accepted proposal is changed then. */
+static void test_kind_of_what_is_refused(void **state)
+{
+        for (enum decision_kind k = DECISION_ACCEPT; k <= DECISION_FALLBACK; k++) {
+                struct safety_u *own;
+                struct rig r;
+
+                (void)state;
+                open_rig(&r);
+                (void)rig_decide(&r);
+                memcpy(&own, &r.s->own_u, sizeof own); /* the filter's copy, not the checker's */
+                own[0].rate = 3;
+                own[0].lo = 10;
+                if (k == DECISION_HOLD)
+                        r.p.present = false;
+                if (k == DECISION_FALLBACK)
+                        r.snap.interlock = true;
+                r.prop[0] = r.s->last[0] = k == DECISION_PROJECT ? 23 : 20; /* within that rate, or not even that */
+                expect(rig_decide(&r), k == DECISION_ACCEPT ? DECISION_PROJECT : k, DR_VERIFY);
+                assert_false(decision_certificate(&r.s->decision)->verified);
+                assert_memory_equal(rig_action(&r.s->decision), r.confirmed, r.nu * sizeof(double));
+                rig_close(&r);
+        }
+}
+
+/* A step that was not certified, or refused, is nothing that the next one could build on: it decides like the first. */
+static void test_nothing_follows_from_what_was_not_certified(void **state)
+{
+        double first[16];
+
+        (void)state;
+        for (int before = 0; before < 4; before++) { /* nothing, not certified, refused, certified */
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                a.step = 0;
+                rig_open(&r, a, 1);
+                rig_create(&r);
+                set_inlets(&r, 25);
+                r.confirmed[0] = r.confirmed[2] = r.prop[0] = r.prop[2] = 20;
+                if (before == 1) {
+                        r.d_hi[0] = 3;
+                        (void)rig_decide(&r);
+                        assert_true(!r.s->group[0].certified && decision_certificate(&r.s->decision)->verified);
+                } else if (before == 2) {
+                        struct safety_u *own;
+
+                        memcpy(&own, &r.s->own_u, sizeof own);
+                        own[4].rate = 3;
+                        r.prop[4] = 20;
+                        (void)rig_decide(&r);
+                        assert_true(r.s->group[0].certified && !decision_certificate(&r.s->decision)->verified);
+                        own[4].rate = 0.5;
+                        r.prop[4] = 18;
+                } else if (before == 3) {
+                        (void)rig_decide(&r);
+                        assert_true(r.s->group[0].certified && decision_certificate(&r.s->decision)->verified);
+                }
+                r.d_hi[0] = 1.1;
+                (void)rig_decide(&r);
+                assert_true(r.s->group[0].certified && r.s->group[0].comfortable && r.s->group[0].fraction < 1);
+                if (before == 0)
+                        memcpy(first, rig_action(&r.s->decision), r.nu * sizeof(double));
+                assert_true((memcmp(first, rig_action(&r.s->decision), r.nu * sizeof(double)) == 0) == (before < 3));
                 rig_close(&r);
         }
 }
@@ -242,6 +350,10 @@ int main(void)
             cmocka_unit_test(test_fraction_of_what_is_nearer),
             cmocka_unit_test(test_only_what_matters_goes_to_the_backup),
             cmocka_unit_test(test_what_cannot_be_helped_changes_nothing),
+            cmocka_unit_test(test_told_where_nothing_was_cut),
+            cmocka_unit_test(test_the_first_of_equal_rooms_is_named),
+            cmocka_unit_test(test_kind_of_what_is_refused),
+            cmocka_unit_test(test_nothing_follows_from_what_was_not_certified),
             cmocka_unit_test(test_work_of_a_decision_is_bounded),
         };
 

@@ -135,6 +135,30 @@ static void test_restored_before_and_after_a_start_is_seen(void **state)
         assert_true(equipment_may_stop(&q, &u, 7600));
 }
 
+/* Half a second between two processes is half a second. */
+static void test_restored_half_a_second_later(void **state)
+{
+        double buf[1 + 16 * SAFETY_STATE_PER_U];
+        struct rig r;
+        size_t n;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        rig_create(&r);
+        r.confirmed[B] = r.prop[B] = r.status[B] = 0;
+        (void)rig_decide(&r); /* at 30: seen off, for ten minutes at least */
+        r.prop[B] = 1;
+        n = safety_state_save(r.s, 130, buf, sizeof buf / sizeof *buf);
+        for (int early = 1; early >= 0; early--) {
+                rig_create(&r);
+                safety_state_restore(r.s, 1000, 0.5, buf, n);
+                r.snap.mono_s = 1000 + 500 - 0.5 - 0.25 * early - 30;
+                assert_true(rig_action(rig_decide(&r))[B] == !early);
+                assert_true(decision_certificate(&r.s->decision)->verified);
+        }
+        rig_close(&r);
+}
+
 /* Nothing has been seen: no age and no start is made up, of no variable. */
 static void test_state_before_anything_was_seen(void **state)
 {
@@ -347,6 +371,7 @@ int main(void)
             cmocka_unit_test(test_every_start_is_restored),
             cmocka_unit_test(test_restored_between_order_and_machine),
             cmocka_unit_test(test_restored_before_and_after_a_start_is_seen),
+            cmocka_unit_test(test_restored_half_a_second_later),
             cmocka_unit_test(test_state_before_anything_was_seen),
             cmocka_unit_test(test_capacity_to_the_watt),
             cmocka_unit_test(test_what_runs_out_carries_nothing),
