@@ -255,6 +255,31 @@ static void test_kind_of_what_is_refused(void **state)
         }
 }
 
+/* The backup that stands in for what is refused keeps the lift, and so it is not refused as well. */
+static void test_backup_of_what_is_refused_keeps_the_lift(void **state)
+{
+        struct rig_args a = rig_default();
+        const struct safety_lift pair = {8, 9, 8, 12}; /* condenser water, chilled water */
+        struct safety_u *own;
+        struct rig r;
+
+        (void)state;
+        a.towers = true;
+        rig_open(&r, a, 1);
+        r.u[9].nominal = 10;
+        r.env.lift = &pair;
+        r.env.nlift = 1;
+        rig_settle(&r, 22, 0.6);
+        rig_create(&r);
+        memcpy(&own, &r.s->own_u, sizeof own);
+        own[0].rate = 3;
+        r.prop[0] = 21;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_VERIFY);
+        assert_true(rig_action(&r.s->decision)[0] == 16);
+        assert_true(rig_action(&r.s->decision)[8] == 20 && rig_action(&r.s->decision)[9] == 8);
+        rig_close(&r);
+}
+
 /* A step that was not certified, or refused, is nothing that the next one could build on: it decides like the first. */
 static void test_nothing_follows_from_what_was_not_certified(void **state)
 {
@@ -353,6 +378,7 @@ int main(void)
             cmocka_unit_test(test_told_where_nothing_was_cut),
             cmocka_unit_test(test_the_first_of_equal_rooms_is_named),
             cmocka_unit_test(test_kind_of_what_is_refused),
+            cmocka_unit_test(test_backup_of_what_is_refused_keeps_the_lift),
             cmocka_unit_test(test_nothing_follows_from_what_was_not_certified),
             cmocka_unit_test(test_work_of_a_decision_is_bounded),
         };
