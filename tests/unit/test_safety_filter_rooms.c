@@ -252,11 +252,11 @@ static void test_load_check_of_every_room(void **state)
                 r.env.reserve = 4; /* half of it is left now */
                 rig_create(&r);
                 expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
-                for (double load = 0.6; load < 4; load += 0.05) {
+                for (int n = 0; n < 70; n++) {
                         double d[3] = {0.6, 0.6, 10};
                         bool is;
 
-                        d[room] = load;
+                        d[room] += 0.05 * n;
                         is = safety_check_load(r.s, &r.snap, d);
                         assert_true(was || !is); /* once it is too much, more of it is, too */
                         was = is;

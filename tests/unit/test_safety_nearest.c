@@ -230,6 +230,15 @@ static void test_the_first_of_equal_rooms_is_named(void **state)
         rig_close(&r);
 }
 
+/* The filter's own copy of the variables, which the second checker does not read. */
+static struct safety_u *own_of(struct rig *r)
+{
+        struct safety_u *own;
+
+        memcpy(&own, &r->s->own_u, sizeof(struct safety_u *));
+        return own;
+}
+
 /* What the second checker refuses keeps its kind, but that an accepted proposal is changed then. */
 static void test_kind_of_what_is_refused(void **state)
 {
@@ -240,7 +249,7 @@ static void test_kind_of_what_is_refused(void **state)
                 (void)state;
                 open_rig(&r);
                 (void)rig_decide(&r);
-                memcpy(&own, &r.s->own_u, sizeof own); /* the filter's copy, not the checker's */
+                own = own_of(&r);
                 own[0].rate = 3;
                 own[0].lo = 10;
                 if (k == DECISION_HOLD)
@@ -271,7 +280,7 @@ static void test_backup_of_what_is_refused_keeps_the_lift(void **state)
         r.env.nlift = 1;
         rig_settle(&r, 22, 0.6);
         rig_create(&r);
-        memcpy(&own, &r.s->own_u, sizeof own);
+        own = own_of(&r);
         own[0].rate = 3;
         r.prop[0] = 21;
         expect(rig_decide(&r), DECISION_PROJECT, DR_VERIFY);
@@ -302,7 +311,7 @@ static void test_nothing_follows_from_what_was_not_certified(void **state)
                 } else if (before == 2) {
                         struct safety_u *own;
 
-                        memcpy(&own, &r.s->own_u, sizeof own);
+                        own = own_of(&r);
                         own[4].rate = 3;
                         r.prop[4] = 20;
                         (void)rig_decide(&r);
