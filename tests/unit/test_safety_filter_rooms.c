@@ -191,8 +191,9 @@ static void test_fans_and_units_retreat(void **state)
         rig_close(&r);
 }
 
-/* What is accepted is the proposal to the last bit, where registers have no steps: warm rooms, strong backups, and fans
- * far from full. */
+/* What is accepted is the proposal to the last bit, where registers have no steps, however far it is from what there
+ * is.
+ */
 static void test_accepted_to_the_last_bit(void **state)
 {
         struct rig_args a = rig_default();
@@ -201,13 +202,14 @@ static void test_accepted_to_the_last_bit(void **state)
         (void)state;
         a.step = 0;
         rig_open(&r, a, 20240607u);
+        for (size_t j = 1; j < 8; j += 2)
+                r.u[j].rate = 0.7;
         rig_create(&r);
-        set_inlets(&r, 26.2);
-        r.d_hi[0] = r.d_hi[1] = 0;
+        r.d_hi[0] = r.d_hi[1] = 0.3;
         for (int n = 0; n < 100; n++) {
                 for (size_t j = 0; j < 8; j++) {
-                        r.confirmed[j] = j % 2 ? 0.4 : 17;
-                        r.prop[j] = r.confirmed[j] + rng_range(&r.rng, -0.9, 0.9) * r.u[j].rate;
+                        r.confirmed[j] = j % 2 ? 0.97 : 17;
+                        r.prop[j] = j % 2 ? rng_range(&r.rng, 0.3, 0.48) : rng_range(&r.rng, 16, 17.5);
                 }
                 expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
                 assert_memory_equal(rig_action(&r.s->decision), r.prop, 8 * sizeof(double));
