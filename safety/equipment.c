@@ -91,7 +91,7 @@ static double capacity_without(const struct safety_envelope *e, const struct saf
 {
         double sum_w = 0;
         for (size_t k = 0; k < e->nu; k++) {
-                bool stays = k < j ? act[k] >= 0.5 : base[k] >= 0.5;
+                bool stays = k < j ? act[k] > 0 : base[k] > 0;
                 if (e->u[k].kind == SAFETY_U_ONOFF && k != j && stays && snap->onoff_status &&
                     snap->onoff_status[k] == 1)
                         sum_w += e->u[k].capacity_w;
@@ -123,7 +123,7 @@ static double flow_beside(const struct safety_envelope *e, const struct equipmen
         double sum = 0;
         for (size_t k = 0; k < e->nu; k++) {
                 if (e->u[k].kind == SAFETY_U_ONOFF && k != j &&
-                    shares_water(snap, q, (k < j ? act[k] : base[k]) >= 0.5, k))
+                    shares_water(snap, q, (k < j ? act[k] : base[k]) > 0, k))
                         sum += e->u[k].min_flow_m3s;
         }
         return sum;
@@ -164,7 +164,7 @@ static void relieve(const struct safety_envelope *e, const struct equipment *q, 
                 const bool runs = snap->onoff_status && snap->onoff_status[j] == 1;
                 if (e->u[j].kind != SAFETY_U_ONOFF)
                         continue;
-                if (act[j] < 0.5 && (runs || base[j] >= 0.5))
+                if (act[j] == 0 && (runs || base[j] > 0))
                         return; /* one is on its way out already: for the load, whether it reports or not */
                 if (!runs)
                         continue;
@@ -191,7 +191,7 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
 {
         for (size_t j = 0; j < e->nu; j++) {
                 const struct safety_u *u = &e->u[j];
-                bool was = base[j] >= 0.5, on;
+                bool was = base[j] > 0, on;
                 enum decision_reason cut = want[j] >= 0 && want[j] <= 1 ? DR_ACCEPTED : DR_LIMIT;
                 if (u->kind != SAFETY_U_ONOFF)
                         continue;

@@ -792,6 +792,8 @@ static void test_strings(void **state)
         assert_string_equal(decision_reason_str(DR_TRIP), "trip");
         assert_string_equal(decision_reason_str(DR_WATER), "water");
         assert_string_equal(decision_kind_str(DECISION_HOLD), "hold");
+        assert_string_equal(decision_kind_str((enum decision_kind)(DECISION_FALLBACK + 1)), "unknown");
+        assert_string_equal(decision_reason_str((enum decision_reason)(DR_WATER + 1)), "unknown");
         assert_string_equal(decision_kind_str((enum decision_kind)9), "unknown");
         assert_string_equal(decision_reason_str((enum decision_reason)99), "unknown");
 }
