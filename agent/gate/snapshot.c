@@ -250,7 +250,7 @@ static void window_push(struct gate *g, const double *y, const double *u, const 
 /* Upper bound of a disturbance over the horizon. A rating ends the rise of a power that is below it. */
 static double disturbance_hi(const struct gate *g, size_t k, double now)
 {
-        double start, hi;
+        double start = GATE_RISE_K, hi;
         const double max = g->envelope.d_max[k];
         bool power = false;
 
