@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/planner/calm.h"
 #include "agent/planner/inlet_bend.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/whatif_sums.h"
@@ -39,13 +40,18 @@ struct whatif {
         size_t lags, n;
         struct use *use;                /* [npoint] */
         double *log_y, *log_u, *log_d;  /* the log, gaps within a segment filled; [n × n_] */
-        double *y, *u, *d;              /* ours */
+        double *y, *u, *d;              /* ours; y as the model goes on from */
+        double *seen;                   /* … and as instruments show it [n × ny] */
         double *in_log, *in_ours;       /* [lags × nu] settings as the model takes them */
         double *work, *pred_log, *pred; /* …, [ny] */
         bool *ours;                     /* [nu] set by us since the last break */
         double *set;                    /* [nu] */
         struct inlet_bend *bend;
         double *bend_k;      /* [ny] of inlets: what it adds to y now */
+        /* What a plant without the operator's steps has more than the log (calm.h), [n × ny], [n × nd]: outputs over their
+         * free run (valves: opening over the coil formula's), heat of an air handler over its flow (K × fan). */
+        double *calm_y, *calm_heat;
+        double away; /* 0 … 1: how far our settings are others than the log's */
         double *coil;        /* [ny] of valves: opening over the coil formula's; 0 = not yet */
         double approach_k;   /* the least of the log; NaN: unknown */
         size_t row, segment; /* the present one; first of its segment */
@@ -144,6 +150,8 @@ static double mean_of(const struct layout_var *var, const double *v, size_t n, i
         return count > 0 ? sum / (double)count : (double)NAN;
 }
 
+static int find_calm(struct whatif *w);
+
 static int ascending(const void *a, const void *b)
 {
         const double x = *(const double *)a, y = *(const double *)b;
@@ -180,13 +188,16 @@ static int allocate(struct whatif *w)
 
         w->coil = calloc(l->ny + 1, sizeof(double));
         w->bend_k = calloc(l->ny + 1, sizeof(double));
+        w->calm_y = calloc(ds->n * l->ny + 1, sizeof(double));
+        w->calm_heat = calloc(ds->n * l->nd + 1, sizeof(double));
         w->use = calloc(l->site->npoint + 1, sizeof *w->use);
         w->log_y = filled(ds, ds->y, l->ny);
         w->log_u = filled(ds, ds->u, l->nu);
         w->log_d = filled(ds, ds->d, l->nd);
-        if (!w->coil || !w->bend_k || !w->use || !w->log_y || !w->log_u || !w->log_d)
+        if (!w->coil || !w->bend_k || !w->calm_y || !w->calm_heat || !w->use || !w->log_y || !w->log_u || !w->log_d)
                 return -ENOMEM;
         w->y = copy(w->log_y, ds->n * l->ny);
+        w->seen = copy(w->log_y, ds->n * l->ny);
         w->u = copy(w->log_u, ds->n * l->nu);
         w->d = copy(w->log_d, ds->n * l->nd);
         w->in_log = calloc(w->lags * l->nu + 1, sizeof(double));
@@ -196,7 +207,7 @@ static int allocate(struct whatif *w)
         w->pred = calloc(l->ny + 1, sizeof(double));
         w->ours = calloc(l->nu + 1, sizeof *w->ours);
         w->set = calloc(l->nu + 1, sizeof(double));
-        if (!w->y || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
+        if (!w->y || !w->seen || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
             !w->set)
                 return -ENOMEM;
         return 0;
@@ -230,6 +241,8 @@ int whatif_create(const struct whatif_args *a, struct whatif **ret)
                 r = find_approach(w);
         if (r == 0)
                 r = inlet_bend_create(l, w->arx, a->log, w->log_y, w->log_u, w->log_d, &w->bend);
+        if (r == 0)
+                r = find_calm(w);
         if (r == 0) {
                 find_uses(w);
                 r = whatif_sums_create(a, w->log_u, w->nmeter, &w->sums);
@@ -248,6 +261,9 @@ struct whatif *whatif_free(struct whatif *w)
                 inlet_bend_free(w->bend);
                 whatif_sums_free(w->sums);
                 free(w->bend_k);
+                free(w->calm_y);
+                free(w->seen);
+                free(w->calm_heat);
                 free(w->coil);
                 free(w->use);
                 free(w->log_y);
@@ -277,6 +293,17 @@ void whatif_set(struct whatif *w, size_t point, double value)
                 w->set[w->use[point].index] = value;
                 w->ours[w->use[point].index] = true;
         }
+}
+
+/* 1: some setting of ours is another one than the log's. */
+static double differ(const struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+
+        for (size_t j = 0; j < l->nu; j++)
+                if (fabs(w->u[row * l->nu + j] - w->log_u[row * l->nu + j]) > calm_same[l->u[j].kind])
+                        return 1;
+        return 0;
 }
 
 static void settings(struct whatif *w, size_t row)
@@ -349,10 +376,14 @@ static void disturbances(struct whatif *w, size_t row)
                         d[j] += water(w, row, j, tower_k(w, row, log_d[j]));
                 else if (l->d[j].kind == D_RAT && sat >= 0 && row > w->segment) {
                         const size_t at = (row - 1) * l->ny + (size_t)sat;
-                        const double more_k = (log_d[j] - w->log_y[at]) * (flow_ratio(w, row, e) - 1);
+                        const double ratio = flow_ratio(w, row, e), more_k = (log_d[j] - w->log_y[at]) * (ratio - 1);
+                        const int fan = layout_find_u(l, U_FAN, e);
+                        const double calm_k = fan >= 0 ? w->away * w->calm_heat[row * l->nd + j] * ratio /
+                                                             w->log_u[row * l->nu + (size_t)fan]
+                                                       : 0;
 
-                        if (isfinite(more_k) && isfinite(w->y[at]))
-                                d[j] += w->y[at] - w->log_y[at] + more_k;
+                        if (isfinite(more_k) && isfinite(w->seen[at]))
+                                d[j] += w->seen[at] - w->log_y[at] + more_k + (isfinite(calm_k) ? calm_k : 0);
                 }
         }
 }
@@ -400,7 +431,7 @@ static void valves(struct whatif *w, size_t row)
                 if (l->y[i].kind != Y_VALVE || l->y[i].equipment < 0)
                         continue;
                 const double was = opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d),
-                             is = opening(w, row, l->y[i].equipment, w->y, w->u, w->d);
+                             is = opening(w, row, l->y[i].equipment, w->seen, w->u, w->d);
 
                 if (!(was > 0 && is > 0 && isfinite(log)))
                         continue;
@@ -409,7 +440,7 @@ static void valves(struct whatif *w, size_t row)
                 if (is == was)
                         w->y[at] = log;
                 else
-                        w->y[at] = fmin((log < VALVE_WIDE ? log / was : fmax(w->coil[i], log / was)) * is, 1);
+                        w->y[at] = fmin((log < VALVE_WIDE ? log / was + w->away * w->calm_y[at] : fmax(w->coil[i], log / was)) * is, 1);
         }
 }
 
@@ -433,13 +464,66 @@ static void outputs(struct whatif *w, size_t row)
                 if (isfinite(k) && k != 0)
                         w->y[at] = l->y[i].kind == Y_VALVE ? fmin(fmax(w->log_y[at] + k, 0), 1) : w->log_y[at] + k;
         }
-        valves(w, row);
         for (size_t i = 0; i < ny; i++) {
+                const size_t at = row * ny + i;
                 const double toward_k =
                     l->y[i].kind == Y_INLET ? inlet_bend_k(w->bend, i, w->u + row * l->nu, w->log_u + row * l->nu) : 0;
 
                 w->bend_k[i] += (toward_k - w->bend_k[i]) * (1 - exp(-l->step_s / BEND_S));
+                w->seen[at] = w->y[at];
+                if (l->y[i].kind != Y_VALVE)
+                        w->seen[at] += w->bend_k[i] + w->away * w->calm_y[at];
         }
+        valves(w, row);
+        for (size_t i = 0; i < ny; i++)
+                if (l->y[i].kind == Y_VALVE)
+                        w->seen[row * ny + i] = w->y[row * ny + i];
+}
+
+/* What the model's free run misses of the log; the valves' opening over the formula's; heat of the air handlers. */
+static int find_calm(struct whatif *w)
+{
+        const struct layout *l = w->l;
+        const struct dataset *ds = w->a.log;
+        double *y = copy(w->log_y, w->n * l->ny), *e = calloc(w->n * l->ny + 1, sizeof *e),
+               *heat = calloc(w->n * l->nd + 1, sizeof *heat);
+        struct calm *c = NULL;
+        size_t segment = 0;
+        int r = y && e && heat && w->calm_y && w->calm_heat ? calm_create(l, ds, w->log_u, &c) : -ENOMEM;
+
+        for (size_t row = 0; r == 0 && row < w->n; row++) {
+                segment = ds->segment_start[row] ? row : segment;
+                for (size_t j = 0; j < l->nd; j++) {
+                        const int eq = l->d[j].equipment, sat = eq >= 0 ? layout_find_y(l, Y_SAT, eq) : -1,
+                                  fan = eq >= 0 ? layout_find_u(l, U_FAN, eq) : -1;
+                        if (l->d[j].kind == D_RAT && sat >= 0 && fan >= 0 && row > segment)
+                                heat[row * l->nd + j] =
+                                    (w->log_d[row * l->nd + j] - w->log_y[(row - 1) * l->ny + (size_t)sat]) *
+                                    w->log_u[row * l->nu + (size_t)fan];
+                }
+                if (row >= segment + w->lags) {
+                        predict(w, row, y, w->log_u, w->log_d, w->in_log, w->pred_log);
+                        for (size_t i = 0; i < l->ny; i++)
+                                if (l->y[i].kind != Y_VALVE && isfinite(w->pred_log[i]))
+                                        y[row * l->ny + i] = w->pred_log[i];
+                }
+                for (size_t i = 0; i < l->ny; i++) {
+                        const size_t at = row * l->ny + i;
+                        if (l->y[i].kind == Y_VALVE && l->y[i].equipment >= 0)
+                                e[at] = w->log_y[at] / opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d);
+                        else
+                                e[at] = w->log_y[at] - y[at];
+                }
+        }
+        for (size_t i = 0; r == 0 && i < l->ny; i++)
+                calm_adds(c, e + i, l->ny, w->calm_y + i);
+        for (size_t j = 0; r == 0 && j < l->nd; j++)
+                calm_adds(c, heat + j, l->nd, w->calm_heat + j);
+        calm_free(c);
+        free(y);
+        free(e);
+        free(heat);
+        return r;
 }
 
 /* --- power -------------------------------------------------------------------------------------------------------- */
@@ -481,8 +565,7 @@ static void account(struct whatif *w, size_t row)
                                      .log_u = w->log_u + row * l->nu,
                                      .u = w->u + row * l->nu,
                                      .log_y = w->log_y + row * l->ny,
-                                     .y = w->y + row * l->ny,
-                                     .bend_k = w->bend_k};
+                                     .y = w->seen + row * l->ny};
 
         s.modelled = model_powers(w, row, &s);
         if (!whatif_sums_add(w->sums, &s))
@@ -523,6 +606,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
         if (!closed(w, row)) /* what was decided before counted for nothing */
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
         settings(w, row);
+        w->away += (differ(w, row) - w->away) * (1 - exp(-w->l->step_s / BEND_S));
         disturbances(w, row);
         outputs(w, row);
 }
@@ -547,7 +631,7 @@ void whatif_sample(struct whatif *w, struct sample *s)
                         s->value = w->set[use->index];
                 break;
         case USE_Y:
-                k = w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index] + w->bend_k[use->index];
+                k = w->seen[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index];
                 if (isfinite(k) && k != 0)
                         s->value = l->y[use->index].kind == Y_VALVE ? fmin(fmax(s->value + k, 0), 1) : s->value + k;
                 break;

@@ -160,7 +160,7 @@ static void note_temperatures(struct whatif_sums *s, const struct whatif_sums_st
         for (size_t i = 0; i < l->ny; i++)
                 if (l->y[i].kind == Y_INLET) {
                         s->r.hottest_log_c = fmax(s->r.hottest_log_c, step->log_y[i]);
-                        s->r.hottest_ours_c = fmax(s->r.hottest_ours_c, step->y[i] + step->bend_k[i]);
+                        s->r.hottest_ours_c = fmax(s->r.hottest_ours_c, step->y[i]);
                 }
 }
 
