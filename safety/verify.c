@@ -227,7 +227,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
                     snap->onoff_status[k] == 1)
                         left_w += v->env.u[k].capacity_w;
         }
-        return left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
+        return left_w > 0 && left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
 }
 
 /* Enough water for unit j and those that run or may be about to. Alone it may always start; a flow that nobody knows
@@ -278,14 +278,20 @@ static bool outside(const struct verifier *v, size_t j)
         return (u->safe_dir <= 0 && v->have[j] < edge(u, false)) || (u->safe_dir >= 0 && v->have[j] > edge(u, true));
 }
 
-/* Every certified output is read and clear of its soft limit: nothing is so hot that a soft floor has to give way. */
+/* Certified output i is read and clear of its soft limit. */
+static bool clear_of_soft(const struct verifier *v, const struct safety_snapshot *snap, size_t i)
+{
+        const struct safety_y *c = &v->env.cert[i];
+        const double limit = (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT;
+        return snap->y_ok && snap->y_ok[c->row] == COND_TRUE && snap->window.n > 0 &&
+               snap->window.y[(snap->window.n - 1) * v->env.ny + c->row] <= limit;
+}
+
+/* All of them are: nothing is so hot that a soft floor has to give way. */
 static bool cool(const struct verifier *v, const struct safety_snapshot *snap)
 {
         for (size_t i = 0; i < v->env.ncert; i++) {
-                const struct safety_y *c = &v->env.cert[i];
-                const double limit = (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT;
-                if (!snap->y_ok || snap->y_ok[c->row] != COND_TRUE || snap->window.n == 0 ||
-                    !(snap->window.y[(snap->window.n - 1) * v->env.ny + c->row] <= limit))
+                if (!clear_of_soft(v, snap, i))
                         return false;
         }
         return true;
@@ -329,6 +335,8 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
         if (fabs(change) <= tol ||
             (u->safe_dir == 0 && u->step > 0 && fabs(a - register_below(u, v->have[j])) <= 1e-9 * (1 + fabs(a))))
                 return true;
+        if (u->unseen && !(a <= u->nominal + tol))
+                return false;
         if (!u->fast && !snap->slow_step)
                 return false;
         if (!u->fast && u->safe_dir <= 0 && snap->no_warmer_water && change > 0)
@@ -477,15 +485,16 @@ static bool row_inside(const struct verifier *v, const struct safety_snapshot *s
         return isnan(c->hi) || bound(v, snap, c->row, act) <= c->hi + TOL;
 }
 
-/* Variable j cools at least as much as now, or at least as much as the plant on its own. */
-static bool known_safe(const struct verifier *v, double a, size_t j)
+/* Variable j cools at least as much as now; where readings are comfortable, or at least as much as the plant on its own
+ * (A7 in THEOREM.md). */
+static bool known_safe(const struct verifier *v, double a, size_t j, bool comfortable)
 {
         const struct safety_u *u = &v->env.u[j];
         double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(now));
         double own = fmin(fmax(u->nominal, edge(u, false)), edge(u, true));
         if (u->safe_dir == 0)
                 return a >= fmin(now, own) - u->step - tol && a <= fmax(now, own) + u->step + tol;
-        return u->safe_dir * (a - now) >= -tol || u->safe_dir * (a - own) >= -tol;
+        return u->safe_dir * (a - now) >= -tol || (comfortable && u->safe_dir * (a - own) >= -tol);
 }
 
 /* Where variable j is when nothing moves: what the plant has, inside the box where it has to go there. */
@@ -522,7 +531,7 @@ bool verify_action(const struct verifier *v, const struct safety_snapshot *snap,
                 if (row_inside(v, snap, act, i))
                         continue;
                 for (size_t j = 0; j < v->env.nu; j++) {
-                        if (v->reach[i * v->env.nu + j] && !known_safe(v, act[j], j))
+                        if (v->reach[i * v->env.nu + j] && !known_safe(v, act[j], j, clear_of_soft(v, snap, i)))
                                 return false;
                 }
         }

@@ -358,8 +358,8 @@ static void test_when_a_unit_may_stop(void **state)
         assert_true(unit(&b, 5000, 1, 1, 0));
         b.r.confirmed[j - 1] = 0; /* the other one runs, but its order is off; ordering it on now comes too late */
         assert_false(unit(&b, 5000, 1, 1, 0));
-        b.r.snap.cooling_load_w = 0;
-        assert_true(unit(&b, 5700, 1, 1, 0));
+        b.r.snap.cooling_load_w = 0; /* the last one never for want of load */
+        assert_false(unit(&b, 5700, 1, 1, 0));
         b.r.snap.cooling_load_w = 80e3;
         assert_false(unit(&b, 5700, 1, 1, 0));
         b.r.confirmed[j - 1] = 1;
@@ -370,7 +370,7 @@ static void test_when_a_unit_may_stop(void **state)
         b.act[j] = 0;
         assert_false(verify_action(b.v, &b.r.snap, b.act));
         b.r.snap.cooling_load_w = 0;
-        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        assert_false(verify_action(b.v, &b.r.snap, b.act));
         rig_close(&b.r);
         rig_open(&b.r, rig_default(), 3);
         b.r.u[j].fast = 1;
@@ -712,7 +712,7 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.confirmed[0] = b.act[0] = 17; /* cooler than nominal 18 */
         assert_true(judge(&b, 0, 17));
         assert_true(judge(&b, 0, 16.5));
-        assert_true(judge(&b, 0, 17.5)); /* still as much cooling as the plant on its own */
+        assert_false(judge(&b, 0, 17.5)); /* as much cooling as the plant on its own, but it is hot */
         b.r.confirmed[0] = b.act[0] = 18;
         assert_false(judge(&b, 0, 18.1));
         assert_true(judge(&b, 4, 18.4)); /* the other room */
@@ -729,6 +729,57 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.wy[(RIG_HIST - 1) * b.r.ny] = (double)NAN;
         assert_false(judge(&b, 0, 18.1)); /* not known is not inside */
         assert_true(judge(&b, 0, 18));
+        rig_close(&b.r);
+}
+
+/* Nothing certifies what the plant does on its own: it counts as safe while readings are comfortable, whatever heat may
+ * come, and of the rows that read it only. */
+static void test_nominal_while_comfortable(void **state)
+{
+        struct bench b;
+        double soft;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.cert[0].soft_k = 2;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        soft = b.r.cert[0].hi - 2 - SAFETY_COMFORT;
+        b.r.d_hi[0] = 1e9; /* over the limit for certain */
+        b.r.confirmed[0] = b.act[0] = 17.8;
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = soft;
+        assert_true(judge(&b, 0, 18) && judge(&b, 0, 17.8));
+        assert_false(judge(&b, 0, 18.1));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = soft + 1e-6;
+        assert_false(judge(&b, 0, 17.9));
+        assert_true(judge(&b, 0, 17.8));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = soft;
+        b.r.y_ok[0] = COND_STALE;
+        assert_false(judge(&b, 0, 17.9));
+        rig_close(&b.r);
+}
+
+/* Water that no row sees: not warmer than the plant on its own, or than it is. */
+static void test_unseen_water(void **state)
+{
+        struct bench b;
+        size_t w;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        w = b.r.nu - 3; /* nominal 8, step 0.5, rate 1 */
+        b.r.u[w].unseen = 1;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        assert_false(judge(&b, w, 8.5));
+        assert_true(judge(&b, w, 7));
+        b.r.confirmed[w] = b.act[w] = 7;
+        assert_true(judge(&b, w, 8));
+        b.r.confirmed[w] = b.act[w] = 10;
+        assert_true(judge(&b, w, 10) && judge(&b, w, 9));
+        assert_false(judge(&b, w, 10.5));
         rig_close(&b.r);
 }
 
@@ -868,6 +919,8 @@ int main(void)
             cmocka_unit_test(test_bound_without_a_transition),
             cmocka_unit_test(test_trip_only_output),
             cmocka_unit_test(test_over_the_limit_only_cooler),
+            cmocka_unit_test(test_nominal_while_comfortable),
+            cmocka_unit_test(test_unseen_water),
             cmocka_unit_test(test_over_the_limit_off_any_grid),
             cmocka_unit_test(test_end_of_the_box_by_a_rounding),
             cmocka_unit_test(test_window_length),
