@@ -10,10 +10,8 @@
 #define MEAN_S 300.0
 #define MOST_S 7200.0
 
-const double calm_same[5] = {[U_SAT] = 0.5, [U_FAN] = 0.05, [U_CHWST] = 0.5, [U_CWST] = 0.5, [U_CHILLER] = 0.1};
-
 struct span {
-        size_t from, to; /* rows: first of the first step, first at rest again */
+        size_t from, to; /* rows: of the first step; the first at rest again */
 };
 
 struct calm {
@@ -22,50 +20,79 @@ struct calm {
         struct span *span;
 };
 
-bool calm_steps(const struct layout *l, const double *u, const double *before)
+double calm_same(enum u_kind kind)
+{
+        switch (kind) {
+        case U_SAT:
+        case U_CHWST:
+        case U_CWST:
+                return 0.5;
+        case U_FAN:
+                return 0.05;
+        case U_CHILLER:
+                return 0.1;
+        }
+        return 0;
+}
+
+bool calm_differ(const struct layout *l, const double *u, const double *than)
 {
         for (size_t j = 0; j < l->nu; j++)
-                if (fabs(u[j] - before[j]) > calm_same[l->u[j].kind])
+                if (fabs(u[j] - than[j]) > calm_same((enum u_kind)l->u[j].kind))
                         return true;
         return false;
 }
 
-int calm_create(const struct layout *l, const struct dataset *log, const double *u, struct calm **ret)
+/* A step at this row: the span that it begins, or that it makes longer. */
+static void take_step(struct calm *c, size_t row, size_t segment, size_t rest)
 {
-        struct calm *c = malloc(sizeof *c);
-        const size_t rest = (size_t)(REST_S / l->step_s), most = (size_t)(MOST_S / l->step_s);
-        size_t segment = 0;
+        struct span *last = c->n > 0 ? &c->span[c->n - 1] : NULL;
 
-        if (!c)
-                return -ENOMEM;
-        *c = (struct calm){.mean = (size_t)(MEAN_S / l->step_s) + 1, .span = malloc((log->n + 1) * sizeof *c->span)};
-        if (!c->span) {
-                free(c);
-                return -ENOMEM;
-        }
-        for (size_t row = 0; row < log->n; row++) {
-                struct span *last = c->n > 0 ? &c->span[c->n - 1] : NULL;
+        if (last && last->to + c->mean > row)
+                last->to = row + rest;
+        else if (row >= segment + c->mean)
+                c->span[c->n++] = (struct span){row, row + rest};
+}
 
-                if (log->segment_start[row]) {
-                        if (last && last->to + c->mean > row) /* no rest after it */
-                                c->n--;
-                        segment = row;
-                        continue;
-                }
-                if (!calm_steps(l, u + row * l->nu, u + (row - 1) * l->nu))
-                        continue;
-                if (last && last->to + c->mean > row)
-                        last->to = row + rest;
-                else if (row >= segment + c->mean)
-                        c->span[c->n++] = (struct span){row, row + rest};
-        }
-        if (c->n > 0 && c->span[c->n - 1].to + c->mean > log->n)
+/* What has no rest before the segment ends is no span. */
+static void end_segment(struct calm *c, size_t end)
+{
+        if (c->n > 0 && c->span[c->n - 1].to + c->mean > end)
                 c->n--;
+}
+
+static void drop_long(struct calm *c, size_t most)
+{
         size_t kept = 0;
+
         for (size_t k = 0; k < c->n; k++)
                 if (c->span[k].to - c->span[k].from <= most)
                         c->span[kept++] = c->span[k];
         c->n = kept;
+}
+
+int calm_create(const struct layout *l, const struct dataset *log, const double *u, struct calm **ret)
+{
+        struct calm *c = calloc(1, sizeof *c);
+        size_t segment = 0;
+
+        if (c)
+                c->span = malloc((log->n + 1) * sizeof *c->span);
+        if (!c || !c->span) {
+                free(c);
+                return -ENOMEM;
+        }
+        c->mean = (size_t)(MEAN_S / l->step_s) + 1;
+        for (size_t row = 0; row < log->n; row++) {
+                if (row == 0 || log->segment_start[row]) {
+                        end_segment(c, row);
+                        segment = row;
+                } else if (calm_differ(l, u + row * l->nu, u + (row - 1) * l->nu)) {
+                        take_step(c, row, segment, (size_t)(REST_S / l->step_s));
+                }
+        }
+        end_segment(c, log->n);
+        drop_long(c, (size_t)(MOST_S / l->step_s));
         *ret = c;
         return 0;
 }
@@ -82,9 +109,9 @@ static double mean(const double *v, size_t width, size_t from, size_t to)
 {
         double sum = 0, n = 0;
 
-        for (size_t k = from; k < to; k++)
-                if (isfinite(v[k * width])) {
-                        sum += v[k * width];
+        for (size_t row = from; row < to; row++)
+                if (isfinite(v[row * width])) {
+                        sum += v[row * width];
                         n++;
                 }
         return n > 0 ? sum / n : (double)NAN;
@@ -94,11 +121,12 @@ void calm_adds(const struct calm *c, const double *v, size_t width, double *ret)
 {
         for (size_t k = 0; k < c->n; k++) {
                 const struct span s = c->span[k];
-                const double before = mean(v, width, s.from - c->mean, s.from), after = mean(v, width, s.to, s.to + c->mean);
+                const double before = mean(v, width, s.from - c->mean, s.from),
+                             after = mean(v, width, s.to, s.to + c->mean);
 
                 for (size_t row = s.from; row < s.to; row++) {
-                        const double at = (double)(row - s.from) / (double)(s.to - s.from),
-                                     more = before + (after - before) * at - v[row * width];
+                        const double part = (double)(row - s.from) / (double)(s.to - s.from),
+                                     more = before + (after - before) * part - v[row * width];
 
                         ret[row * width] = isfinite(more) ? more : 0;
                 }

@@ -47,11 +47,12 @@ struct whatif {
         bool *ours;                     /* [nu] set by us since the last break */
         double *set;                    /* [nu] */
         struct inlet_bend *bend;
-        double *bend_k;      /* [ny] of inlets: what it adds to y now */
-        /* What a plant without the operator's steps has more than the log (calm.h), [n × ny], [n × nd]: outputs over their
-         * free run (valves: opening over the coil formula's), heat of an air handler over its flow (K × fan). */
+        double *bend_k; /* [ny] of inlets: what it adds to what is seen now */
+        /* What the operator's steps shake is left out where our settings are others (away: 0 … 1). To be added
+         * (calm.h): to outputs [n × ny], to valves' opening over the coil formula's, to the heat of air handlers (K ×
+         * fan) [n × nd]. */
         double *calm_y, *calm_heat;
-        double away; /* 0 … 1: how far our settings are others than the log's */
+        double away;
         double *coil;        /* [ny] of valves: opening over the coil formula's; 0 = not yet */
         double approach_k;   /* the least of the log; NaN: unknown */
         size_t row, segment; /* the present one; first of its segment */
@@ -150,8 +151,6 @@ static double mean_of(const struct layout_var *var, const double *v, size_t n, i
         return count > 0 ? sum / (double)count : (double)NAN;
 }
 
-static int find_calm(struct whatif *w);
-
 static int ascending(const void *a, const void *b)
 {
         const double x = *(const double *)a, y = *(const double *)b;
@@ -207,10 +206,267 @@ static int allocate(struct whatif *w)
         w->pred = calloc(l->ny + 1, sizeof(double));
         w->ours = calloc(l->nu + 1, sizeof *w->ours);
         w->set = calloc(l->nu + 1, sizeof(double));
-        if (!w->y || !w->seen || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
-            !w->set)
+        if (!w->y || !w->seen || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred ||
+            !w->ours || !w->set)
                 return -ENOMEM;
         return 0;
+}
+
+/* --- one step ----------------------------------------------------------------------------------------------------- */
+
+void whatif_set(struct whatif *w, size_t point, double value)
+{
+        if (point < w->l->site->npoint && w->use[point].kind == USE_U && isfinite(value)) {
+                w->set[w->use[point].index] = value;
+                w->ours[w->use[point].index] = true;
+        }
+}
+
+static void settings(struct whatif *w, size_t row)
+{
+        const size_t nu = w->l->nu;
+
+        for (size_t j = 0; j < nu; j++)
+                w->u[row * nu + j] = w->ours[j] ? w->set[j] : w->log_u[row * nu + j];
+        w->away +=
+            (calm_differ(w->l, w->u + row * nu, w->log_u + row * nu) - w->away) * (1 - exp(-w->l->step_s / BEND_S));
+}
+
+/* Air flow of the log over ours, as the air handler's fan command goes; bounded. */
+static double flow_ratio(const struct whatif *w, size_t row, int equipment)
+{
+        const struct layout *l = w->l;
+        const int j = layout_find_u(l, U_FAN, equipment);
+        double ratio;
+
+        if (j < 0)
+                return 1;
+        ratio = w->log_u[row * l->nu + (size_t)j] / w->u[row * l->nu + (size_t)j];
+        return isfinite(ratio) ? fmin(fmax(ratio, FLOW_LEAST), 1 / FLOW_LEAST) : 1;
+}
+
+/* Water behind its setpoint: the difference that is there goes toward the one that is set. */
+static double water(const struct whatif *w, size_t row, size_t j, double set_k)
+{
+        const size_t at = row * w->l->nd + j, before = at - w->l->nd;
+        const double before_k = row > w->segment ? w->d[before] - w->log_d[before] : 0,
+                     had_k = isfinite(before_k) ? before_k : 0; /* before the first reading of a segment */
+
+        return had_k + (set_k - had_k) * (1 - exp(-w->l->step_s / WATER_S));
+}
+
+/* Condenser water that our setpoint leads to, less the log's: no colder than the tower can. */
+static double tower_k(const struct whatif *w, size_t row, double cw_c)
+{
+        const struct layout *l = w->l;
+        const double set_log = mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CWST),
+                     set = mean_of(l->u, w->u + row * l->nu, l->nu, U_CWST),
+                     wetbulb_c = mean_of(l->d, w->log_d + row * l->nd, l->nd, D_WETBULB);
+        const double nearest_c = wetbulb_c + w->approach_k; /* NaN: nobody knows what the tower can */
+        const double least = cw_c > set_log + SATURATED_K ? cw_c
+                             : isfinite(nearest_c)        ? fmin(nearest_c, cw_c)
+                                                          : nearest_c;
+        double k;
+
+        if (!isfinite(set) || !isfinite(set_log))
+                return 0;
+        k = set - set_log;
+        if (cw_c > set_log + SATURATED_K) /* a warmer setpoint is felt from where the water is */
+                k = fmax(set - cw_c, 0);
+        return isfinite(least) ? fmax(k, least - cw_c) : k;
+}
+
+static void disturbances(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+        const double *log_d = w->log_d + row * l->nd;
+        double *d = w->d + row * l->nd;
+        const double chw_k =
+            mean_of(l->u, w->u + row * l->nu, l->nu, U_CHWST) - mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CHWST);
+
+        for (size_t j = 0; j < l->nd; j++) {
+                const int e = l->d[j].equipment, sat = e >= 0 ? layout_find_y(l, Y_SAT, e) : -1;
+
+                d[j] = log_d[j];
+                if (l->d[j].kind == D_CHW_TEMP && isfinite(chw_k))
+                        d[j] += water(w, row, j, chw_k);
+                else if (l->d[j].kind == D_CW_TEMP)
+                        d[j] += water(w, row, j, tower_k(w, row, log_d[j]));
+                else if (l->d[j].kind == D_RAT && sat >= 0 && row > w->segment) {
+                        const size_t at = (row - 1) * l->ny + (size_t)sat;
+                        const int fan = layout_find_u(l, U_FAN, e);
+                        const double ratio = flow_ratio(w, row, e), more_k = (log_d[j] - w->log_y[at]) * (ratio - 1),
+                                     calm = w->away * w->calm_heat[row * l->nd + j] * ratio,
+                                     calm_k = calm != 0 ? calm / w->log_u[row * l->nu + (size_t)fan] : 0;
+
+                        if (isfinite(more_k + calm_k) && isfinite(w->seen[at]))
+                                d[j] += w->seen[at] - w->log_y[at] + more_k + calm_k;
+                }
+        }
+}
+
+/* One step of the model from the rows before `row`, with the settings in force in it. */
+static void predict(struct whatif *w, size_t row, const double *y, const double *u, const double *d, double *in,
+                    double *ret)
+{
+        const struct layout *l = w->l;
+        const size_t first = row - w->lags;
+
+        model_inputs(l, w->lags, u + (first + 1) * l->nu, in);
+        const struct arx_window win = {.n = w->lags, .y = y + first * l->ny, .u = in, .d = d + (first + 1) * l->nd};
+        arx_predict(w->arx, &win, 1, in + (w->lags - 1) * l->nu, d + row * l->nd, NULL, w->work, ret);
+}
+
+/* What the coil formula makes of a valve's surroundings in a row; NaN: something is not known. */
+static double opening(const struct whatif *w, size_t row, int equipment, const double *y, const double *u,
+                      const double *d)
+{
+        const struct layout *l = w->l;
+        const int sat = layout_find_y(l, Y_SAT, equipment), rat = layout_find_d(l, D_RAT, equipment),
+                  fan = layout_find_u(l, U_FAN, equipment);
+        const double chw_c = mean_of(l->d, d + row * l->nd, l->nd, D_CHW_TEMP);
+
+        if (sat < 0 || rat < 0 || fan < 0)
+                return (double)NAN;
+        const double sat_c = y[row * l->ny + (size_t)sat], rat_c = d[row * l->nd + (size_t)rat];
+
+        return isfinite(rat_c + sat_c + chw_c)
+                   ? plan_coil_opening(rat_c - sat_c, sat_c - chw_c, u[row * l->nu + (size_t)fan])
+                   : (double)NAN;
+}
+
+/* Valves follow the balance of their coils, which no linear row knows. Where the log's is wide open it does not say
+ * what was asked for: what it last said about the coil does. Without the coil's temperatures the row it has. */
+static void valves(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+
+        for (size_t i = 0; i < l->ny; i++) {
+                const size_t at = row * l->ny + i;
+                const double log = w->log_y[at];
+
+                if (l->y[i].kind != Y_VALVE || l->y[i].equipment < 0)
+                        continue;
+                const double was = opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d),
+                             is = opening(w, row, l->y[i].equipment, w->seen, w->u, w->d);
+
+                if (!(was > 0 && is > 0 && isfinite(log)))
+                        continue;
+                if (log > VALVE_SHUT && log < VALVE_WIDE)
+                        w->coil[i] += (log / was - w->coil[i]) * (w->coil[i] > 0 ? 1 - exp(-w->l->step_s / COIL_S) : 1);
+                if (is == was)
+                        w->y[at] = log;
+                else
+                        w->y[at] = fmin(
+                            (log < VALVE_WIDE ? log / was + w->away * w->calm_y[at] : fmax(w->coil[i], log / was)) * is,
+                            1);
+        }
+}
+
+static void outputs(struct whatif *w, size_t row)
+{
+        const struct layout *l = w->l;
+        const size_t ny = l->ny;
+        const bool whole = row >= w->segment + w->lags;
+
+        if (whole) {
+                predict(w, row, w->log_y, w->log_u, w->log_d, w->in_log, w->pred_log);
+                predict(w, row, w->y, w->u, w->d, w->in_ours, w->pred);
+        }
+        for (size_t i = 0; i < ny; i++) {
+                const size_t at = row * ny + i;
+                double k = row > w->segment ? w->y[at - ny] - w->log_y[at - ny] : 0;
+
+                if (whole && isfinite(w->pred[i] - w->pred_log[i]))
+                        k = w->pred[i] - w->pred_log[i];
+                w->y[at] = w->log_y[at];
+                if (isfinite(k) && k != 0)
+                        w->y[at] = l->y[i].kind == Y_VALVE ? fmin(fmax(w->log_y[at] + k, 0), 1) : w->log_y[at] + k;
+        }
+        for (size_t i = 0; i < ny; i++) {
+                const size_t at = row * ny + i;
+                const double toward_k =
+                    l->y[i].kind == Y_INLET ? inlet_bend_k(w->bend, i, w->u + row * l->nu, w->log_u + row * l->nu) : 0;
+
+                w->bend_k[i] += (toward_k - w->bend_k[i]) * (1 - exp(-l->step_s / BEND_S));
+                w->seen[at] = w->y[at];
+                if (l->y[i].kind != Y_VALVE)
+                        w->seen[at] += w->bend_k[i] + w->away * w->calm_y[at];
+        }
+        valves(w, row);
+        for (size_t i = 0; i < ny; i++)
+                if (l->y[i].kind == Y_VALVE)
+                        w->seen[row * ny + i] = w->y[row * ny + i];
+}
+
+/* --- create and free --------------------------------------------------------------------------------------------- */
+
+/* What the model's free run from each segment's first rows misses of the outputs; free_y: scratch, begins as the log's.
+ */
+static void free_run_misses(struct whatif *w, double *free_y, double *ret)
+{
+        const struct layout *l = w->l;
+        size_t segment = 0;
+
+        for (size_t row = 0; row < w->n; row++) {
+                segment = w->a.log->segment_start[row] ? row : segment;
+                if (row >= segment + w->lags)
+                        predict(w, row, free_y, w->log_u, w->log_d, w->in_log, w->pred_log);
+                for (size_t i = 0; i < l->ny; i++) {
+                        const size_t at = row * l->ny + i;
+
+                        if (l->y[i].kind == Y_VALVE) {
+                                ret[at] =
+                                    w->log_y[at] / opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d);
+                                continue;
+                        }
+                        if (row >= segment + w->lags && isfinite(w->pred_log[i]))
+                                free_y[at] = w->pred_log[i];
+                        ret[at] = w->log_y[at] - free_y[at];
+                }
+        }
+}
+
+/* What air handlers took out of the air: warmth over their flow, K × fan; NaN where it is not known. */
+static void heat_taken(const struct whatif *w, double *ret)
+{
+        const struct layout *l = w->l;
+
+        for (size_t row = 0; row < w->n; row++)
+                for (size_t j = 0; j < l->nd; j++) {
+                        const int e = l->d[j].equipment;
+                        const int sat = e >= 0 ? layout_find_y(l, Y_SAT, e) : -1,
+                                  fan = e >= 0 ? layout_find_u(l, U_FAN, e) : -1;
+                        const bool air = l->d[j].kind == D_RAT && sat >= 0 && fan >= 0 && !w->a.log->segment_start[row];
+
+                        ret[row * l->nd + j] =
+                            air ? (w->log_d[row * l->nd + j] - w->log_y[(row - 1) * l->ny + (size_t)sat]) *
+                                      w->log_u[row * l->nu + (size_t)fan]
+                                : (double)NAN;
+                }
+}
+
+static int find_calm(struct whatif *w)
+{
+        const struct layout *l = w->l;
+        double *free_y = copy(w->log_y, w->n * l->ny), *missed = malloc((w->n * l->ny + 1) * sizeof *missed),
+               *heat = malloc((w->n * l->nd + 1) * sizeof *heat);
+        struct calm *c = NULL;
+        int r = free_y && missed && heat ? calm_create(l, w->a.log, w->log_u, &c) : -ENOMEM;
+
+        if (r == 0) {
+                free_run_misses(w, free_y, missed);
+                heat_taken(w, heat);
+                for (size_t i = 0; i < l->ny; i++)
+                        calm_adds(c, missed + i, l->ny, w->calm_y + i);
+                for (size_t j = 0; j < l->nd; j++)
+                        calm_adds(c, heat + j, l->nd, w->calm_heat + j);
+        }
+        calm_free(c);
+        free(free_y);
+        free(missed);
+        free(heat);
+        return r;
 }
 
 int whatif_create(const struct whatif_args *a, struct whatif **ret)
@@ -285,247 +541,6 @@ struct whatif *whatif_free(struct whatif *w)
         return NULL;
 }
 
-/* --- one step ----------------------------------------------------------------------------------------------------- */
-
-void whatif_set(struct whatif *w, size_t point, double value)
-{
-        if (point < w->l->site->npoint && w->use[point].kind == USE_U && isfinite(value)) {
-                w->set[w->use[point].index] = value;
-                w->ours[w->use[point].index] = true;
-        }
-}
-
-/* 1: some setting of ours is another one than the log's. */
-static double differ(const struct whatif *w, size_t row)
-{
-        const struct layout *l = w->l;
-
-        for (size_t j = 0; j < l->nu; j++)
-                if (fabs(w->u[row * l->nu + j] - w->log_u[row * l->nu + j]) > calm_same[l->u[j].kind])
-                        return 1;
-        return 0;
-}
-
-static void settings(struct whatif *w, size_t row)
-{
-        const size_t nu = w->l->nu;
-
-        for (size_t j = 0; j < nu; j++)
-                w->u[row * nu + j] = w->ours[j] ? w->set[j] : w->log_u[row * nu + j];
-}
-
-/* Air flow of the log over ours, as the air handler's fan command goes; bounded. */
-static double flow_ratio(const struct whatif *w, size_t row, int equipment)
-{
-        const struct layout *l = w->l;
-        const int j = layout_find_u(l, U_FAN, equipment);
-        double ratio;
-
-        if (j < 0)
-                return 1;
-        ratio = w->log_u[row * l->nu + (size_t)j] / w->u[row * l->nu + (size_t)j];
-        return isfinite(ratio) ? fmin(fmax(ratio, FLOW_LEAST), 1 / FLOW_LEAST) : 1;
-}
-
-/* Water behind its setpoint: the difference that is there goes toward the one that is set. */
-static double water(const struct whatif *w, size_t row, size_t j, double set_k)
-{
-        const size_t at = row * w->l->nd + j, before = at - w->l->nd;
-        const double before_k = row > w->segment ? w->d[before] - w->log_d[before] : 0,
-                     had_k = isfinite(before_k) ? before_k : 0; /* before the first reading of a segment */
-
-        return had_k + (set_k - had_k) * (1 - exp(-w->l->step_s / WATER_S));
-}
-
-/* Condenser water that our setpoint leads to, less the log's: no colder than the tower can. */
-static double tower_k(const struct whatif *w, size_t row, double cw_c)
-{
-        const struct layout *l = w->l;
-        const double set_log = mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CWST),
-                     set = mean_of(l->u, w->u + row * l->nu, l->nu, U_CWST),
-                     wetbulb_c = mean_of(l->d, w->log_d + row * l->nd, l->nd, D_WETBULB);
-        const double nearest_c = wetbulb_c + w->approach_k; /* NaN: nobody knows what the tower can */
-        const double least = cw_c > set_log + SATURATED_K ? cw_c
-                             : isfinite(nearest_c)        ? fmin(nearest_c, cw_c)
-                                                          : nearest_c;
-        double k;
-
-        if (!isfinite(set) || !isfinite(set_log))
-                return 0;
-        k = set - set_log;
-        if (cw_c > set_log + SATURATED_K) /* a warmer setpoint is felt from where the water is */
-                k = fmax(set - cw_c, 0);
-        return isfinite(least) ? fmax(k, least - cw_c) : k;
-}
-
-static void disturbances(struct whatif *w, size_t row)
-{
-        const struct layout *l = w->l;
-        const double *log_d = w->log_d + row * l->nd;
-        double *d = w->d + row * l->nd;
-        const double chw_k =
-            mean_of(l->u, w->u + row * l->nu, l->nu, U_CHWST) - mean_of(l->u, w->log_u + row * l->nu, l->nu, U_CHWST);
-
-        for (size_t j = 0; j < l->nd; j++) {
-                const int e = l->d[j].equipment, sat = e >= 0 ? layout_find_y(l, Y_SAT, e) : -1;
-
-                d[j] = log_d[j];
-                if (l->d[j].kind == D_CHW_TEMP && isfinite(chw_k))
-                        d[j] += water(w, row, j, chw_k);
-                else if (l->d[j].kind == D_CW_TEMP)
-                        d[j] += water(w, row, j, tower_k(w, row, log_d[j]));
-                else if (l->d[j].kind == D_RAT && sat >= 0 && row > w->segment) {
-                        const size_t at = (row - 1) * l->ny + (size_t)sat;
-                        const double ratio = flow_ratio(w, row, e), more_k = (log_d[j] - w->log_y[at]) * (ratio - 1);
-                        const int fan = layout_find_u(l, U_FAN, e);
-                        const double calm_k = fan >= 0 ? w->away * w->calm_heat[row * l->nd + j] * ratio /
-                                                             w->log_u[row * l->nu + (size_t)fan]
-                                                       : 0;
-
-                        if (isfinite(more_k) && isfinite(w->seen[at]))
-                                d[j] += w->seen[at] - w->log_y[at] + more_k + (isfinite(calm_k) ? calm_k : 0);
-                }
-        }
-}
-
-/* One step of the model from the rows before `row`, with the settings in force in it. */
-static void predict(struct whatif *w, size_t row, const double *y, const double *u, const double *d, double *in,
-                    double *ret)
-{
-        const struct layout *l = w->l;
-        const size_t first = row - w->lags;
-
-        model_inputs(l, w->lags, u + (first + 1) * l->nu, in);
-        const struct arx_window win = {.n = w->lags, .y = y + first * l->ny, .u = in, .d = d + (first + 1) * l->nd};
-        arx_predict(w->arx, &win, 1, in + (w->lags - 1) * l->nu, d + row * l->nd, NULL, w->work, ret);
-}
-
-/* What the coil formula makes of a valve's surroundings in a row; NaN: something is not known. */
-static double opening(const struct whatif *w, size_t row, int equipment, const double *y, const double *u,
-                      const double *d)
-{
-        const struct layout *l = w->l;
-        const int sat = layout_find_y(l, Y_SAT, equipment), rat = layout_find_d(l, D_RAT, equipment),
-                  fan = layout_find_u(l, U_FAN, equipment);
-        const double chw_c = mean_of(l->d, d + row * l->nd, l->nd, D_CHW_TEMP);
-
-        if (sat < 0 || rat < 0 || fan < 0)
-                return (double)NAN;
-        const double sat_c = y[row * l->ny + (size_t)sat], rat_c = d[row * l->nd + (size_t)rat];
-
-        return isfinite(rat_c + sat_c + chw_c)
-                   ? plan_coil_opening(rat_c - sat_c, sat_c - chw_c, u[row * l->nu + (size_t)fan])
-                   : (double)NAN;
-}
-
-/* Valves follow the balance of their coils, which no linear row knows. Where the log's is wide open it does not say
- * what was asked for: what it last said about the coil does. Without the coil's temperatures the row it has. */
-static void valves(struct whatif *w, size_t row)
-{
-        const struct layout *l = w->l;
-
-        for (size_t i = 0; i < l->ny; i++) {
-                const size_t at = row * l->ny + i;
-                const double log = w->log_y[at];
-
-                if (l->y[i].kind != Y_VALVE || l->y[i].equipment < 0)
-                        continue;
-                const double was = opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d),
-                             is = opening(w, row, l->y[i].equipment, w->seen, w->u, w->d);
-
-                if (!(was > 0 && is > 0 && isfinite(log)))
-                        continue;
-                if (log > VALVE_SHUT && log < VALVE_WIDE)
-                        w->coil[i] += (log / was - w->coil[i]) * (w->coil[i] > 0 ? 1 - exp(-w->l->step_s / COIL_S) : 1);
-                if (is == was)
-                        w->y[at] = log;
-                else
-                        w->y[at] = fmin((log < VALVE_WIDE ? log / was + w->away * w->calm_y[at] : fmax(w->coil[i], log / was)) * is, 1);
-        }
-}
-
-static void outputs(struct whatif *w, size_t row)
-{
-        const struct layout *l = w->l;
-        const size_t ny = l->ny;
-        const bool whole = row >= w->segment + w->lags;
-
-        if (whole) {
-                predict(w, row, w->log_y, w->log_u, w->log_d, w->in_log, w->pred_log);
-                predict(w, row, w->y, w->u, w->d, w->in_ours, w->pred);
-        }
-        for (size_t i = 0; i < ny; i++) {
-                const size_t at = row * ny + i;
-                double k = row > w->segment ? w->y[at - ny] - w->log_y[at - ny] : 0;
-
-                if (whole && isfinite(w->pred[i] - w->pred_log[i]))
-                        k = w->pred[i] - w->pred_log[i];
-                w->y[at] = w->log_y[at];
-                if (isfinite(k) && k != 0)
-                        w->y[at] = l->y[i].kind == Y_VALVE ? fmin(fmax(w->log_y[at] + k, 0), 1) : w->log_y[at] + k;
-        }
-        for (size_t i = 0; i < ny; i++) {
-                const size_t at = row * ny + i;
-                const double toward_k =
-                    l->y[i].kind == Y_INLET ? inlet_bend_k(w->bend, i, w->u + row * l->nu, w->log_u + row * l->nu) : 0;
-
-                w->bend_k[i] += (toward_k - w->bend_k[i]) * (1 - exp(-l->step_s / BEND_S));
-                w->seen[at] = w->y[at];
-                if (l->y[i].kind != Y_VALVE)
-                        w->seen[at] += w->bend_k[i] + w->away * w->calm_y[at];
-        }
-        valves(w, row);
-        for (size_t i = 0; i < ny; i++)
-                if (l->y[i].kind == Y_VALVE)
-                        w->seen[row * ny + i] = w->y[row * ny + i];
-}
-
-/* What the model's free run misses of the log; the valves' opening over the formula's; heat of the air handlers. */
-static int find_calm(struct whatif *w)
-{
-        const struct layout *l = w->l;
-        const struct dataset *ds = w->a.log;
-        double *y = copy(w->log_y, w->n * l->ny), *e = calloc(w->n * l->ny + 1, sizeof *e),
-               *heat = calloc(w->n * l->nd + 1, sizeof *heat);
-        struct calm *c = NULL;
-        size_t segment = 0;
-        int r = y && e && heat && w->calm_y && w->calm_heat ? calm_create(l, ds, w->log_u, &c) : -ENOMEM;
-
-        for (size_t row = 0; r == 0 && row < w->n; row++) {
-                segment = ds->segment_start[row] ? row : segment;
-                for (size_t j = 0; j < l->nd; j++) {
-                        const int eq = l->d[j].equipment, sat = eq >= 0 ? layout_find_y(l, Y_SAT, eq) : -1,
-                                  fan = eq >= 0 ? layout_find_u(l, U_FAN, eq) : -1;
-                        if (l->d[j].kind == D_RAT && sat >= 0 && fan >= 0 && row > segment)
-                                heat[row * l->nd + j] =
-                                    (w->log_d[row * l->nd + j] - w->log_y[(row - 1) * l->ny + (size_t)sat]) *
-                                    w->log_u[row * l->nu + (size_t)fan];
-                }
-                if (row >= segment + w->lags) {
-                        predict(w, row, y, w->log_u, w->log_d, w->in_log, w->pred_log);
-                        for (size_t i = 0; i < l->ny; i++)
-                                if (l->y[i].kind != Y_VALVE && isfinite(w->pred_log[i]))
-                                        y[row * l->ny + i] = w->pred_log[i];
-                }
-                for (size_t i = 0; i < l->ny; i++) {
-                        const size_t at = row * l->ny + i;
-                        if (l->y[i].kind == Y_VALVE && l->y[i].equipment >= 0)
-                                e[at] = w->log_y[at] / opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d);
-                        else
-                                e[at] = w->log_y[at] - y[at];
-                }
-        }
-        for (size_t i = 0; r == 0 && i < l->ny; i++)
-                calm_adds(c, e + i, l->ny, w->calm_y + i);
-        for (size_t j = 0; r == 0 && j < l->nd; j++)
-                calm_adds(c, heat + j, l->nd, w->calm_heat + j);
-        calm_free(c);
-        free(y);
-        free(e);
-        free(heat);
-        return r;
-}
-
 /* --- power -------------------------------------------------------------------------------------------------------- */
 
 /* What a step's settings, temperatures and machines draw by each member's word. Our fans warm the water that the
@@ -597,6 +612,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
                 w->segment = row;
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
                 memset(w->bend_k, 0, w->l->ny * sizeof *w->bend_k);
+                w->away = 0;
                 meters_as_logged(w);
         }
         w->row = row;
@@ -606,7 +622,6 @@ void whatif_step(struct whatif *w, int64_t t_ms)
         if (!closed(w, row)) /* what was decided before counted for nothing */
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
         settings(w, row);
-        w->away += (differ(w, row) - w->away) * (1 - exp(-w->l->step_s / BEND_S));
         disturbances(w, row);
         outputs(w, row);
 }
