@@ -3,6 +3,7 @@ foreach(t hostile loop limits filter filter_readings filter_terminal rollout pro
   coolplane_unit_test(test_safety_${t} LINK coolplane_safety)
 endforeach()
 coolplane_unit_test(test_verify LINK coolplane_safety)
+coolplane_unit_test(test_verify_units LINK coolplane_safety)
 coolplane_unit_test(test_ladder LINK coolplane_safety)
 target_compile_definitions(test_ladder PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_options(test_safety_limits PRIVATE -Wl,--wrap=arx_predict_work)

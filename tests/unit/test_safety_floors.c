@@ -540,6 +540,8 @@ static void test_validate(void **state)
         BAD_LIFT(min_k, (double)NAN, "lift.min_k");
         BAD_LIFT(max_k, (double)NAN, "lift.min_k");
         two[1] = pair;
+        two[1].max_k = two[1].min_k; /* one lift only */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].max_k = 30;
         two[1].min_k = 23; /* 30 − 7: the warmest condenser water above the coldest chilled water */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);

@@ -278,6 +278,9 @@ static void test_validate_names_the_field(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         BAD_Y(row, r.ny, "cert.row");
         BAD_Y(row, 0, "cert.row"); /* twice */
+        r.cert[2].row = 1;
+        expect_bad(&r.env, "cert.row", 2); /* and that of any before it */
+        r.cert[2].row = 2;
         BAD_Y(hi, (double)INFINITY, "cert.hi");
         BAD_Y(hi, -(double)INFINITY, "cert.hi");
         BAD_Y(trip, 26.9, "cert.trip");
@@ -307,6 +310,9 @@ static void test_validate_names_the_field(void **state)
         BAD_E(delta, (double)NAN, "delta");
         r.env.reserve = r.cert[1].soft_k = 999.9;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.env.capacity_margin = r.env.reserve = r.cert[1].soft_k = r.env.delta = 0;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.env.capacity_margin = 10;
         r.env.horizon = 1;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.horizon = 1000;
