@@ -116,7 +116,7 @@ static void *in_filter(struct rig *r, const void *p)
 /* Its envelope is its own: what becomes of the caller's or of the filter's copy changes nothing. */
 static void test_envelope_of_its_own(void **state)
 {
-        struct safety_lift lift[1] = {{9, 8, 8, 12}};
+        struct safety_lift lift[1] = {{9, 8, 9, 12}};
         struct bench b;
 
         (void)state;
@@ -135,16 +135,58 @@ static void test_envelope_of_its_own(void **state)
                         u[j].hi = u[j].rate = 1000;
                 for (size_t i = 0; k > 0 && i < b.r.ninlet; i++)
                         cert[i].hi = 1000;
-                l->min_k = k > 0 ? -1000 : 8;
+                l->min_k = k > 0 ? -1000 : 9;
                 assert_true(judge(&b, 0, 18.5));
                 assert_false(judge(&b, 0, 18.6));
-                assert_true(judge(&b, 9, 16));
-                assert_false(judge(&b, 9, 15.5));
+                assert_true(judge(&b, 9, 17));
+                assert_false(judge(&b, 9, 16.5));
                 b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
                 assert_false(judge(&b, 0, 18.1));
                 b.r.wy[(RIG_HIST - 1) * b.r.ny] = 22;
         }
         rig_close(&b.r);
+}
+
+/* Where the box ends on the register: what lies beyond its last value stays, what lies before it is to be on the grid.
+ */
+static void test_last_values_of_the_box(void **state)
+{
+        static const struct {
+                double step, origin, lo, hi, before_lo, first, before_hi, last;
+        } box[] = {{0, 0, 16.5, 23.5, 16.49, 16.5, 23.51, 23.5},
+                   {1, 0, 16.5, 23.5, 16.9, 17, 23.1, 23},
+                   {1, 0.25, 16.5, 23.5, 17.1, 17.25, 23.4, 23.25},
+                   {0.1, 0.03, 16, 24, 16.01, 16.03, 23.95, 23.93}};
+
+        (void)state;
+        for (size_t k = 0; k < sizeof(box) / sizeof(box[0]); k++) {
+                for (int dir = -1; dir <= 1; dir++) {
+                        const bool below = dir <= 0, above = dir >= 0; /* beyond, not on the side of less cooling */
+                        struct bench b;
+
+                        rig_open(&b.r, rig_default(), 3);
+                        b.r.u[0].step = box[k].step;
+                        b.r.u[0].origin = box[k].origin;
+                        b.r.u[0].lo = box[k].lo;
+                        b.r.u[0].hi = box[k].hi;
+                        b.r.u[0].safe_dir = dir;
+                        b.r.u[0].rate = 10;
+                        take_bench(&b);
+                        b.r.confirmed[0] = box[k].before_lo;
+                        assert_int_equal(judge(&b, 0, box[k].before_lo), below);
+                        assert_true(judge(&b, 0, box[k].first));
+                        b.r.confirmed[0] = box[k].before_hi;
+                        assert_int_equal(judge(&b, 0, box[k].before_hi), above);
+                        assert_true(judge(&b, 0, box[k].last));
+                        if (box[k].step > 0) { /* from the last value on the way back it is off the grid */
+                                b.r.confirmed[0] = box[k].first + 0.05 * box[k].step;
+                                assert_false(judge(&b, 0, b.r.confirmed[0]));
+                                b.r.confirmed[0] = box[k].last - 0.05 * box[k].step;
+                                assert_false(judge(&b, 0, b.r.confirmed[0]));
+                        }
+                        rig_close(&b.r);
+                }
+        }
 }
 
 /* Seventeen variables: what is kept of each of them, in bytes, lies in no other's place. */
@@ -473,6 +515,111 @@ static void test_end_of_the_box_by_a_rounding(void **state)
         rig_close(&b.r);
 }
 
+/* The same at the other end, where the quotient is more than the count (56.00000000000001). */
+static void test_start_of_the_box_by_a_rounding(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[0] = (struct safety_u){.safe_dir = -1,
+                                     .lo = 0.56,
+                                     .hi = 1,
+                                     .step = 0.01,
+                                     .rate = 0.1,
+                                     .backup_rate = 1,
+                                     .nominal = 0.56,
+                                     .fast = 1};
+        b.r.confirmed[0] = 0.56;
+        take_bench(&b);
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+        assert_true(judge(&b, 0, 0.56));
+        assert_false(judge(&b, 0, 0.57));
+        rig_close(&b.r);
+}
+
+/* A soft floor holds while every certified output is read and half a kelvin below its soft limit: 27 − 3 − 0.5. */
+static void test_soft_floor_gives_way(void **state)
+{
+        struct bench b;
+        double floors[16];
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        for (size_t i = 0; i < b.r.ninlet; i++)
+                b.r.cert[i].soft_k = 3;
+        b.r.cert[1].hi = (double)NAN; /* then its trip counts: 32 */
+        take_bench(&b);
+        for (size_t j = 0; j < b.r.nu; j++)
+                floors[j] = (double)NAN;
+        floors[0] = 17.5;
+        b.r.snap.u_floor = floors;
+        for (size_t i = 0; i < b.r.ninlet; i++) {
+                double *now = &b.r.wy[(RIG_HIST - 1) * b.r.ny + i];
+
+                assert_true(judge(&b, 0, 17.5));
+                assert_false(judge(&b, 0, 17.4));
+                *now = i == 1 ? 28.5 : 23.5;
+                assert_false(judge(&b, 0, 17.4));
+                *now += 0.001;
+                assert_true(judge(&b, 0, 17.4) && judge(&b, 0, 16));
+                *now = (double)NAN;
+                assert_true(judge(&b, 0, 17.4));
+                *now = 22;
+                b.r.y_ok[i] = COND_STALE;
+                assert_true(judge(&b, 0, 17.4));
+                b.r.y_ok[i] = COND_TRUE;
+        }
+        rig_point(&b.r);
+        b.act[0] = 17.4;
+        b.r.snap.y_ok = NULL;
+        verify_observe(b.v, &b.r.snap);
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        rig_point(&b.r);
+        b.r.snap.window.n = 0;
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        b.r.snap.u_floor = NULL;
+        rig_point(&b.r);
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        rig_close(&b.r);
+}
+
+/* No floor asks for warmer than the plant has it, with a grid or without; between two of its values the colder counts,
+ * and what differs by a rounding (3 · 0.1 is more than 0.3) is the same. */
+static void test_floor_above_what_the_plant_has(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        for (int grid = 0; grid < 2; grid++) {
+                double floors[16];
+
+                rig_open(&b.r, rig_default(), 3);
+                b.r.u[0].step = grid ? 0.1 : 0;
+                take_bench(&b);
+                for (size_t j = 0; j < b.r.nu; j++)
+                        floors[j] = 17.5;
+                b.r.snap.u_floor = floors;
+                b.r.confirmed[0] = 17;
+                assert_true(judge(&b, 0, 17) && judge(&b, 0, 17.2));
+                assert_false(judge(&b, 0, 16.9));
+                b.r.confirmed[0] = 17.07;
+                assert_true(judge(&b, 0, grid ? 17 : 17.07));
+                assert_false(judge(&b, 0, grid ? 16.9 : 17));
+                rig_close(&b.r);
+        }
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[0] = (struct safety_u){
+            .safe_dir = -1, .lo = 0.3, .hi = 1, .step = 0.1, .rate = 0.1, .backup_rate = 1, .nominal = 0.5};
+        take_bench(&b);
+        b.r.snap.no_colder_water = true;
+        b.r.confirmed[0] = 0.3;
+        assert_true(judge(&b, 0, 0.3));
+        b.r.confirmed[0] = 0.4;
+        assert_false(judge(&b, 0, 0.3));
+        rig_close(&b.r);
+}
+
 /* The shortest window that holds every lag is enough; one row less is not known, so not inside. */
 static void test_window_length(void **state)
 {
@@ -578,6 +725,7 @@ int main(void)
             cmocka_unit_test(test_neutral_variable_is_limited_both_ways),
             cmocka_unit_test(test_fixed_and_driven),
             cmocka_unit_test(test_envelope_of_its_own),
+            cmocka_unit_test(test_last_values_of_the_box),
             cmocka_unit_test(test_many_variables),
             cmocka_unit_test(test_first_variable_drives),
             cmocka_unit_test(test_no_read_back_at_all),
@@ -591,6 +739,9 @@ int main(void)
             cmocka_unit_test(test_over_the_limit_only_cooler),
             cmocka_unit_test(test_over_the_limit_off_any_grid),
             cmocka_unit_test(test_end_of_the_box_by_a_rounding),
+            cmocka_unit_test(test_start_of_the_box_by_a_rounding),
+            cmocka_unit_test(test_soft_floor_gives_way),
+            cmocka_unit_test(test_floor_above_what_the_plant_has),
             cmocka_unit_test(test_window_length),
             cmocka_unit_test(test_neutral_over_the_limit),
         };

@@ -116,7 +116,7 @@ static void test_a_start_counts_from_where_it_was_seen(void **state)
 static void test_one_start_left_when_first_seen(void **state)
 {
         (void)state;
-        for (unsigned n = 2; n <= SAFETY_STARTS_MAX; n++) {
+        for (double n = 2; n <= SAFETY_STARTS_MAX; n += 0.5) { /* half a start is none */
                 struct bench b;
 
                 open_units(&b, n);
@@ -141,6 +141,13 @@ static void test_read_back_of_a_unit(void **state)
         rig_close(&b.r);
         open_units(&b, 3);
         assert_true(unit(&b, 1000, 0.49, 0, 0)); /* it is off */
+        for (int on = 0; on < 2; on++) {         /* what is ordered is off or on, nothing between or beside */
+                (void)unit(&b, 5000, on, (uint8_t)on, on);
+                assert_true(unit(&b, 9000, on, (uint8_t)on, 0) && unit(&b, 9000, on, (uint8_t)on, 1));
+                assert_false(unit(&b, 9000, on, (uint8_t)on, 0.5) || unit(&b, 9000, on, (uint8_t)on, 0.999));
+                assert_false(unit(&b, 9000, on, (uint8_t)on, -1) || unit(&b, 9000, on, (uint8_t)on, 2));
+                assert_false(unit(&b, 9000, on, (uint8_t)on, (double)NAN));
+        }
         rig_close(&b.r);
 }
 
@@ -237,6 +244,18 @@ static void test_when_a_unit_may_stop(void **state)
         rig_close(&b.r);
 }
 
+/* A rig whose variables 0, 9 and 10 are machines, each with 0.01 m³/s at least. */
+static void open_three(struct bench *b)
+{
+        open_free_first(b);
+        b->r.u[0] = b->r.u[b->r.nu - 1];
+        b->r.confirmed[0] = 1;
+        for (size_t j = 0; j < b->r.nu; j++)
+                b->r.u[j].min_flow_m3s = b->r.u[j].kind == SAFETY_U_ONOFF ? 0.01 : 0;
+        take_bench(b);
+        b->r.snap.evap_flow_m3s = b->r.snap.chw_flow_m3s = (double)NAN;
+}
+
 /* A machine that is the first of the variables counts like any other: for the load, for the water, and for what all
  * that run need of it. */
 static void test_first_variable_is_a_unit(void **state)
@@ -244,28 +263,62 @@ static void test_first_variable_is_a_unit(void **state)
         struct bench b;
 
         (void)state;
-        open_free_first(&b);
-        b.r.u[0] = b.r.u[b.r.nu - 1];
-        b.r.confirmed[0] = 1;
-        for (size_t j = 0; j < b.r.nu; j++)
-                b.r.u[j].min_flow_m3s = b.r.u[j].kind == SAFETY_U_ONOFF ? 0.01 : 0;
-        b.r.confirmed[9] = b.r.status[9] = 0;
-        take_bench(&b);
-        b.r.snap.evap_flow_m3s = b.r.snap.chw_flow_m3s = (double)NAN;
+        open_three(&b);
+        b.act[9] = b.r.confirmed[9] = b.r.status[9] = 0;
         (void)unit(&b, 1000, 1, 1, 1);
-        assert_true(unit(&b, 5000, 1, 1, 0)); /* the first one carries the load */
-        b.r.snap.cooling_load_w = 100e3 / 1.15 + 1;
+        assert_true(judge(&b, 0, 1));
+        assert_true(unit(&b, 1400, 1, 1, 1) && judge(&b, 0, 0)); /* one start is left */
+        assert_true(unit(&b, 5000, 1, 1, 0));                    /* the first one carries the load */
+        b.r.snap.cooling_load_w = 100e3 / 1.15 - 0.5;
+        assert_true(unit(&b, 5000, 1, 1, 0));
+        b.r.snap.cooling_load_w = 100e3 / 1.15 + 0.5;
         assert_false(unit(&b, 5000, 1, 1, 0));
         b.r.snap.evap_flow_m3s = 0.0219; /* of 0.01 · 2 · 1.1 */
         assert_true(unit(&b, 5000, 1, 1, 0));
-        b.r.snap.evap_flow_m3s = 0.0221;
+        b.r.snap.evap_flow_m3s = (0.01 + 0.01) * 1.1; /* just enough */
         assert_false(unit(&b, 5000, 1, 1, 0));
-        b.act[b.r.nu - 1] = 0;
+        b.act[10] = 0;
         (void)unit(&b, 6000, 0, 0, 0);
         b.r.snap.chw_flow_m3s = 0.0229; /* of 0.01 · 2 · 1.15 */
         assert_false(unit(&b, 7000, 0, 0, 1));
-        b.r.snap.chw_flow_m3s = 0.0231;
+        b.r.snap.chw_flow_m3s = (0.01 + 0.01) * (1 + 0.15);
         assert_true(unit(&b, 7000, 0, 0, 1));
+        rig_close(&b.r);
+}
+
+/* For want of water the last one never stops: a fan at full that "runs" is no machine that stays. */
+static void test_relief_by_machines_only(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_three(&b);
+        b.act[0] = b.r.confirmed[0] = b.r.status[0] = 0;
+        b.act[9] = b.r.confirmed[9] = b.r.status[9] = 0;
+        b.act[1] = b.r.confirmed[1] = 1;
+        b.r.snap.evap_flow_m3s = 0.005;
+        (void)unit(&b, 1000, 1, 1, 1);
+        assert_false(unit(&b, 5000, 1, 1, 0));
+        rig_close(&b.r);
+}
+
+/* Nor one beside another that goes, though that one was ordered only and did not run. */
+static void test_relief_beside_a_start_given_up(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_three(&b);
+        b.r.u[9].fast = 1;
+        take_bench(&b);
+        b.r.snap.slow_step = false; /* the third one can stop for water only */
+        b.r.status[9] = 0;
+        b.r.snap.evap_flow_m3s = 0.021;
+        (void)unit(&b, 1000, 1, 1, 1);
+        assert_true(unit(&b, 5000, 1, 1, 0));
+        b.act[9] = 0;
+        assert_true(unit(&b, 5000, 1, 1, 1)); /* the start is given up: the first one carries the load */
+        assert_false(unit(&b, 5000, 1, 1, 0));
         rig_close(&b.r);
 }
 
@@ -332,6 +385,8 @@ static void test_restored_units(void **state)
                         u[1] = 0;
                         u[5] = 500;
                 }
+                if (kind != 5) /* nothing is left of what was seen before */
+                        (void)unit(&b, 9000, 1, 1, 1);
                 verify_restore(b.v, 10000, 50, buf, n);
                 if (kind == 6) {
                         assert_false(unit(&b, 10049, 0, 0, 1));
@@ -384,6 +439,8 @@ int main(void)
             cmocka_unit_test(test_when_a_unit_may_stop),
             cmocka_unit_test(test_the_start_that_was_awaited_is_the_newest),
             cmocka_unit_test(test_first_variable_is_a_unit),
+            cmocka_unit_test(test_relief_by_machines_only),
+            cmocka_unit_test(test_relief_beside_a_start_given_up),
             cmocka_unit_test(test_restored_units),
         };
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* What is said of a room before and along its worst case: comfort, what is missing, inputs and loads of the plan. */
+#include "tests/unit/test_safety_filter.h"
+
+static void observe(struct rig *r)
+{
+        rig_point(r);
+        memcpy(r->s->base, r->confirmed, r->nu * sizeof(double));
+        tighten_model(r->s);
+        tighten_observe(r->s, &r->snap);
+}
+
+/* Comfortable: every reading at least half a kelvin below what is recommended, which is the limit less soft_k. */
+static void test_comfort_counts_from_the_soft_limit(void **state)
+{
+        (void)state;
+        for (size_t row = 0; row < 6; row++) {
+                struct rig r;
+
+                rig_open(&r, rig_default(), 1);
+                r.cert[row].soft_k = 3; /* of 27 */
+                rig_create(&r);
+                NOW(r, row) = 23.5;
+                observe(&r);
+                assert_true(r.s->group[0].comfortable && r.s->group[1].comfortable);
+                NOW(r, row) = 23.501;
+                observe(&r);
+                assert_true(r.s->group[0].comfortable == (row >= 3) && r.s->group[1].comfortable == (row < 3));
+                NOW(r, row) = 22;
+                NOW(r, (row + 1) % 6) = 26.5; /* the others' is the limit itself */
+                observe(&r);
+                assert_true(r.s->group[0].comfortable && r.s->group[1].comfortable);
+                NOW(r, (row + 1) % 6) = 26.501;
+                observe(&r);
+                assert_true(!r.s->group[0].comfortable || !r.s->group[1].comfortable);
+                r.y_ok[(row + 1) % 6] = COND_STALE; /* what is not read says nothing of comfort */
+                observe(&r);
+                assert_true(r.s->group[0].comfortable && r.s->group[1].comfortable);
+                rig_close(&r);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_comfort_counts_from_the_soft_limit),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
