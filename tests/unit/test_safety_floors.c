@@ -552,6 +552,10 @@ static void test_validate(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].max_k = 4.9;
         expect_bad(&r, "lift.max_k", 1);
+        r.u[B] = r.u[W]; /* a setpoint behind the last variable is none */
+        r.env.nu = B;
+        BAD_LIFT(chw, B, "lift.chw");
+        BAD_LIFT(cw, B, "lift.cw");
         r.env.lift = NULL;
         expect_bad(&r, "nlift", 0);
         rig_close(&r);

@@ -347,6 +347,26 @@ size_t __wrap_arx_predict_work(const struct arx *m, size_t n)
         return __real_arx_predict_work(m, n) + more_work;
 }
 
+/* One of everything. */
+static void test_smallest_envelope(void **state)
+{
+        const char *what;
+        size_t at;
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.env.nu = r.env.ny = r.env.nd = r.env.ncert = 1;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        r.env.step_s = 1e-3;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
+        BAD_E(nlift, 1, "nlift");
+        BAD_E(d_max, NULL, "d_max");
+        BAD_E(cert, NULL, "ncert");
+        BAD_E(ny, 0, "ny");
+        rig_close(&r);
+}
+
 static void test_create_refuses(void **state)
 {
         struct rig r;
@@ -841,6 +861,7 @@ int main(void)
             cmocka_unit_test(test_less_cooling),
             cmocka_unit_test(test_ramp),
             cmocka_unit_test(test_validate_names_the_field),
+            cmocka_unit_test(test_smallest_envelope),
             cmocka_unit_test(test_create_refuses),
             cmocka_unit_test(test_automaton_times),
             cmocka_unit_test(test_one_start_left_when_first_seen),

@@ -97,6 +97,14 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
                 assert_true(decision_certificate(&b.r.s->decision)->verified);
                 rig_close(&b.r);
         }
+        rig_open(&b.r, rig_default(), 3); /* 3 · 0.1 is more than 0.3, by a rounding: the same value */
+        b.r.u[0] = (struct safety_u){.lo = 0.3, .hi = 1, .step = 0.1, .rate = 0.1, .nominal = 0.5};
+        take_bench(&b);
+        b.r.confirmed[0] = 0.37;
+        b.r.snap.slow_step = false;
+        assert_true(judge(&b, 0, 0.3));
+        assert_false(judge(&b, 0, 0.4));
+        rig_close(&b.r);
         rig_open(&b.r, rig_default(), 3);
         b.r.u[0].safe_dir = b.r.u[0].fast = 0;
         b.r.u[0].origin = 0.03; /* a register that does not count from 0 */
@@ -296,19 +304,20 @@ static void agrees(struct rig *r, size_t i)
         encloses(r, i, y[i]);
 }
 
-/* Its one-step worst case is the model library's. */
+/* Its one-step worst case is the model library's, from zero and from what was just seen. */
 static void test_one_step_bound_agrees_with_the_model(void **state)
 {
         uint64_t seed = rig_seed();
 
         (void)state;
-        for (uint64_t n = 0; n < 200; n++) {
+        for (uint64_t n = 0; n < 400; n++) {
                 struct rig_args a = rig_default();
                 struct rig r;
 
                 a.lags = 1 + n % 3;
                 a.sat_rows = n % 2;
                 rig_open(&r, a, seed + n);
+                rig_model(&r, n >= 200);
                 scatter(&r);
                 agrees(&r, rng_below(&r.rng, (uint32_t)r.ninlet));
                 rig_close(&r);
@@ -327,21 +336,22 @@ static void set_sum1(struct rig *r, double own_lo, double own_hi, double air_lo,
 }
 
 /* The same for rows of other kinds: a disturbance with two lags, no sum-to-one group, one whose intervals cannot add to
- * 1 from either side, and one that has nothing left to choose. */
+ * 1 from either side, and some that have nothing left to choose. */
 static void test_one_step_bound_of_odd_rows(void **state)
 {
         (void)state;
-        for (unsigned kind = 0; kind < 5; kind++) {
-                for (unsigned n = 0; n < 10; n++) {
+        for (unsigned kind = 0; kind < 7; kind++) {
+                for (unsigned n = 0; n < 12; n++) {
+                        const double off = n < 6 ? 1e-12 : 0;
                         struct rig_args a = rig_default();
                         struct rig r;
 
                         a.lags = kind == 0 ? 2 : 1;
                         rig_open(&r, a, 40 + n);
-                        for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                        for (size_t k = 0; k < r.nterm; k++) {
                                 if (kind == 0 && r.term[k].src == ARX_SRC_D)
                                         r.term[k].lag = 2;
-                                if (kind == 1)
+                                if (kind == 1 && k < r.row_start[1])
                                         r.term[k].sum1 = 0;
                         }
                         if (kind == 2)
@@ -350,11 +360,17 @@ static void test_one_step_bound_of_odd_rows(void **state)
                                 set_sum1(&r, 0.5, 0.6, 0.08, 0.12); /* at most 0.84 */
                         if (kind == 4)
                                 set_sum1(&r, 0.8 - 5e-10, 0.8 - 5e-10, 0.1, 0.1);
+                        if (kind == 5)
+                                set_sum1(&r, 0.8 + off, 0.9, 0.1, 0.2); /* the least add to 1, but for a rounding */
+                        if (kind == 6)
+                                set_sum1(&r, 0.7, 0.8 - off, 0.05, 0.1); /* the largest do */
                         rig_model(&r, false);
                         scatter(&r);
-                        if (n % 2) /* below zero the least coefficient is the worst */
-                                r.wy[(RIG_HIST - 1) * r.ny] = -3;
+                        if (n % 3) /* below zero the least coefficient is the worst */
+                                r.wy[(RIG_HIST - 1) * r.ny] = n % 3 == 1 ? -3 : 0.5;
                         agrees(&r, 0);
+                        if (kind == 0)
+                                agrees(&r, 3); /* of the other room, and its load */
                         rig_close(&r);
                 }
         }
