@@ -96,6 +96,11 @@ static void test_both_sides_of_box_and_rate(void **state)
         assert_true(move(&u, 18, 18.5, &why) == 18.5 && why == DR_ACCEPTED);
         assert_true(move(&u, 18, 19, &why) == 18.5 && why == DR_RATE);
         assert_true(move(&u, 18, 5e-324, &why) == 16 && why == DR_LIMIT);
+        u.lo = 16.2; /* bounds off the grid are inside, and the register has the value next to them */
+        u.hi = 23.8;
+        assert_true(move(&u, 23.5, 23.8, &why) == 23.5 && why == DR_ACCEPTED);
+        assert_true(move(&u, 18, 16.2, &why) == 16.5 && why == DR_ACCEPTED);
+        u = sat();
         u.safe_dir = 1; /* the same steps, the other way round */
         assert_true(move(&u, 18, 24, &why) == 24 && why == DR_ACCEPTED);
         assert_true(move(&u, 18, 17.5, &why) == 17.5 && why == DR_ACCEPTED);
@@ -159,6 +164,9 @@ static void test_ramp(void **state)
         (void)state;
         assert_true(limits_ramp(&u, 20) == 19);
         assert_true(limits_ramp(&u, 16.4) == 16);
+        u.backup_rate = 0.5;
+        assert_true(limits_ramp(&u, 20) == 19.5);
+        u.backup_rate = 1;
         u.safe_dir = 1;
         assert_true(limits_ramp(&u, 20) == 21);
         assert_true(limits_ramp(&u, 23.5) == 24);
@@ -350,6 +358,7 @@ size_t __wrap_arx_predict_work(const struct arx *m, size_t n)
 /* One of everything. */
 static void test_smallest_envelope(void **state)
 {
+        const struct safety_lift own = {0, 0, -1, 1};
         const char *what;
         size_t at;
         struct rig r;
@@ -357,11 +366,20 @@ static void test_smallest_envelope(void **state)
         (void)state;
         rig_open(&r, rig_default(), 1);
         r.env.nu = r.env.ny = r.env.nd = r.env.ncert = 1;
+        r.env.lift = NULL;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         r.env.step_s = 1e-3;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &at), 0);
         BAD_E(nlift, 1, "nlift");
         BAD_E(d_max, NULL, "d_max");
+        r.cert[0].row = 1; /* the first of each is looked at */
+        expect_bad(&r.env, "cert.row", 0);
+        r.cert[0].row = 0;
+        r.d_max[0] = (double)NAN;
+        expect_bad(&r.env, "d_max", 0);
+        r.d_max[0] = 0;
+        r.env.lift = &own;
+        BAD_E(nlift, 1, "lift.chw");
         BAD_E(cert, NULL, "ncert");
         BAD_E(ny, 0, "ny");
         rig_close(&r);

@@ -656,6 +656,57 @@ static void test_window_length(void **state)
         rig_close(&b.r);
 }
 
+/* What is no number, or no finite one, bounds nothing: however the model counts it, only what is known safe passes. */
+static void test_what_is_not_finite_bounds_nothing(void **state)
+{
+        static const double none[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+        struct rig_args a = rig_default();
+        struct bench b;
+
+        (void)state;
+        a.lags = 2;
+        open_bench(&b, a);
+        for (size_t k = 0; k < sizeof(none) / sizeof(none[0]); k++) {
+                double *const at[] = {&b.r.wy[(RIG_HIST - 1) * b.r.ny], &b.r.wy[(RIG_HIST - 2) * b.r.ny],
+                                      &b.r.wu[(RIG_HIST - 2) * b.r.nu], &b.r.wu[(RIG_HIST - 2) * b.r.nu + 1],
+                                      &b.r.d_hi[0]};
+
+                for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+                        const double was = *at[i];
+
+                        assert_true(judge(&b, 0, 18.1));
+                        *at[i] = none[k];
+                        assert_false(judge(&b, 0, 18.1) || judge(&b, 1, 0.79));
+                        assert_true(judge(&b, 0, 18) && judge(&b, 4, 18.1)); /* no change; the other room */
+                        *at[i] = was;
+                }
+        }
+        rig_close(&b.r);
+}
+
+/* A lift that is out of its bounds may get worse by what rounding to both registers makes, 0.5 and 0.1 K, no more. */
+static void test_lift_out_of_bounds(void **state)
+{
+        (void)state;
+        for (int high = 0; high < 2; high++) {
+                struct safety_lift lift = {9, 8, high ? -(double)INFINITY : 8, high ? 5 : (double)INFINITY};
+                struct bench b;
+
+                rig_open(&b.r, rig_default(), 3);
+                b.r.u[8].step = 0.1;
+                b.r.u[9] = (struct safety_u){.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = 15};
+                b.r.env.lift = &lift;
+                b.r.env.nlift = 1;
+                b.r.confirmed[8] = 9; /* 6 K */
+                b.r.confirmed[9] = 15;
+                take_bench(&b);
+                assert_true(judge(&b, 8, 9) && judge(&b, 9, high ? 14 : 16));
+                assert_true(judge(&b, 8, high ? 8.4 : 9.6));
+                assert_false(judge(&b, 8, high ? 8.3 : 9.7));
+                rig_close(&b.r);
+        }
+}
+
 /* A neutral variable of a row over its limit may stay or go toward nominal, nowhere else. */
 static void test_neutral_over_the_limit(void **state)
 {
@@ -670,6 +721,8 @@ static void test_neutral_over_the_limit(void **state)
         assert_true(judge(&b, 0, 19));
         assert_true(judge(&b, 0, 18.5));
         assert_true(judge(&b, 0, 18));
+        assert_true(judge(&b, 0, 17.9) && judge(&b, 0, 19.1));  /* a step of the register beside them, */
+        assert_false(judge(&b, 0, 17.8) || judge(&b, 0, 19.2)); /* no more */
         assert_false(judge(&b, 0, 17.5));
         assert_false(judge(&b, 0, 19.5));
         rig_close(&b.r);
@@ -758,6 +811,8 @@ int main(void)
             cmocka_unit_test(test_start_of_the_box_by_a_rounding),
             cmocka_unit_test(test_soft_floor_gives_way),
             cmocka_unit_test(test_floor_above_what_the_plant_has),
+            cmocka_unit_test(test_what_is_not_finite_bounds_nothing),
+            cmocka_unit_test(test_lift_out_of_bounds),
             cmocka_unit_test(test_window_length),
             cmocka_unit_test(test_neutral_over_the_limit),
         };
