@@ -81,6 +81,10 @@ static void test_base_beyond_the_box(void **state)
         u.lo = u.nominal = 0.3;
         u.safe_dir = 1;
         assert_true(limits_full(&u, 0.4) == 0.57);
+        u.lo = u.nominal = 0.56; /* and 0.56 / 0.01 more than 56 */
+        u.hi = 1;
+        u.safe_dir = -1;
+        assert_true(limits_full(&u, 0.7) == 0.56 && limits_side(&u, 0.56) == 0);
 }
 
 static void test_both_sides_of_box_and_rate(void **state)

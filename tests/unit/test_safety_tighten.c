@@ -41,10 +41,48 @@ static void test_comfort_counts_from_the_soft_limit(void **state)
         }
 }
 
+/* One coefficient by which a warmer output may cool another, whichever, and its room is neither cooperative nor has it
+ * a terminal box; the other room is and has. */
+static void test_any_output_that_cools(void **state)
+{
+        struct rig_args a = rig_default();
+        struct rig r;
+
+        (void)state;
+        a.sat_rows = true;
+        a.lags = 2;
+        rig_open(&r, a, 1);
+        rig_create(&r);
+        for (size_t i = 0; i < r.ny; i++) {
+                for (size_t k = r.row_start[i]; k < r.row_start[i + 1]; k++) {
+                        const double was = r.lo[k];
+                        const size_t g = r.s->row_group[i];
+
+                        if (r.term[k].src != ARX_SRC_Y)
+                                continue;
+                        r.term[k].sign = 0;
+                        r.lo[k] = -1e-9;
+                        rig_model(&r, false);
+                        rig_create(&r);
+                        observe(&r);
+                        assert_true(!r.s->group[g].cooperative && !r.s->group[g].invariant);
+                        assert_true(r.s->group[1 - g].cooperative && r.s->group[1 - g].invariant);
+                        r.lo[k] = 0;
+                        rig_model(&r, false);
+                        rig_create(&r);
+                        observe(&r);
+                        assert_true(r.s->group[g].cooperative && r.s->group[g].invariant);
+                        r.lo[k] = was;
+                }
+        }
+        rig_close(&r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_comfort_counts_from_the_soft_limit),
+            cmocka_unit_test(test_any_output_that_cools),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
