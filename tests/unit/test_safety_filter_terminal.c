@@ -457,30 +457,56 @@ static void test_fixed_off_the_grid_is_not_beyond(void **state)
         rig_close(&r);
 }
 
+/* Supply air with up to 9 K of heat behind the coil, and strong fans: it ends at (0.45 · 16 + 9 + 0.05) / 0.45 = 36.1.
+ */
+static void open_hot_rows(struct rig *r)
+{
+        struct rig_args a = rig_default();
+
+        a.sat_rows = true;
+        rig_open(r, a, 1);
+        for (size_t k = 0; k < r->nterm; k++) {
+                if (k >= r->row_start[r->ninlet] && r->term[k].src == ARX_SRC_D) {
+                        r->term[k].sum1 = 0;
+                        r->lo[k] = r->hi[k] = 0.75;
+                } else if (r->term[k].src == ARX_SRC_U && r->term[k].index % 2 == 1) {
+                        r->lo[k] = -2.8;
+                        r->hi[k] = -2.4;
+                }
+        }
+        rig_model(r, false);
+}
+
 /* Rows that are not certified may be hotter than the limit of those that are, and the box is found all the same. */
 static void test_terminal_box_of_hot_rows(void **state)
 {
         struct rig r;
-        struct rig_args a = rig_default();
 
         (void)state;
-        a.sat_rows = true;
-        rig_open(&r, a, 1);
-        for (size_t k = 0; k < r.nterm; k++) {
-                if (k >= r.row_start[r.ninlet] && r.term[k].src == ARX_SRC_D) { /* up to 9 K of heat behind the coil */
-                        r.term[k].sum1 = 0;
-                        r.lo[k] = r.hi[k] = 0.75;
-                } else if (r.term[k].src == ARX_SRC_U && r.term[k].index % 2 == 1) {
-                        r.lo[k] = -2.8; /* strong fans */
-                        r.hi[k] = -2.4;
-                }
-        }
+        open_hot_rows(&r);
         r.cert[0].hi = (double)NAN; /* nor need the first of them have one */
-        rig_model(&r, false);
         rig_create(&r);
         (void)rig_decide(&r);
         assert_true(r.s->group[0].invariant && r.s->group[1].invariant);
         assert_true(r.s->box[r.ninlet] > 36 && r.s->box[1] == 27);
+        rig_close(&r);
+}
+
+/* It is looked for up to 10 K above the highest limit, whichever has that. */
+static void test_terminal_box_starts_above_the_highest_limit(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_hot_rows(&r);
+        for (size_t high = 0; high <= r.ninlet; high++) { /* at last none */
+                for (size_t i = 0; i < r.ninlet; i++)
+                        r.cert[i].hi = i == high ? 26.2 : 26;
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_int_equal(r.s->group[0].invariant, high < r.ninlet);
+                assert_int_equal(r.s->group[1].invariant, high < r.ninlet);
+        }
         rig_close(&r);
 }
 
@@ -634,6 +660,7 @@ int main(void)
             cmocka_unit_test(test_terminal_box_of_every_room_anew),
             cmocka_unit_test(test_fixed_off_the_grid_is_not_beyond),
             cmocka_unit_test(test_terminal_box_of_hot_rows),
+            cmocka_unit_test(test_terminal_box_starts_above_the_highest_limit),
             cmocka_unit_test(test_terminal_box_and_warm_air),
             cmocka_unit_test(test_terminal_box_of_the_worst_row),
             cmocka_unit_test(test_terminal_box_of_lagged_disturbances),

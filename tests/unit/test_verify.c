@@ -586,6 +586,10 @@ static void test_soft_floor_gives_way(void **state)
                 assert_true(judge(&b, 0, 17.4));
                 b.r.y_ok[i] = COND_TRUE;
         }
+        floors[0] = 17.5 + 1e-8; /* a rounding above a value of the register */
+        assert_true(judge(&b, 0, 17.5));
+        floors[0] = 17.5 + 1e-6;
+        assert_false(judge(&b, 0, 17.5));
         rig_point(&b.r);
         b.act[0] = 17.4;
         b.r.snap.y_ok = NULL;
