@@ -78,11 +78,46 @@ static void test_any_output_that_cools(void **state)
         rig_close(&r);
 }
 
+/* A row that is not certified, the first of all, comes down from above the limits until the rows that read it stay
+ * below theirs: 0.84·27 + 2.56 − 0.32 + 0.36 + 0.05 leaves 1.67 K, and 0.055 of it is 2.04 at 37 °C, 1.41 at its own
+ * end of 25.6. The box of the others ends at their limits all the same. */
+static void test_first_row_comes_down(void **state)
+{
+        (void)state;
+        for (int heavy = 0; heavy < 2; heavy++) {
+                struct rig r;
+
+                rig_open(&r, rig_default(), 1);
+                for (size_t i = 0; i < 5; i++)
+                        r.cert[i].row = i + 1;
+                r.env.ncert = 5;
+                for (size_t k = r.row_start[1]; k < r.row_start[2]; k++) {
+                        if (r.term[k].src == ARX_SRC_D) {
+                                r.term[k].src = ARX_SRC_Y;
+                                r.term[k].index = 0;
+                                r.term[k].sum1 = 0;
+                                r.lo[k] = r.hi[k] = heavy ? 0.07 : 0.055;
+                        }
+                }
+                rig_model(&r, false);
+                rig_create(&r);
+                observe(&r);
+                assert_true(r.s->row_group[0] == 0 && r.s->u_group[0] == 0);
+                assert_int_equal(r.s->group[0].invariant, !heavy);
+                assert_true(r.s->group[1].invariant);
+                if (!heavy)
+                        assert_true(r.s->box[0] > 25.5 && r.s->box[0] < 1.67 / 0.055);
+                assert_true(r.s->box[1] == 27 && r.s->box[2] == 27 && r.s->box[3] == 27);
+                rig_close(&r);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_comfort_counts_from_the_soft_limit),
             cmocka_unit_test(test_any_output_that_cools),
+            cmocka_unit_test(test_first_row_comes_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,8 @@ static void scatter(struct rig *r)
                 r->wy[k] = rng_range(&r->rng, -5, 40);
         for (size_t k = 0; k < RIG_HIST * r->nd; k++)
                 r->wd[k] = rng_range(&r->rng, -1, 15);
+        for (size_t k = 0; k < RIG_HIST * r->nu; k++)
+                r->wu[k] = rng_range(&r->rng, r->u[k % r->nu].lo, r->u[k % r->nu].hi);
         for (size_t j = 0; j < r->nu; j++)
                 r->confirmed[j] = r->prop[j] = limits_quantise(&r->u[j], rng_range(&r->rng, r->u[j].lo, r->u[j].hi), 0);
         rig_point(r);

@@ -366,7 +366,8 @@ static void test_the_start_that_was_awaited_is_the_newest(void **state)
                         u[6 + i] = i == at ? 100 : 5000;
                 verify_restore(b.v, 10000, 0, buf, sizeof(buf) / sizeof(buf[0]));
                 (void)unit(&b, 10030, 1, 1, 1);
-                assert_true(unit(&b, 10400, 1, 1, 0)); /* one of two is left */
+                assert_false(unit(&b, 10329, 1, 1, 0)); /* on since it was seen */
+                assert_true(unit(&b, 10330, 1, 1, 0));  /* one of two is left */
                 (void)unit(&b, 10400, 0, 0, 0);
                 (void)unit(&b, 11000, 1, 1, 1);
                 assert_false(unit(&b, 13629, 1, 1, 0)); /* the hour from 10030 */
