@@ -408,8 +408,8 @@ static double seen(const struct verifier *v, const struct arx_window *w, const s
                                      : w->d[r * v->env.nd + t->index];
 }
 
-/* Mean regressor and mean outcome of the row over the window's transitions; false when it shows none whole. */
-static bool recent(const struct verifier *v, const struct arx_window *w, size_t row, double *ret_phi, double *ret_y)
+/* Mean regressor and mean outcome of the row over the window's transitions; NaN when it shows none whole. */
+static void recent(const struct verifier *v, const struct arx_window *w, size_t row, double *ret_phi, double *ret_y)
 {
         const struct arx_structure *st = arx_structure(v->model);
         size_t n = st->row_start[row + 1] - st->row_start[row], count = 0;
@@ -426,12 +426,9 @@ static bool recent(const struct verifier *v, const struct arx_window *w, size_t 
                 y += w->y[(r + 1) * v->env.ny + row];
                 count++;
         }
-        if (count == 0)
-                return false;
         for (size_t k = 0; k < n; k++)
                 ret_phi[k] /= (double)count;
         *ret_y = y / (double)count;
-        return true;
 }
 
 /* Largest y of the row after one step of act, over the model set and the noise; `from_recent`: counted from the
@@ -447,8 +444,8 @@ static double one_step_bound(const struct verifier *v, const struct safety_snaps
         size_t n = 0;
         arx_row(v->model, row, &theta, &lo, &hi);
         arx_row_info(v->model, row, &info);
-        if (from_recent && !recent(v, &snap->window, row, phi, &y))
-                return (double)NAN;
+        if (from_recent)
+                recent(v, &snap->window, row, phi, &y);
         for (size_t k = st->row_start[row]; k < st->row_start[row + 1]; k++) {
                 size_t o = k - st->row_start[row];
                 double x = regressor(v, snap, &st->term[k], act) - (from_recent ? phi[o] : 0);
