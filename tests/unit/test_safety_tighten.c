@@ -277,6 +277,31 @@ static void test_when_a_rollout_is_done(void **state)
         }
 }
 
+/* A load that is no number leaves no bound: no margin, whatever the others have, and that row is named. */
+static void test_no_bound_is_no_margin(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        for (size_t k = 0; k < r.nterm; k++) {
+                if (r.term[k].src == ARX_SRC_D && k >= r.row_start[1] && k < r.row_start[2])
+                        r.term[k].index = 2; /* one row of room 0 reads the other disturbance */
+        }
+        rig_model(&r, false);
+        rig_create(&r);
+        r.d_hi[2] = (double)NAN;
+        observe(&r);
+        tighten_window(r.s, &r.snap);
+        r.s->group[0].need = -(double)INFINITY;
+        tighten_rollout(r.s, r.d_hi, r.confirmed, true);
+        assert_false(tighten_judge(r.s, 0));
+        assert_true(r.s->group[0].margin == -(double)INFINITY && !r.s->group[0].terminal);
+        assert_int_equal(r.s->group[0].binding, 1);
+        assert_true(tighten_judge(r.s, 1) && r.s->group[1].margin > 0);
+        rig_close(&r);
+}
+
 /* What stops a rollout is not that it settled outside of the terminal box: air that is too warm for it at first, while
  * nothing rises, comes into it, and then it is done. */
 static void test_air_that_comes_into_the_box(void **state)
@@ -338,7 +363,7 @@ static void test_terminal_at_the_end_of_the_horizon(void **state)
 
                 open_read_first(&r, 0.055, 5);
                 set_inlets(&r, 22);
-                NOW(r, 0) = hot ? 60 : 22;
+                NOW(r, 0) = hot ? 45 : 22;
                 for (size_t j = 0; j < 8; j++)
                         r.confirmed[j] = j % 2 ? 1 : 16;
                 observe(&r);
@@ -433,6 +458,7 @@ int main(void)
             cmocka_unit_test(test_no_margin_of_a_trip_only_output),
             cmocka_unit_test(test_air_that_comes_into_the_box),
             cmocka_unit_test(test_terminal_at_the_end_of_the_horizon),
+            cmocka_unit_test(test_no_bound_is_no_margin),
             cmocka_unit_test(test_who_reads_a_setpoint),
         };
 
