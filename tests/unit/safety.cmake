@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(t hostile loop limits envelope filter filter_readings filter_terminal rollout tighten project alloc beyond clamp equipment floors recheck)
+foreach(t hostile loop limits envelope interlock filter filter_readings filter_terminal rollout tighten project alloc beyond clamp equipment floors recheck)
   coolplane_unit_test(test_safety_${t} LINK coolplane_safety)
 endforeach()
 coolplane_unit_test(test_verify LINK coolplane_safety)
