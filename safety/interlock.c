@@ -30,7 +30,7 @@ static bool trip_check(struct interlock *k, const struct safety_envelope *e, con
                 const struct safety_y *c = &e->cert[i];
                 double y;
                 if (interlock_reading(e, snap, c->row, &y) != COND_TRUE)
-                        continue; /* neither counts up nor clears */
+                        continue;     /* neither counts up nor clears */
                 if (!(y > c->trip)) { /* none: never above */
                         k->trip_count[i] = 0;
                         continue;

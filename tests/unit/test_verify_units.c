@@ -116,10 +116,10 @@ static void test_a_start_counts_from_where_it_was_seen(void **state)
 static void test_one_start_left_when_first_seen(void **state)
 {
         (void)state;
-        for (double n = 2; n <= SAFETY_STARTS_MAX; n += 0.5) { /* half a start is none */
+        for (unsigned n = 4; n <= 2 * SAFETY_STARTS_MAX; n++) { /* half a start is none */
                 struct bench b;
 
-                open_units(&b, n);
+                open_units(&b, 0.5 * n);
                 (void)unit(&b, 1000, 0, 0, 0);
                 assert_true(unit(&b, 1600, 0, 0, 1));
                 (void)unit(&b, 1600, 1, 1, 1);
