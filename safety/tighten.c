@@ -429,8 +429,9 @@ bool tighten_judge(struct safety *s, size_t g)
                         p->binding = (int)s->env.cert[i].row;
                 }
         }
-        /* the terminal box is asked for where it can be reached, and never given up once it was held */
+        /* the terminal box is asked for where it can be reached, and never given up once it was held; but where nothing
+         * has a limit nothing needs it */
         box_due = p->invariant && !p->blind && (p->held || at_backup(s, g));
         p->terminal = ok && box_due && at_backup(s, g) && in_box(s, g);
-        return ok && (p->terminal || !box_due);
+        return ok && (p->terminal || !box_due || p->binding < 0);
 }

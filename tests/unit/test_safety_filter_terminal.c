@@ -80,6 +80,42 @@ static void test_nothing_certified(void **state)
         rig_close(&r);
 }
 
+/* A room whose outputs are watched for their trip only, beside one that has limits: however hot it is, and however long
+ * it would take to come below what that one's box is looked for at, it is bounded by nothing. */
+static void test_a_room_without_limits(void **state)
+{
+        static const double hot_c[] = {30, 36.9, 50, 70};
+
+        (void)state;
+        for (size_t n = 0; n < sizeof(hot_c) / sizeof(hot_c[0]); n++) {
+                for (int limit = 0; limit < 2; limit++) { /* one limit is enough */
+                        struct rig r;
+
+                        rig_open(&r, rig_default(), 1);
+                        r.env.horizon = 3;
+                        for (size_t i = 3; i < 6; i++) {
+                                r.cert[i].trip = 100;
+                                if (!limit || i > 3)
+                                        r.cert[i].hi = (double)NAN;
+                        }
+                        rig_create(&r);
+                        for (size_t i = 4; i < 6; i++)
+                                NOW(r, i) = hot_c[n];
+                        for (size_t j = 0; j < 8; j++)
+                                r.confirmed[j] = r.prop[j] = j % 2 ? 1 : 16; /* the backup is in force */
+                        r.prop[4] = 16.5;
+                        (void)rig_decide(&r);
+                        if (limit && hot_c[n] > 45) { /* 37 °C is not reached */
+                                expect(&r.s->decision, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+                        } else {
+                                expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+                                assert_true(rig_action(&r.s->decision)[4] == 16.5);
+                        }
+                        rig_close(&r);
+                }
+        }
+}
+
 /* The terminal box is not given up once it was held, though along the horizon alone warmer would be certified. */
 static void test_terminal_box_is_never_given_up(void **state)
 {
@@ -648,6 +684,7 @@ int main(void)
             cmocka_unit_test(test_uncertified_rows),
             cmocka_unit_test(test_first_row_not_certified),
             cmocka_unit_test(test_nothing_certified),
+            cmocka_unit_test(test_a_room_without_limits),
             cmocka_unit_test(test_terminal_box_is_never_given_up),
             cmocka_unit_test(test_terminal_box_needs_cooperative_rows),
             cmocka_unit_test(test_terminal_box_of_air_beyond_its_box),
