@@ -3,6 +3,22 @@
 /* What is said of a room before and along its worst case: comfort, what is missing, inputs and loads of the plan. */
 #include "tests/unit/test_safety_filter.h"
 
+static size_t steps; /* of rollouts, and how many rows were active in them */
+static size_t rows_active;
+void __real_arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u, const double *d,
+                             const uint8_t *active, double *y);
+void __wrap_arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u, const double *d,
+                             const uint8_t *active, double *y);
+
+void __wrap_arx_rollout_step(const struct arx_rollout *ro, size_t t, const double *u, const double *d,
+                             const uint8_t *active, double *y)
+{
+        steps++;
+        for (size_t i = 0; i < arx_structure(ro->m)->ny; i++)
+                rows_active += active[i] != 0;
+        __real_arx_rollout_step(ro, t, u, d, active, y);
+}
+
 static void observe(struct rig *r)
 {
         rig_point(r);
@@ -376,6 +392,59 @@ static void test_terminal_at_the_end_of_the_horizon(void **state)
         }
 }
 
+/* No step is taken for a room that is done, nor for one that was decided before. */
+static void test_steps_of_a_rollout(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        set_inlets(&r, 26);
+        for (size_t k = 0; k < RIG_HIST * r.nu; k++)
+                r.wu[k] = k % r.nu % 2 ? 1 : 16;
+        for (size_t j = 0; j < 8; j++)
+                r.confirmed[j] = j % 2 ? 1 : j < 4 ? 18 : 16; /* room 0 is done after step 2, room 1 after step 1 */
+        observe(&r);
+        tighten_window(r.s, &r.snap);
+        r.s->group[0].need = r.s->group[1].need = -(double)INFINITY;
+        for (int all = 0; all < 2; all++) {
+                steps = rows_active = 0;
+                r.s->group[1].decided = !all;
+                tighten_rollout(r.s, r.d_hi, r.confirmed, all);
+                assert_int_equal(steps, 3);
+                assert_int_equal(rows_active, all ? 3 * 3 + 3 * 2 : 3 * 3);
+        }
+        r.s->group[0].decided = r.s->group[1].decided = true;
+        steps = 0;
+        tighten_rollout(r.s, r.d_hi, r.confirmed, false);
+        assert_int_equal(steps, 0);
+        r.s->group[0].decided = false; /* a margin that is lost is enough, at once */
+        r.s->group[0].need = 20;
+        tighten_rollout(r.s, r.d_hi, r.confirmed, false);
+        assert_true(r.s->group[0].lost && steps == 1);
+        rig_close(&r);
+}
+
+/* A horizon of one step: the box is what it is for any other, with one output certified as with many. */
+static void test_box_of_the_shortest_horizon(void **state)
+{
+        for (size_t n = 1; n <= 20; n += 19) {
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                (void)state;
+                a.horizon = n;
+                rig_open(&r, a, 1);
+                r.env.ncert = 1;
+                rig_create(&r);
+                observe(&r);
+                assert_true(r.s->group[0].invariant && r.s->box[0] == 27);
+                for (size_t i = 1; i < r.ny; i++)
+                        assert_true(r.s->box[i] == 37); /* nobody looks at them */
+                rig_close(&r);
+        }
+}
+
 /* An output that is watched for its trip only has no margin that could be the least, or be lost. */
 static void test_no_margin_of_a_trip_only_output(void **state)
 {
@@ -459,6 +528,8 @@ int main(void)
             cmocka_unit_test(test_air_that_comes_into_the_box),
             cmocka_unit_test(test_terminal_at_the_end_of_the_horizon),
             cmocka_unit_test(test_no_bound_is_no_margin),
+            cmocka_unit_test(test_steps_of_a_rollout),
+            cmocka_unit_test(test_box_of_the_shortest_horizon),
             cmocka_unit_test(test_who_reads_a_setpoint),
         };
 
