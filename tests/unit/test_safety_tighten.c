@@ -19,6 +19,19 @@ void __wrap_arx_rollout_step(const struct arx_rollout *ro, size_t t, const doubl
         __real_arx_rollout_step(ro, t, u, d, active, y);
 }
 
+static size_t turns; /* of the terminal box */
+void __real_arx_worst(const struct arx *m, const struct arx_window *w, size_t n, const double *u, const double *d,
+                      int dir, const uint8_t *active, double *work, double *y);
+void __wrap_arx_worst(const struct arx *m, const struct arx_window *w, size_t n, const double *u, const double *d,
+                      int dir, const uint8_t *active, double *work, double *y);
+
+void __wrap_arx_worst(const struct arx *m, const struct arx_window *w, size_t n, const double *u, const double *d,
+                      int dir, const uint8_t *active, double *work, double *y)
+{
+        turns++;
+        __real_arx_worst(m, w, n, u, d, dir, active, work, y);
+}
+
 static void observe(struct rig *r)
 {
         rig_point(r);
@@ -425,6 +438,41 @@ static void test_steps_of_a_rollout(void **state)
         rig_close(&r);
 }
 
+/* The box takes one turn where every row stays in it at once, or none can come down; as many as row 0 needs to come
+ * down where that is enough, a hundred where it is not; and none while neither the model nor what the plant can do
+ * changed. */
+static void test_turns_of_the_box(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        for (int heavy = 0; heavy < 2; heavy++) {
+                rig_open(&r, rig_default(), 1);
+                r.d_max[0] = heavy ? 5 : 1;
+                rig_create(&r);
+                turns = 0;
+                observe(&r);
+                assert_int_equal(turns, 1);
+                assert_int_equal(r.s->group[0].invariant, !heavy);
+                observe(&r);
+                assert_int_equal(turns, 1);
+                r.s->box_changed = true;
+                observe(&r);
+                assert_int_equal(turns, 2);
+                rig_close(&r);
+        }
+        open_read_first(&r, 0.055, 20);
+        turns = 0;
+        observe(&r);
+        assert_true(r.s->group[0].invariant && turns > 2 && turns < 10);
+        rig_close(&r);
+        open_read_first(&r, 0.07, 20);
+        turns = 0;
+        observe(&r);
+        assert_true(!r.s->group[0].invariant && turns == 100);
+        rig_close(&r);
+}
+
 /* A horizon of one step: the box is what it is for any other, with one output certified as with many. */
 static void test_box_of_the_shortest_horizon(void **state)
 {
@@ -529,6 +577,7 @@ int main(void)
             cmocka_unit_test(test_terminal_at_the_end_of_the_horizon),
             cmocka_unit_test(test_no_bound_is_no_margin),
             cmocka_unit_test(test_steps_of_a_rollout),
+            cmocka_unit_test(test_turns_of_the_box),
             cmocka_unit_test(test_box_of_the_shortest_horizon),
             cmocka_unit_test(test_who_reads_a_setpoint),
         };
