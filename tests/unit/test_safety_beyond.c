@@ -375,6 +375,32 @@ static void test_second_checker(void **state)
         rig_close(&r);
 }
 
+/* Where neither way is more cooling both sides of the box are beyond it: there it may stay, or enter within one rate.
+ */
+static void test_second_checker_of_no_direction(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[0].safe_dir = 0;
+        r.u[0].lo = 18;
+        rig_create(&r);
+        r.confirmed[0] = 17.4;
+        assert_true(judge(&r, 0, 17.4));
+        assert_false(judge(&r, 0, 17.5) || judge(&r, 0, 17.3) || judge(&r, 0, 18));
+        r.confirmed[0] = 17.5;
+        assert_true(judge(&r, 0, 17.5) && judge(&r, 0, 18));
+        assert_false(judge(&r, 0, 18.1));
+        r.confirmed[0] = 24.6;
+        assert_true(judge(&r, 0, 24.6));
+        assert_false(judge(&r, 0, 24.5) || judge(&r, 0, 24.7) || judge(&r, 0, 24));
+        r.confirmed[0] = 24.5;
+        assert_true(judge(&r, 0, 24.5) && judge(&r, 0, 24));
+        assert_false(judge(&r, 0, 23.9));
+        rig_close(&r);
+}
+
 /* A HOLD stays a HOLD with its reason, whatever the certificate makes of it. */
 static void test_hold_keeps_its_name(void **state)
 {
@@ -476,8 +502,8 @@ int main(void)
             cmocka_unit_test(test_slow_and_water),        cmocka_unit_test(test_neutral_variable_from_both_sides),
             cmocka_unit_test(test_box_off_the_grid),      cmocka_unit_test(test_proposed_between_bound_and_grid),
             cmocka_unit_test(test_counted_where_it_is),   cmocka_unit_test(test_rounding_of_a_register_is_no_distance),
-            cmocka_unit_test(test_second_checker),        cmocka_unit_test(test_hold_keeps_its_name),
-            cmocka_unit_test(test_from_anywhere),
+            cmocka_unit_test(test_second_checker),        cmocka_unit_test(test_second_checker_of_no_direction),
+            cmocka_unit_test(test_hold_keeps_its_name),   cmocka_unit_test(test_from_anywhere),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
