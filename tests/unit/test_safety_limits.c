@@ -554,8 +554,9 @@ static void test_capacity_before_anything_stops(void **state)
         r.snap.cooling_load_w = 1;
         assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[b] == 1);
         assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
-        r.snap.cooling_load_w = 0;
-        assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[b] == 0);
+        r.snap.cooling_load_w = 0; /* nor the last one for want of it: the meters may be wrong */
+        assert_true(rig_action(safety_filter(r.s, &r.snap, &r.p))[b] == 1);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
         rig_close(&r);
 }
 
