@@ -17,9 +17,12 @@ import concurrent.futures, glob, os, random, re, subprocess, sys, tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CC = [os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O1", "-w", "-I.", f'-DSOURCE_DIR="{ROOT}"']
 # test → options of its link (tests/unit/safety.cmake); the quickest and the most telling first, campaigns last
-TESTS = {"test_safety_limits": ["-Wl,--wrap=arx_predict_work"], "test_safety_envelope": [], "test_safety_interlock": [], "test_verify": [], "test_verify_units": [], "test_safety_equipment": [], "test_safety_floors": [], "test_safety_filter": [],
-         "test_safety_filter_readings": [], "test_safety_filter_terminal": [], "test_safety_rollout": [], "test_safety_tighten": ["-Wl,--wrap=arx_rollout_step,--wrap=arx_worst"],
-         "test_safety_project": ["-Wl,--wrap=arx_rollout_slopes"], "test_ladder": [], "test_safety_beyond": [], "test_safety_recheck": [], "test_safety_hostile": [], "test_safety_loop": []}
+TESTS = {"test_safety_limits": ["-Wl,--wrap=arx_predict_work"], "test_safety_envelope": [], "test_safety_interlock": [],
+         "test_verify": [], "test_verify_units": [], "test_safety_equipment": [], "test_safety_floors": [],
+         "test_safety_filter": [], "test_safety_filter_readings": [], "test_safety_filter_terminal": [],
+         "test_safety_rollout": [], "test_safety_tighten": ["-Wl,--wrap=arx_rollout_step,--wrap=arx_worst"],
+         "test_safety_project": ["-Wl,--wrap=arx_rollout_slopes"], "test_ladder": [], "test_safety_beyond": [],
+         "test_safety_recheck": [], "test_safety_hostile": [], "test_safety_loop": []}
 CAMPAIGN = {"COOLPLANE_HOSTILE": "2000", "COOLPLANE_EPISODES": "7", "COOLPLANE_SEED": "1"}
 LIMIT_S = 60
 
