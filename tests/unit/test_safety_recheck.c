@@ -227,7 +227,7 @@ static void test_nothing_is_said_of_the_step_before(void **state)
         assert_true(p.r.certified && !p.r.terminal);
         memcpy(act, rig_action(d), p.live.nu * sizeof(double));
         memcpy(basis, p.basis, sizeof(basis));
-        memcpy(confirmed, p.live.confirmed, sizeof(confirmed));
+        memcpy(confirmed, p.live.confirmed, p.live.nu * sizeof(double));
         memcpy(wu, p.live.wu, RIG_HIST * p.live.nu * sizeof(double));
         snap = p.live.snap;
         snap.u_confirmed = confirmed;
