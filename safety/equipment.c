@@ -91,12 +91,21 @@ static double capacity_without(const struct safety_envelope *e, const struct saf
 {
         double sum_w = 0;
         for (size_t k = 0; k < e->nu; k++) {
-                bool stays = k < j ? act[k] >= 0.5 : base[k] >= 0.5;
+                bool stays = k < j ? act[k] > 0 : base[k] > 0;
                 if (e->u[k].kind == SAFETY_U_ONOFF && k != j && stays && snap->onoff_status &&
                     snap->onoff_status[k] == 1)
                         sum_w += e->u[k].capacity_w;
         }
         return sum_w;
+}
+
+/* The load is carried without unit j. The last one that runs never stops for want of load: the meters may be wrong. A
+ * load that nobody knows is not carried. */
+static bool others_carry(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
+                         const double *act, size_t j)
+{
+        const double left_w = capacity_without(e, snap, base, act, j);
+        return left_w > 0 && left_w >= snap->cooling_load_w * (1 + e->capacity_margin);
 }
 
 /* Unit k takes its share of the water: it runs, as far as anyone knows, or it was ordered on just now and is about to.
@@ -114,7 +123,7 @@ static double flow_beside(const struct safety_envelope *e, const struct equipmen
         double sum = 0;
         for (size_t k = 0; k < e->nu; k++) {
                 if (e->u[k].kind == SAFETY_U_ONOFF && k != j &&
-                    shares_water(snap, q, (k < j ? act[k] : base[k]) >= 0.5, k))
+                    shares_water(snap, q, (k < j ? act[k] : base[k]) > 0, k))
                         sum += e->u[k].min_flow_m3s;
         }
         return sum;
@@ -155,7 +164,7 @@ static void relieve(const struct safety_envelope *e, const struct equipment *q, 
                 const bool runs = snap->onoff_status && snap->onoff_status[j] == 1;
                 if (e->u[j].kind != SAFETY_U_ONOFF)
                         continue;
-                if (act[j] < 0.5 && (runs || base[j] >= 0.5))
+                if (act[j] == 0 && (runs || base[j] > 0))
                         return; /* one is on its way out already: for the load, whether it reports or not */
                 if (!runs)
                         continue;
@@ -182,7 +191,7 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
 {
         for (size_t j = 0; j < e->nu; j++) {
                 const struct safety_u *u = &e->u[j];
-                bool was = base[j] >= 0.5, on;
+                bool was = base[j] > 0, on;
                 enum decision_reason cut = want[j] >= 0 && want[j] <= 1 ? DR_ACCEPTED : DR_LIMIT;
                 if (u->kind != SAFETY_U_ONOFF)
                         continue;
@@ -195,10 +204,8 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                         on = true;
                         cut = DR_SLOW_STEP;
                 } else if (!on && was &&
-                           !(equipment_may_stop(&q[j], u, snap->mono_s) &&
-                             capacity_without(e, snap, base, act, j) >=
-                                 snap->cooling_load_w * (1 + e->capacity_margin))) {
-                        on = true; /* load NaN fails the comparison and keeps it on */
+                           !(equipment_may_stop(&q[j], u, snap->mono_s) && others_carry(e, snap, base, act, j))) {
+                        on = true;
                         cut = DR_EQUIPMENT;
                 }
                 act[j] = on ? 1 : 0;

@@ -16,7 +16,7 @@
 
 #include <math.h>
 
-#define DEMAND_FULL 1000.0
+#define DEMAND_FULL ((double)INFINITY)
 
 struct demand {
         double rates; /* toward more cooling; −1 = trim */
@@ -51,7 +51,7 @@ static struct demand demand_of_group(const struct safety *s, const struct safety
         }
         worst.blind = (double)lost > SAFETY_BAD_MAX * (double)n;
         if (lost > 0)
-                worst.rates = fmax(worst.rates, worst.blind ? 1 : 0);
+                worst.rates = fmax(worst.rates, 0); /* respond() asks whether it is blind first */
         return worst;
 }
 

@@ -159,6 +159,8 @@ void filter_set_base(struct safety *s, const struct safety_snapshot *snap)
                                 limits_raise(u, v, (double)INFINITY);
                         if (snap->u_floor && !s->heat)
                                 limits_raise(u, v, snap->u_floor[j]);
+                        if (u->unseen)
+                                u->hi = fmax(u->lo, fmin(u->hi, fmax(v, u->nominal)));
                 }
                 s->box_changed =
                     s->box_changed || u->lo != was.lo || u->hi != was.hi || limits_beyond(u, v) != was_beyond;
@@ -261,11 +263,8 @@ static void segment_start(struct safety *s, const struct safety_snapshot *snap, 
 static void retreat(struct safety *s, size_t j)
 {
         const struct safety_u *u = &s->env.u[j];
-        double step = u->rate > 0 ? u->rate : u->backup_rate, pace;
-        if (u->kind != SAFETY_U_CONTINUOUS || u->safe_dir == 0 || limits_less_cooling(u, s->start[j], s->base[j]))
-                return;
-        pace = s->base[j] + u->safe_dir * step;
-        if (limits_less_cooling(u, pace, s->start[j]))
+        const double step = u->rate > 0 ? u->rate : u->backup_rate, pace = s->base[j] + u->safe_dir * step;
+        if (u->kind == SAFETY_U_CONTINUOUS && limits_less_cooling(u, pace, s->start[j]))
                 s->start[j] = limits_quantise(u, limits_more_of(u, s->clip[j], pace), s->base[j]);
 }
 
@@ -274,17 +273,12 @@ static double between(const struct safety *s, size_t j, double f)
         const struct safety_u *u = &s->env.u[j];
         if (u->kind == SAFETY_U_ONOFF)
                 return f > 0 ? s->end[j] : s->start[j];
-        if (f == 0)
-                return s->start[j];
         return limits_quantise(u, s->start[j] + f * (s->end[j] - s->start[j]), s->base[j]);
 }
 
 static double halfway(const struct safety *s, size_t j)
 {
-        const struct safety_u *u = &s->env.u[j];
-        if (u->kind == SAFETY_U_ONOFF)
-                return s->best[j];
-        return limits_quantise(u, s->best[j] + 0.5 * (s->guess[j] - s->best[j]), s->base[j]);
+        return limits_quantise(&s->env.u[j], s->best[j] + 0.5 * (s->guess[j] - s->best[j]), s->base[j]);
 }
 
 static void settle(struct safety *s, size_t g, double f, bool certified)
@@ -462,12 +456,10 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
         tighten_rollout(s, snap->d_hi, s->act, true);
         for (size_t j = 0; j < s->env.nu; j++) {
                 const struct safety_u *u = &s->env.u[j];
-                if (u->drives_d == SAFETY_NO_D || !(s->clip[j] > s->base[j]))
-                        continue;
                 for (size_t g = 0; g < s->ngroup; g++) {
                         const struct group *p = &s->group[g];
                         double most = p->comfortable && !p->blind ? fmax(s->base[j], u->nominal) : s->base[j];
-                        if (!tighten_reads(s, g, j) || s->clip[j] <= most ||
+                        if (s->clip[j] <= most || !tighten_reads(s, g, j) || /* nobody reads what drives nothing */
                             (tighten_judge(s, g) && !p->blind && p->margin >= s->env.reserve))
                                 continue;
                         s->clip[j] = limits_quantise(u, most, s->base[j]);
@@ -498,10 +490,8 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
 {
         size_t open = s->ngroup;
         memcpy(s->act, s->clip, s->env.nu * sizeof(double));
-        for (size_t g = 0; g < s->ngroup; g++) {
-                s->group[g].phase = PHASE_PROPOSAL;
+        for (size_t g = 0; g < s->ngroup; g++) { /* PHASE_PROPOSAL and lo 0 they have from tighten_observe */
                 s->group[g].toward_less = eager(s, g);
-                s->group[g].lo = 0;
                 s->group[g].hi = 1;
         }
         while (open > 0) {
@@ -526,12 +516,10 @@ static void certify(struct safety *s, const struct safety_snapshot *snap)
         }
 }
 
-/* True when variable j of the action is the proposal's up to quantisation. */
+/* True when variable j of the action is the proposal's up to quantisation; without steps it is exactly that. */
 static bool unchanged(const struct safety *s, size_t j)
 {
-        const struct safety_u *u = &s->env.u[j];
-        return fabs(s->act[j] - s->want[j]) <=
-               (u->step > 0 ? u->step * (1 + SAFETY_SNAP) : 1e-9 * (1 + fabs(s->want[j])));
+        return fabs(s->act[j] - s->want[j]) <= s->env.u[j].step * (1 + SAFETY_SNAP);
 }
 
 /* Reads the groups' outcomes into kind, reason and certificate. `cut` is what the simple limits said. */
@@ -575,21 +563,32 @@ static void conclude(struct safety *s, enum decision_reason cut, int *binding_u)
         }
 }
 
-/* The second checker has the last word: the action, else the whole backup, else what is confirmed. */
+/* act ← full cooling, of machines only where asked for: else they stay as they are. */
+static void backup(struct safety *s, const struct safety_snapshot *snap, bool machines)
+{
+        enum decision_reason cut = DR_ACCEPTED;
+        int binding = -1;
+        for (size_t j = 0; j < s->env.nu; j++) {
+                const bool stays = s->env.u[j].kind == SAFETY_U_ONOFF && !machines;
+                s->want[j] = 1; /* of units; clip is made anew */
+                s->act[j] = stays ? s->base[j] : no_less(s, j, limits_full(&s->env.u[j], s->base[j]));
+        }
+        if (machines)
+                equipment_move(&s->env, s->equip, snap, s->base, s->want, s->act, &cut, &binding);
+        keep_lift(s, s->act, &cut, &binding);
+}
+
+/* The second checker has the last word: the action, else the whole backup, else the backup without the machines, else
+ * what is confirmed. */
 static void verify_last(struct safety *s, const struct safety_snapshot *snap)
 {
         struct safety_decision *d = &s->decision;
         verify_observe(s->verifier, snap);
         d->cert.verified = verify_action(s->verifier, snap, s->act);
         if (!d->cert.verified) {
-                enum decision_reason cut;
-                int binding = -1;
-                for (size_t j = 0; j < s->env.nu; j++) {
-                        s->want[j] = 1; /* of units; clip is made anew */
-                        s->act[j] = no_less(s, j, limits_full(&s->env.u[j], s->base[j]));
-                }
-                equipment_move(&s->env, s->equip, snap, s->base, s->want, s->act, &cut, &binding);
-                keep_lift(s, s->act, &cut, &binding);
+                backup(s, snap, true);
+                if (!verify_action(s->verifier, snap, s->act))
+                        backup(s, snap, false);
                 if (!verify_action(s->verifier, snap, s->act)) {
                         for (size_t j = 0; j < s->env.nu; j++)
                                 s->act[j] = no_less(s, j, s->base[j]);

@@ -29,11 +29,9 @@ static bool trip_check(struct interlock *k, const struct safety_envelope *e, con
         for (size_t i = 0; i < e->ncert; i++) {
                 const struct safety_y *c = &e->cert[i];
                 double y;
-                if (isnan(c->trip))
-                        continue;
                 if (interlock_reading(e, snap, c->row, &y) != COND_TRUE)
-                        continue; /* neither counts up nor clears */
-                if (!(y > c->trip)) {
+                        continue;     /* neither counts up nor clears */
+                if (!(y > c->trip)) { /* none: never above */
                         k->trip_count[i] = 0;
                         continue;
                 }
@@ -96,10 +94,7 @@ static enum ladder_input ladder_input(struct interlock *k, const struct safety_e
                 k->clean_count = 0;
                 return clean ? LADDER_CLEAN : LADDER_UNCLEAN;
         }
-        if (++k->clean_count < e->required_persist)
-                return LADDER_CLEAN;
-        k->clean_count = 0;
-        return LADDER_PROVEN;
+        return ++k->clean_count < e->required_persist ? LADDER_CLEAN : LADDER_PROVEN; /* which leads out of FALLBACK */
 }
 
 /* The step's order and reason, by where the ladder stands after it. */

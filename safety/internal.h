@@ -91,7 +91,8 @@ void equipment_observe(struct equipment *q, const struct safety_u *u, bool comma
 bool equipment_may_start(const struct equipment *q, const struct safety_u *u, double mono_s);
 /* Of a unit that is ordered on. */
 bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, double mono_s);
-/* act [nu] ← permitted value of each ONOFF unit for want [nu]; *why and *binding as limits_move. */
+/* act [nu] ← permitted value of each ONOFF unit for want [nu]; base of units: 0 or 1. *why and *binding as limits_move.
+ */
 void equipment_move(const struct safety_envelope *e, const struct equipment *q, const struct safety_snapshot *snap,
                     const double *base, const double *want, double *act, enum decision_reason *why, int *binding);
 void equipment_save(const struct equipment *q, double mono_s, double *buf);

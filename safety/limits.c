@@ -47,6 +47,8 @@ static const char *check_continuous(const struct safety_u *u)
                 return "u.rate";
         if (!(isfinite(u->dead_band) && u->dead_band >= 0))
                 return "u.dead_band";
+        if (u->unseen && (u->safe_dir != -1 || u->drives_d != SAFETY_NO_D))
+                return "u.unseen";
         if (u->safe_dir != 0 && u->hi > u->lo && !(isfinite(u->backup_rate) && u->backup_rate > 0))
                 return "u.backup_rate";
         return NULL;

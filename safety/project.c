@@ -179,7 +179,9 @@ bool project_guess(struct safety *s, size_t g, const double *act, double *ret_ac
                 return false;
         for (size_t k = 0; k < dims.n; k++) {
                 const size_t j = q->var[k];
-                ret_act[j] = limits_quantise(&s->env.u[j], s->end[j] + res.x[k] * range(s, j), s->base[j]);
+                const double least = fmin(s->start[j], s->end[j]), most = fmax(s->start[j], s->end[j]);
+                ret_act[j] = limits_quantise(&s->env.u[j], fmin(fmax(s->end[j] + res.x[k] * range(s, j), least), most),
+                                             s->base[j]);
         }
         return true;
 }

@@ -13,7 +13,9 @@
  * Near: the farthest certified action on the segment (bisection), or one found with a solver that is nearer to its end,
  * every variable by itself; in the norm of ranges. The solver only guesses: what it says goes through the same check.
  *
- * Moves toward more cooling are never limited by rates, intervals or the optimiser; only moves toward less cooling are.
+ * Moves toward more cooling that a proposal, the backup or a trip asks for are never limited by rates, intervals or the
+ * optimiser; only moves toward less cooling are. What nobody asked for in a hurry goes by rates: trim and respond, and
+ * the way to the nominal action while readings are comfortable.
  *
  * What the plant has may lie beyond a variable's box (taken over that way, or a local controller's value). Where that
  * is not less cooling (either side when safe_dir is 0) the variable stays there, and every worst case counts it there,
@@ -65,11 +67,14 @@ struct safety_u {
         /* SAFETY_DRIVES(k): disturbance k follows this setpoint (chilled water): the worst case takes it at no less
          * than the setpoint decided. CONTINUOUS with safe_dir −1, read by no row of the model itself. */
         size_t drives_d;
+        /* 1: no row of the model sees what this setpoint does, nothing certifies it: it is never warmer than the
+         * nominal action, or than what the plant has. CONTINUOUS with safe_dir −1, drives nothing. */
+        uint8_t unseen;
         uint8_t fast; /* 1: may change every step; 0: only on the slow step (toward more cooling: always).
                        * A slow continuous variable with safe_dir ≤ 0 is a water setpoint (no_warmer_water). */
         /* ONOFF only: lo 0, hi 1, step 1, origin 0, safe_dir +1; rate and backup_rate unused. The equipment's own
          * minimum off time and starts per hour bind toward more cooling as well: no one may start a chiller against
-         * them. No unit stops unless the others that report running carry the load with the margin; but where those
+         * them. No unit stops unless others report running and carry the load with the margin; but where those
          * that run get less than 1.10 of their min_flow_m3s, one stops in time, the last one never. With less than
          * that for all and the margin none starts beside another. Such a unit is read by no row of the model. */
         double capacity_w;                            /* cooling capacity; 0 = unknown */
@@ -111,7 +116,7 @@ struct safety_envelope {
                          * is taken whole where it leaves less itself. */
         unsigned hold_steps;       /* HOLD lasts at most this many steps, then FALLBACK (≤ 5 min) */
         unsigned required_persist; /* clean steps needed to leave FALLBACK */
-        double delta;              /* 1 − confidence of Θ, recorded in certificates; 0 = not given (stored as NaN) */
+        double delta; /* 1 − confidence of one row of Θ at one fit, recorded; 0 = not given (stored as NaN) */
 };
 
 /* Static text naming the bad field ("u.lo"), or NULL: fit to be an element of u. What ties it to d is not looked at. */
@@ -190,7 +195,7 @@ struct safety_decision; /* opaque: only safety_filter makes one */
 /* What is stored with every decision so that it can be re-checked offline. */
 struct safety_certificate {
         uint64_t model_hash;
-        double delta; /* 1 − confidence of Θ */
+        double delta; /* 1 − confidence of one row of Θ at one fit */
         size_t horizon;
         double margin;   /* least (limit − worst case) over certified outputs and steps; NaN = not computed */
         int binding_y;   /* arx row with the least margin, −1 = none */

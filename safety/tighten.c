@@ -159,26 +159,21 @@ static double limit_of(const struct safety *s, size_t row)
 static void box_upper(struct safety *s)
 {
         double top = -(double)INFINITY;
-        bool open = true;
+        bool fell = true;
         for (size_t i = 0; i < s->env.ncert; i++)
                 top = fmax(top, s->env.cert[i].hi); /* fmax ignores NaN */
         for (size_t i = 0; i < s->env.ny; i++) {
                 double hi = limit_of(s, i);
                 s->box[i] = !isnan(hi) ? hi : isfinite(top) ? top + BOX_START : 0;
         }
-        for (unsigned it = 0; open && it < BOX_ITER_MAX; it++) {
-                bool fell = false;
+        for (unsigned it = 0; fell && it < BOX_ITER_MAX; it++) {
+                fell = false;
                 one_step(s);
                 for (size_t g = 0; g < s->ngroup; g++)
-                        s->group[g].certified = true;
+                        s->group[g].decided = true; /* its box stays: the next step decides alike */
                 for (size_t i = 0; i < s->env.ny; i++) {
                         if (s->active[i] && !(s->y_up[i] <= s->box[i]))
-                                s->group[s->row_group[i]].certified = false;
-                }
-                open = false;
-                for (size_t g = 0; g < s->ngroup; g++) {
-                        s->group[g].decided = s->group[g].certified; /* its box stays: the next step decides alike */
-                        open = open || !s->group[g].decided;
+                                s->group[s->row_group[i]].decided = false;
                 }
                 for (size_t i = 0; i < s->env.ny; i++) {
                         if (!s->active[i] || s->group[s->row_group[i]].decided || !isnan(limit_of(s, i)))
@@ -186,7 +181,6 @@ static void box_upper(struct safety *s)
                         fell = fell || s->y_up[i] < s->box[i] - CERT_TOL;
                         s->box[i] = fmin(s->box[i], s->y_up[i]);
                 }
-                open = open && fell;
         }
         for (size_t g = 0; g < s->ngroup; g++)
                 s->group[g].invariant = s->group[g].invariant && s->group[g].decided;
@@ -229,7 +223,6 @@ void tighten_observe(struct safety *s, const struct safety_snapshot *snap)
                                     .dark = true,
                                     .blind_row = -1,
                                     .binding = -1,
-                                    .fraction = 1,
                                     .margin = (double)NAN};
         }
         for (size_t i = 0; i < s->env.ny; i++) {
@@ -436,8 +429,9 @@ bool tighten_judge(struct safety *s, size_t g)
                         p->binding = (int)s->env.cert[i].row;
                 }
         }
-        /* the terminal box is asked for where it can be reached, and never given up once it was held */
+        /* the terminal box is asked for where it can be reached, and never given up once it was held; but where nothing
+         * has a limit nothing needs it */
         box_due = p->invariant && !p->blind && (p->held || at_backup(s, g));
         p->terminal = ok && box_due && at_backup(s, g) && in_box(s, g);
-        return ok && (p->terminal || !box_due);
+        return ok && (p->terminal || !box_due || p->binding < 0);
 }

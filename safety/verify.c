@@ -81,8 +81,7 @@ static void fill_reach(struct verifier *v, const struct arx_structure *st, size_
 
 static void forget_unit(struct unit *q)
 {
-        q->known = q->ordered = q->runs = q->told = q->heard = q->awaited = false;
-        q->up_s = q->down_s = 0;
+        *q = (struct unit){0};
         for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
                 q->started_s[i] = -(double)INFINITY;
 }
@@ -200,16 +199,17 @@ void verify_decided(struct verifier *v, const double *act)
 static bool short_of_water(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
 {
         double need = 0;
-        size_t stay = 0, leave = 0;
+        size_t leave = 0;
+        bool stays = false;
         for (size_t k = 0; snap->onoff_status && k < v->env.nu; k++) {
                 const bool runs = snap->onoff_status[k] == 1;
                 if (v->env.u[k].kind != SAFETY_U_ONOFF)
                         continue;
                 need += runs ? v->env.u[k].min_flow_m3s : 0;
-                stay += runs && act[k] == 1;
+                stays = stays || (runs && act[k] == 1);
                 leave += act[k] == 0 && (runs || v->have[k] == 1);
         }
-        return stay > 0 && leave == 1 && snap->evap_flow_m3s < need * RELIEF;
+        return stays && leave == 1 && snap->evap_flow_m3s < need * RELIEF;
 }
 
 static bool stop_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
@@ -227,7 +227,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
                     snap->onoff_status[k] == 1)
                         left_w += v->env.u[k].capacity_w;
         }
-        return left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
+        return left_w > 0 && left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
 }
 
 /* Enough water for unit j and those that run or may be about to. Alone it may always start; a flow that nobody knows
@@ -278,17 +278,23 @@ static bool outside(const struct verifier *v, size_t j)
         return (u->safe_dir <= 0 && v->have[j] < edge(u, false)) || (u->safe_dir >= 0 && v->have[j] > edge(u, true));
 }
 
-/* Every certified output is read and clear of its soft limit: nothing is so hot that a soft floor has to give way. */
+/* Certified output i is read and clear of its soft limit. */
+static bool clear_of_soft(const struct verifier *v, const struct safety_snapshot *snap, size_t i)
+{
+        const struct safety_y *c = &v->env.cert[i];
+        const double limit = (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT;
+        double y;
+        if (!snap->y_ok || snap->y_ok[c->row] != COND_TRUE || snap->window.n == 0)
+                return false;
+        y = snap->window.y[(snap->window.n - 1) * v->env.ny + c->row];
+        return isfinite(y) && y <= limit;
+}
+
+/* All of them are: nothing is so hot that a soft floor has to give way. */
 static bool cool(const struct verifier *v, const struct safety_snapshot *snap)
 {
         for (size_t i = 0; i < v->env.ncert; i++) {
-                const struct safety_y *c = &v->env.cert[i];
-                const double limit = (isnan(c->hi) ? c->trip : c->hi) - c->soft_k - SAFETY_COMFORT;
-                double y;
-                if (!snap->y_ok || snap->y_ok[c->row] != COND_TRUE || snap->window.n == 0)
-                        return false;
-                y = snap->window.y[(snap->window.n - 1) * v->env.ny + c->row];
-                if (!(isfinite(y) && y <= limit))
+                if (!clear_of_soft(v, snap, i))
                         return false;
         }
         return true;
@@ -332,9 +338,11 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
         if (fabs(change) <= tol ||
             (u->safe_dir == 0 && u->step > 0 && fabs(a - register_below(u, v->have[j])) <= 1e-9 * (1 + fabs(a))))
                 return true;
+        if (u->unseen && !(a <= u->nominal + tol))
+                return false;
         if (!u->fast && !snap->slow_step)
                 return false;
-        if (!u->fast && u->safe_dir <= 0 && snap->no_warmer_water && change > 0)
+        if (!u->fast && snap->no_warmer_water && change > 0) /* no fan: more of one has passed above */
                 return false;
         return fabs(change) <= u->rate * (1 + 1e-9) + tol;
 }
@@ -378,7 +386,7 @@ static double sum1_max(size_t n, const double *x, const double *lo, double *hi)
                 value += lo[k] * x[k];
                 boxed += x[k] > 0 ? hi[k] * x[k] : lo[k] * x[k];
         }
-        if (n == 0 || !(sum_lo <= 1 + 1e-9 && sum_hi >= 1 - 1e-9) || !isfinite(sum_lo))
+        if (!(sum_lo <= 1 + 1e-9 && sum_hi >= 1 - 1e-9) || !isfinite(sum_lo))
                 return boxed;
         left = 1 - sum_lo;
         for (size_t turn = 0; turn < n && left > 0; turn++) {
@@ -411,8 +419,8 @@ static double seen(const struct verifier *v, const struct arx_window *w, const s
                                      : w->d[r * v->env.nd + t->index];
 }
 
-/* Mean regressor and mean outcome of the row over the window's transitions; false when it shows none whole. */
-static bool recent(const struct verifier *v, const struct arx_window *w, size_t row, double *ret_phi, double *ret_y)
+/* Mean regressor and mean outcome of the row over the window's transitions; NaN when it shows none whole. */
+static void recent(const struct verifier *v, const struct arx_window *w, size_t row, double *ret_phi, double *ret_y)
 {
         const struct arx_structure *st = arx_structure(v->model);
         size_t n = st->row_start[row + 1] - st->row_start[row], count = 0;
@@ -429,10 +437,9 @@ static bool recent(const struct verifier *v, const struct arx_window *w, size_t 
                 y += w->y[(r + 1) * v->env.ny + row];
                 count++;
         }
-        for (size_t k = 0; k < n && count > 0; k++)
+        for (size_t k = 0; k < n; k++)
                 ret_phi[k] /= (double)count;
-        *ret_y = count > 0 ? y / (double)count : 0;
-        return count > 0;
+        *ret_y = y / (double)count;
 }
 
 /* Largest y of the row after one step of act, over the model set and the noise; `from_recent`: counted from the
@@ -448,8 +455,8 @@ static double one_step_bound(const struct verifier *v, const struct safety_snaps
         size_t n = 0;
         arx_row(v->model, row, &theta, &lo, &hi);
         arx_row_info(v->model, row, &info);
-        if (from_recent && !recent(v, &snap->window, row, phi, &y))
-                return (double)NAN;
+        if (from_recent)
+                recent(v, &snap->window, row, phi, &y);
         for (size_t k = st->row_start[row]; k < st->row_start[row + 1]; k++) {
                 size_t o = k - st->row_start[row];
                 double x = regressor(v, snap, &st->term[k], act) - (from_recent ? phi[o] : 0);
@@ -480,15 +487,16 @@ static bool row_inside(const struct verifier *v, const struct safety_snapshot *s
         return isnan(c->hi) || bound(v, snap, c->row, act) <= c->hi + TOL;
 }
 
-/* Variable j cools at least as much as now, or at least as much as the plant on its own. */
-static bool known_safe(const struct verifier *v, double a, size_t j)
+/* Variable j cools at least as much as now; where readings are comfortable, or at least as much as the plant on its own
+ * (A7 in THEOREM.md). */
+static bool known_safe(const struct verifier *v, double a, size_t j, bool comfortable)
 {
         const struct safety_u *u = &v->env.u[j];
         double now = v->have[j], tol = 2 * SAFETY_SNAP * u->step + SAFETY_FLOAT * (1 + fabs(now));
         double own = fmin(fmax(u->nominal, edge(u, false)), edge(u, true));
         if (u->safe_dir == 0)
                 return a >= fmin(now, own) - u->step - tol && a <= fmax(now, own) + u->step + tol;
-        return u->safe_dir * (a - now) >= -tol || u->safe_dir * (a - own) >= -tol;
+        return u->safe_dir * (a - now) >= -tol || (comfortable && u->safe_dir * (a - own) >= -tol);
 }
 
 /* Where variable j is when nothing moves: what the plant has, inside the box where it has to go there. */
@@ -525,7 +533,7 @@ bool verify_action(const struct verifier *v, const struct safety_snapshot *snap,
                 if (row_inside(v, snap, act, i))
                         continue;
                 for (size_t j = 0; j < v->env.nu; j++) {
-                        if (v->reach[i * v->env.nu + j] && !known_safe(v, act[j], j))
+                        if (v->reach[i * v->env.nu + j] && !known_safe(v, act[j], j, clear_of_soft(v, snap, i)))
                                 return false;
                 }
         }

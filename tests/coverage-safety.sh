@@ -5,8 +5,10 @@
 #   tests/coverage-safety.sh [options of cmake --build, e.g. -j1]
 set -u
 cd "$(dirname "$0")/.." || exit 1
-tests=(test_safety_limits test_safety_filter test_safety_filter_readings test_safety_filter_terminal test_safety_rollout
-  test_safety_project test_safety_beyond test_safety_equipment test_safety_floors test_verify test_ladder test_safety_recheck)
+tests=(test_safety_limits test_safety_envelope test_safety_interlock test_safety_filter test_safety_filter_readings
+  test_safety_filter_terminal test_safety_filter_rooms test_safety_nearest test_safety_create test_safety_fallback
+  test_safety_rollout test_safety_tighten test_safety_project test_safety_beyond test_safety_equipment test_safety_units
+  test_safety_floors test_verify test_verify_units test_ladder test_safety_recheck)
 objects=build/coverage/safety/CMakeFiles/coolplane_safety.dir
 log=$(mktemp -d) && trap 'rm -rf "$log"' EXIT
 

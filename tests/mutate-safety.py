@@ -3,6 +3,7 @@
 """Mutation test of safety/: changes one operator, constant, call or statement at a time and asks whether the unit tests notice.
 
   tests/mutate-safety.py [FILE...]    of safety/*.c, or of these files
+  tests/mutate-safety.py --entries    only: does every entry of tests/mutants.md still name a line? (1: one does not)
 
 Each mutant is compiled alone (-O1), linked with the fast tests and run with a time limit; one that does not compile, or whose
 object is the original's, is not counted. Survivors are listed as file:line: original → mutant; those that tests/mutants.md
@@ -17,8 +18,11 @@ import concurrent.futures, glob, os, random, re, subprocess, sys, tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CC = [os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O1", "-w", "-I.", f'-DSOURCE_DIR="{ROOT}"']
 # test → options of its link (tests/unit/safety.cmake); the quickest and the most telling first, campaigns last
-TESTS = {"test_safety_limits": ["-Wl,--wrap=arx_predict_work"], "test_verify": [], "test_safety_equipment": [], "test_safety_floors": [], "test_safety_filter": [],
-         "test_safety_filter_readings": [], "test_safety_filter_terminal": [], "test_safety_rollout": [],
+TESTS = {"test_safety_limits": ["-Wl,--wrap=arx_predict_work"], "test_safety_envelope": [], "test_safety_interlock": [],
+         "test_verify": [], "test_verify_units": [], "test_safety_equipment": [], "test_safety_units": [], "test_safety_fallback": [],
+         "test_safety_floors": [], "test_safety_filter": [], "test_safety_filter_readings": [], "test_safety_filter_terminal": [],
+         "test_safety_filter_rooms": [], "test_safety_create": [], "test_safety_nearest": ["-Wl,--wrap=arx_rollout_step"],
+         "test_safety_rollout": [], "test_safety_tighten": ["-Wl,--wrap=arx_rollout_step,--wrap=arx_worst"],
          "test_safety_project": ["-Wl,--wrap=arx_rollout_slopes"], "test_ladder": [], "test_safety_beyond": [], "test_safety_recheck": [], "test_safety_hostile": [], "test_safety_loop": []}
 CAMPAIGN = {"COOLPLANE_HOSTILE": "2000", "COOLPLANE_EPISODES": "7", "COOLPLANE_SEED": "1"}
 LIMIT_S = 20  # of one test, which takes a second at most
@@ -119,7 +123,18 @@ def same_code(a, b):
     return code(a) == code(b)
 
 
+def stale_entries(justified):
+    """Entries whose line stands nowhere any more."""
+    entry = re.compile(r"^- `(safety/\w+\.c): (.*) → .*`$", re.M)
+    code = {f: {line.strip() for line in open(os.path.join(ROOT, f), encoding="utf-8")} for f in glob.glob("safety/*.c", root_dir=ROOT)}
+    return [m.group(0) for m in entry.finditer(justified) if m.group(2) not in code.get(m.group(1), set())]
+
+
 def main():
+    if sys.argv[1:] == ["--entries"]:
+        stale = stale_entries(open(os.path.join(ROOT, "tests/mutants.md"), encoding="utf-8").read())
+        print("\n".join(stale) or "every entry of tests/mutants.md names a line")
+        sys.exit(bool(stale))
     files = sys.argv[1:] or sorted(glob.glob("safety/*.c", root_dir=ROOT))
     every = [m for f in files for m in mutants_of(f)]
     count, seed = int(os.environ.get("COOLPLANE_MUTANTS", "150")), int(os.environ.get("COOLPLANE_SEED", "1"))

@@ -19,6 +19,7 @@ static const char *envelope_words(const char *what)
             {"u.nominal", "its default lies outside its limits"},
             {"u.rate", "one count of the register is more than the largest step allowed (max_step, limits)"},
             {"u.safe_dir", "safe_dir of an on/off command must be +"},
+            {"u.unseen", "safe_dir of a chilled-water setpoint must be -"},
             {"u.max_starts_per_h", "max_starts_per_h of its equipment is not from 1 to 16"},
             {"u.backup_rate", "min and max leave nothing to command"},
         };

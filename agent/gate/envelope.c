@@ -85,15 +85,30 @@ static double fallback(double v, double other)
         return isfinite(v) ? v : other;
 }
 
-/* The chilled-water reading a setpoint drives: its own equipment's, else the common header's, else the first. */
+/* Chilled water k is in the model: some air handler is fed by it. */
+static bool feeds(const struct layout *l, size_t k)
+{
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].kind == Y_SAT && layout_chilled_water(l, l->y[i].zone) == (int)k)
+                        return true;
+        return false;
+}
+
+/* The chilled-water reading by which the model sees what a setpoint does: its own equipment's, else the only one that
+ * feeds anything. SAFETY_NO_D: there is none, or it may be any of several. */
 static size_t driven(const struct layout *l, int equipment)
 {
-        int k = layout_find_d(l, D_CHW_TEMP, equipment);
+        const int own = layout_find_d(l, D_CHW_TEMP, equipment);
+        size_t only = SAFETY_NO_D, n = 0;
 
-        for (size_t i = 0; k < 0 && i < l->nd; i++)
-                if (l->d[i].kind == D_CHW_TEMP)
-                        k = (int)i; /* with a header there is only the header (layout.c) */
-        return k < 0 ? SAFETY_NO_D : SAFETY_DRIVES(k);
+        if (own >= 0 && feeds(l, (size_t)own))
+                return SAFETY_DRIVES(own);
+        for (size_t k = 0; k < l->nd; k++)
+                if (l->d[k].kind == D_CHW_TEMP && feeds(l, k)) {
+                        only = SAFETY_DRIVES(k);
+                        n++;
+                }
+        return n == 1 ? only : SAFETY_NO_D;
 }
 
 /* Smallest proposed change that is made: never below one count, never above what one step may change. Just under the
@@ -151,8 +166,10 @@ static void envelope_u(const struct layout *l, size_t j, struct safety_u *ret)
         }
         if (u.kind == SAFETY_U_CONTINUOUS)
                 u.dead_band = dead_band(p, &u, v->kind == U_FAN ? DEAD_BAND_RATIO : DEAD_BAND_K);
-        if (v->kind == U_CHWST)
+        if (v->kind == U_CHWST) {
                 u.drives_d = driven(l, v->equipment);
+                u.unseen = u.drives_d == SAFETY_NO_D;
+        }
         u.backup_rate = u.hi - u.lo;
         u.nominal = fallback(p->default_value, u.safe_dir > 0 ? u.hi : u.lo);
         u.nominal = fmin(fmax(u.nominal, u.lo), u.hi);
@@ -189,16 +206,25 @@ static double worst_disturbance(const struct layout *l, size_t k)
         case D_MAT:
         case D_RAT:
                 return OAT_MAX_C;
-        default:
-                return 1; /* dampers, valves and fans are ratios */
+        case D_SAT_SP: /* another controller's */
+                return v->point >= 0 ? fallback(site->point[v->point].max, (double)INFINITY) : (double)INFINITY;
+        case D_DAMPER:
+        case D_HEAT_VALVE:
+        case D_FAN:
+        case D_VALVE:
+                return 1; /* ratios */
         }
+        return (double)INFINITY;
 }
 
-/* Every inlet; in a zone without inlet sensors the supply air, which no inlet can be cooler than. */
+/* Every inlet; in a zone without inlet sensors the supply air, which no inlet can be cooler than, of the air handlers
+ * that we command. */
 static bool certified(const struct layout *l, size_t i)
 {
         if (l->y[i].kind != Y_SAT)
                 return l->y[i].kind == Y_INLET;
+        if (layout_find_u(l, U_SAT, l->y[i].equipment) < 0 && layout_find_u(l, U_FAN, l->y[i].equipment) < 0)
+                return false;
         for (size_t k = 0; k < l->ny; k++)
                 if (l->y[k].kind == Y_INLET && l->y[k].zone == l->y[i].zone)
                         return false;

@@ -11,7 +11,7 @@
 #include "safety/safety.h"
 
 #define GATE_RESERVE_K 0.5 /* margin a move toward less cooling must leave */
-#define GATE_DELTA 0.05    /* 1 − confidence of the model set */
+#define GATE_DELTA 0.05    /* 1 − confidence of one row of the model set */
 
 enum {
         GATE_FIT_EVERY = 20, /* steps between refits of the safety model */

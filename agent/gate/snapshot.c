@@ -250,7 +250,7 @@ static void window_push(struct gate *g, const double *y, const double *u, const 
 /* Upper bound of a disturbance over the horizon. A rating ends the rise of a power that is below it. */
 static double disturbance_hi(const struct gate *g, size_t k, double now)
 {
-        double start, hi;
+        double start = GATE_RISE_K, hi;
         const double max = g->envelope.d_max[k];
         bool power = false;
 
@@ -268,10 +268,14 @@ static double disturbance_hi(const struct gate *g, size_t k, double now)
         case D_MAT:
         case D_WETBULB:
         case D_OAT:
+        case D_SAT_SP: /* another controller's */
                 start = GATE_RISE_K;
                 break;
-        default:
-                return now; /* ratios of equipment: what they do now */
+        case D_DAMPER:
+        case D_HEAT_VALVE:
+        case D_FAN:
+        case D_VALVE:
+                return now; /* another controller's: what they do now */
         }
         hi = now + gate_rise(&g->span, start, g->d_steps[k], g->d_change2[k]);
         return power && now <= max ? fmin(hi, max) : hi;

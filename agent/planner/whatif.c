@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/planner/calm.h"
 #include "agent/planner/inlet_bend.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/whatif_sums.h"
@@ -39,13 +40,19 @@ struct whatif {
         size_t lags, n;
         struct use *use;                /* [npoint] */
         double *log_y, *log_u, *log_d;  /* the log, gaps within a segment filled; [n × n_] */
-        double *y, *u, *d;              /* ours */
+        double *y, *u, *d;              /* ours; y as the model goes on from */
+        double *seen;                   /* … and as instruments show it [n × ny] */
         double *in_log, *in_ours;       /* [lags × nu] settings as the model takes them */
         double *work, *pred_log, *pred; /* …, [ny] */
         bool *ours;                     /* [nu] set by us since the last break */
         double *set;                    /* [nu] */
         struct inlet_bend *bend;
-        double *bend_k;      /* [ny] of inlets: what it adds to y now */
+        double *bend_k; /* [ny] of inlets: what it adds to what is seen now */
+        /* What the operator's steps shake is left out where our settings are others (away: 0 … 1). To be added
+         * (calm.h): to outputs [n × ny], to valves' opening over the coil formula's, to the heat of air handlers (K ×
+         * fan) [n × nd]. */
+        double *calm_y, *calm_heat;
+        double away;
         double *coil;        /* [ny] of valves: opening over the coil formula's; 0 = not yet */
         double approach_k;   /* the least of the log; NaN: unknown */
         size_t row, segment; /* the present one; first of its segment */
@@ -180,13 +187,16 @@ static int allocate(struct whatif *w)
 
         w->coil = calloc(l->ny + 1, sizeof(double));
         w->bend_k = calloc(l->ny + 1, sizeof(double));
+        w->calm_y = calloc(ds->n * l->ny + 1, sizeof(double));
+        w->calm_heat = calloc(ds->n * l->nd + 1, sizeof(double));
         w->use = calloc(l->site->npoint + 1, sizeof *w->use);
         w->log_y = filled(ds, ds->y, l->ny);
         w->log_u = filled(ds, ds->u, l->nu);
         w->log_d = filled(ds, ds->d, l->nd);
-        if (!w->coil || !w->bend_k || !w->use || !w->log_y || !w->log_u || !w->log_d)
+        if (!w->coil || !w->bend_k || !w->calm_y || !w->calm_heat || !w->use || !w->log_y || !w->log_u || !w->log_d)
                 return -ENOMEM;
         w->y = copy(w->log_y, ds->n * l->ny);
+        w->seen = copy(w->log_y, ds->n * l->ny);
         w->u = copy(w->log_u, ds->n * l->nu);
         w->d = copy(w->log_d, ds->n * l->nd);
         w->in_log = calloc(w->lags * l->nu + 1, sizeof(double));
@@ -196,77 +206,10 @@ static int allocate(struct whatif *w)
         w->pred = calloc(l->ny + 1, sizeof(double));
         w->ours = calloc(l->nu + 1, sizeof *w->ours);
         w->set = calloc(l->nu + 1, sizeof(double));
-        if (!w->y || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred || !w->ours ||
-            !w->set)
+        if (!w->y || !w->seen || !w->u || !w->d || !w->in_log || !w->in_ours || !w->work || !w->pred_log || !w->pred ||
+            !w->ours || !w->set)
                 return -ENOMEM;
         return 0;
-}
-
-int whatif_create(const struct whatif_args *a, struct whatif **ret)
-{
-        const struct layout *l = a->layout;
-        struct whatif *w;
-        int r;
-
-        if (!a->model->energy || !a->model->model || a->log->ny != l->ny || a->log->nu != l->nu || a->log->nd != l->nd)
-                return -EINVAL;
-        const struct arx_structure *st = arx_structure(a->model->model->arx);
-        if (st->ny != l->ny || st->nu != l->nu || st->nd != l->nd)
-                return -EINVAL;
-        w = calloc(1, sizeof *w);
-        if (!w)
-                return -ENOMEM;
-        *w = (struct whatif){.a = *a,
-                             .l = l,
-                             .arx = a->model->model->arx,
-                             .energy = a->model->energy,
-                             .lags = st->lag_max,
-                             .n = a->log->n};
-        meters_as_logged(w);
-        r = allocate(w);
-        if (r == 0)
-                r = meters_create(l->site, &w->meters);
-        if (r == 0)
-                r = find_approach(w);
-        if (r == 0)
-                r = inlet_bend_create(l, w->arx, a->log, w->log_y, w->log_u, w->log_d, &w->bend);
-        if (r == 0) {
-                find_uses(w);
-                r = whatif_sums_create(a, w->log_u, w->nmeter, &w->sums);
-        }
-        if (r < 0) {
-                whatif_free(w);
-                return r;
-        }
-        *ret = w;
-        return 0;
-}
-
-struct whatif *whatif_free(struct whatif *w)
-{
-        if (w) {
-                inlet_bend_free(w->bend);
-                whatif_sums_free(w->sums);
-                free(w->bend_k);
-                free(w->coil);
-                free(w->use);
-                free(w->log_y);
-                free(w->log_u);
-                free(w->log_d);
-                free(w->y);
-                free(w->u);
-                free(w->d);
-                free(w->in_log);
-                free(w->in_ours);
-                free(w->work);
-                free(w->pred_log);
-                free(w->pred);
-                free(w->ours);
-                free(w->set);
-                meters_destroy(&w->meters);
-                free(w);
-        }
-        return NULL;
 }
 
 /* --- one step ----------------------------------------------------------------------------------------------------- */
@@ -285,6 +228,8 @@ static void settings(struct whatif *w, size_t row)
 
         for (size_t j = 0; j < nu; j++)
                 w->u[row * nu + j] = w->ours[j] ? w->set[j] : w->log_u[row * nu + j];
+        w->away +=
+            (calm_differ(w->l, w->u + row * nu, w->log_u + row * nu) - w->away) * (1 - exp(-w->l->step_s / BEND_S));
 }
 
 /* Air flow of the log over ours, as the air handler's fan command goes; bounded. */
@@ -349,10 +294,13 @@ static void disturbances(struct whatif *w, size_t row)
                         d[j] += water(w, row, j, tower_k(w, row, log_d[j]));
                 else if (l->d[j].kind == D_RAT && sat >= 0 && row > w->segment) {
                         const size_t at = (row - 1) * l->ny + (size_t)sat;
-                        const double more_k = (log_d[j] - w->log_y[at]) * (flow_ratio(w, row, e) - 1);
+                        const int fan = layout_find_u(l, U_FAN, e);
+                        const double ratio = flow_ratio(w, row, e), more_k = (log_d[j] - w->log_y[at]) * (ratio - 1),
+                                     calm = w->away * w->calm_heat[row * l->nd + j] * ratio,
+                                     calm_k = calm != 0 ? calm / w->log_u[row * l->nu + (size_t)fan] : 0;
 
-                        if (isfinite(more_k) && isfinite(w->y[at]))
-                                d[j] += w->y[at] - w->log_y[at] + more_k;
+                        if (isfinite(more_k + calm_k) && isfinite(w->seen[at]))
+                                d[j] += w->seen[at] - w->log_y[at] + more_k + calm_k;
                 }
         }
 }
@@ -400,7 +348,7 @@ static void valves(struct whatif *w, size_t row)
                 if (l->y[i].kind != Y_VALVE || l->y[i].equipment < 0)
                         continue;
                 const double was = opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d),
-                             is = opening(w, row, l->y[i].equipment, w->y, w->u, w->d);
+                             is = opening(w, row, l->y[i].equipment, w->seen, w->u, w->d);
 
                 if (!(was > 0 && is > 0 && isfinite(log)))
                         continue;
@@ -409,7 +357,9 @@ static void valves(struct whatif *w, size_t row)
                 if (is == was)
                         w->y[at] = log;
                 else
-                        w->y[at] = fmin((log < VALVE_WIDE ? log / was : fmax(w->coil[i], log / was)) * is, 1);
+                        w->y[at] = fmin(
+                            (log < VALVE_WIDE ? log / was + w->away * w->calm_y[at] : fmax(w->coil[i], log / was)) * is,
+                            1);
         }
 }
 
@@ -433,13 +383,162 @@ static void outputs(struct whatif *w, size_t row)
                 if (isfinite(k) && k != 0)
                         w->y[at] = l->y[i].kind == Y_VALVE ? fmin(fmax(w->log_y[at] + k, 0), 1) : w->log_y[at] + k;
         }
-        valves(w, row);
         for (size_t i = 0; i < ny; i++) {
+                const size_t at = row * ny + i;
                 const double toward_k =
                     l->y[i].kind == Y_INLET ? inlet_bend_k(w->bend, i, w->u + row * l->nu, w->log_u + row * l->nu) : 0;
 
                 w->bend_k[i] += (toward_k - w->bend_k[i]) * (1 - exp(-l->step_s / BEND_S));
+                w->seen[at] = w->y[at];
+                if (l->y[i].kind != Y_VALVE)
+                        w->seen[at] += w->bend_k[i] + w->away * w->calm_y[at];
         }
+        valves(w, row);
+        for (size_t i = 0; i < ny; i++)
+                if (l->y[i].kind == Y_VALVE)
+                        w->seen[row * ny + i] = w->y[row * ny + i];
+}
+
+/* --- create and free --------------------------------------------------------------------------------------------- */
+
+/* What the model's free run from each segment's first rows misses of the outputs; free_y: scratch, begins as the log's.
+ */
+static void free_run_misses(struct whatif *w, double *free_y, double *ret)
+{
+        const struct layout *l = w->l;
+        size_t segment = 0;
+
+        for (size_t row = 0; row < w->n; row++) {
+                segment = w->a.log->segment_start[row] ? row : segment;
+                if (row >= segment + w->lags)
+                        predict(w, row, free_y, w->log_u, w->log_d, w->in_log, w->pred_log);
+                for (size_t i = 0; i < l->ny; i++) {
+                        const size_t at = row * l->ny + i;
+
+                        if (l->y[i].kind == Y_VALVE) {
+                                ret[at] =
+                                    w->log_y[at] / opening(w, row, l->y[i].equipment, w->log_y, w->log_u, w->log_d);
+                                continue;
+                        }
+                        if (row >= segment + w->lags && isfinite(w->pred_log[i]))
+                                free_y[at] = w->pred_log[i];
+                        ret[at] = w->log_y[at] - free_y[at];
+                }
+        }
+}
+
+/* What air handlers took out of the air: warmth over their flow, K × fan; NaN where it is not known. */
+static void heat_taken(const struct whatif *w, double *ret)
+{
+        const struct layout *l = w->l;
+
+        for (size_t row = 0; row < w->n; row++)
+                for (size_t j = 0; j < l->nd; j++) {
+                        const int e = l->d[j].equipment;
+                        const int sat = e >= 0 ? layout_find_y(l, Y_SAT, e) : -1,
+                                  fan = e >= 0 ? layout_find_u(l, U_FAN, e) : -1;
+                        const bool air = l->d[j].kind == D_RAT && sat >= 0 && fan >= 0 && !w->a.log->segment_start[row];
+
+                        ret[row * l->nd + j] =
+                            air ? (w->log_d[row * l->nd + j] - w->log_y[(row - 1) * l->ny + (size_t)sat]) *
+                                      w->log_u[row * l->nu + (size_t)fan]
+                                : (double)NAN;
+                }
+}
+
+static int find_calm(struct whatif *w)
+{
+        const struct layout *l = w->l;
+        double *free_y = copy(w->log_y, w->n * l->ny), *missed = malloc((w->n * l->ny + 1) * sizeof *missed),
+               *heat = malloc((w->n * l->nd + 1) * sizeof *heat);
+        struct calm *c = NULL;
+        int r = free_y && missed && heat ? calm_create(l, w->a.log, w->log_u, &c) : -ENOMEM;
+
+        if (r == 0) {
+                free_run_misses(w, free_y, missed);
+                heat_taken(w, heat);
+                for (size_t i = 0; i < l->ny; i++)
+                        calm_adds(c, missed + i, l->ny, w->calm_y + i);
+                for (size_t j = 0; j < l->nd; j++)
+                        calm_adds(c, heat + j, l->nd, w->calm_heat + j);
+        }
+        calm_free(c);
+        free(free_y);
+        free(missed);
+        free(heat);
+        return r;
+}
+
+int whatif_create(const struct whatif_args *a, struct whatif **ret)
+{
+        const struct layout *l = a->layout;
+        struct whatif *w;
+        int r;
+
+        if (!a->model->energy || !a->model->model || a->log->ny != l->ny || a->log->nu != l->nu || a->log->nd != l->nd)
+                return -EINVAL;
+        const struct arx_structure *st = arx_structure(a->model->model->arx);
+        if (st->ny != l->ny || st->nu != l->nu || st->nd != l->nd)
+                return -EINVAL;
+        w = calloc(1, sizeof *w);
+        if (!w)
+                return -ENOMEM;
+        *w = (struct whatif){.a = *a,
+                             .l = l,
+                             .arx = a->model->model->arx,
+                             .energy = a->model->energy,
+                             .lags = st->lag_max,
+                             .n = a->log->n};
+        meters_as_logged(w);
+        r = allocate(w);
+        if (r == 0)
+                r = meters_create(l->site, &w->meters);
+        if (r == 0)
+                r = find_approach(w);
+        if (r == 0)
+                r = inlet_bend_create(l, w->arx, a->log, w->log_y, w->log_u, w->log_d, &w->bend);
+        if (r == 0)
+                r = find_calm(w);
+        if (r == 0) {
+                find_uses(w);
+                r = whatif_sums_create(a, w->log_u, w->nmeter, &w->sums);
+        }
+        if (r < 0) {
+                whatif_free(w);
+                return r;
+        }
+        *ret = w;
+        return 0;
+}
+
+struct whatif *whatif_free(struct whatif *w)
+{
+        if (w) {
+                inlet_bend_free(w->bend);
+                whatif_sums_free(w->sums);
+                free(w->bend_k);
+                free(w->calm_y);
+                free(w->seen);
+                free(w->calm_heat);
+                free(w->coil);
+                free(w->use);
+                free(w->log_y);
+                free(w->log_u);
+                free(w->log_d);
+                free(w->y);
+                free(w->u);
+                free(w->d);
+                free(w->in_log);
+                free(w->in_ours);
+                free(w->work);
+                free(w->pred_log);
+                free(w->pred);
+                free(w->ours);
+                free(w->set);
+                meters_destroy(&w->meters);
+                free(w);
+        }
+        return NULL;
 }
 
 /* --- power -------------------------------------------------------------------------------------------------------- */
@@ -481,8 +580,7 @@ static void account(struct whatif *w, size_t row)
                                      .log_u = w->log_u + row * l->nu,
                                      .u = w->u + row * l->nu,
                                      .log_y = w->log_y + row * l->ny,
-                                     .y = w->y + row * l->ny,
-                                     .bend_k = w->bend_k};
+                                     .y = w->seen + row * l->ny};
 
         s.modelled = model_powers(w, row, &s);
         if (!whatif_sums_add(w->sums, &s))
@@ -514,6 +612,7 @@ void whatif_step(struct whatif *w, int64_t t_ms)
                 w->segment = row;
                 memset(w->ours, 0, w->l->nu * sizeof *w->ours);
                 memset(w->bend_k, 0, w->l->ny * sizeof *w->bend_k);
+                w->away = 0;
                 meters_as_logged(w);
         }
         w->row = row;
@@ -547,7 +646,7 @@ void whatif_sample(struct whatif *w, struct sample *s)
                         s->value = w->set[use->index];
                 break;
         case USE_Y:
-                k = w->y[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index] + w->bend_k[use->index];
+                k = w->seen[w->row * l->ny + use->index] - w->log_y[w->row * l->ny + use->index];
                 if (isfinite(k) && k != 0)
                         s->value = l->y[use->index].kind == Y_VALVE ? fmin(fmax(s->value + k, 0), 1) : s->value + k;
                 break;

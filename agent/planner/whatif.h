@@ -7,6 +7,7 @@
  *   Σ (E(log) − E(ours)) / Σ measured,     E: energy model of the same log,
  * once for each member of its ensemble: what they disagree about is what the log leaves open.
  *
+ * Where our settings are others, what the operator's own steps shake is left out (calm.h).
  * Inlets and supply air by the ARX model, free-running, inlets bent over fan speed (inlet_bend.h); valves by the
  * balance of their coils; water follows its setpoint within minutes, condenser water no nearer to the wet bulb than the
  * tower has come or 4 K; return air by the heat of the log over the new air flow. Racks draw what they drew: server

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "agent/planner/calm.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/transfer.h"
 
@@ -14,9 +15,6 @@
 #define LEAST_S 86400.0
 #define OUTSIDE_MOST 0.2
 #define FITTED_LEAST 0.9
-/* A setpoint within this is an operator's "the same". */
-static const double same[WHATIF_KINDS] = {
-    [U_SAT] = 0.5, [U_FAN] = 0.05, [U_CHWST] = 0.5, [U_CWST] = 0.5, [U_CHILLER] = 0.1};
 #define RARE 0.05        /* of the log: what lies beyond these quantiles was hardly tried */
 #define INSIDE_LEAST 0.8 /* of the steps */
 
@@ -134,7 +132,7 @@ struct whatif_sums *whatif_sums_free(struct whatif_sums *s)
 
 static bool inside(const struct whatif_sums *s, size_t j, double v)
 {
-        const double same_as = same[s->l->u[j].kind];
+        const double same_as = calm_same((enum u_kind)s->l->u[j].kind);
 
         return v >= s->low_u[j] - same_as && v <= s->high_u[j] + same_as;
 }
@@ -160,7 +158,7 @@ static void note_temperatures(struct whatif_sums *s, const struct whatif_sums_st
         for (size_t i = 0; i < l->ny; i++)
                 if (l->y[i].kind == Y_INLET) {
                         s->r.hottest_log_c = fmax(s->r.hottest_log_c, step->log_y[i]);
-                        s->r.hottest_ours_c = fmax(s->r.hottest_ours_c, step->y[i] + step->bend_k[i]);
+                        s->r.hottest_ours_c = fmax(s->r.hottest_ours_c, step->y[i]);
                 }
 }
 
@@ -289,7 +287,7 @@ static void sum_settings(const struct whatif_sums *s, struct whatif_moved *moved
                 k->log_high += s->high_u[j];
                 k->mean_change += s->change_u[j] / n;
                 k->distance += distance;
-                if (distance > same[l->u[j].kind])
+                if (distance > calm_same((enum u_kind)l->u[j].kind))
                         k->inside_ratio = fmin(k->inside_ratio, (double)s->inside_u[j] / n);
         }
         for (size_t k = 0; k < WHATIF_KINDS; k++)

@@ -56,6 +56,9 @@ struct layout *layout_free(struct layout *l);
 int layout_find_u(const struct layout *l, enum u_kind kind, int equipment);
 int layout_find_y(const struct layout *l, enum y_kind kind, int equipment);
 int layout_find_d(const struct layout *l, enum d_kind kind, int equipment);
+/* Chilled water that the model has feeding an air handler of the zone (index into d): of its zone's plant, else the
+ * common one, else the first; −1: none is measured. */
+int layout_chilled_water(const struct layout *l, int zone);
 
 /* The regressors of every output for an ARX model with `na` output lags and `nb` input lags, masked by neighbourhood:
  *  inlet: own lags; SAT (measured, y) and fan command of the air handlers of its zone; power of its own rack and of

@@ -69,8 +69,7 @@ static int zone_power(const struct layout *l, int zone)
         return -1;
 }
 
-/* Chilled water that feeds an air handler: of its zone's plant, else the common one. */
-static int chilled_water(const struct layout *l, int zone)
+int layout_chilled_water(const struct layout *l, int zone)
 {
         int common = -1, any = -1;
         for (size_t i = 0; i < l->nd; i++) {
@@ -130,7 +129,7 @@ static void sat_row(struct rows *r, size_t i, unsigned na, unsigned nb)
         const struct layout *l = r->l;
         int e = l->y[i].equipment;
         int sp = layout_find_u(l, U_SAT, e), fan = layout_find_u(l, U_FAN, e);
-        int other_sp = layout_find_d(l, D_SAT_SP, e), chw = chilled_water(l, l->y[i].zone);
+        int other_sp = layout_find_d(l, D_SAT_SP, e), chw = layout_chilled_water(l, l->y[i].zone);
         int air = layout_find_d(l, D_MAT, e), damper = layout_find_d(l, D_DAMPER, e);
         bool logged = sp < 0 && fan < 0; /* of another controller */
         int oat = logged && damper >= 0 && air < 0 ? first_d(l, D_OAT) : -1;
@@ -171,7 +170,7 @@ static void valve_row(struct rows *r, size_t i, unsigned na, unsigned nb)
         lags(r, ARX_SRC_U, layout_find_u(l, U_SAT, e), nb, false, -1, TEMPERATURE_K);
         lags(r, ARX_SRC_U, layout_find_u(l, U_FAN, e), nb, false, 0, RATIO);
         lags(r, ARX_SRC_D, air, nb, false, +1, TEMPERATURE_K);
-        lags(r, ARX_SRC_D, chilled_water(l, l->y[i].zone), nb, false, +1, TEMPERATURE_K);
+        lags(r, ARX_SRC_D, layout_chilled_water(l, l->y[i].zone), nb, false, +1, TEMPERATURE_K);
         term(r, ARX_SRC_ONE, 0, 1, false, 0, 1);
 }
 

@@ -5,6 +5,7 @@ coolplane_unit_test(test_train LINK coolplane_train)
 coolplane_unit_test(test_whatif LINK coolplane_train)
 coolplane_unit_test(test_transfer LINK coolplane_train coolplane_num)
 coolplane_unit_test(test_inlet_bend LINK coolplane_train)
+coolplane_unit_test(test_calm LINK coolplane_train)
 coolplane_unit_test(test_train_lbnl LINK coolplane_train)
 target_compile_definitions(test_train_lbnl PRIVATE COOLPLANE_SOURCE="${CMAKE_SOURCE_DIR}")
 coolplane_unit_test(test_cli_train

@@ -385,6 +385,60 @@ static void test_driven_water(void **state)
             "s/w,d,c1,holding,0,uint16,0.1,0,degC,RW,6,16,,-,Leaving_Chilled_Water_Temperature_Setpoint\n";
         static const char own[] =
             "s/wt,d,c1,holding,1,uint16,0.1,0,degC,R,,,,,Leaving_Chilled_Water_Temperature_Sensor\n";
+        static const char air[] = "s/sat,d,a1,holding,2,uint16,0.1,0,degC,R,,,,,Supply_Air_Temperature_Sensor\n";
+        static const char other_sp[] =
+            "s/w2,d,c2,holding,5,uint16,0.1,0,degC,RW,6,16,,-,Leaving_Chilled_Water_Temperature_Setpoint\n";
+        static const char other[] =
+            "s/wt2,d,c2,holding,6,uint16,0.1,0,degC,R,,,,,Leaving_Chilled_Water_Temperature_Sensor\n";
+        static const char site[] = "site: { name: s }\n"
+                                   "zones: [ { name: z } ]\n"
+                                   "equipment:\n"
+                                   "  - { name: a1, brick: CRAH, zone: z }\n"
+                                   "  - { name: r1, brick: ICT_Rack, zone: z }\n"
+                                   "  - { name: c1, brick: Chiller }\n"
+                                   "  - { name: c2, brick: Chiller }\n"
+                                   "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\n"
+                                   "points: [ points.csv ]\n";
+        static const struct {
+                const char *rows[5];
+                bool seen[2]; /* setpoint of c1, of c2 */
+        } v[] = {
+            {{air, sp, own}, {true}}, /* its own reading feeds the room */
+            {{air, sp}, {false}},     /* nobody measures the water */
+            {{sp, own}, {false}},     /* no air handler is fed by it */
+            {{air, sp, own, other_sp, other},
+             {true, true}}, /* the first feeds the room; what the second does shows there */
+        };
+        struct layout *l;
+        struct site *s;
+        struct gate_envelope e;
+
+        (void)state;
+        put("site.yaml", site);
+        for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) {
+                char text[1024] = INLET;
+                for (size_t i = 0; i < 5 && v[k].rows[i]; i++)
+                        (void)strncat(text, v[k].rows[i], sizeof text - strlen(text) - 1);
+                e = envelope_of(HEAD, text, &l, &s);
+                assert_true(l->nu >= 1);
+                for (size_t j = 0; j < l->nu; j++) {
+                        assert_int_equal(e.u[j].unseen, !v[k].seen[j]);
+                        assert_int_equal(e.u[j].drives_d, v[k].seen[j]
+                                                              ? SAFETY_DRIVES(layout_chilled_water(l, l->y[0].zone))
+                                                              : SAFETY_NO_D);
+                }
+                gate_envelope_free(&e), layout_free(l), site_free(s);
+        }
+}
+
+/* What another controller's air handler may do: its supply setpoint as high as it goes; it is no output to be kept. */
+static void test_air_handlers_of_others(void **state)
+{
+        static const char rows[] = "s/sat,d,a1,holding,2,uint16,0.1,0,degC,R,,,,,Supply_Air_Temperature_Sensor\n"
+                                   "s/sp,d,a1,holding,3,uint16,0.1,0,degC,R,10,35,,,Supply_Air_Temperature_Setpoint\n"
+                                   "s/w,d,c1,holding,0,uint16,0.1,0,degC,RW,6,16,,-,"
+                                   "Leaving_Chilled_Water_Temperature_Setpoint\n";
+        static const char commanded[] = "s/fan,d,a1,holding,4,uint16,0.01,0,ratio,RW,0.2,1,,+,Fan_Speed_Command\n";
         struct layout *l;
         struct site *s;
         struct gate_envelope e;
@@ -392,13 +446,16 @@ static void test_driven_water(void **state)
 
         (void)state;
         put_site("", "");
-        (void)snprintf(text, sizeof text, INLET "%s%s", sp, own);
+        (void)snprintf(text, sizeof text, "%s%s", rows, commanded);
         e = envelope_of(HEAD, text, &l, &s);
-        assert_true(l->nu == 1 && e.u[0].drives_d == SAFETY_DRIVES(layout_find_d(l, D_CHW_TEMP, l->u[0].equipment)));
+        assert_true(e.safety.ncert == 1 && l->y[e.cert[0].row].kind == Y_SAT); /* no inlets: the air we blow */
+        for (size_t k = 0; k < l->nd; k++)
+                if (l->d[k].kind == D_SAT_SP)
+                        assert_true(e.d_max[k] == 35);
         gate_envelope_free(&e), layout_free(l), site_free(s);
-        (void)snprintf(text, sizeof text, INLET "%s", sp);
+        (void)snprintf(text, sizeof text, INLET "%s", rows);
         e = envelope_of(HEAD, text, &l, &s);
-        assert_true(l->nu == 1 && e.u[0].drives_d == SAFETY_NO_D);
+        assert_true(e.safety.ncert == 1 && l->y[e.cert[0].row].kind == Y_INLET);
         gate_envelope_free(&e), layout_free(l), site_free(s);
 }
 
@@ -586,6 +643,7 @@ int main(void)
             cmocka_unit_test(test_worst_disturbance),
             cmocka_unit_test(test_dead_band),
             cmocka_unit_test(test_driven_water),
+            cmocka_unit_test(test_air_handlers_of_others),
             cmocka_unit_test(test_lift_of_the_machines),
             cmocka_unit_test(test_limits_that_no_point_tells_about),
         };

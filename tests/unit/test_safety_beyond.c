@@ -363,19 +363,44 @@ static void test_second_checker(void **state)
         r.confirmed[1] = 0.2;
         assert_true(judge(&r, 1, 0.3));
         assert_false(judge(&r, 1, 0.2));
-        /* over its limit: entering the box is less cooling, and only toward what the plant runs on its own */
+        /* over its limit: entering the box is less cooling, even toward what the plant runs on its own */
         r.confirmed[1] = 0.8;
         r.confirmed[0] = 17.8;
         for (size_t k = 0; k < RIG_HIST; k++)
                 r.wy[k * r.ny] = 40;
-        assert_true(judge(&r, 0, 17.8) && judge(&r, 0, 18));
-        assert_false(judge(&r, 0, 18.1));
+        assert_true(judge(&r, 0, 17.8));
+        assert_false(judge(&r, 0, 18) || judge(&r, 0, 18.1));
         r.confirmed[0] = 23.9; /* at the warm end one step is a step */
         assert_false(judge(&r, 0, 24));
         rig_close(&r);
 }
 
-/* A HOLD stays a HOLD with its reason, whatever the certificate makes of it. */
+/* Where neither way is more cooling both sides of the box are beyond it: there it may stay, or enter within one rate.
+ */
+static void test_second_checker_of_no_direction(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        r.u[0].safe_dir = 0;
+        r.u[0].lo = 18;
+        rig_create(&r);
+        r.confirmed[0] = 17.4;
+        assert_true(judge(&r, 0, 17.4));
+        assert_false(judge(&r, 0, 17.5) || judge(&r, 0, 17.3) || judge(&r, 0, 18));
+        r.confirmed[0] = 17.5;
+        assert_true(judge(&r, 0, 17.5) && judge(&r, 0, 18));
+        assert_false(judge(&r, 0, 18.1));
+        r.confirmed[0] = 24.6;
+        assert_true(judge(&r, 0, 24.6));
+        assert_false(judge(&r, 0, 24.5) || judge(&r, 0, 24.7) || judge(&r, 0, 24));
+        r.confirmed[0] = 24.5;
+        assert_true(judge(&r, 0, 24.5) && judge(&r, 0, 24));
+        assert_false(judge(&r, 0, 23.9));
+        rig_close(&r);
+}
+
 /* What the plant has lies below the box, and the lift forbids its first value by less than rounding tells: one count
  * back is no value, the setpoint stays. */
 static void test_lift_leaves_it_beyond(void **state)
@@ -454,6 +479,7 @@ static void test_no_number_is_not_cool(void **state)
         rig_close(&r);
 }
 
+/* A HOLD stays a HOLD with its reason, whatever the certificate makes of it. */
 static void test_hold_keeps_its_name(void **state)
 {
         struct rig r;
@@ -560,6 +586,7 @@ int main(void)
             cmocka_unit_test(test_counted_where_it_is),
             cmocka_unit_test(test_rounding_of_a_register_is_no_distance),
             cmocka_unit_test(test_second_checker),
+            cmocka_unit_test(test_second_checker_of_no_direction),
             cmocka_unit_test(test_lift_leaves_it_beyond),
             cmocka_unit_test(test_starts_of_a_clock_that_went_back_are_kept),
             cmocka_unit_test(test_no_number_is_not_cool),

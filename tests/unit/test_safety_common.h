@@ -294,6 +294,23 @@ static inline void rig_open(struct rig *r, struct rig_args a, uint64_t seed)
         rig_settle(r, 22, 0.6);
 }
 
+/* Variables a and b of the model and the envelope change places. Before rig_model, rig_settle and rig_create. */
+static inline void swap_variables(struct rig *r, size_t a, size_t b)
+{
+        const struct safety_u first = r->u[a];
+
+        r->u[a] = r->u[b];
+        r->u[b] = first;
+        for (size_t k = 0; k < r->nterm; k++) {
+                if (r->term[k].src != ARX_SRC_U)
+                        continue;
+                if (r->term[k].index == a)
+                        r->term[k].index = (uint16_t)b;
+                else if (r->term[k].index == b)
+                        r->term[k].index = (uint16_t)a;
+        }
+}
+
 /* (Re)creates the filter for r->env; call again after changing it. */
 static inline void rig_create(struct rig *r)
 {

@@ -293,6 +293,36 @@ static void test_relief_keeps_the_timers(void **state)
         rig_close(&r);
 }
 
+/* Exactly what one more needs lets it start, and exactly what all need keeps them, for both checkers. */
+static void test_water_to_the_last_bit(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_flow(&r);
+        r.env.capacity_margin = 0.25;
+        r.u[A].min_flow_m3s = r.u[B].min_flow_m3s = 0.25; /* 0.625 for both */
+        rig_create(&r);
+        r.prop[B] = 0;
+        r.snap.mono_s = 0;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.prop[B] = 1;
+        assert_true(starts(&r, B, 0.625));
+        assert_false(starts(&r, B, nextafter(0.625, 0)));
+        rig_close(&r);
+        open_short(&r);
+        r.u[A].min_flow_m3s = r.u[B].min_flow_m3s = 0.5;
+        rig_create(&r);
+        r.snap.mono_s = 0;
+        r.snap.evap_flow_m3s = 2;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        assert_false(stops(&r, SAFETY_RELIEF) || verdict(&r, B, 0));
+        assert_true(stops(&r, nextafter(SAFETY_RELIEF, 0)));
+        rig_close(&r);
+}
+
 /* Whatever their places: the last one that may goes. */
 static void test_relief_of_every_place(void **state)
 {
@@ -387,11 +417,13 @@ static void test_relief_by_whom_it_helps(void **state)
                 size_t goes;
         } at[] = {
             {{0.01, 0.02, 0.03}, {300, 100, 200}, 0.0659, 1}, /* any: what cools least */
-            {{0.01, 0.02, 0.03}, {100, 300, 200}, 0.0659, 0}, {{0.01, 0.02, 0.03}, {100, 100, 200}, 0.0659, 1},
+            {{0.01, 0.02, 0.03}, {100, 300, 200}, 0.0659, 0},   {{0.01, 0.02, 0.03}, {100, 100, 200}, 0.0659, 1},
             {{0.01, 0.02, 0.03}, {200, 300, 400}, 0.0441, 1}, /* 1.10 of 0.04: the second or the third */
-            {{0.01, 0.02, 0.03}, {200, 300, 400}, 0.0439, 2}, {{0.03, 0.02, 0.01}, {400, 300, 200}, 0.0439, 0},
+            {{0.01, 0.02, 0.03}, {200, 300, 400}, 0.0439, 2},   {{0.03, 0.02, 0.01}, {400, 300, 200}, 0.0439, 0},
             {{0.01, 0.02, 0.03}, {100, 200, 300}, 0.0100, 2}, /* none is enough */
-            {{0.03, 0.02, 0.01}, {300, 200, 100}, 0.0100, 0}, {{0.02, 0.02, 0.02}, {300, 100, 200}, 0.0100, 1},
+            {{0.03, 0.02, 0.01}, {300, 200, 100}, 0.0100, 0},   {{0.02, 0.02, 0.02}, {300, 100, 200}, 0.0100, 1},
+            {{1, 2, 3}, {200, 300, 400}, 4 * SAFETY_RELIEF, 1}, /* just enough, whichever comes first */
+            {{3, 2, 1}, {400, 300, 200}, 4 * SAFETY_RELIEF, 1},
         };
         const double base[4] = {1, 1, 1, 0}, want[4] = {1, 1, 1, 0}; /* and one that stands */
         const uint8_t status[4] = {1, 1, 1, 0};
@@ -551,6 +583,7 @@ int main(void)
             cmocka_unit_test(test_water_under_full_cooling),
             cmocka_unit_test(test_relief),
             cmocka_unit_test(test_relief_keeps_the_timers),
+            cmocka_unit_test(test_water_to_the_last_bit),
             cmocka_unit_test(test_relief_of_every_place),
             cmocka_unit_test(test_relief_of_whom),
             cmocka_unit_test(test_relief_by_whom_it_helps),

@@ -337,6 +337,26 @@ static void open_water_rig(struct rig *r)
         rig_create(r);
 }
 
+/* Water that no row sees comes up to what the plant runs on its own, and stays where it is found. */
+static void test_water_that_nothing_sees(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        for (int has_c = 7; has_c <= 10; has_c++) {
+                open_water_rig(&r);
+                r.u[8].drives_d = SAFETY_NO_D;
+                r.u[8].unseen = 1;
+                rig_create(&r);
+                r.confirmed[8] = has_c;
+                r.prop[8] = 30;
+                (void)rig_decide(&r);
+                assert_true(rig_action(&r.s->decision)[8] == fmax(has_c, 8));
+                assert_int_equal(decision_reason(&r.s->decision), DR_LIMIT);
+                rig_close(&r);
+        }
+}
+
 static void test_water_and_who_reads_it(void **state)
 {
         struct rig r;
@@ -772,6 +792,8 @@ static void test_strings(void **state)
         assert_string_equal(decision_reason_str(DR_TRIP), "trip");
         assert_string_equal(decision_reason_str(DR_WATER), "water");
         assert_string_equal(decision_kind_str(DECISION_HOLD), "hold");
+        assert_string_equal(decision_kind_str((enum decision_kind)(DECISION_FALLBACK + 1)), "unknown");
+        assert_string_equal(decision_reason_str((enum decision_reason)(DR_WATER + 1)), "unknown");
         assert_string_equal(decision_kind_str((enum decision_kind)9), "unknown");
         assert_string_equal(decision_reason_str((enum decision_reason)99), "unknown");
 }
@@ -797,6 +819,7 @@ int main(void)
             cmocka_unit_test(test_nothing_certifiable_any_more),
             cmocka_unit_test(test_retreat_without_a_rate),
             cmocka_unit_test(test_water_and_who_reads_it),
+            cmocka_unit_test(test_water_that_nothing_sees),
             cmocka_unit_test(test_water_to_nominal),
             cmocka_unit_test(test_water_leaves_the_reserve),
             cmocka_unit_test(test_refused_action_starts_units),

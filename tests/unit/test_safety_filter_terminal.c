@@ -25,6 +25,39 @@ static void test_uncertified_rows(void **state)
         rig_close(&r);
 }
 
+/* The same where it is the first of the rows, or the first room and its variables, that no certified output depends on.
+ */
+static void test_first_row_not_certified(void **state)
+{
+        struct rig r;
+        const double *act;
+
+        (void)state;
+        rig_open(&r, rig_default(), 1);
+        for (size_t i = 0; i < 5; i++)
+                r.cert[i].row = i + 1;
+        r.env.ncert = 5;
+        rig_create(&r);
+        assert_true(r.s->ngroup == 2 && r.s->row_group[0] == SAFETY_NO_GROUP && r.s->row_group[1] == 0);
+        assert_true(r.s->u_group[0] == 0 && r.s->u_group[1] == 0 && r.s->u_group[4] == 1);
+        NOW(r, 0) = 60;
+        r.y_ok[0] = COND_STALE;
+        r.prop[0] = 18.5;
+        act = rig_action(rig_decide(&r));
+        expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(act[0] == 18.5 && decision_certificate(&r.s->decision)->terminal);
+        for (size_t i = 0; i < 3; i++)
+                r.cert[i].row = i + 3;
+        r.env.ncert = 3; /* room 1 only */
+        rig_create(&r);
+        assert_true(r.s->ngroup == 1 && r.s->row_group[2] == SAFETY_NO_GROUP && r.s->row_group[3] == 0);
+        assert_true(r.s->u_group[0] == SAFETY_NO_GROUP && r.s->u_group[3] == SAFETY_NO_GROUP && r.s->u_group[4] == 0);
+        act = rig_action(rig_decide(&r));
+        expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+        assert_true(act[0] == 18.5 && decision_certificate(&r.s->decision)->terminal);
+        rig_close(&r);
+}
+
 /* Outputs that are watched for their trip only bound nothing: every certificate is empty, and so is its margin. */
 static void test_nothing_certified(void **state)
 {
@@ -45,6 +78,42 @@ static void test_nothing_certified(void **state)
         assert_false(decision_certificate(&r.s->decision)->terminal);
         assert_int_equal(decision_certificate(&r.s->decision)->binding_y, -1);
         rig_close(&r);
+}
+
+/* A room whose outputs are watched for their trip only, beside one that has limits: however hot it is, and however long
+ * it would take to come below what that one's box is looked for at, it is bounded by nothing. */
+static void test_a_room_without_limits(void **state)
+{
+        static const double hot_c[] = {30, 36.9, 50, 70};
+
+        (void)state;
+        for (size_t n = 0; n < sizeof(hot_c) / sizeof(hot_c[0]); n++) {
+                for (int limit = 0; limit < 2; limit++) { /* one limit is enough */
+                        struct rig r;
+
+                        rig_open(&r, rig_default(), 1);
+                        r.env.horizon = 3;
+                        for (size_t i = 3; i < 6; i++) {
+                                r.cert[i].trip = 100;
+                                if (!limit || i > 3)
+                                        r.cert[i].hi = (double)NAN;
+                        }
+                        rig_create(&r);
+                        for (size_t i = 4; i < 6; i++)
+                                NOW(r, i) = hot_c[n];
+                        for (size_t j = 0; j < 8; j++)
+                                r.confirmed[j] = r.prop[j] = j % 2 ? 1 : 16; /* the backup is in force */
+                        r.prop[4] = 16.5;
+                        (void)rig_decide(&r);
+                        if (limit && hot_c[n] > 45) { /* 37 °C is not reached */
+                                expect(&r.s->decision, DECISION_PROJECT, DR_NOT_CERTIFIABLE);
+                        } else {
+                                expect(&r.s->decision, DECISION_ACCEPT, DR_ACCEPTED);
+                                assert_true(rig_action(&r.s->decision)[4] == 16.5);
+                        }
+                        rig_close(&r);
+                }
+        }
 }
 
 /* The terminal box is not given up once it was held, though along the horizon alone warmer would be certified. */
@@ -140,25 +209,31 @@ static void test_terminal_box_of_the_worst_row(void **state)
         }
 }
 
-/* Supply air beyond its box on the cold side: no terminal box where colder air may warm a row. */
+/* Supply air beyond its box on the cold side, a fan beyond its own on the fast side: no terminal box where more of that
+ * may warm a row, whichever. */
 static void test_terminal_box_of_air_beyond_its_box(void **state)
 {
         (void)state;
-        for (int warms = 0; warms < 2; warms++) {
+        for (unsigned kind = 0; kind < 12; kind++) {
+                const bool warms = kind % 2, fan = kind / 2 % 2;
+                const size_t row = kind / 4;
                 struct rig r;
 
                 rig_open(&r, rig_default(), 1);
-                for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
-                        if (r.term[k].src == ARX_SRC_U && r.term[k].index == 0) {
+                for (size_t k = r.row_start[row]; k < r.row_start[row + 1]; k++) {
+                        if (r.term[k].src == ARX_SRC_U && r.term[k].index == fan) {
                                 r.term[k].sign = 0;
-                                r.lo[k] = warms ? -1e-9 : 0;
+                                if (fan)
+                                        r.hi[k] = warms ? 1e-9 : 0;
+                                else
+                                        r.lo[k] = warms ? -1e-9 : 0;
                         }
                 }
                 rig_model(&r, false);
                 rig_create(&r);
                 (void)rig_decide(&r);
                 assert_true(r.s->group[0].terminal);
-                r.confirmed[0] = r.prop[0] = 15;
+                r.confirmed[fan] = r.prop[fan] = fan ? 1.1 : 15;
                 (void)rig_decide(&r);
                 assert_true(r.s->group[0].certified && r.s->group[0].terminal == !warms);
                 assert_true(r.s->group[1].terminal);
@@ -418,30 +493,56 @@ static void test_fixed_off_the_grid_is_not_beyond(void **state)
         rig_close(&r);
 }
 
+/* Supply air with up to 9 K of heat behind the coil, and strong fans: it ends at (0.45 · 16 + 9 + 0.05) / 0.45 = 36.1.
+ */
+static void open_hot_rows(struct rig *r)
+{
+        struct rig_args a = rig_default();
+
+        a.sat_rows = true;
+        rig_open(r, a, 1);
+        for (size_t k = 0; k < r->nterm; k++) {
+                if (k >= r->row_start[r->ninlet] && r->term[k].src == ARX_SRC_D) {
+                        r->term[k].sum1 = 0;
+                        r->lo[k] = r->hi[k] = 0.75;
+                } else if (r->term[k].src == ARX_SRC_U && r->term[k].index % 2 == 1) {
+                        r->lo[k] = -2.8;
+                        r->hi[k] = -2.4;
+                }
+        }
+        rig_model(r, false);
+}
+
 /* Rows that are not certified may be hotter than the limit of those that are, and the box is found all the same. */
 static void test_terminal_box_of_hot_rows(void **state)
 {
         struct rig r;
-        struct rig_args a = rig_default();
 
         (void)state;
-        a.sat_rows = true;
-        rig_open(&r, a, 1);
-        for (size_t k = 0; k < r.nterm; k++) {
-                if (k >= r.row_start[r.ninlet] && r.term[k].src == ARX_SRC_D) { /* up to 9 K of heat behind the coil */
-                        r.term[k].sum1 = 0;
-                        r.lo[k] = r.hi[k] = 0.75;
-                } else if (r.term[k].src == ARX_SRC_U && r.term[k].index % 2 == 1) {
-                        r.lo[k] = -2.8; /* strong fans */
-                        r.hi[k] = -2.4;
-                }
-        }
+        open_hot_rows(&r);
         r.cert[0].hi = (double)NAN; /* nor need the first of them have one */
-        rig_model(&r, false);
         rig_create(&r);
         (void)rig_decide(&r);
         assert_true(r.s->group[0].invariant && r.s->group[1].invariant);
         assert_true(r.s->box[r.ninlet] > 36 && r.s->box[1] == 27);
+        rig_close(&r);
+}
+
+/* It is looked for up to 10 K above the highest limit, whichever has that. */
+static void test_terminal_box_starts_above_the_highest_limit(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_hot_rows(&r);
+        for (size_t high = 0; high <= r.ninlet; high++) { /* at last none */
+                for (size_t i = 0; i < r.ninlet; i++)
+                        r.cert[i].hi = i == high ? 26.2 : 26;
+                rig_create(&r);
+                (void)rig_decide(&r);
+                assert_int_equal(r.s->group[0].invariant, high < r.ninlet);
+                assert_int_equal(r.s->group[1].invariant, high < r.ninlet);
+        }
         rig_close(&r);
 }
 
@@ -518,20 +619,28 @@ static void test_terminal_box(void **state)
         }
 }
 
-/* The box is invariant while 0.84·27 + 0.16·16 − 0.32 + 0.36 + 0.05 + 1.44 d ≤ 27, by hand from the rig's intervals. */
+/* The box is invariant while 0.84·27 + 0.16·16 − 0.32 + 0.36 + 0.05 + 1.44 d ≤ 27, by hand from the rig's intervals; in
+ * one lag or in three. */
 static void test_terminal_box_both_sides(void **state)
 {
         static const double d_max[] = {1.1597, 1.1598};
-        struct rig r;
+
         (void)state;
-        rig_open(&r, rig_default(), 1);
-        for (size_t k = 0; k < 2; k++) {
-                r.d_max[0] = d_max[k];
-                rig_create(&r);
-                (void)rig_decide(&r);
-                assert_int_equal(decision_certificate(&r.s->decision)->terminal, k == 0);
+        for (unsigned lags = 1; lags <= 3; lags += 2) {
+                struct rig_args a = rig_default();
+                struct rig r;
+
+                a.lags = lags;
+                rig_open(&r, a, 1);
+                for (size_t k = 0; k < 2; k++) {
+                        r.d_max[0] = d_max[k];
+                        rig_create(&r);
+                        (void)rig_decide(&r);
+                        assert_int_equal(r.s->group[0].terminal, k == 0);
+                        assert_true(r.s->group[1].terminal);
+                }
+                rig_close(&r);
         }
-        rig_close(&r);
 }
 
 /* What holds a room is the backup of the units that can still be moved. */
@@ -573,7 +682,9 @@ int main(void)
             cmocka_unit_test(test_terminal_box_both_sides),
             cmocka_unit_test(test_certificate_does_not_count_on_fixed_variables),
             cmocka_unit_test(test_uncertified_rows),
+            cmocka_unit_test(test_first_row_not_certified),
             cmocka_unit_test(test_nothing_certified),
+            cmocka_unit_test(test_a_room_without_limits),
             cmocka_unit_test(test_terminal_box_is_never_given_up),
             cmocka_unit_test(test_terminal_box_needs_cooperative_rows),
             cmocka_unit_test(test_terminal_box_of_air_beyond_its_box),
@@ -586,6 +697,7 @@ int main(void)
             cmocka_unit_test(test_terminal_box_of_every_room_anew),
             cmocka_unit_test(test_fixed_off_the_grid_is_not_beyond),
             cmocka_unit_test(test_terminal_box_of_hot_rows),
+            cmocka_unit_test(test_terminal_box_starts_above_the_highest_limit),
             cmocka_unit_test(test_terminal_box_and_warm_air),
             cmocka_unit_test(test_terminal_box_of_the_worst_row),
             cmocka_unit_test(test_terminal_box_of_lagged_disturbances),

@@ -135,6 +135,19 @@ static void test_lift_off_the_grid(void **state)
         lift_of(&r, 8.9, 16.5, 8.9, 17);
         lift_of(&r, 8.95, 18, 8.9, 18);
         rig_close(&r);
+        /* the other one moves against what it may be: the worse of both, the value and the one that the register has */
+        open_lift(&r, 8, (double)INFINITY, 9, 17.5);
+        r.confirmed[A] = 17.75;
+        lift_of(&r, 9.7, 19, 9.5, 19);
+        rig_close(&r);
+        open_lift(&r, -(double)INFINITY, 11.55, 9, 20);
+        r.confirmed[W] = 8.95;
+        lift_of(&r, 9.5, 20.5, 9.5, 20);
+        rig_close(&r);
+        open_lift(&r, 8.1, (double)INFINITY, 9, 18);
+        r.confirmed[W] = 8.95;
+        lift_of(&r, 8.5, 16, 8.5, 17.5);
+        rig_close(&r);
         open_lift(&r, 8, (double)INFINITY, 9, 16.5); /* 7.55, less than may be: it stays */
         r.confirmed[W] = 8.95;
         lift_of(&r, 8.95, 16.5, 8.9, 16.5);
@@ -170,6 +183,33 @@ static void test_lifts_that_share(void **state)
                 lift_of(&r, 12, 19.5, 10, 19.5); /* one of them alone */
         }
         rig_close(&r);
+}
+
+/* It says whether it moved something, why, and which variable if none was named before. */
+static void test_lift_says_what_it_moved(void **state)
+{
+        static const struct safety_u u[2] = {
+            {.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = 20},
+            {.safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 2, .backup_rate = 1, .nominal = 9}};
+        static const struct safety_lift p = {0, 1, 8, 12};
+        static const double base[2] = {20, 9};
+
+        (void)state;
+        for (int named = -1; named < 3; named++) {
+                double act[2] = {20, 12}, warm[2] = {20, 12.5}, high[2] = {21.5, 9};
+                enum decision_reason why = DR_RATE;
+                int binding = named;
+
+                assert_false(limits_lift(&p, u, base, act, &why, &binding));
+                assert_true(act[0] == 20 && act[1] == 12 && why == DR_RATE && binding == named);
+                assert_true(limits_lift(&p, u, base, warm, &why, &binding));
+                assert_true(warm[0] == 20 && warm[1] == 12 && why == DR_EQUIPMENT);
+                assert_int_equal(binding, named < 0 ? 1 : named);
+                binding = named;
+                assert_true(limits_lift(&p, u, base, high, &why, &binding));
+                assert_true(high[0] == 21 && high[1] == 9);
+                assert_int_equal(binding, named < 0 ? 0 : named);
+        }
 }
 
 /* What the plant has outside the bounds is not made worse, and may be left. */
@@ -540,6 +580,8 @@ static void test_validate(void **state)
         BAD_LIFT(min_k, (double)NAN, "lift.min_k");
         BAD_LIFT(max_k, (double)NAN, "lift.min_k");
         two[1] = pair;
+        two[1].max_k = two[1].min_k; /* one lift only */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].max_k = 30;
         two[1].min_k = 23; /* 30 − 7: the warmest condenser water above the coldest chilled water */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
@@ -550,6 +592,10 @@ static void test_validate(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].max_k = 4.9;
         expect_bad(&r, "lift.max_k", 1);
+        r.u[B] = r.u[W]; /* a setpoint behind the last variable is none */
+        r.env.nu = B;
+        BAD_LIFT(chw, B, "lift.chw");
+        BAD_LIFT(cw, B, "lift.cw");
         r.env.lift = NULL;
         expect_bad(&r, "nlift", 0);
         rig_close(&r);
@@ -585,6 +631,7 @@ int main(void)
             cmocka_unit_test(test_lift_beside_a_count),
             cmocka_unit_test(test_lift_off_the_grid),
             cmocka_unit_test(test_lifts_that_share),
+            cmocka_unit_test(test_lift_says_what_it_moved),
             cmocka_unit_test(test_lift_taken_over),
             cmocka_unit_test(test_lift_of_a_variable_that_is_fixed),
             cmocka_unit_test(test_no_colder_water),

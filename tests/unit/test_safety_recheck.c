@@ -27,7 +27,7 @@ static void pair_open(struct pair *p, struct rig_args a)
         p->set = malloc(p->set_len);
         assert_non_null(p->set);
         p->nbasis = safety_basis_save(p->live.s, 0, p->basis, 0);
-        assert_true(p->nbasis > 0 && p->nbasis <= BASIS_MAX);
+        assert_true(p->nbasis > 0 && p->nbasis < BASIS_MAX);
 }
 
 static void pair_close(struct pair *p)
@@ -41,7 +41,10 @@ static const struct safety_decision *decide(struct pair *p)
 {
         const struct safety_decision *d = rig_decide(&p->live);
 
-        assert_int_equal(safety_basis_save(p->live.s, p->live.snap.mono_s, p->basis, BASIS_MAX), p->nbasis);
+        p->basis[0] = 0;
+        p->basis[p->nbasis] = 77;
+        assert_int_equal(safety_basis_save(p->live.s, p->live.snap.mono_s, p->basis, p->nbasis), p->nbasis);
+        assert_true(p->basis[0] == 1 && p->basis[p->nbasis] == 77); /* it takes what it says, no more */
         assert_int_equal(arx_set_save(p->live.model, p->set, p->set_len), p->set_len);
         return d;
 }
@@ -123,11 +126,12 @@ static void test_what_is_changed_is_found(void **state)
         (void)arx_set_load(p.audit.model, p.set, p.set_len);
         assert_true(arx_hash(p.audit.model) != decision_certificate(d)->model_hash);
         theta[0] ^= 1;
-        /* what was confirmed */
-        p.live.confirmed[2] += 0.1;
-        recheck(&p, rig_action(d));
-        assert_false(p.r.base_same);
-        p.live.confirmed[2] -= 0.1;
+        for (size_t j = 0; j < 8; j++) { /* what was confirmed */
+                p.live.confirmed[j] += 0.1;
+                recheck(&p, rig_action(d));
+                assert_false(p.r.base_same);
+                p.live.confirmed[j] -= 0.1;
+        }
         /* a reading */
         p.live.wy[(RIG_HIST - 1) * p.live.ny] += 0.25;
         recheck(&p, rig_action(d));
@@ -153,6 +157,88 @@ static void test_another_basis_is_refused(void **state)
         assert_int_equal(safety_recheck(p.audit.s, &p.live.snap, p.basis, p.nbasis - 1, act, &p.r), -EINVAL);
         p.basis[0] = 2;
         assert_int_equal(safety_recheck(p.audit.s, &p.live.snap, p.basis, p.nbasis, act, &p.r), -EINVAL);
+        pair_close(&p);
+}
+
+/* Of what does not hold the margin is told as well, the least along the whole horizon, whichever room it is. */
+static void test_margin_of_what_does_not_hold(void **state)
+{
+        (void)state;
+        for (size_t room = 0; room < 2; room++) {
+                struct pair p;
+                const struct safety_decision *d;
+                double act[16], y[20 * 6], work[8192], least = (double)INFINITY;
+                uint8_t all[6];
+
+                pair_open(&p, rig_default());
+                d = decide(&p);
+                memcpy(act, rig_action(d), p.live.nu * sizeof(double));
+                p.live.d_hi[room] = 4; /* more than it was certified for: warmer and warmer */
+                recheck(&p, act);
+                assert_true(p.r.certified && !p.r.holds && !p.r.terminal);
+                memset(all, 1, sizeof(all));
+                assert_true(p.live.ny == 6 && p.live.env.horizon == 20 && arx_predict_work(p.live.model, 20) <= 8192);
+                arx_worst(p.audit.model, &p.live.snap.window, 20, p.audit.s->u_future, p.audit.s->d_future, 1, all,
+                          work, y);
+                for (size_t k = 0; k < sizeof(y) / sizeof(y[0]); k++)
+                        least = fmin(least, 27 - y[k]);
+                assert_true(least < 0 && fabs(p.r.margin - least) < 1e-9);
+                assert_int_equal(p.r.binding_y / 3, room);
+                pair_close(&p);
+        }
+}
+
+/* Of two rooms with the same margin the first is named, as in the certificate. */
+static void test_rooms_alike(void **state)
+{
+        struct pair p;
+        const struct safety_decision *d;
+
+        (void)state;
+        pair_open(&p, rig_default());
+        d = decide(&p);
+        assert_true(p.live.s->group[0].margin == p.live.s->group[1].margin);
+        agrees(&p, d);
+        assert_true(p.r.certified && p.r.binding_y >= 0 && p.r.binding_y < 3);
+        pair_close(&p);
+}
+
+/* A decision whose plan does not end in the terminal box was good where the one before did not either. An object that
+ * has held it since, as one that decided goes on to do, says so all the same. */
+static void test_nothing_is_said_of_the_step_before(void **state)
+{
+        struct pair p;
+        const struct safety_decision *d;
+        struct safety_snapshot snap;
+        double act[16], basis[BASIS_MAX], confirmed[16], wu[RIG_HIST * 16];
+
+        (void)state;
+        pair_open(&p, rig_default());
+        p.live.env.horizon = p.audit.env.horizon = 5;
+        rig_create(&p.live);
+        rig_create(&p.audit);
+        for (size_t i = 0; i < RIG_HIST * p.live.ny; i++)
+                p.live.wy[i] = 20;
+        for (size_t j = 0; j < 8; j += 2)
+                p.live.confirmed[j] = p.live.prop[j] = 24; /* 24, 23, 22, 21, 20: not at 16 yet */
+        d = decide(&p);
+        assert_false(decision_certificate(d)->terminal);
+        agrees(&p, d);
+        assert_true(p.r.certified && !p.r.terminal);
+        memcpy(act, rig_action(d), p.live.nu * sizeof(double));
+        memcpy(basis, p.basis, sizeof(basis));
+        memcpy(confirmed, p.live.confirmed, p.live.nu * sizeof(double));
+        memcpy(wu, p.live.wu, RIG_HIST * p.live.nu * sizeof(double));
+        snap = p.live.snap;
+        snap.u_confirmed = confirmed;
+        snap.window.u = wu;
+        for (size_t j = 0; j < 8; j += 2)
+                p.live.confirmed[j] = p.live.prop[j] = 18;
+        for (size_t k = 0; k < 2; k++)
+                assert_true(decision_certificate(decide(&p))->terminal);
+        assert_true(p.live.s->group[0].held && p.live.s->group[1].held);
+        assert_int_equal(safety_recheck(p.live.s, &snap, basis, p.nbasis, act, &p.r), 0);
+        assert_true(p.r.base_same && p.r.certified && p.r.holds && !p.r.terminal && p.r.verified);
         pair_close(&p);
 }
 
@@ -230,6 +316,7 @@ static void test_fallback_has_no_margin(void **state)
         assert_int_equal(decision_kind(d), DECISION_FALLBACK);
         agrees(&p, d);
         assert_true(!p.r.certified && isnan(p.r.margin) && p.r.verified);
+        assert_int_equal(p.r.binding_y, -1);
         pair_close(&p);
 }
 
@@ -252,7 +339,7 @@ static void test_a_room_that_cannot_be_read(void **state)
  * the backup holds its other readings. */
 static void test_a_room_half_read_gets_warm(void **state)
 {
-        size_t part = 0;
+        size_t part = 0, whole = 0, gone = 0;
 
         (void)state;
         for (double y_c = 23; y_c < 28; y_c += 0.05) {
@@ -269,10 +356,20 @@ static void test_a_room_half_read_gets_warm(void **state)
                 d = decide(&p);
                 agrees(&p, d);
                 assert_false(p.r.certified);
+                if (p.live.s->group[0].decided) { /* said another margin of it: found, but of what was given up */
+                        const struct group *g = &p.live.s->group[0];
+                        const bool given_up = g->fraction < 1 && g->hi - g->lo == 1;
+
+                        p.basis[p.nbasis - 2 * p.live.s->ngroup + 1] = -77;
+                        recheck(&p, rig_action(d));
+                        assert_true((p.r.margin == -77) == given_up);
+                        whole += g->fraction == 1;
+                        gone += given_up;
+                }
                 part += p.live.s->group[0].fraction < 1 && p.live.s->group[0].hi - p.live.s->group[0].lo < 1;
                 pair_close(&p);
         }
-        assert_true(part > 0);
+        assert_true(part > 0 && whole > 0 && gone > 0);
 }
 
 static void shake(struct pair *p, uint8_t *fixed)
@@ -355,11 +452,19 @@ static void test_everything_is_found_again(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_certified_proposal),         cmocka_unit_test(test_what_is_changed_is_found),
-            cmocka_unit_test(test_another_basis_is_refused),   cmocka_unit_test(test_given_up),
-            cmocka_unit_test(test_timers_of_the_decision),     cmocka_unit_test(test_basis_that_does_not_fit),
-            cmocka_unit_test(test_fallback_has_no_margin),     cmocka_unit_test(test_a_room_that_cannot_be_read),
-            cmocka_unit_test(test_a_room_half_read_gets_warm), cmocka_unit_test(test_everything_is_found_again),
+            cmocka_unit_test(test_certified_proposal),
+            cmocka_unit_test(test_what_is_changed_is_found),
+            cmocka_unit_test(test_another_basis_is_refused),
+            cmocka_unit_test(test_given_up),
+            cmocka_unit_test(test_timers_of_the_decision),
+            cmocka_unit_test(test_basis_that_does_not_fit),
+            cmocka_unit_test(test_fallback_has_no_margin),
+            cmocka_unit_test(test_a_room_that_cannot_be_read),
+            cmocka_unit_test(test_margin_of_what_does_not_hold),
+            cmocka_unit_test(test_rooms_alike),
+            cmocka_unit_test(test_nothing_is_said_of_the_step_before),
+            cmocka_unit_test(test_a_room_half_read_gets_warm),
+            cmocka_unit_test(test_everything_is_found_again),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

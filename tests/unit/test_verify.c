@@ -1,34 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* The second checker on its own: both sides of every bound, and its worst case against the model library's. */
-#include "tests/unit/test_safety_common.h"
-
-struct bench {
-        struct rig r;
-        struct verifier *v;
-        double act[64];
-};
-
-static void open_bench(struct bench *b, struct rig_args a)
-{
-        rig_open(&b->r, a, 3);
-        rig_create(&b->r);
-        b->v = b->r.s->verifier;
-        memcpy(b->act, b->r.confirmed, b->r.nu * sizeof(double));
-}
-
-static bool judge(struct bench *b, size_t j, double value)
-{
-        double kept = b->act[j];
-        bool ok;
-
-        rig_point(&b->r);
-        verify_observe(b->v, &b->r.snap);
-        b->act[j] = value;
-        ok = verify_action(b->v, &b->r.snap, b->act);
-        b->act[j] = kept;
-        return ok;
-}
+#include "tests/unit/test_verify.h"
 
 static void test_continuous_bounds(void **state)
 {
@@ -55,9 +28,7 @@ static void test_continuous_bounds(void **state)
         rig_open(&b.r, rig_default(), 3); /* a grid that does not begin at zero */
         b.r.u[0].origin = 0.03;
         b.r.u[0].nominal = b.r.confirmed[0] = 18.03;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         assert_true(judge(&b, 0, 17.93));
         assert_false(judge(&b, 0, 17.9) || judge(&b, 0, 17.97));
         rig_close(&b.r);
@@ -85,9 +56,7 @@ static void test_slow_and_water(void **state)
         b.r.u[1].fast = 0; /* a slow fan is no water, and more of it is more cooling */
         b.r.u[w].safe_dir = 0;
         b.r.confirmed[w] = 9;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         b.r.snap.no_warmer_water = b.r.snap.slow_step = true;
         assert_true(judge(&b, 1, 0.75));
         assert_true(judge(&b, w, 8)); /* condenser water: colder is allowed, warmer is not */
@@ -102,9 +71,7 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
         (void)state;
         rig_open(&b.r, rig_default(), 3);
         b.r.u[0].safe_dir = 0;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         assert_true(judge(&b, 0, 18.5));
         assert_false(judge(&b, 0, 18.6));
         assert_true(judge(&b, 0, 17.5));
@@ -114,9 +81,7 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
                 rig_open(&b.r, rig_default(), 3);
                 b.r.u[0].safe_dir = b.r.u[0].fast = 0;
                 b.r.u[0].rate *= rate;
-                rig_create(&b.r);
-                b.v = b.r.s->verifier;
-                memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+                take_bench(&b);
                 b.r.confirmed[0] = 18.07;
                 b.r.snap.slow_step = false;
                 assert_true(judge(&b, 0, 18));
@@ -132,12 +97,18 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
                 assert_true(decision_certificate(&b.r.s->decision)->verified);
                 rig_close(&b.r);
         }
+        rig_open(&b.r, rig_default(), 3); /* 3 · 0.1 is more than 0.3, by a rounding: the same value */
+        b.r.u[0] = (struct safety_u){.lo = 0.3, .hi = 1, .step = 0.1, .rate = 0.1, .nominal = 0.5};
+        take_bench(&b);
+        b.r.confirmed[0] = 0.37;
+        b.r.snap.slow_step = false;
+        assert_true(judge(&b, 0, 0.3));
+        assert_false(judge(&b, 0, 0.4));
+        rig_close(&b.r);
         rig_open(&b.r, rig_default(), 3);
         b.r.u[0].safe_dir = b.r.u[0].fast = 0;
         b.r.u[0].origin = 0.03; /* a register that does not count from 0 */
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         b.r.confirmed[0] = 18.07;
         b.r.snap.slow_step = false;
         assert_true(judge(&b, 0, 18.03));
@@ -145,315 +116,103 @@ static void test_neutral_variable_is_limited_both_ways(void **state)
         rig_close(&b.r);
 }
 
-static void test_units(void **state)
+static void *in_filter(struct rig *r, const void *p)
 {
-        struct bench b;
-        size_t j;
-
-        (void)state;
-        open_bench(&b, rig_default());
-        j = b.r.nu - 1;
-        b.r.snap.mono_s = 1000;
-        assert_true(judge(&b, j, 1)); /* first seen on, now; two of three starts are assumed spent */
-        assert_false(judge(&b, j, 0.5));
-        assert_false(judge(&b, j, 2));
-        b.r.snap.mono_s = 1299;
-        assert_false(judge(&b, j, 0));
-        b.r.snap.mono_s = 1300;
-        assert_true(judge(&b, j, 0));
-        b.r.snap.cooling_load_w = 100e3 / 1.15 + 1;
-        assert_false(judge(&b, j, 0));
-        b.r.snap.cooling_load_w = (double)NAN;
-        assert_false(judge(&b, j, 0));
-        b.r.snap.cooling_load_w = 80e3;
-        b.r.status[j - 1] = 0;
-        assert_false(judge(&b, j, 0));
-        b.r.status[j - 1] = 1;
-        b.act[j - 1] = 0; /* both at once */
-        assert_false(judge(&b, j, 0));
-        b.act[j - 1] = 1;
-        b.r.confirmed[j] = 0;
-        b.r.status[j] = 0;
-        assert_true(judge(&b, j, 0)); /* seen off at 1300 */
-        b.r.snap.mono_s = 1899;
-        assert_false(judge(&b, j, 1));
-        b.r.snap.mono_s = 1900;
-        assert_true(judge(&b, j, 1));
-        b.r.confirmed[j] = 1; /* on at 1900: the third start */
-        assert_true(judge(&b, j, 1));
-        b.r.snap.mono_s = 2500;
-        assert_false(judge(&b, j, 0)); /* it could not come back */
-        b.r.snap.mono_s = 4601;
-        assert_true(judge(&b, j, 0));
-        rig_close(&b.r);
+        return (char *)r->mem + ((const char *)p - (const char *)r->mem);
 }
 
-static bool unit(struct bench *b, double mono_s, double ordered, uint8_t status, double value)
+/* Its envelope is its own: what becomes of the caller's or of the filter's copy changes nothing. */
+static void test_envelope_of_its_own(void **state)
 {
-        const size_t j = b->r.nu - 1;
-
-        b->r.snap.mono_s = mono_s;
-        b->r.confirmed[j] = ordered;
-        b->r.status[j] = status;
-        return judge(b, j, value);
-}
-
-static void open_units(struct bench *b, double starts_per_h)
-{
-        rig_open(&b->r, rig_default(), 3);
-        b->r.u[b->r.nu - 1].max_starts_per_h = starts_per_h;
-        rig_create(&b->r);
-        b->v = b->r.s->verifier;
-        memcpy(b->act, b->r.confirmed, b->r.nu * sizeof(double));
-}
-
-/* A start counts once: from its order until the machine is seen to run, then from there. */
-static void test_a_start_counts_from_where_it_was_seen(void **state)
-{
+        struct safety_lift lift[1] = {{9, 8, 9, 12}};
         struct bench b;
 
         (void)state;
-        open_units(&b, 3);
-        assert_true(unit(&b, 1000, 0, 0, 0)); /* two starts are assumed here */
-        assert_true(unit(&b, 5000, 0, 0, 1));
-        (void)unit(&b, 5000, 1, 0, 1); /* ordered */
-        (void)unit(&b, 5100, 1, 1, 1); /* seen */
-        assert_false(unit(&b, 5399, 1, 1, 0));
-        assert_true(unit(&b, 5400, 1, 1, 0)); /* 300 s from where it was seen */
-        (void)unit(&b, 5500, 1, 0, 1);        /* stops by itself and comes back, twice: two more starts */
-        (void)unit(&b, 5600, 1, 1, 1);
-        (void)unit(&b, 5700, 1, 0, 1);
-        (void)unit(&b, 5800, 1, 1, 1);
-        assert_false(unit(&b, 8699, 1, 1, 0));
-        assert_true(unit(&b, 8700, 1, 1, 0)); /* the hour from 5100, not from 5000 */
-        rig_close(&b.r);
-        open_units(&b, 2);
-        (void)unit(&b, 1000, 1, 0, 1); /* first seen with a start under way: one of two, and it is this one */
-        (void)unit(&b, 1500, 1, 1, 1);
-        assert_false(unit(&b, 1799, 1, 1, 0));
-        assert_true(unit(&b, 1800, 1, 1, 0));
-        rig_close(&b.r);
-        open_units(&b, 1);
-        (void)unit(&b, 1000, 1, 1, 1);
-        (void)unit(&b, 2000, 0, 1, 0); /* ordered off, still running, and on again: no start */
-        (void)unit(&b, 2030, 1, 1, 1);
-        assert_false(unit(&b, 2329, 1, 1, 0));
-        assert_true(unit(&b, 2330, 1, 1, 0));
-        rig_close(&b.r);
-        for (int k = 0; k < 4; k++) { /* but one that is not heard before or after may have stopped between */
-                static const uint8_t before[] = {255, 1, 255, 0}, after[] = {1, 255, 255, 1};
-
-                open_units(&b, 1);
-                (void)unit(&b, 1000, 1, 1, 1);
-                (void)unit(&b, 4000, 0, before[k], 0);
-                (void)unit(&b, 4030, 1, after[k], 1);
-                (void)unit(&b, 4060, 1, 255, 1);
-                (void)unit(&b, 4090, 1, 1, 1); /* heard again: the same start */
-                (void)unit(&b, 4120, 1, 1, 1);
-                assert_false(unit(&b, after[k] == 1 ? 7629.9 : 7689.9, 1, 1, 0));
-                assert_true(unit(&b, after[k] == 1 ? 7630 : 7690, 1, 1, 0));
-                rig_close(&b.r);
-        }
-}
-
-/* First seen: one start is left in this hour, however many the machine may make. */
-static void test_one_start_left_when_first_seen(void **state)
-{
-        (void)state;
-        for (unsigned n = 2; n <= SAFETY_STARTS_MAX; n++) {
-                struct bench b;
-
-                open_units(&b, n);
-                (void)unit(&b, 1000, 0, 0, 0);
-                assert_true(unit(&b, 1600, 0, 0, 1));
-                (void)unit(&b, 1600, 1, 1, 1);
-                (void)unit(&b, 1700, 0, 0, 0);
-                assert_false(unit(&b, 4599, 0, 0, 1));
-                assert_true(unit(&b, 4600, 0, 0, 1));
-                rig_close(&b.r);
-        }
-}
-
-/* A read-back between off and on: from the middle on it is on. */
-static void test_read_back_of_a_unit(void **state)
-{
-        struct bench b;
-
-        (void)state;
-        open_units(&b, 3);
-        assert_false(unit(&b, 1000, 0.5, 1, 0)); /* a stop, and too early */
-        rig_close(&b.r);
-        open_units(&b, 3);
-        assert_true(unit(&b, 1000, 0.49, 0, 0)); /* it is off */
-        rig_close(&b.r);
-}
-
-/* A stop counts from the order, and anew from where the machine was seen to stop. */
-static void test_a_stop_counts_from_the_later_of_both(void **state)
-{
-        struct bench b;
-
-        (void)state;
-        open_units(&b, 4);
-        (void)unit(&b, 1000, 1, 0, 1);
-        (void)unit(&b, 5000, 0, 0, 0); /* ordered off, it never ran */
-        assert_false(unit(&b, 5599, 0, 0, 1));
-        assert_true(unit(&b, 5600, 0, 0, 1));
-        rig_close(&b.r);
-        open_units(&b, 4);
-        (void)unit(&b, 1000, 1, 1, 1);
-        (void)unit(&b, 5000, 0, 1, 0); /* ordered off */
-        (void)unit(&b, 5100, 0, 0, 0); /* seen off */
-        assert_false(unit(&b, 5699, 0, 0, 1));
-        assert_true(unit(&b, 5700, 0, 0, 1));
-        rig_close(&b.r);
-}
-
-static void test_no_start_left(void **state)
-{
-        struct bench b;
-
-        (void)state;
-        open_units(&b, 1);
-        (void)unit(&b, 1000, 0, 0, 0);
-        (void)unit(&b, 2000, 1, 1, 1); /* the only one of this hour */
-        (void)unit(&b, 2600, 0, 0, 0);
-        assert_false(unit(&b, 5599, 0, 0, 1));
-        assert_true(unit(&b, 5600, 0, 0, 1));
-        rig_close(&b.r);
-}
-
-/* A clock that goes back starts the timers over. */
-static void test_clock_goes_back(void **state)
-{
-        struct bench b;
-
-        (void)state;
-        open_units(&b, 4);
-        (void)unit(&b, 9000, 1, 1, 1);
-        (void)unit(&b, 5000, 1, 1, 1);
-        assert_false(unit(&b, 5299, 1, 1, 0));
-        assert_true(unit(&b, 5300, 1, 1, 0));
-        (void)unit(&b, 9000, 0, 0, 0);
-        (void)unit(&b, 6000, 0, 0, 0);
-        assert_false(unit(&b, 6599, 0, 0, 1));
-        b.r.u[b.r.nu - 1].max_starts_per_h = 4;
-        assert_true(unit(&b, 6600, 0, 0, 1));
-        rig_close(&b.r);
-}
-
-/* What lets a unit stop: its step, and others that are seen to run and stay. */
-static void test_when_a_unit_may_stop(void **state)
-{
-        struct bench b;
-        size_t j;
-
-        (void)state;
-        open_units(&b, 3);
-        j = b.r.nu - 1;
-        (void)unit(&b, 1000, 1, 1, 1);
-        b.r.snap.slow_step = false;
-        assert_false(unit(&b, 5000, 1, 1, 0));
-        b.r.snap.slow_step = true;
-        assert_true(unit(&b, 5000, 1, 1, 0));
-        b.r.confirmed[j - 1] = 0; /* the other one runs, but its order is off; ordering it on now comes too late */
-        assert_false(unit(&b, 5000, 1, 1, 0));
-        b.r.snap.cooling_load_w = 0;
-        assert_true(unit(&b, 5700, 1, 1, 0));
-        b.r.snap.cooling_load_w = 80e3;
-        assert_false(unit(&b, 5700, 1, 1, 0));
-        b.r.confirmed[j - 1] = 1;
-        assert_true(unit(&b, 5700, 1, 1, 0));
-        b.r.snap.onoff_status = NULL; /* nothing is seen to run */
-        b.r.confirmed[j] = 1;
-        verify_observe(b.v, &b.r.snap);
-        b.act[j] = 0;
-        assert_false(verify_action(b.v, &b.r.snap, b.act));
-        b.r.snap.cooling_load_w = 0;
-        assert_true(verify_action(b.v, &b.r.snap, b.act));
-        rig_close(&b.r);
         rig_open(&b.r, rig_default(), 3);
-        b.r.u[j].fast = 1;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
-        (void)unit(&b, 1000, 1, 1, 1);
-        b.r.snap.slow_step = false;
-        assert_true(unit(&b, 5000, 1, 1, 0)); /* a fast one in any step */
+        b.r.u[9] = (struct safety_u){.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = 18};
+        b.r.confirmed[9] = 18;
+        b.r.env.lift = lift;
+        b.r.env.nlift = 1;
+        take_bench(&b);
+        for (int k = 0; k < 3; k++) { /* as it was; the caller's changed; the filter's, too */
+                struct safety_u *u = k == 2 ? in_filter(&b.r, b.r.s->env.u) : b.r.u;
+                struct safety_y *cert = k == 2 ? in_filter(&b.r, b.r.s->env.cert) : b.r.cert;
+                struct safety_lift *l = k == 2 ? in_filter(&b.r, b.r.s->env.lift) : lift;
+
+                for (size_t j = 0; k > 0 && j < b.r.nu; j++)
+                        u[j].hi = u[j].rate = 1000;
+                for (size_t i = 0; k > 0 && i < b.r.ninlet; i++)
+                        cert[i].hi = 1000;
+                l->min_k = k > 0 ? -1000 : 9;
+                assert_true(judge(&b, 0, 18.5));
+                assert_false(judge(&b, 0, 18.6));
+                assert_true(judge(&b, 9, 17));
+                assert_false(judge(&b, 9, 16.5));
+                b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+                assert_false(judge(&b, 0, 18.1));
+                b.r.wy[(RIG_HIST - 1) * b.r.ny] = 22;
+        }
         rig_close(&b.r);
 }
 
-/* What is restored: ages of order, status and starts; damaged ones count as never seen. */
-static void test_restored_units(void **state)
+/* Where the box ends on the register: what lies beyond its last value stays, what lies before it is to be on the grid.
+ */
+static void test_last_values_of_the_box(void **state)
 {
-        enum { J = 10 }; /* the last variable of the rig */
-        struct bench b;
-        double buf[1 + (J + 1) * SAFETY_STATE_PER_U], *u = buf + 1 + J * SAFETY_STATE_PER_U;
-        const size_t n = sizeof(buf) / sizeof(buf[0]);
+        static const struct {
+                double step, origin, lo, hi, before_lo, first, before_hi, last;
+        } box[] = {{0, 0, 16.5, 23.5, 16.49, 16.5, 23.51, 23.5},
+                   {1, 0, 16.5, 23.5, 16.9, 17, 23.1, 23},
+                   {1, 0.25, 16.5, 23.5, 17.1, 17.25, 23.4, 23.25},
+                   {0.1, 0.03, 16, 24, 16.01, 16.03, 23.95, 23.93}};
 
         (void)state;
-        for (unsigned kind = 0; kind < 7; kind++) {
-                open_units(&b, 2);
-                assert_int_equal(b.r.nu, J + 1);
-                memset(buf, 0, sizeof(buf));
-                buf[0] = 1;
-                u[0] = u[1] = 1; /* seen, ordered on 200 s ago, started 100 s ago, not seen to run */
-                u[4] = kind == 4 ? 0 : 200;
-                u[5] = kind == 0 ? 0 : 4000;
-                for (size_t i = 0; i < SAFETY_STARTS_MAX; i++)
-                        u[6 + i] = i == 0 ? 100 : -1;
-                if (kind == 1)
-                        u[0] = 0;
-                if (kind == 2)
-                        u[4] = (double)NAN;
-                if (kind == 3) { /* off, since when is not known */
-                        u[1] = 0;
-                        u[5] = (double)NAN;
+        for (size_t k = 0; k < sizeof(box) / sizeof(box[0]); k++) {
+                for (int dir = -1; dir <= 1; dir++) {
+                        const bool below = dir <= 0, above = dir >= 0; /* beyond, not on the side of less cooling */
+                        struct bench b;
+
+                        rig_open(&b.r, rig_default(), 3);
+                        b.r.u[0].step = box[k].step;
+                        b.r.u[0].origin = box[k].origin;
+                        b.r.u[0].lo = box[k].lo;
+                        b.r.u[0].hi = box[k].hi;
+                        b.r.u[0].safe_dir = dir;
+                        b.r.u[0].rate = 10;
+                        take_bench(&b);
+                        b.r.confirmed[0] = box[k].before_lo;
+                        assert_int_equal(judge(&b, 0, box[k].before_lo), below);
+                        assert_true(judge(&b, 0, box[k].first));
+                        b.r.confirmed[0] = box[k].before_hi;
+                        assert_int_equal(judge(&b, 0, box[k].before_hi), above);
+                        assert_true(judge(&b, 0, box[k].last));
+                        if (box[k].step > 0) { /* from the last value on the way back it is off the grid */
+                                b.r.confirmed[0] = box[k].first + 0.05 * box[k].step;
+                                assert_false(judge(&b, 0, b.r.confirmed[0]));
+                                b.r.confirmed[0] = box[k].last - 0.05 * box[k].step;
+                                assert_false(judge(&b, 0, b.r.confirmed[0]));
+                        }
+                        rig_close(&b.r);
                 }
-                if (kind == 4)
-                        u[3] = 1; /* it was seen to run since: what comes now is another start */
-                if (kind == 5)
-                        buf[0] = 2;
-                if (kind == 6) { /* ordered off, last started 100 s ago */
-                        u[1] = 0;
-                        u[5] = 500;
-                }
-                verify_restore(b.v, 10000, 50, buf, n);
-                if (kind == 6) {
-                        assert_false(unit(&b, 10049, 0, 0, 1));
-                        assert_true(unit(&b, 10050, 0, 0, 1)); /* off for 550 + 50 s */
-                } else if (kind == 0 || kind == 4) {
-                        assert_true(unit(&b, 10010, 1, 0, 1));
-                        if (kind == 0) /* 200 + 50 + 50 s on */
-                                assert_true(!unit(&b, 10049, 1, 0, 0) && unit(&b, 10050, 1, 0, 0));
-                        (void)unit(&b, 10100, 1, 1, 1);
-                        assert_int_equal(unit(&b, 10400, 1, 1, 0), kind == 0); /* one start of two, or both */
-                } else if (kind == 3) {
-                        (void)unit(&b, 10010, 0, 0, 0);
-                        assert_false(unit(&b, 10609, 0, 0, 1)); /* timers from now on */
-                        assert_true(unit(&b, 10610, 0, 0, 1));
-                } else {
-                        (void)unit(&b, 10010, 1, 0, 1);
-                        assert_false(unit(&b, 10309, 1, 0, 0));
-                        assert_true(unit(&b, 10310, 1, 0, 0));
-                }
-                rig_close(&b.r);
         }
-        open_units(&b, 2);
-        u[1] = u[4] = 0; /* off for long, started 3000 and 100 s ago */
-        u[5] = 4000;
-        u[6] = 3000;
-        u[7] = 100;
-        verify_restore(b.v, 10000, 50, buf, n);
-        (void)unit(&b, 10010, 0, 0, 0);
-        assert_false(unit(&b, 10549, 0, 0, 1));
-        assert_true(unit(&b, 10550, 0, 0, 1));
-        rig_close(&b.r);
-        open_units(&b, 2);
-        verify_restore(b.v, 10000, 50, buf, n - 1); /* another shape */
-        (void)unit(&b, 10010, 0, 0, 0);
-        assert_false(unit(&b, 10609, 0, 0, 1));
-        assert_true(unit(&b, 10610, 0, 0, 1));
+}
+
+/* Seventeen variables: what is kept of each of them, in bytes, lies in no other's place. */
+static void test_many_variables(void **state)
+{
+        struct rig_args a = rig_default();
+        struct bench b;
+
+        (void)state;
+        a.rooms = 1;
+        a.crahs = 7;
+        open_bench(&b, a);
+        assert_int_equal(b.r.nu, 17);
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+        for (size_t j = 0; j < 14; j++) { /* each of the room's */
+                assert_true(judge(&b, j, b.r.confirmed[j]));
+                assert_false(judge(&b, j, b.r.confirmed[j] - b.r.u[j].safe_dir * b.r.u[j].step));
+        }
         rig_close(&b.r);
 }
 
@@ -494,16 +253,19 @@ static void test_base_without_read_back(void **state)
         rig_close(&b.r);
 }
 
-/* The highest limit of row i that it refuses and the lowest that it passes enclose `bound`. */
+/* The highest limit of row i that it refuses and the lowest that it passes enclose `bound`: what another way to compute
+ * the same may differ by is passed, no more. */
 static void encloses(struct rig *r, size_t i, double bound)
 {
+        static const double off[] = {-1.5e-6, -0.5e-6};
+
         for (size_t k = 0; k < r->ninlet; k++)
                 r->cert[k].hi = r->cert[k].trip = 1e6;
-        for (int side = -1; side <= 1; side += 2) {
+        for (int side = 0; side < 2; side++) {
                 double act[64];
                 struct verifier *v;
 
-                r->cert[i].hi = bound + side * 2e-6;
+                r->cert[i].hi = bound + off[side];
                 for (size_t j = 0; j < r->nu; j++) { /* now and nominal cool more than what is judged */
                         r->u[j].nominal = r->u[j].safe_dir > 0 ? r->u[j].hi : r->u[j].lo;
                         r->u[j].rate = 1000;
@@ -515,8 +277,8 @@ static void encloses(struct rig *r, size_t i, double bound)
                 v = r->s->verifier;
                 r->snap.window.u = r->wu; /* lag 1 comes from act, the older rows stay */
                 verify_observe(v, &r->snap);
-                if (verify_action(v, &r->snap, act) != (side > 0))
-                        fail_msg("row %zu, limit %.9f: %s", i, r->cert[i].hi, side > 0 ? "refused" : "passed");
+                if (verify_action(v, &r->snap, act) != side)
+                        fail_msg("row %zu, limit %.9f: %s", i, r->cert[i].hi, side ? "refused" : "passed");
         }
 }
 
@@ -527,6 +289,8 @@ static void scatter(struct rig *r)
                 r->wy[k] = rng_range(&r->rng, -5, 40);
         for (size_t k = 0; k < RIG_HIST * r->nd; k++)
                 r->wd[k] = rng_range(&r->rng, -1, 15);
+        for (size_t k = 0; k < RIG_HIST * r->nu; k++)
+                r->wu[k] = rng_range(&r->rng, r->u[k % r->nu].lo, r->u[k % r->nu].hi);
         for (size_t j = 0; j < r->nu; j++)
                 r->confirmed[j] = r->prop[j] = limits_quantise(&r->u[j], rng_range(&r->rng, r->u[j].lo, r->u[j].hi), 0);
         rig_point(r);
@@ -542,19 +306,20 @@ static void agrees(struct rig *r, size_t i)
         encloses(r, i, y[i]);
 }
 
-/* Its one-step worst case is the model library's. */
+/* Its one-step worst case is the model library's, from zero and from what was just seen. */
 static void test_one_step_bound_agrees_with_the_model(void **state)
 {
         uint64_t seed = rig_seed();
 
         (void)state;
-        for (uint64_t n = 0; n < 200; n++) {
+        for (uint64_t n = 0; n < 400; n++) {
                 struct rig_args a = rig_default();
                 struct rig r;
 
                 a.lags = 1 + n % 3;
                 a.sat_rows = n % 2;
                 rig_open(&r, a, seed + n);
+                rig_model(&r, n >= 200);
                 scatter(&r);
                 agrees(&r, rng_below(&r.rng, (uint32_t)r.ninlet));
                 rig_close(&r);
@@ -573,21 +338,22 @@ static void set_sum1(struct rig *r, double own_lo, double own_hi, double air_lo,
 }
 
 /* The same for rows of other kinds: a disturbance with two lags, no sum-to-one group, one whose intervals cannot add to
- * 1 from either side, and one that has nothing left to choose. */
+ * 1 from either side, and some that have nothing left to choose. */
 static void test_one_step_bound_of_odd_rows(void **state)
 {
         (void)state;
-        for (unsigned kind = 0; kind < 5; kind++) {
-                for (unsigned n = 0; n < 10; n++) {
+        for (unsigned kind = 0; kind < 7; kind++) {
+                for (unsigned n = 0; n < 12; n++) {
+                        const double off = n < 6 ? 1e-12 : 0;
                         struct rig_args a = rig_default();
                         struct rig r;
 
                         a.lags = kind == 0 ? 2 : 1;
                         rig_open(&r, a, 40 + n);
-                        for (size_t k = r.row_start[0]; k < r.row_start[1]; k++) {
+                        for (size_t k = 0; k < r.nterm; k++) {
                                 if (kind == 0 && r.term[k].src == ARX_SRC_D)
                                         r.term[k].lag = 2;
-                                if (kind == 1)
+                                if (kind == 1 && k < r.row_start[1])
                                         r.term[k].sum1 = 0;
                         }
                         if (kind == 2)
@@ -596,11 +362,17 @@ static void test_one_step_bound_of_odd_rows(void **state)
                                 set_sum1(&r, 0.5, 0.6, 0.08, 0.12); /* at most 0.84 */
                         if (kind == 4)
                                 set_sum1(&r, 0.8 - 5e-10, 0.8 - 5e-10, 0.1, 0.1);
+                        if (kind == 5)
+                                set_sum1(&r, 0.8 + off, 0.9, 0.1, 0.2); /* the least add to 1, but for a rounding */
+                        if (kind == 6)
+                                set_sum1(&r, 0.7, 0.8 - off, 0.05, 0.1); /* the largest do */
                         rig_model(&r, false);
                         scatter(&r);
-                        if (n % 2) /* below zero the least coefficient is the worst */
-                                r.wy[(RIG_HIST - 1) * r.ny] = -3;
+                        if (n % 3) /* below zero the least coefficient is the worst */
+                                r.wy[(RIG_HIST - 1) * r.ny] = n % 3 == 1 ? -3 : 0.5;
                         agrees(&r, 0);
+                        if (kind == 0)
+                                agrees(&r, 3); /* of the other room, and its load */
                         rig_close(&r);
                 }
         }
@@ -689,9 +461,7 @@ static void test_trip_only_output(void **state)
         (void)state;
         rig_open(&b.r, rig_default(), 3);
         b.r.cert[0].hi = (double)NAN;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         for (size_t k = 0; k < RIG_HIST; k++)
                 b.r.wy[k * b.r.ny] = 40;
         assert_true(judge(&b, 0, 18.5));
@@ -712,7 +482,7 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.confirmed[0] = b.act[0] = 17; /* cooler than nominal 18 */
         assert_true(judge(&b, 0, 17));
         assert_true(judge(&b, 0, 16.5));
-        assert_true(judge(&b, 0, 17.5)); /* still as much cooling as the plant on its own */
+        assert_false(judge(&b, 0, 17.5)); /* as much cooling as the plant on its own, but it is hot */
         b.r.confirmed[0] = b.act[0] = 18;
         assert_false(judge(&b, 0, 18.1));
         assert_true(judge(&b, 4, 18.4)); /* the other room */
@@ -729,6 +499,57 @@ static void test_over_the_limit_only_cooler(void **state)
         b.r.wy[(RIG_HIST - 1) * b.r.ny] = (double)NAN;
         assert_false(judge(&b, 0, 18.1)); /* not known is not inside */
         assert_true(judge(&b, 0, 18));
+        rig_close(&b.r);
+}
+
+/* Nothing certifies what the plant does on its own: it counts as safe while readings are comfortable, whatever heat may
+ * come, and of the rows that read it only. */
+static void test_nominal_while_comfortable(void **state)
+{
+        struct bench b;
+        double soft;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.cert[0].soft_k = 2;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        soft = b.r.cert[0].hi - 2 - SAFETY_COMFORT;
+        b.r.d_hi[0] = 1e9; /* over the limit for certain */
+        b.r.confirmed[0] = b.act[0] = 17.8;
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = soft;
+        assert_true(judge(&b, 0, 18) && judge(&b, 0, 17.8));
+        assert_false(judge(&b, 0, 18.1));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = soft + 1e-6;
+        assert_false(judge(&b, 0, 17.9));
+        assert_true(judge(&b, 0, 17.8));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = soft;
+        b.r.y_ok[0] = COND_STALE;
+        assert_false(judge(&b, 0, 17.9));
+        rig_close(&b.r);
+}
+
+/* Water that no row sees: not warmer than the plant on its own, or than it is. */
+static void test_unseen_water(void **state)
+{
+        struct bench b;
+        size_t w;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        w = b.r.nu - 3; /* nominal 8, step 0.5, rate 1 */
+        b.r.u[w].unseen = 1;
+        rig_create(&b.r);
+        b.v = b.r.s->verifier;
+        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        assert_false(judge(&b, w, 8.5));
+        assert_true(judge(&b, w, 7));
+        b.r.confirmed[w] = b.act[w] = 7;
+        assert_true(judge(&b, w, 8));
+        b.r.confirmed[w] = b.act[w] = 10;
+        assert_true(judge(&b, w, 10) && judge(&b, w, 9));
+        assert_false(judge(&b, w, 10.5));
         rig_close(&b.r);
 }
 
@@ -756,12 +577,119 @@ static void test_end_of_the_box_by_a_rounding(void **state)
         (void)state;
         rig_open(&b.r, rig_default(), 3);
         b.r.u[1].hi = b.r.u[1].nominal = b.r.confirmed[1] = 0.57;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
         assert_true(judge(&b, 1, 0.57));
         assert_false(judge(&b, 1, 0.56));
+        rig_close(&b.r);
+}
+
+/* The same at the other end, where the quotient is more than the count (56.00000000000001). */
+static void test_start_of_the_box_by_a_rounding(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[0] = (struct safety_u){.safe_dir = -1,
+                                     .lo = 0.56,
+                                     .hi = 1,
+                                     .step = 0.01,
+                                     .rate = 0.1,
+                                     .backup_rate = 1,
+                                     .nominal = 0.56,
+                                     .fast = 1};
+        b.r.confirmed[0] = 0.56;
+        take_bench(&b);
+        b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
+        assert_true(judge(&b, 0, 0.56));
+        assert_false(judge(&b, 0, 0.57));
+        rig_close(&b.r);
+}
+
+/* A soft floor holds while every certified output is read and half a kelvin below its soft limit: 27 − 3 − 0.5. */
+static void test_soft_floor_gives_way(void **state)
+{
+        struct bench b;
+        double floors[16];
+
+        (void)state;
+        rig_open(&b.r, rig_default(), 3);
+        for (size_t i = 0; i < b.r.ninlet; i++)
+                b.r.cert[i].soft_k = 3;
+        b.r.cert[1].hi = (double)NAN; /* then its trip counts: 32 */
+        take_bench(&b);
+        for (size_t j = 0; j < b.r.nu; j++)
+                floors[j] = (double)NAN;
+        floors[0] = 17.5;
+        b.r.snap.u_floor = floors;
+        for (size_t i = 0; i < b.r.ninlet; i++) {
+                double *now = &b.r.wy[(RIG_HIST - 1) * b.r.ny + i];
+
+                assert_true(judge(&b, 0, 17.5));
+                assert_false(judge(&b, 0, 17.4));
+                *now = i == 1 ? 28.5 : 23.5;
+                assert_false(judge(&b, 0, 17.4));
+                *now += 0.001;
+                assert_true(judge(&b, 0, 17.4) && judge(&b, 0, 16));
+                *now = (double)NAN;
+                assert_true(judge(&b, 0, 17.4));
+                *now = 22;
+                b.r.y_ok[i] = COND_STALE;
+                assert_true(judge(&b, 0, 17.4));
+                b.r.y_ok[i] = COND_TRUE;
+        }
+        floors[0] = 17.5 + 1e-8; /* a rounding above a value of the register */
+        assert_true(judge(&b, 0, 17.5));
+        floors[0] = 17.5 + 1e-6;
+        assert_false(judge(&b, 0, 17.5));
+        rig_point(&b.r);
+        b.act[0] = 17.4;
+        b.r.snap.y_ok = NULL;
+        verify_observe(b.v, &b.r.snap);
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        rig_point(&b.r);
+        b.r.snap.window.n = 0;
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        b.r.snap.u_floor = NULL;
+        rig_point(&b.r);
+        assert_true(verify_action(b.v, &b.r.snap, b.act));
+        rig_close(&b.r);
+}
+
+/* No floor asks for warmer than the plant has it, with a grid or without; between two of its values the colder counts,
+ * and what differs by a rounding (3 · 0.1 is more than 0.3) is the same. */
+static void test_floor_above_what_the_plant_has(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        for (int grid = 0; grid < 2; grid++) {
+                double floors[16];
+
+                rig_open(&b.r, rig_default(), 3);
+                b.r.u[0].step = grid ? 0.1 : 0;
+                take_bench(&b);
+                for (size_t j = 0; j < b.r.nu; j++)
+                        floors[j] = 17.5;
+                b.r.snap.u_floor = floors;
+                b.r.confirmed[0] = 17;
+                assert_true(judge(&b, 0, 17) && judge(&b, 0, 17.2));
+                assert_false(judge(&b, 0, 16.9));
+                b.r.confirmed[0] = 17.07;
+                assert_true(judge(&b, 0, grid ? 17 : 17.07));
+                assert_false(judge(&b, 0, grid ? 16.9 : 17));
+                rig_close(&b.r);
+        }
+        rig_open(&b.r, rig_default(), 3);
+        b.r.u[0] = (struct safety_u){
+            .safe_dir = -1, .lo = 0.3, .hi = 1, .step = 0.1, .rate = 0.1, .backup_rate = 1, .nominal = 0.5};
+        take_bench(&b);
+        b.r.snap.no_colder_water = true;
+        b.r.confirmed[0] = 0.3;
+        assert_true(judge(&b, 0, 0.3));
+        b.r.confirmed[0] = 0.4;
+        assert_false(judge(&b, 0, 0.3));
         rig_close(&b.r);
 }
 
@@ -785,6 +713,57 @@ static void test_window_length(void **state)
         rig_close(&b.r);
 }
 
+/* What is no number, or no finite one, bounds nothing: however the model counts it, only what is known safe passes. */
+static void test_what_is_not_finite_bounds_nothing(void **state)
+{
+        static const double none[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+        struct rig_args a = rig_default();
+        struct bench b;
+
+        (void)state;
+        a.lags = 2;
+        open_bench(&b, a);
+        for (size_t k = 0; k < sizeof(none) / sizeof(none[0]); k++) {
+                double *const at[] = {&b.r.wy[(RIG_HIST - 1) * b.r.ny], &b.r.wy[(RIG_HIST - 2) * b.r.ny],
+                                      &b.r.wu[(RIG_HIST - 2) * b.r.nu], &b.r.wu[(RIG_HIST - 2) * b.r.nu + 1],
+                                      &b.r.d_hi[0]};
+
+                for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+                        const double was = *at[i];
+
+                        assert_true(judge(&b, 0, 18.1));
+                        *at[i] = none[k];
+                        assert_false(judge(&b, 0, 18.1) || judge(&b, 1, 0.79));
+                        assert_true(judge(&b, 0, 18) && judge(&b, 4, 18.1)); /* no change; the other room */
+                        *at[i] = was;
+                }
+        }
+        rig_close(&b.r);
+}
+
+/* A lift that is out of its bounds may get worse by what rounding to both registers makes, 0.5 and 0.1 K, no more. */
+static void test_lift_out_of_bounds(void **state)
+{
+        (void)state;
+        for (int high = 0; high < 2; high++) {
+                struct safety_lift lift = {9, 8, high ? -(double)INFINITY : 8, high ? 5 : (double)INFINITY};
+                struct bench b;
+
+                rig_open(&b.r, rig_default(), 3);
+                b.r.u[8].step = 0.1;
+                b.r.u[9] = (struct safety_u){.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = 15};
+                b.r.env.lift = &lift;
+                b.r.env.nlift = 1;
+                b.r.confirmed[8] = 9; /* 6 K */
+                b.r.confirmed[9] = 15;
+                take_bench(&b);
+                assert_true(judge(&b, 8, 9) && judge(&b, 9, high ? 14 : 16));
+                assert_true(judge(&b, 8, high ? 8.4 : 9.6));
+                assert_false(judge(&b, 8, high ? 8.3 : 9.7));
+                rig_close(&b.r);
+        }
+}
+
 /* A neutral variable of a row over its limit may stay or go toward nominal, nowhere else. */
 static void test_neutral_over_the_limit(void **state)
 {
@@ -793,14 +772,14 @@ static void test_neutral_over_the_limit(void **state)
         rig_open(&b.r, rig_default(), 3);
         b.r.u[0].safe_dir = 0;
         b.r.u[0].rate = 2;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         b.r.confirmed[0] = 19; /* nominal 18, step 0.1 */
         b.r.wy[(RIG_HIST - 1) * b.r.ny] = 40;
         assert_true(judge(&b, 0, 19));
         assert_true(judge(&b, 0, 18.5));
         assert_true(judge(&b, 0, 18));
+        assert_true(judge(&b, 0, 17.9) && judge(&b, 0, 19.1));  /* a step of the register beside them, */
+        assert_false(judge(&b, 0, 17.8) || judge(&b, 0, 19.2)); /* no more */
         assert_false(judge(&b, 0, 17.5));
         assert_false(judge(&b, 0, 19.5));
         rig_close(&b.r);
@@ -822,9 +801,7 @@ static void test_fixed_and_driven(void **state)
         b.r.u[w].drives_d = SAFETY_DRIVES(2);
         b.r.cert[1].row = b.r.ninlet; /* a supply air temperature, 17 °C with water at 10 */
         b.r.cert[1].hi = 19;
-        rig_create(&b.r);
-        b.v = b.r.s->verifier;
-        memcpy(b.act, b.r.confirmed, b.r.nu * sizeof(double));
+        take_bench(&b);
         assert_false(judge(&b, w, 38));
         assert_true(judge(&b, w, 12));
         b.r.snap.u_fixed = fixed;
@@ -843,22 +820,40 @@ static void test_fixed_and_driven(void **state)
         rig_close(&b.r);
 }
 
+/* A setpoint that a disturbance follows, whatever its place: it counts for the rows that read the disturbance. */
+static void test_first_variable_drives(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_free_first(&b);
+        b.r.u[0] = (struct safety_u){.safe_dir = -1,
+                                     .lo = 7,
+                                     .hi = 40,
+                                     .step = 0.5,
+                                     .rate = 30,
+                                     .backup_rate = 1,
+                                     .nominal = 8,
+                                     .drives_d = SAFETY_DRIVES(2)};
+        b.r.confirmed[0] = 8;
+        b.r.cert[1] = (struct safety_y){.row = b.r.ninlet, .hi = 19, .trip = 30}; /* supply air */
+        take_bench(&b);
+        assert_true(judge(&b, 0, 12));
+        assert_false(judge(&b, 0, 38));
+        rig_close(&b.r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_continuous_bounds),
             cmocka_unit_test(test_slow_and_water),
             cmocka_unit_test(test_neutral_variable_is_limited_both_ways),
-            cmocka_unit_test(test_units),
-            cmocka_unit_test(test_a_start_counts_from_where_it_was_seen),
-            cmocka_unit_test(test_one_start_left_when_first_seen),
-            cmocka_unit_test(test_read_back_of_a_unit),
-            cmocka_unit_test(test_a_stop_counts_from_the_later_of_both),
-            cmocka_unit_test(test_no_start_left),
-            cmocka_unit_test(test_clock_goes_back),
-            cmocka_unit_test(test_when_a_unit_may_stop),
-            cmocka_unit_test(test_restored_units),
             cmocka_unit_test(test_fixed_and_driven),
+            cmocka_unit_test(test_envelope_of_its_own),
+            cmocka_unit_test(test_last_values_of_the_box),
+            cmocka_unit_test(test_many_variables),
+            cmocka_unit_test(test_first_variable_drives),
             cmocka_unit_test(test_no_read_back_at_all),
             cmocka_unit_test(test_base_without_read_back),
             cmocka_unit_test(test_one_step_bound_agrees_with_the_model),
@@ -868,8 +863,15 @@ int main(void)
             cmocka_unit_test(test_bound_without_a_transition),
             cmocka_unit_test(test_trip_only_output),
             cmocka_unit_test(test_over_the_limit_only_cooler),
+            cmocka_unit_test(test_nominal_while_comfortable),
+            cmocka_unit_test(test_unseen_water),
             cmocka_unit_test(test_over_the_limit_off_any_grid),
             cmocka_unit_test(test_end_of_the_box_by_a_rounding),
+            cmocka_unit_test(test_start_of_the_box_by_a_rounding),
+            cmocka_unit_test(test_soft_floor_gives_way),
+            cmocka_unit_test(test_floor_above_what_the_plant_has),
+            cmocka_unit_test(test_what_is_not_finite_bounds_nothing),
+            cmocka_unit_test(test_lift_out_of_bounds),
             cmocka_unit_test(test_window_length),
             cmocka_unit_test(test_neutral_over_the_limit),
         };
