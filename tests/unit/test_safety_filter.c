@@ -371,7 +371,19 @@ static void test_water_and_who_reads_it(void **state)
         r.y_ok[0] = COND_STALE;
         expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
         assert_true(rig_action(&r.s->decision)[8] == 8);
+        r.confirmed[8] = 7; /* nor up to what the plant runs on its own, in a room that is not seen */
+        expect(rig_decide(&r), DECISION_PROJECT, DR_SENSOR);
+        assert_true(rig_action(&r.s->decision)[8] == 7);
         r.y_ok[0] = COND_TRUE;
+        r.prop[8] = 37;
+        expect(rig_decide(&r), DECISION_PROJECT, DR_WORST_CASE);
+        assert_true(rig_action(&r.s->decision)[8] == 8);
+        set_inlets(&r, 26.6); /* or is not comfortable */
+        (void)rig_decide(&r);
+        assert_true(rig_action(&r.s->decision)[8] == 7);
+        set_inlets(&r, 22);
+        r.prop[8] = 12;
+        r.confirmed[8] = 8;
         /* two loops, one colder, one warmer: each by itself */
         r.prop[9] = 7;
         expect(rig_decide(&r), DECISION_ACCEPT, DR_ACCEPTED);
@@ -672,6 +684,52 @@ static void test_refused_action_starts_units(void **state)
         rig_close(&r);
 }
 
+/* … and where two units wait, the one whose time has come. */
+static void test_refused_action_starts_what_may_start(void **state)
+{
+        struct rig r;
+        struct safety_u *own;
+
+        (void)state;
+        open_rig(&r);
+        memcpy(&own, &r.s->own_u, sizeof(own));
+        own[0].rate = 3;
+        r.prop[0] = 21;
+        for (size_t j = 9; j <= 10; j++)
+                r.confirmed[j] = r.prop[j] = r.status[j] = 0;
+        (void)rig_decide(&r); /* both off, for 600 s at least */
+        r.confirmed[10] = r.status[10] = 1;
+        r.snap.mono_s = 400;
+        (void)rig_decide(&r);
+        r.confirmed[10] = r.status[10] = 0;
+        r.snap.mono_s = 500;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 700;
+        assert_int_equal(decision_reason(rig_decide(&r)), DR_VERIFY);
+        assert_true(rig_action(&r.s->decision)[0] == 16);
+        assert_true(rig_action(&r.s->decision)[9] == 1 && rig_action(&r.s->decision)[10] == 0);
+        rig_close(&r);
+}
+
+/* A machine that the two checkers do not agree about does not keep the rest of the backup from the plant. */
+static void test_backup_without_the_machines(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_rig(&r);
+        r.confirmed[9] = r.prop[9] = r.status[9] = 0;
+        (void)rig_decide(&r);
+        r.s->equip[9].off_s = -1e6; /* the filter has lost when it was stopped */
+        r.prop[9] = 1;
+        r.confirmed[0] = 18;
+        assert_int_equal(decision_reason(rig_decide(&r)), DR_VERIFY);
+        for (size_t j = 0; j < 8; j++)
+                assert_true(rig_action(&r.s->decision)[j] == (r.u[j].safe_dir > 0 ? r.u[j].hi : r.u[j].lo));
+        assert_true(rig_action(&r.s->decision)[9] == 0 && rig_action(&r.s->decision)[10] == 1);
+        rig_close(&r);
+}
+
 /* A device that cannot be moved keeps what it has in every kind of decision. */
 static void test_fixed_variables_keep_their_value(void **state)
 {
@@ -823,6 +881,8 @@ int main(void)
             cmocka_unit_test(test_water_to_nominal),
             cmocka_unit_test(test_water_leaves_the_reserve),
             cmocka_unit_test(test_refused_action_starts_units),
+            cmocka_unit_test(test_refused_action_starts_what_may_start),
+            cmocka_unit_test(test_backup_without_the_machines),
             cmocka_unit_test(test_nearest_certified_action),
             cmocka_unit_test(test_half_of_the_reserve_stays),
             cmocka_unit_test(test_full_cooling_stays_with_less),
