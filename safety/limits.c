@@ -289,7 +289,8 @@ static double present(const struct safety_u *u, double base)
         return limits_side(u, base) == 0 ? base : rest(u, base);
 }
 
-/* v rounded toward rest, so that no bound is passed by rounding: not by what counts as on the grid, either. */
+/* v rounded toward rest, so that no bound is passed by rounding: not by what counts as on the grid, either; and from
+ * beyond the box to rest itself, where the box has no value before v. */
 static double toward(const struct safety_u *u, double v, double rest_at)
 {
         struct safety_u t = *u;
@@ -297,7 +298,7 @@ static double toward(const struct safety_u *u, double v, double rest_at)
         t.safe_dir = 0;
         q = limits_quantise(&t, v, rest_at);
         if (fabs(q - rest_at) > fabs(v - rest_at) + SAFETY_LIFT_TOL_K)
-                q = limits_quantise(&t, q > rest_at ? q - u->step : q + u->step, rest_at); /* not out of the box */
+                q = limits_quantise(&t, q > rest_at ? q - u->step : q + u->step, rest_at);
         return q;
 }
 
