@@ -133,6 +133,8 @@ static void decisions(const struct evaluation *e, struct text *t)
 {
         text_printf(t, "<dt>Decisions</dt><dd>%zu; %zu in shadow, %zu with readings and model set", e->decisions,
                     e->shadow, e->evidence);
+        if (e->unended)
+                text_put(t, "; the replay did not end: what it would have gone on with is not here");
         for (size_t k = 0; k < e->nskip; k++)
                 text_printf(t, "; %zu not scored, or only in part: %s", e->skip[k].n, e->skip[k].why);
         if (e->stride > 1)
@@ -157,7 +159,8 @@ static void head(const struct evaluate_page *p, struct text *t)
         decisions(e, t);
         entry(t, "Database", p->db);
         if (p->log)
-                entry(t, "Samples of", p->log);
+                entry(t, p->log_known ? "Samples of" : "Samples of (not known to be the log that was replayed)",
+                      p->log);
         entry(t, "Configuration", hash_hex(e->site->hash, HASH_LEN, hash));
         entry(t, "Version", "coolplane " COOLPLANE_VERSION);
         text_put(t, "</dl></header>\n");

@@ -13,6 +13,7 @@ struct evaluate_page {
         const struct evaluation *e;         /* evaluate_refusal() NULL */
         const struct savrep_story *savings; /* --baseline shadow; NULL: not known */
         const char *db, *log;               /* log NULL: the same */
+        bool log_known;                     /* it is the log that was replayed */
         const char *command;                /* that made the page */
 };
 

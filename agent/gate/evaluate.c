@@ -663,7 +663,7 @@ int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
         struct evaluator v = {.a = a, .e = ret, .samples_ms = INT64_MIN};
         int r;
 
-        *ret = (struct evaluation){.site = a->site};
+        *ret = (struct evaluation){.site = a->site, .unended = a->unended};
         r = count_writes(&v); /* first: they count where nothing can be scored */
         if (r == 0)
                 r = create(&v);

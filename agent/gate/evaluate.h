@@ -88,6 +88,7 @@ struct evaluation {
         size_t fitted;                /* certified rows of the newest model set that are, of envelope.safety.ncert */
         struct series series;
         struct evaluate_writes writes;
+        bool unended; /* of a replay that did not end */
 };
 
 struct evaluate_args {
@@ -95,6 +96,7 @@ struct evaluate_args {
         struct store *store;     /* of the decisions */
         struct store *samples; /* of the samples of their time: the same, or the log that was replayed; bound to site */
         int64_t from_ms, to_ms; /* INT64_MIN, INT64_MAX: all */
+        bool unended;           /* decisions of a replay that did not end: told with the rest */
         void (*progress)(void *ctx, int64_t t_ms);
         void *ctx;
 };

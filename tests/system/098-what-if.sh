@@ -37,6 +37,15 @@ print("own log: saving %.2f %%, interval %.2f to %.2f %%" % (100 * w["saving_rat
 P
 what_if 0 c0 "$work/c0.model"
 grep -q '^cooling, metered ' "$work/out.txt" && grep -q '^  corrected by the log' "$work/out.txt" || fail "no saving in words: $(cat "$work/out.txt")"
+# its readings are a model's: no figures of the plant are made of them
+"$BIN/coolplane" evaluate --config "$config" --db "$work/out.db" --log "$work/c0-1.db" --html "$work/page.html" >"$work/evaluate.txt" 2>&1
+[ $? = 4 ] && [ ! -e "$work/page.html" ] && grep -q "out.db is a what-if: its readings are a model's" "$work/evaluate.txt" || fail "evaluate of a what-if: $(cat "$work/evaluate.txt")"
+"$BIN/coolplane" why --db "$work/out.db" | grep -q '^as modelled, not measured' || fail "why of a what-if"
+"$BIN/coolplane" why --db "$work/out.db" --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert d["what_if"] and d["ended"]' || fail "why --json of a what-if"
+"$BIN/coolplane" replay --config "$config" --log "$work/c0-1.db" --out "$work/plain.db" >"$work/plain.txt" 2>&1 || fail "a plain replay: $(cat "$work/plain.txt")"
+"$BIN/coolplane" replay --diff "$work/plain.db" "$work/out.db" >"$work/diff.txt" 2>&1
+grep -A1 '^B  ' "$work/diff.txt" | grep -q '^   a what-if: readings as modelled' || fail "--diff names no what-if: $(cat "$work/diff.txt")"
+"$BIN/coolplane" replay --diff "$work/plain.db" "$work/out.db" --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert d["what_if"] == [False, True] and d["ended"] == [True, True]' || fail "--diff --json names no what-if"
 # what is no model file, what is not there, what is of another site
 what_if 65 c0 "$config"
 what_if 69 c0 "$work/none.model"
