@@ -390,10 +390,10 @@ void evaluate_html(const struct evaluate_page *p, struct text *t)
         struct golive g;
 
         golive_judge(p->e, &g);
-        text_put(t, "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
-                    "content='width=device-width'><title>");
+        text_put(t, EVALUATE_PAGE_BEGINS "<html lang=en><head><meta charset=utf-8><meta name=viewport "
+                                         "content='width=device-width'><title>");
         text_html(t, p->e->site->name);
-        text_printf(t, ": coolplane evaluate</title><style>%s</style></head><body>\n", style);
+        text_printf(t, EVALUATE_PAGE_HOLDS "<style>%s</style></head><body>\n", style);
         head(p, t);
         verdict(&g, t);
         tiles(p->e, t);

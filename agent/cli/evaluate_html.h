@@ -9,6 +9,10 @@
 #include "agent/cli/savings_report.h"
 #include "agent/gate/evaluate.h"
 
+/* By what a page is known. */
+#define EVALUATE_PAGE_BEGINS "<!doctype html>"
+#define EVALUATE_PAGE_HOLDS ": coolplane evaluate</title>"
+
 struct evaluate_page {
         const struct evaluation *e;         /* evaluate_refusal() NULL */
         const struct savrep_story *savings; /* --baseline shadow; NULL: not known */

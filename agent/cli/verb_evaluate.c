@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/outfile.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/evaluate_html.h"
@@ -41,7 +43,8 @@ static const char help[] =
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
     "  --json          one JSON document, with each point, variable and day\n"
     "  --html FILE     beside it a page: what would be needed to go live, energy, limits, worst hours, differences,\n"
-    "                  forecasts and data quality; needs nothing else and can be printed\n"
+    "                  forecasts and data quality; needs nothing else and can be printed; only such a page is\n"
+    "                  written over\n"
     "exit: 0 scored, 2 usage, 3 something was written in shadow (whether or not it can be scored), 4 nothing can be\n"
     "scored (and why), 65 database damaged or another log than the replayed one, 69 no database, 74 I/O, 78 site "
     "wrong\n";
@@ -170,6 +173,32 @@ static int report(const struct options *o, const struct site *site, struct store
         return code;
 }
 
+/* The page goes nowhere but into the place of another one. */
+static int check_page(const struct options *o, const struct site *site)
+{
+        const char **input = calloc(site->nfile + 2, sizeof *input);
+        char why[512];
+        bool may;
+
+        if (!input)
+                return EXIT_GENERIC;
+        input[0] = o->db ? o->db : site->database;
+        input[1] = o->log;
+        for (size_t i = 0; i < site->nfile; i++)
+                input[i + 2] = site->file[i];
+        may = outfile_may(&(struct outfile){.path = o->html,
+                                            .what = "a page of coolplane evaluate",
+                                            .begins = EVALUATE_PAGE_BEGINS,
+                                            .holds = EVALUATE_PAGE_HOLDS,
+                                            .input = input,
+                                            .ninput = site->nfile + 2},
+                          why);
+        free(input);
+        if (!may)
+                (void)fprintf(stderr, "coolplane evaluate: %s\n", why);
+        return may ? EXIT_OK : EXIT_IO;
+}
+
 /* Whether the decisions may be called the plant's, and the log theirs. */
 static int check_origin(struct options *o, const char *db, const struct site *site, struct store *store,
                         struct store *log)
@@ -217,6 +246,8 @@ static int run(struct options *o)
         struct store *store = NULL, *log = NULL;
         int code = cli_load_site(o->config, &site);
 
+        if (code == EXIT_OK && o->html)
+                code = check_page(o, site);
         if (code == EXIT_OK)
                 code = open_store(o->db ? o->db : site->database, site, &store);
         if (code == EXIT_OK && o->log)

@@ -10,6 +10,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/outfile.h"
 #include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
@@ -26,7 +27,7 @@ static const char help[] =
     "Identifies the thermal model from stored history: fitted on the first part, judged on the rest in time order.\n"
     "\n"
     "  --db DB           telemetry database (read only)\n"
-    "  --out MODEL       model file to write\n"
+    "  --out MODEL       model file to write; only a model file is written over\n"
     "  --config FILE     site file; default: the one the database's last run used\n"
     "  --split R         share of the usable steps to fit, 0 < R < 1 (0.7)\n"
     "  --lags N          lags of outputs and inputs (5)\n"
@@ -316,6 +317,29 @@ out_quiet:
         return exit_code;
 }
 
+/* The model goes nowhere but into the place of another one. */
+static int check_out(const struct options *o, const struct site *site)
+{
+        const char **input = calloc(site->nfile + 1, sizeof *input);
+        char why[512];
+        bool may;
+        if (!input)
+                return EXIT_GENERIC;
+        input[0] = o->db;
+        for (size_t i = 0; i < site->nfile; i++)
+                input[i + 1] = site->file[i];
+        may = outfile_may(&(struct outfile){.path = o->out,
+                                            .what = "a model file",
+                                            .begins = TRAIN_FILE_BEGINS,
+                                            .input = input,
+                                            .ninput = site->nfile + 1},
+                          why);
+        free(input);
+        if (!may)
+                fprintf(stderr, "coolplane train: %s\n", why);
+        return may ? EXIT_OK : EXIT_IO;
+}
+
 int verb_train(int argc, char **argv)
 {
         struct options o;
@@ -334,6 +358,8 @@ int verb_train(int argc, char **argv)
                 fprintf(stderr, "coolplane train: %s\n", store_errmsg(s));
                 code = EXIT_IO;
         }
+        if (code == EXIT_OK)
+                code = check_out(&o, site);
         if (code == EXIT_OK)
                 code = train(s, site, &o);
         site_free(site);

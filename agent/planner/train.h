@@ -70,6 +70,8 @@ int train_energy(struct store *s, const struct layout *l, const struct dataset *
 
 /* --- model files -------------------------------------------------------------------------------------------------- */
 
+#define TRAIN_FILE_BEGINS "CPMD"
+
 struct train_file {
         unsigned na, nb;
         int64_t step_ms, from_ms, to_ms;

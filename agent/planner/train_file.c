@@ -61,7 +61,7 @@ static size_t encode(const struct train_file *f, uint8_t **ret)
         uint8_t *buf = malloc(len), *p = buf;
         if (!buf)
                 return 0;
-        memcpy(p, "CPMD", 4);
+        memcpy(p, TRAIN_FILE_BEGINS, 4);
         p = bytes_put(p + 4, VERSION, 4);
         const uint64_t head[HEAD_U64] = {[H_NA] = f->na,
                                          [H_NB] = f->nb,
@@ -222,7 +222,7 @@ static bool head_acceptable(const uint64_t *head, size_t len)
 
 static int decode(const uint8_t *buf, size_t len, struct train_file *f)
 {
-        if (len < HEAD_BYTES + 4 || memcmp(buf, "CPMD", 4) != 0 || bytes_get(buf + 4, 4) != VERSION ||
+        if (len < HEAD_BYTES + 4 || memcmp(buf, TRAIN_FILE_BEGINS, 4) != 0 || bytes_get(buf + 4, 4) != VERSION ||
             bytes_get(buf + len - 4, 4) != bytes_crc32(buf, len - 4))
                 return -EBADMSG;
         uint64_t head[HEAD_U64];

@@ -62,6 +62,15 @@ read -ra words <<<"$(head -n 1 "$work/why.txt")"
 again=$(sed -n 's/.*<code>\(coolplane evaluate [^<]*\)<.*/\1/p' "$page" | sed "s/&#39;/'/g")
 (eval "set -- $again" && shift && "$BIN/coolplane" "$@" >/dev/null 2>&1) || fail "not to be repeated: $again"
 "$BIN/coolplane" evaluate --config "$own" --db "$work/log/b2-1.db" --html "$work/b2.html" >/dev/null 2>&1 || fail "a baseline without proposals"
+# a page takes the place of a page, and of nothing else
+"$BIN/coolplane" evaluate "${of[@]}" --html "$page" >/dev/null 2>&1 || fail "the page is not made anew"
+sum=$(cat "$work/out.db" "$work/log/b2-1.db" "$own" | sha256sum)
+ln -s "$work/out.db" "$work/link.html"
+for taken in "$work/out.db" "$work/log/b2-1.db" "$own" "$work/link.html" "$work/plain.json"; do
+  "$BIN/coolplane" evaluate "${of[@]}" --html "$taken" >/dev/null 2>"$work/taken.log"
+  [ $? = 74 ] && grep -q "$taken " "$work/taken.log" || fail "a page in the place of $taken: $(cat "$work/taken.log")"
+done
+[ "$(cat "$work/out.db" "$work/log/b2-1.db" "$own" | sha256sum)" = "$sum" ] || fail "a page takes the place of what it is made from"
 # what cannot be written, what cannot be scored
 "$BIN/coolplane" evaluate "${of[@]}" --html "$work/none/page.html" >/dev/null 2>"$work/none.log"
 [ $? = 74 ] && grep -q "$work/none/page.html: No such file" "$work/none.log" || fail "an unwritable page: $(cat "$work/none.log")"
