@@ -104,6 +104,17 @@ static void judged(const struct evaluation *e, struct golive_item *i)
         judge_share(i, score_share(e->evidence, e->decisions), 1 - EVRANK_FEW, "of the decisions");
 }
 
+static void unchanged(const struct evaluation *e, struct golive_item *i)
+{
+        i->what = "The record is as it was written";
+        i->limit = "no decision changed afterwards";
+        i->why = "such a decision is in no figure here; coolplane audit verify names it";
+        if (e->evidence > 0 || e->changed > 0)
+                judge(i, e->changed == 0, "%zu of %zu changed", e->changed, e->decisions);
+        else
+                not_known(i, NO_EVIDENCE);
+}
+
 /* --- the model --------------------------------------------------------------------------------------------------- */
 
 static void fitted(const struct evaluation *e, struct golive_item *i)
@@ -256,6 +267,7 @@ void golive_judge(const struct evaluation *e, struct golive *ret)
         samples(e, i++);
         outputs(e, i++);
         judged(e, i++);
+        unchanged(e, i++);
         fitted(e, i++);
         bounds(e, i++);
         skill(e, i++);

@@ -153,6 +153,9 @@ static void print_stand_out(const struct evaluation *e)
         if (e->writes.left > 0 && ++n)
                 (void)printf("  %zu write%s left a gate that may write nothing\n", e->writes.left,
                              PLURAL_S(e->writes.left));
+        if (e->changed > 0 && ++n)
+                (void)printf("  %zu record%s changed after being written, in no figure here: coolplane audit verify\n",
+                             e->changed, e->changed == 1 ? " was" : "s were");
         if (e->unended && ++n)
                 (void)printf("  the replay did not end: what it would have gone on with is not here\n");
         n += stand_out_heat(e);

@@ -70,6 +70,7 @@ struct evaluation {
         size_t scored;    /* of this site file's configuration */
         size_t shadow;    /* of these: not acting */
         size_t evidence;  /* of these: with readings and model set */
+        size_t changed;   /* of the decisions: not as they were written; in no other figure */
         struct evaluate_skip skip[EVALUATE_WHYS];
         size_t nskip;
         size_t reason[EVALUATE_KINDS][EVALUATE_REASONS];

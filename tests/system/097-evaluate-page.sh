@@ -48,8 +48,8 @@ assert not re.search(r"https?:|url\(|@import|//", text), "something may be loade
 assert p.tags["svg"] == 9, p.tags  # power, limits, hours of the day, four variables, two by day
 assert not re.search(r"\b(nan|inf)\b", text, re.I) and not re.search(r"\d\.\d{5}", text), "numbers"
 words = re.sub(r"<[^>]*>", "", text)
-met = int(re.search(r"(\d+) of 16 conditions to go live are met", words)[1])
-assert text.count("✓ met<") == met and text.count("✗ not met<") + text.count("? not known<") == 16 - met
+met = int(re.search(r"(\d+) of 17 conditions to go live are met", words)[1])
+assert text.count("✓ met<") == met and text.count("✗ not met<") + text.count("? not known<") == 17 - met
 assert f"{d['decisions']}; {d['shadow']} in shadow" in words
 assert "Nothing was changed, so nothing was saved yet." in words
 assert d["hottest_inlet"]["measured"]["hottest_at"][11:16] in words
@@ -76,6 +76,10 @@ done
 [ $? = 74 ] && grep -q "$work/none/page.html: No such file" "$work/none.log" || fail "an unwritable page: $(cat "$work/none.log")"
 "$BIN/coolplane" evaluate "${of[@]}" --to 2020-01-01T00:00:00Z --html "$work/none.html" >/dev/null 2>&1
 [ $? = 4 ] && [ ! -e "$work/none.html" ] || fail "a page of nothing"
+sqlite3 "$work/out.db" "SAVEPOINT s; UPDATE decision SET worst_inlet_c = 55, margin = -9 WHERE id = 150; RELEASE s" || fail "cannot change a copy"
+"$BIN/coolplane" evaluate "${of[@]}" --html "$page" >"$work/changed.txt" 2>&1 || fail "a changed record: $(tail -n 3 "$work/changed.txt")"
+grep -q '^  1 record was changed after being written, in no figure' "$work/changed.txt" && grep -q '✗ not met</td><td>The record is as it was written' "$page" || fail "a changed record does not stand out: $(head -n 5 "$work/changed.txt")"
+! grep -q '55\.0' "$page" && ! grep -q '55\.00' "$work/changed.txt" || fail "a changed record decides the hottest inlet"
 sqlite3 "$work/out.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
 "$BIN/coolplane" evaluate "${of[@]}" --html "$work/left.html" >/dev/null 2>&1
 [ $? = 3 ] && grep -q '✗ not met</td><td>Shadow wrote nothing' "$work/left.html" || fail "a write in shadow is not on the page"

@@ -241,7 +241,9 @@ static void test_conditions(void **state)
         assert_int_equal(state_of(&g, "measured above"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "can be read"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "could be judged"), GOLIVE_MET);
+        assert_int_equal(state_of(&g, "as it was written"), GOLIVE_MET);
         /* each at its limit and beyond */
+        e.changed = 1;
         e.writes.left = 1;
         e.all.heat[HEAT_MEASURED].hard = 1;
         e.gap_ms = (int64_t)(0.02 * (double)(e.last_ms - e.first_ms));
@@ -249,6 +251,7 @@ static void test_conditions(void **state)
         e.y[0].unusable = e.evidence / 10;
         e.evidence = e.decisions - 2;
         golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, "as it was written"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "wrote nothing"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "measured above"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "no gaps"), GOLIVE_NOT_MET);
