@@ -40,7 +40,7 @@ static const char help[] =
     "that `coolplane train --refit` made of this very log, and the cooling energy saved is told part by part, with a\n"
     "95 % interval; or why this log cannot tell (a setpoint where it never was, a state it never saw). VMs stay, "
     "racks\n"
-    "draw what they drew.\n"
+    "draw what they drew. A model without --refit, or of another log, is refused.\n"
     "--diff compares the decisions of two databases, time by time: two configurations, builds or model sets that were\n"
     "replayed over one log, or a replay and what decided live. It names what is not the same: kinds, reasons and\n"
     "actions with their largest differences, limits, and of the first difference what it was made on; and which of\n"
@@ -58,7 +58,8 @@ static const char help[] =
     "  --json          one JSON document\n"
     "exit: 0 replayed, 1 set-up failed, 2 usage, 4 no samples in the log or in this span of it, or\n"
     "--what-if cannot be told from it, 65 a log or model of another\n"
-    "site or damaged, 69 no such log or model, or busy, 74 I/O, 78 site wrong. --diff: 0 all equal (what one of them "
+    "site, a model of another log or without --refit, or damaged, 69 no such log or model, or busy, 74 I/O, 78 site wrong. "
+    "--diff: 0 all equal (what one of them "
     "has before\n"
     "or after the other does not count), 2 usage, 3 some differ, are missing, or are at times that one of them has\n"
     "twice, or one is a replay that did not end, 4 no decision at the same time, 65 database damaged, 69 no database "
@@ -310,8 +311,16 @@ static int run(const struct options *o, const struct site *site)
         r.span_ms = to - from;
         r.next_step_ms = (from / site->fast_step_ms + 1) * site->fast_step_ms;
         if (o->whatif) {
-                code =
-                    replay_whatif_open(o->whatif, site, layout, log, from, to, from + o->learn_h * 3600000, &r.whatif);
+                code = replay_whatif_open(&(struct replay_whatif_args){.model = o->whatif,
+                                                                       .log_path = o->log,
+                                                                       .config = o->config,
+                                                                       .site = site,
+                                                                       .layout = layout,
+                                                                       .log = log,
+                                                                       .from_ms = from,
+                                                                       .to_ms = to,
+                                                                       .closes_ms = from + o->learn_h * 3600000},
+                                          &r.whatif);
                 if (code != EXIT_OK)
                         goto out;
         }

@@ -14,6 +14,7 @@
 #include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/log_print.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/train.h"
 #include "agent/points/site.h"
@@ -261,6 +262,7 @@ static int train(struct store *s, const struct site *site, struct options *o)
         struct train_file *f = calloc(1, sizeof *f);
         uint8_t *running = NULL;
         struct train_report report;
+        struct log_print print;
         int shown = -1, exit_code = EXIT_GENERIC, r = f ? layout_create(site, &l) : -ENOMEM;
         if (r == 0)
                 r = dataset_load(s, l, o->from_ms, o->to_ms, HOLD_STEPS, &ds);
@@ -292,6 +294,13 @@ static int train(struct store *s, const struct site *site, struct options *o)
         f->step_ms = site->fast_step_ms;
         f->from_ms = report.from_ms;
         f->to_ms = o->args.refit ? report.to_ms : report.split_ms;
+        r = log_print_make(s, site, f->from_ms, f->to_ms, &print);
+        if (r < 0)
+                goto out;
+        f->told = true;
+        f->refit = o->args.refit;
+        f->log_samples = print.samples;
+        f->log_sum = print.sum;
         memcpy(f->config_hash, site->hash, sizeof f->config_hash);
         f->arx_args = o->args.arx;
         f->report_json = report_text(&report, f->energy);

@@ -82,6 +82,10 @@ struct train_file {
         void *energy_mem; /* may be NULL */
         struct energy *energy;
         char *report_json; /* what training printed */
+        /* Since format version 2 (a file with told false is written as version 1): whether everything was learned, and
+         * the log from from_ms to to_ms as log_print.h knows it. */
+        bool told, refit;
+        uint64_t log_samples, log_sum;
 };
 /* Writes path.new, syncs, renames. 0 or -Exxx. */
 int train_file_write(const char *path, const struct train_file *f);

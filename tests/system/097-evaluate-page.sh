@@ -79,7 +79,7 @@ done
 sqlite3 "$work/out.db" "SAVEPOINT s; UPDATE decision SET worst_inlet_c = 55, margin = -9 WHERE id = 150; RELEASE s" || fail "cannot change a copy"
 "$BIN/coolplane" evaluate "${of[@]}" --html "$page" >"$work/changed.txt" 2>&1 || fail "a changed record: $(tail -n 3 "$work/changed.txt")"
 grep -q '^  1 record was changed after being written, in no figure' "$work/changed.txt" && grep -q '✗ not met</td><td>The record is as it was written' "$page" || fail "a changed record does not stand out: $(head -n 5 "$work/changed.txt")"
-! grep -q '55\.0' "$page" && ! grep -q '55\.00' "$work/changed.txt" || fail "a changed record decides the hottest inlet"
+! grep -q '55\.0 °C' "$page" && ! grep -q 'hottest 55\.00 C' "$work/changed.txt" || fail "a changed record decides the hottest inlet"
 sqlite3 "$work/out.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
 "$BIN/coolplane" evaluate "${of[@]}" --html "$work/left.html" >/dev/null 2>&1
 [ $? = 3 ] && grep -q '✗ not met</td><td>Shadow wrote nothing' "$work/left.html" || fail "a write in shadow is not on the page"
