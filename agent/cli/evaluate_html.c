@@ -371,7 +371,8 @@ static void cannot_tell(const struct evaluate_page *p, struct text *t)
             t,
             "<section id=untold><h2>What this page cannot tell</h2><ul>"
             "<li>Where coolplane would have led the plant. Each shadow action starts from what the operator runs at "
-            "that step, so it is one step's rate away from it at most, and it was never tried.</li>"
+            "that step: toward less cooling it is one step's rate away from it at most, toward more it may be any "
+            "distance, and it was never tried.</li>"
             "<li>Skill is hindcast skill: the loads, weather and setpoints that came are given, which no forecast "
             "had.</li>"
             "<li>What is foreseen is the word of the gate's own model, anchored at what was read, five minutes ahead, "

@@ -5,9 +5,9 @@
  * of sample: each forecast by the model set as it was at its decision), how what it decided compares with what was in
  * force, and what the record lacks. Writes nothing, opens no device.
  *
- * A shadow decision starts from what is in force, so it is one step's rate away from it at most; what it would have led
- * to later was never tried. What a forecast says of it is the model's word. Which readings were carried over a step is
- * not stored: such a reading counts as one.
+ * A shadow decision starts from what is in force: toward less cooling it is one step's rate away from it at most,
+ * toward more it may be any distance; what it would have led to later was never tried. What a forecast says of it is
+ * the model's word. Which readings were carried over a step is not stored: such a reading counts as one.
  */
 #ifndef COOLPLANE_GATE_EVALUATE_H
 #define COOLPLANE_GATE_EVALUATE_H

@@ -264,6 +264,37 @@ static void test_conditions(void **state)
         render(NULL);
 }
 
+/* Meters that are named and never read are no meters; setpoints that were never read cannot have been compared. */
+static void test_nothing_good(void **state)
+{
+        const char *const metered = "Everything inside the energy boundary";
+        struct golive g;
+
+        (void)state;
+        evaluate(INT64_MIN, INT64_MAX);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_MET);
+        sql("UPDATE sample SET quality = 2 WHERE point_id = (SELECT id FROM point WHERE role = 'rack_power' LIMIT 1)");
+        evaluate(INT64_MIN, INT64_MAX);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_NOT_MET);
+        sql("UPDATE sample SET quality = 2");
+        evaluate(INT64_MIN, INT64_MAX);
+        e.all.compared = 0;
+        render(NULL);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_NOT_MET);
+        assert_int_equal(state_of(&g, "Every setpoint moved"), GOLIVE_NOT_KNOWN);
+        assert_int_equal(count("meters are named in the site file, but none had a good sample"), 1);
+        assert_int_equal(count("no setpoint in force could be read"), 2);
+        assert_int_equal(count("no decision in shadow"), 0);
+        sql("DELETE FROM sample");
+        evaluate(INT64_MIN, INT64_MAX);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_NOT_KNOWN);
+        evaluate(INT64_MIN, INT64_MAX);
+}
+
 static void test_savings(void **state)
 {
         const struct savrep_options o = {
@@ -334,6 +365,7 @@ int main(void)
             cmocka_unit_test(test_several_days),
             cmocka_unit_test_setup_teardown(test_nothing_stored, begin, take_back),
             cmocka_unit_test(test_conditions),
+            cmocka_unit_test_setup_teardown(test_nothing_good, begin, take_back),
             cmocka_unit_test(test_savings),
             cmocka_unit_test(numbers_for_readers),
         };
