@@ -57,7 +57,7 @@ int log_print_make(struct store *s, const struct site *site, int64_t from_ms, in
 
 int log_print_is(struct store *s, const struct site *site, const struct log_print *was, char ret_differs[160])
 {
-        struct log_print now;
+        struct log_print now = {.samples = 0};
         char from[32], to[32];
         int r = log_print_make(s, site, was->from_ms, was->to_ms, &now);
 

@@ -357,7 +357,7 @@ static void print_origin(const struct replay_origin *o)
 
 int why_step_text(const struct db_args *a, const struct store_param *p)
 {
-        struct replay_origin origin;
+        struct replay_origin origin = {.replay = false};
         struct allowed w;
         int r = find_allowed(a, p, &w);
         if (r == 0)
@@ -393,7 +393,7 @@ int why_step_json(const struct db_args *a, const struct store_param *p)
                                               {"fixed", FIXED, false, 1},          {"approved", APPROVED, true, 1},
                                               {"writes", WRITES, false, 1},        {"events", EVENTS, false, 1},
                                               {"afterwards", AFTERWARDS, true, 1}, {"reverse", REVERSE, false, 1}};
-        struct replay_origin origin;
+        struct replay_origin origin = {.replay = false};
         struct allowed w;
         int r = find_allowed(a, p, &w);
         if (r == 0)

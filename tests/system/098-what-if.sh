@@ -62,7 +62,7 @@ while read -r model words; do
   [ ! -e "$work/out.db" ] || fail "$model leaves a database"
 done <<'M'
 part.model was trained without --refit
-b0.model was trained on another log than this one: from 20.* its samples have other values
+b0.model was trained on another log than this one: from 20.* it has [0-9]* samples
 old.model of an earlier version
 M
 "$BIN/coolplane" model inspect "$work/old.model" | grep -q '^refit  *not known' && "$BIN/coolplane" model inspect "$work/part.model" | grep -q '^refit  *no$' || fail "model inspect does not tell"
