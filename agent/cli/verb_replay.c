@@ -356,7 +356,7 @@ static int run(const struct options *o, const struct site *site)
                 code = EXIT_IO;
                 goto out;
         }
-        if (replay_origin_put(out, &origin) < 0) {
+        if (replay_origin_put(out, &origin) < 0 || store_settle(out) < 0) { /* known from the start, if it ends early */
                 (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->out, store_errmsg(out));
                 code = EXIT_IO;
                 goto out;
