@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/exitcode.h"
+#include "agent/base/outfile.h"
 #include "sim/compare.h"
 #include "sim/compare_options.h"
 #include "sim/compare_resume.h"
@@ -140,6 +141,21 @@ static struct resume_key key_of(const struct ended *e, const struct compare_job 
             .controller = j->controller->name, .weather = e->weather, .season = e->cell->season, .seed = j->setup.seed};
 }
 
+/* The page goes nowhere but into the place of another one. */
+static int check_page(const struct compare_options *o)
+{
+        char why[512];
+
+        if (o->html == NULL || outfile_may(&(struct outfile){.path = o->html,
+                                                             .what = "a page of coolplane-sim compare",
+                                                             .begins = "<!doctype html>",
+                                                             .holds = "<title>coolplane yardstick</title>"},
+                                           why))
+                return EXIT_OK;
+        fprintf(stderr, "coolplane-sim compare: %s\n", why);
+        return EXIT_IO;
+}
+
 static int on_ended(void *ctx, const struct compare_job *j)
 {
         const struct ended *e = ctx;
@@ -266,6 +282,8 @@ int verb_compare(int argc, char **argv)
         c.report.cell = calloc(o.nweather * (SEASONS + 1), sizeof(*c.report.cell));
         c.result = calloc(SEASONS * o.ncontroller * (size_t)o.nseed, sizeof(*c.result));
         code = c.report.cell != NULL && c.result != NULL ? check_logs(&o) : EXIT_GENERIC;
+        if (code == EXIT_OK)
+                code = check_page(&o);
         if (code == EXIT_OK && o.resume != NULL) {
                 resume_options(&o, &depends);
                 code = depends.failed ? EXIT_GENERIC : resume_open(o.resume, depends.v, &c.resume);

@@ -80,7 +80,8 @@ static const char help_text[] =
     "                           controllers, seasons and weathers may be added, other options and builds are refused\n"
     "  --json                   one JSON document at the end; table and page are written cell by cell\n"
     "  --jobs N                 runs side by side (default 1); the figures do not depend on it\n"
-    "  --html FILE              a page with the tables and, for the first seed, plots\n";
+    "  --html FILE              a page with the tables and, for the first seed, plots; written over such pages\n"
+    "                           only\n";
 
 enum {
         OPT_SITE,

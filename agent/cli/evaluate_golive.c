@@ -104,6 +104,17 @@ static void judged(const struct evaluation *e, struct golive_item *i)
         judge_share(i, score_share(e->evidence, e->decisions), 1 - EVRANK_FEW, "of the decisions");
 }
 
+static void unchanged(const struct evaluation *e, struct golive_item *i)
+{
+        i->what = "The record is as it was written";
+        i->limit = "no decision changed afterwards";
+        i->why = "such a decision is in no figure here; coolplane audit verify names it";
+        if (e->evidence > 0 || e->changed > 0)
+                judge(i, e->changed == 0, "%zu of %zu changed", e->changed, e->decisions);
+        else
+                not_known(i, NO_EVIDENCE);
+}
+
 /* --- the model --------------------------------------------------------------------------------------------------- */
 
 static void fitted(const struct evaluation *e, struct golive_item *i)
@@ -177,7 +188,9 @@ static void moved(const struct evaluation *e, struct golive_item *i)
         i->what = "Every setpoint moved during the record";
         i->limit = "each by its dead band or step; not chiller starts";
         i->why = "what never moved is known from its prior alone; live explores it first";
-        if (e->shadow > 0 && all > 0)
+        if (e->shadow > 0 && all > 0 && e->all.compared == 0)
+                not_known(i, "no setpoint in force could be read");
+        else if (e->shadow > 0 && all > 0)
                 judge(i, n == all, "%zu of %zu", n, all);
         else
                 not_known(i, all > 0 ? "no decision in shadow" : "there are none");
@@ -236,14 +249,52 @@ static void wrote_nothing(const struct evaluation *e, struct golive_item *i)
         judge(i, e->writes.left == 0, "%zu of %zu recorded actions left", e->writes.left, e->writes.recorded);
 }
 
+static bool is_meter(enum role r)
+{
+        return r == ROLE_RACK_POWER || r == ROLE_CRAH_POWER || r == ROLE_CHILLER_POWER || r == ROLE_PUMP_POWER ||
+               r == ROLE_TOWER_POWER;
+}
+
+/* Equipment whose meters had no good sample; the first in *ret_name. */
+static size_t count_silent(const struct evaluation *e, size_t *ret_metered, const char **ret_name)
+{
+        size_t silent = 0;
+
+        *ret_metered = 0;
+        for (size_t k = 0; k < e->site->nequipment; k++) {
+                bool metered = false, reads = false;
+
+                for (size_t p = 0; p < e->site->npoint; p++)
+                        if (e->site->point[p].equipment == (int)k && is_meter(e->site->point[p].role)) {
+                                metered = true;
+                                reads |= e->quality[p][QUALITY_GOOD] > 0;
+                        }
+                *ret_metered += metered;
+                if (metered && !reads && silent++ == 0)
+                        *ret_name = e->site->equipment[k].name;
+        }
+        return silent;
+}
+
 static void meters(const struct evaluation *e, struct golive_item *i)
 {
-        const char *missing = daily_unmetered(e->site);
+        const char *missing = daily_unmetered(e->site), *name = "";
+        size_t metered;
+        const size_t silent = count_silent(e, &metered, &name);
 
         i->what = "Everything inside the energy boundary is metered";
         i->limit = "racks, air handlers, chillers, pumps, towers";
         i->why = "without it no saving can be told afterwards";
-        judge(i, !missing, "%s%s", missing ? "no power meter: " : "all of it", missing ? missing : "");
+        if (missing)
+                judge(i, false, "no power meter: %s", missing);
+        else if (e->samples == 0)
+                not_known(i, "meters are named in the site file; no samples are stored here");
+        else if (silent == metered && metered > 0)
+                judge(i, false, "meters are named in the site file, but none had a good sample");
+        else if (silent > 0)
+                judge(i, false, "no good sample of the meters of %zu of %zu, first %s", silent, metered, name);
+        else
+                judge(i, true, "all of it");
 }
 
 void golive_judge(const struct evaluation *e, struct golive *ret)
@@ -256,6 +307,7 @@ void golive_judge(const struct evaluation *e, struct golive *ret)
         samples(e, i++);
         outputs(e, i++);
         judged(e, i++);
+        unchanged(e, i++);
         fitted(e, i++);
         bounds(e, i++);
         skill(e, i++);

@@ -21,7 +21,7 @@ struct golive_item {
         enum golive_state state;
         char figure[160];
 };
-enum { GOLIVE_ITEMS = 16 };
+enum { GOLIVE_ITEMS = 17 };
 
 struct golive {
         struct golive_item item[GOLIVE_ITEMS];

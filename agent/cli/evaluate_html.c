@@ -133,6 +133,8 @@ static void decisions(const struct evaluation *e, struct text *t)
 {
         text_printf(t, "<dt>Decisions</dt><dd>%zu; %zu in shadow, %zu with readings and model set", e->decisions,
                     e->shadow, e->evidence);
+        if (e->unended)
+                text_put(t, "; the replay did not end: what it would have gone on with is not here");
         for (size_t k = 0; k < e->nskip; k++)
                 text_printf(t, "; %zu not scored, or only in part: %s", e->skip[k].n, e->skip[k].why);
         if (e->stride > 1)
@@ -157,7 +159,8 @@ static void head(const struct evaluate_page *p, struct text *t)
         decisions(e, t);
         entry(t, "Database", p->db);
         if (p->log)
-                entry(t, "Samples of", p->log);
+                entry(t, p->log_known ? "Samples of" : "Samples of (not known to be the log that was replayed)",
+                      p->log);
         entry(t, "Configuration", hash_hex(e->site->hash, HASH_LEN, hash));
         entry(t, "Version", "coolplane " COOLPLANE_VERSION);
         text_put(t, "</dl></header>\n");
@@ -368,7 +371,8 @@ static void cannot_tell(const struct evaluate_page *p, struct text *t)
             t,
             "<section id=untold><h2>What this page cannot tell</h2><ul>"
             "<li>Where coolplane would have led the plant. Each shadow action starts from what the operator runs at "
-            "that step, so it is one step's rate away from it at most, and it was never tried.</li>"
+            "that step: toward less cooling it is one step's rate away from it at most, toward more it may be any "
+            "distance, and it was never tried.</li>"
             "<li>Skill is hindcast skill: the loads, weather and setpoints that came are given, which no forecast "
             "had.</li>"
             "<li>What is foreseen is the word of the gate's own model, anchored at what was read, five minutes ahead, "
@@ -387,10 +391,10 @@ void evaluate_html(const struct evaluate_page *p, struct text *t)
         struct golive g;
 
         golive_judge(p->e, &g);
-        text_put(t, "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
-                    "content='width=device-width'><title>");
+        text_put(t, EVALUATE_PAGE_BEGINS "<html lang=en><head><meta charset=utf-8><meta name=viewport "
+                                         "content='width=device-width'><title>");
         text_html(t, p->e->site->name);
-        text_printf(t, ": coolplane evaluate</title><style>%s</style></head><body>\n", style);
+        text_printf(t, EVALUATE_PAGE_HOLDS "<style>%s</style></head><body>\n", style);
         head(p, t);
         verdict(&g, t);
         tiles(p->e, t);

@@ -9,10 +9,15 @@
 #include "agent/cli/savings_report.h"
 #include "agent/gate/evaluate.h"
 
+/* By what a page is known. */
+#define EVALUATE_PAGE_BEGINS "<!doctype html>"
+#define EVALUATE_PAGE_HOLDS ": coolplane evaluate</title>"
+
 struct evaluate_page {
         const struct evaluation *e;         /* evaluate_refusal() NULL */
         const struct savrep_story *savings; /* --baseline shadow; NULL: not known */
         const char *db, *log;               /* log NULL: the same */
+        bool log_known;                     /* it is the log that was replayed */
         const char *command;                /* that made the page */
 };
 

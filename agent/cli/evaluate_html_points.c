@@ -100,12 +100,15 @@ void page_disagreements(const struct evaluate_page *p, struct text *t)
 
         text_put(t, "<section id=disagreements><h2>Where we would have acted otherwise</h2>\n");
         if (e->all.compared == 0 || n == 0) {
-                text_put(t, e->all.compared == 0 ? "<p>Nothing to compare: no decision in shadow.</p></section>\n"
-                                                 : "<p>Nowhere: every action was what was in force.</p></section>\n");
+                text_put(t, e->all.compared == 0 && e->shadow > 0
+                                ? "<p>Nothing to compare: no setpoint in force could be read.</p></section>\n"
+                            : e->all.compared == 0 ? "<p>Nothing to compare: no decision in shadow.</p></section>\n"
+                                                   : "<p>Nowhere: every action was what was in force.</p></section>\n");
                 return;
         }
-        text_put(t, "<p>Our action minus what was in force. Each step starts from what was in force, so an action is "
-                    "one step's rate away from it at most.</p>\n");
+        text_put(t, "<p>Our action minus what was in force. Each step starts from what was in force: toward less "
+                    "cooling an action is one step's rate away from it at most, toward more it may be any "
+                    "distance.</p>\n");
         evrank_answers(e, answers);
         text_printf(
             t,

@@ -294,6 +294,8 @@ void evaluate_print_json(const struct evaluation *e)
         count("scored", e->scored);
         count("shadow", e->shadow);
         count("with_evidence", e->evidence);
+        count("changed", e->changed);
+        (void)printf(",\"replay_unended\":%s", yes(e->unended));
         count("forecast_stride", e->stride);
         number("horizon_s", seconds(e, e->horizon));
         number("coverage_nominal", EVALUATE_COVERAGE);

@@ -153,6 +153,11 @@ static void print_stand_out(const struct evaluation *e)
         if (e->writes.left > 0 && ++n)
                 (void)printf("  %zu write%s left a gate that may write nothing\n", e->writes.left,
                              PLURAL_S(e->writes.left));
+        if (e->changed > 0 && ++n)
+                (void)printf("  %zu record%s changed after being written, in no figure here: coolplane audit verify\n",
+                             e->changed, e->changed == 1 ? " was" : "s were");
+        if (e->unended && ++n)
+                (void)printf("  the replay did not end: what it would have gone on with is not here\n");
         n += stand_out_heat(e);
         n += stand_out_model(e);
         n += stand_out_proposals(e);
@@ -319,11 +324,12 @@ static void print_difference(const struct evaluation *e)
         size_t worst[WORST], n, answers[ADVICE_ANSWERS];
         char a[32], b[32], c[32], d[32], s[32];
 
-        (void)printf("\nOUR ACTION BESIDE WHAT WAS IN FORCE, in shadow; each step starts from that, so it is one "
-                     "step's rate away "
-                     "at most\n");
+        (void)printf(
+            "\nOUR ACTION BESIDE WHAT WAS IN FORCE, in shadow; each step starts from that: toward less cooling it "
+            "is one step's rate\naway at most, toward more it may be any distance\n");
         if (e->all.compared == 0) {
-                (void)printf("  nothing to compare: no decision in shadow\n");
+                (void)printf("  nothing to compare: %s\n",
+                             e->shadow > 0 ? "no setpoint in force could be read" : "no decision in shadow");
                 return;
         }
         n = evrank_worst(e, e->layout->nu, evrank_change, worst, WORST);

@@ -16,6 +16,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
+#include "agent/cli/replay_origin.h"
 #include "agent/gate/diff.h"
 
 static const char letter[2] = {'A', 'B'};
@@ -258,12 +259,17 @@ static void print_origin(const struct diff *d)
                 (void)printf("  not stored: %s\n", list);
 }
 
-static void print_text(const struct diff *d, const char *const db[2])
+static void print_text(const struct diff *d, const char *const db[2], const struct replay_origin of[2])
 {
         char t[32];
 
-        for (int k = 0; k < 2; k++)
+        for (int k = 0; k < 2; k++) {
                 (void)printf("%c  %s\n", letter[k], db[k]);
+                if (of[k].what_if)
+                        (void)printf("   a what-if: readings as modelled, not measured\n");
+                if (!of[k].ended)
+                        (void)printf("   this replay did not end: what it would have gone on with is not here\n");
+        }
         print_config(&d->config);
         print_counts(d);
         print_actions(d);
@@ -478,12 +484,14 @@ static void put_parts(const struct diff *d)
         (void)printf("]");
 }
 
-static void print_json(const struct diff *d, const char *const db[2])
+static void print_json(const struct diff *d, const char *const db[2], const struct replay_origin of[2])
 {
         (void)printf("{");
         put_text("a", db[0]);
         (void)printf(",");
         put_text("b", db[1]);
+        (void)printf(",\"what_if\":[%s,%s],\"ended\":[%s,%s]", of[0].what_if ? "true" : "false",
+                     of[1].what_if ? "true" : "false", of[0].ended ? "true" : "false", of[1].ended ? "true" : "false");
         (void)printf(",\n\"both\":%" PRIu64 ",\"equal\":%" PRIu64 ",\"differ\":%" PRIu64
                      ",\"differ_in\":{\"kind\":%" PRIu64 ",\"reason\":%" PRIu64 ",\"binding\":%" PRIu64
                      ",\"action\":%" PRIu64 "},\n",
@@ -550,6 +558,7 @@ static int open_db(const char *path, struct store **ret)
 
 static int compare(struct store *const store[2], const char *const db[2], int64_t from_ms, int64_t to_ms, bool json)
 {
+        struct replay_origin of[2] = {{.replay = false}};
         struct bar bar = {.shown = -1};
         struct diff_args args = {.store = {store[0], store[1]}, .from_ms = from_ms, .to_ms = to_ms, .ctx = &bar};
         struct diff d;
@@ -561,6 +570,12 @@ static int compare(struct store *const store[2], const char *const db[2], int64_
                 bar.from_ms = from_ms > bar.from_ms ? from_ms : bar.from_ms;
                 bar.to_ms = to_ms < bar.to_ms ? to_ms : bar.to_ms;
                 args.progress = show_bar;
+        }
+        for (side = 0, r = 0; r == 0 && side < 2; side++)
+                r = replay_origin_get(store[side], &of[side]);
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", db[side - 1], store_errmsg(store[side - 1]));
+                return db_exit(r);
         }
         r = diff_run(&args, &d, &side);
         if (args.progress && bar.shown >= 0)
@@ -574,8 +589,8 @@ static int compare(struct store *const store[2], const char *const db[2], int64_
                               from_ms > INT64_MIN || to_ms < INT64_MAX ? " in this span" : "");
                 code = EXIT_CANNOT_EVALUATE;
         } else {
-                (json ? print_json : print_text)(&d, db);
-                code = differs(&d) ? EXIT_VIOLATIONS : EXIT_OK;
+                (json ? print_json : print_text)(&d, db, of);
+                code = differs(&d) || !of[0].ended || !of[1].ended ? EXIT_VIOLATIONS : EXIT_OK;
         }
         diff_free(&d);
         return code;

@@ -10,37 +10,75 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/log_print.h"
 
 #define HOLD_STEPS 10
 
-int replay_whatif_open(const char *model, const struct site *site, const struct layout *l, struct store *log,
-                       int64_t from_ms, int64_t to_ms, int64_t closes_ms, struct replay_whatif *ret)
+/* What is wrong with the model, and how to get one that is right. */
+static int refuse(const struct replay_whatif_args *a, const char *why, const char *more)
+{
+        struct text command = {0};
+
+        text_put(&command, "coolplane train --db ");
+        text_shell(&command, a->log_path);
+        text_put(&command, " --config ");
+        text_shell(&command, a->config);
+        text_put(&command, " --refit --out ");
+        text_shell(&command, a->model);
+        (void)fprintf(stderr, "coolplane replay: %s %s%s%s. Train it on this log: %s\n", a->model, why,
+                      more[0] ? ": " : "", more, command.v ? command.v : "coolplane train --refit");
+        text_free(&command);
+        return EXIT_DATA;
+}
+
+/* Whether the model is of this configuration and all of this log. */
+static int check_model(const struct replay_whatif_args *a, const struct train_file *model)
+{
+        const struct log_print of = {
+            .from_ms = model->from_ms, .to_ms = model->to_ms, .samples = model->log_samples, .sum = model->log_sum};
+        char differs[160];
+        int r;
+
+        if (memcmp(model->config_hash, a->site->hash, sizeof a->site->hash) != 0)
+                return refuse(a, "was trained with another configuration", "");
+        if (!model->told)
+                return refuse(a, "is of an earlier version and does not tell which log it knows, and how much of it",
+                              "");
+        if (!model->refit)
+                return refuse(a, "was trained without --refit, on the first part of its log only", "");
+        if (model->to_ms <= a->from_ms || model->from_ms >= a->to_ms)
+                return refuse(a, "was trained on another time than this log's", "");
+        r = log_print_is(a->log, a->site, &of, differs);
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", a->log_path, store_errmsg(a->log));
+                return EXIT_IO;
+        }
+        return r > 0 ? EXIT_OK : refuse(a, "was trained on another log than this one", differs);
+}
+
+int replay_whatif_open(const struct replay_whatif_args *a, struct replay_whatif *ret)
 {
         int64_t begin_ms, end_ms;
-        int r = train_file_read(model, &ret->model);
+        int code, r = train_file_read(a->model, &ret->model);
 
         if (r < 0) {
-                (void)fprintf(stderr, "coolplane replay: %s: %s\n", model,
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", a->model,
                               r == -EBADMSG ? "not a model file of this version, or damaged" : strerror(-r));
                 return r == -ENOENT ? EXIT_UNAVAILABLE : r == -EIO ? EXIT_IO : EXIT_DATA;
         }
-        if (memcmp(ret->model->config_hash, site->hash, sizeof site->hash) != 0) {
-                (void)fprintf(stderr, "coolplane replay: %s was trained with another configuration\n", model);
-                return EXIT_DATA;
-        }
-        if (ret->model->to_ms <= from_ms || ret->model->from_ms >= to_ms) {
-                (void)fprintf(stderr, "coolplane replay: %s was trained on another time than this log's\n", model);
-                return EXIT_DATA;
-        }
-        begin_ms = ret->model->from_ms < from_ms ? ret->model->from_ms : from_ms;
-        end_ms = ret->model->to_ms > to_ms ? ret->model->to_ms : to_ms;
-        r = dataset_load(log, l, begin_ms, end_ms, HOLD_STEPS, &ret->log);
+        code = check_model(a, ret->model);
+        if (code != EXIT_OK)
+                return code;
+        begin_ms = ret->model->from_ms < a->from_ms ? ret->model->from_ms : a->from_ms;
+        end_ms = ret->model->to_ms > a->to_ms ? ret->model->to_ms : a->to_ms;
+        r = dataset_load(a->log, a->layout, begin_ms, end_ms, HOLD_STEPS, &ret->log);
         if (r == 0)
                 r = whatif_create(
-                    &(struct whatif_args){.layout = l, .model = ret->model, .log = ret->log, .closes_ms = closes_ms},
+                    &(struct whatif_args){
+                        .layout = a->layout, .model = ret->model, .log = ret->log, .closes_ms = a->closes_ms},
                     &ret->plant);
         if (r == -EINVAL && !ret->model->energy) {
-                (void)fprintf(stderr, "coolplane replay: %s holds no energy model: nothing was metered\n", model);
+                (void)fprintf(stderr, "coolplane replay: %s holds no energy model: nothing was metered\n", a->model);
                 return EXIT_CANNOT_EVALUATE;
         }
         if (r < 0)
@@ -91,7 +129,10 @@ static void explain(const struct whatif_result *r, char why[512])
                 why[0] = '\0';
                 break;
         case WHATIF_SHORT:
-                (void)snprintf(why, 512, "%zu steps with our settings are less than a day", r->steps);
+                (void)snprintf(why, 512,
+                               "%zu steps with our settings are less than a day; the first hours (--learn, 24 by "
+                               "default) are the operator's and do not count",
+                               r->steps);
                 break;
         case WHATIF_NOT_METERED:
                 (void)snprintf(why, 512, "fans or chillers have no power meter");
@@ -209,7 +250,8 @@ static void put_text(const struct whatif_result *r, const char *why, struct text
                                     r->moved[k].distance * kinds[k].scale, 100 * r->moved[k].inside_ratio,
                                     r->moved[k].log_low * kinds[k].scale, r->moved[k].log_high * kinds[k].scale,
                                     kinds[k].unit);
-        text_printf(t, "hottest inlet  %.1f °C, in the log %.1f °C\n", r->hottest_ours_c, r->hottest_log_c);
+        if (isfinite(r->hottest_ours_c) && isfinite(r->hottest_log_c))
+                text_printf(t, "hottest inlet  %.1f °C, in the log %.1f °C\n", r->hottest_ours_c, r->hottest_log_c);
         if (r->refusal == WHATIF_TOLD)
                 put_saving(r, t);
         else

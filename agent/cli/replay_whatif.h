@@ -14,9 +14,17 @@ struct replay_whatif {
         struct whatif *plant;
 };
 
-/* Reads the model file and the log's span; tells on stderr what is wrong with them. Exit code. Close in any case. */
-int replay_whatif_open(const char *model, const struct site *site, const struct layout *l, struct store *log,
-                       int64_t from_ms, int64_t to_ms, int64_t closes_ms, struct replay_whatif *ret);
+struct replay_whatif_args {
+        const char *model, *log_path, *config; /* files; the latter two for messages */
+        const struct site *site;
+        const struct layout *layout;
+        struct store *log;
+        int64_t from_ms, to_ms, closes_ms;
+};
+
+/* Reads the model file and the log's span; tells on stderr what is wrong with them: a model that is not of this log as
+ * a whole is refused. Exit code. Close in any case. */
+int replay_whatif_open(const struct replay_whatif_args *a, struct replay_whatif *ret);
 void replay_whatif_close(struct replay_whatif *w);
 /* A JSON object, or lines for people. Exit code: EXIT_CANNOT_EVALUATE, with the reason, where the log cannot tell. */
 int replay_whatif_print(const struct replay_whatif *w, bool json);

@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/outfile.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/evaluate_html.h"
 #include "agent/cli/evaluate_report.h"
+#include "agent/cli/replay_origin.h"
 
 static const char help[] =
     "coolplane evaluate --config site.yaml\n"
@@ -31,20 +34,25 @@ static const char help[] =
     "  proposals; our actions beside what was in force; predicted and measured power; what the record lacks; and\n"
     "  whether shadow wrote anything.\n"
     "A shadow action starts from what the operator runs at each step: what it would have led to was never tried.\n"
+    "A what-if (replay --what-if) is refused: what it calls readings are a model's.\n"
     "\n"
     "  --config FILE   site file, default " CLI_CONFIG_DEFAULT "\n"
     "  --db FILE       database, default the site's\n"
-    "  --log FILE      database that was replayed: its samples tell power and data quality, a replay stores none\n"
+    "  --log FILE      database that was replayed: its samples tell power and data quality, a replay stores none;\n"
+    "                  another log is refused\n"
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
     "  --json          one JSON document, with each point, variable and day\n"
     "  --html FILE     beside it a page: what would be needed to go live, energy, limits, worst hours, differences,\n"
-    "                  forecasts and data quality; needs nothing else and can be printed\n"
+    "                  forecasts and data quality; needs nothing else and can be printed; only such a page is\n"
+    "                  written over\n"
     "exit: 0 scored, 2 usage, 3 something was written in shadow (whether or not it can be scored), 4 nothing can be\n"
-    "scored (and why), 65 database damaged, 69 no database, 74 I/O, 78 site wrong\n";
+    "scored (and why), 65 database damaged or another log than the replayed one, 69 no database, 74 I/O, 78 site "
+    "wrong\n";
 
 struct options {
         const char *config, *db, *log, *html;
-        const char *command; /* as it was given */
+        const char *command;     /* as it was given */
+        bool log_known, unended; /* found out: .log is what was replayed; the replay did not end */
         int64_t from_ms, to_ms;
         bool json;
 };
@@ -112,10 +120,13 @@ static int write_page(const struct options *o, const struct evaluation *v, struc
 
         savings_args_default(&by_shadow.args);
         ask_savings(&by_shadow, v->site, samples, &savings);
-        evaluate_html(
-            &(struct evaluate_page){
-                .e = v, .savings = savings.s.site ? &savings.s : NULL, .db = db, .log = o->log, .command = o->command},
-            &page);
+        evaluate_html(&(struct evaluate_page){.e = v,
+                                              .savings = savings.s.site ? &savings.s : NULL,
+                                              .db = db,
+                                              .log = o->log,
+                                              .log_known = o->log_known,
+                                              .command = o->command},
+                      &page);
         savrep_free(&savings);
         r = text_save(&page, o->html);
         text_free(&page);
@@ -136,6 +147,7 @@ static int report(const struct options *o, const struct site *site, struct store
                                                            .samples = log ? log : store,
                                                            .from_ms = o->from_ms,
                                                            .to_ms = o->to_ms,
+                                                           .unended = o->unended,
                                                            .progress = shows ? on_progress : NULL,
                                                            .ctx = &p},
                                    &v);
@@ -161,16 +173,87 @@ static int report(const struct options *o, const struct site *site, struct store
         return code;
 }
 
-static int run(const struct options *o)
+/* The page goes nowhere but into the place of another one. */
+static int check_page(const struct options *o, const struct site *site)
+{
+        const char **input = calloc(site->nfile + 2, sizeof *input);
+        char why[512];
+        bool may;
+
+        if (!input)
+                return EXIT_GENERIC;
+        input[0] = o->db ? o->db : site->database;
+        input[1] = o->log;
+        for (size_t i = 0; i < site->nfile; i++)
+                input[i + 2] = site->file[i];
+        may = outfile_may(&(struct outfile){.path = o->html,
+                                            .what = "a page of coolplane evaluate",
+                                            .begins = EVALUATE_PAGE_BEGINS,
+                                            .holds = EVALUATE_PAGE_HOLDS,
+                                            .input = input,
+                                            .ninput = site->nfile + 2},
+                          why);
+        free(input);
+        if (!may)
+                (void)fprintf(stderr, "coolplane evaluate: %s\n", why);
+        return may ? EXIT_OK : EXIT_IO;
+}
+
+/* Whether the decisions may be called the plant's, and the log theirs. */
+static int check_origin(struct options *o, const char *db, const struct site *site, struct store *store,
+                        struct store *log)
+{
+        struct replay_origin origin;
+        char differs[160];
+        int r = replay_origin_get(store, &origin);
+
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", db, store_errmsg(store));
+                return EXIT_IO;
+        }
+        if (origin.what_if) {
+                (void)fprintf(stderr,
+                              "coolplane evaluate: %s is a what-if: its readings are a model's, not the plant's, and "
+                              "every figure here would be, too; evaluate the replay without --what-if\n",
+                              db);
+                return EXIT_CANNOT_EVALUATE;
+        }
+        o->unended = !origin.ended;
+        if (!log)
+                return EXIT_OK;
+        if (!origin.logged) {
+                (void)fprintf(stderr,
+                              "coolplane evaluate: warning: %s does not tell of which log it is (an earlier version's, "
+                              "or no replay): taken on trust is %s\n",
+                              db, o->log);
+                return EXIT_OK;
+        }
+        r = log_print_is(log, site, &origin.log, differs);
+        if (r < 0) {
+                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", o->log, store_errmsg(log));
+                return EXIT_IO;
+        }
+        o->log_known = r > 0;
+        if (r == 0)
+                (void)fprintf(stderr, "coolplane evaluate: %s is not the log that was replayed into %s: %s\n", o->log,
+                              db, differs);
+        return r > 0 ? EXIT_OK : EXIT_DATA;
+}
+
+static int run(struct options *o)
 {
         struct site *site = NULL;
         struct store *store = NULL, *log = NULL;
         int code = cli_load_site(o->config, &site);
 
+        if (code == EXIT_OK && o->html)
+                code = check_page(o, site);
         if (code == EXIT_OK)
                 code = open_store(o->db ? o->db : site->database, site, &store);
         if (code == EXIT_OK && o->log)
                 code = open_store(o->log, site, &log);
+        if (code == EXIT_OK)
+                code = check_origin(o, o->db ? o->db : site->database, site, store, log);
         if (code == EXIT_OK)
                 code = report(o, site, store, log);
         store_close(log);

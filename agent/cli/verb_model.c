@@ -27,9 +27,12 @@ static void print_json(const struct train_file *f)
         (void)hash_hex(f->config_hash, HASH_LEN, config);
         printf("{\"hash\":\"%016llx\",\"config_hash\":\"%s\",\"step_ms\":%lld,\"lags\":{\"outputs\":%u,\"inputs\":%u},"
                "\"outputs\":%zu,\"inputs\":%zu,\"disturbances\":%zu,\"terms\":%zu,\"from_ms\":%lld,\"to_ms\":%lld,"
-               "\"report\":%s,\"rows\":[",
+               "\"refit\":%s,\"report\":%s,\"rows\":[",
                (unsigned long long)arx_hash(f->model->arx), config, (long long)f->step_ms, f->na, f->nb, st->ny, st->nu,
                st->nd, st->nterm, (long long)f->from_ms, (long long)f->to_ms,
+               !f->told   ? "null"
+               : f->refit ? "true"
+                          : "false",
                f->report_json[0] ? f->report_json : "null");
         for (size_t i = 0; i < st->ny; i++) {
                 struct arx_row_info info;
@@ -54,6 +57,7 @@ static void print_text(const struct train_file *f)
         printf("shape        %zu output%s, %zu input%s, %zu disturbance%s, %zu term%s, %u/%u lags\n", st->ny,
                PLURAL_S(st->ny), st->nu, PLURAL_S(st->nu), st->nd, PLURAL_S(st->nd), st->nterm, PLURAL_S(st->nterm),
                f->na, f->nb);
+        printf("refit        %s\n", !f->told ? "not known: an earlier version's file" : f->refit ? "yes" : "no");
         if (f->energy) {
                 struct energy_info info;
                 energy_info(f->energy, &info);

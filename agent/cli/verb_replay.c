@@ -20,6 +20,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
 #include "agent/cli/replay_diff.h"
+#include "agent/cli/replay_origin.h"
 #include "agent/cli/replay_whatif.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
@@ -39,10 +40,11 @@ static const char help[] =
     "that `coolplane train --refit` made of this very log, and the cooling energy saved is told part by part, with a\n"
     "95 % interval; or why this log cannot tell (a setpoint where it never was, a state it never saw). VMs stay, "
     "racks\n"
-    "draw what they drew.\n"
+    "draw what they drew. A model without --refit, or of another log, is refused.\n"
     "--diff compares the decisions of two databases, time by time: two configurations, builds or model sets that were\n"
     "replayed over one log, or a replay and what decided live. It names what is not the same: kinds, reasons and\n"
-    "actions with their largest differences, limits, and of the first difference what it was made on.\n"
+    "actions with their largest differences, limits, and of the first difference what it was made on; and which of\n"
+    "them is a what-if, or a replay that did not end.\n"
     "\n"
     "  --config FILE   site file\n"
     "  --log DB        database of an import or of an earlier run (read only)\n"
@@ -50,16 +52,19 @@ static const char help[] =
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log. Models learn from T on, so that a\n"
     "                  later start decides by less; the same start decides the same\n"
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
-    "  --what-if MODEL model file; evaluate such decisions with care: their readings are not the log's\n"
+    "  --what-if MODEL model file; `coolplane evaluate` refuses such decisions: their readings are the model's\n"
     "  --learn HOURS   with --what-if: so long the operator's settings stay while gate and planner learn (default 24)\n"
     "  --diff A B      compare the decisions of these two (read only); with --from, --to, --json\n"
     "  --json          one JSON document\n"
     "exit: 0 replayed, 1 set-up failed, 2 usage, 4 no samples in the log or in this span of it, or\n"
     "--what-if cannot be told from it, 65 a log or model of another\n"
-    "site or damaged, 69 no such log or model, or busy, 74 I/O, 78 site wrong. --diff: 0 all equal (what one of them "
+    "site, a model of another log or without --refit, or damaged, 69 no such log or model, or busy, 74 I/O, 78 site "
+    "wrong. "
+    "--diff: 0 all equal (what one of them "
     "has before\n"
     "or after the other does not count), 2 usage, 3 some differ, are missing, or are at times that one of them has\n"
-    "twice, 4 no decision at the same time, 65 database damaged, 69 no database or busy, 74 I/O\n";
+    "twice, or one is a replay that did not end, 4 no decision at the same time, 65 database damaged, 69 no database "
+    "or busy, 74 I/O\n";
 
 struct replay {
         const struct site *site;
@@ -246,8 +251,36 @@ out:
         return code;
 }
 
+/* A file is in the place of --out. */
+static void tell_exists(const char *path)
+{
+        struct replay_origin origin = {.ended = true};
+        struct store *s = NULL;
+        char why[256];
+        int fd = -1, lock = 0;
+
+        if (store_open(path, STORE_READ, &s, why) == 0)
+                (void)replay_origin_get(s, &origin);
+        store_close(s);
+        if (!origin.ended) {
+                lock = store_lock(path, &fd, why);
+                if (lock == 0)
+                        (void)close(fd);
+        }
+        if (origin.ended)
+                (void)fprintf(stderr, "coolplane replay: %s exists; decisions go into a new database\n", path);
+        else if (lock == -EBUSY)
+                (void)fprintf(stderr, "coolplane replay: %s exists: another replay is writing it\n", path);
+        else
+                (void)fprintf(stderr,
+                              "coolplane replay: %s exists: a replay that did not end left it; it may be removed, with "
+                              "its -wal and -shm\n",
+                              path);
+}
+
 static int run(const struct options *o, const struct site *site)
 {
+        struct replay_origin origin = {.what_if = o->whatif};
         struct replay r = {.site = site, .progress = !o->json && isatty(STDERR_FILENO)};
         struct store *log = NULL, *out = NULL;
         struct layout *layout = NULL;
@@ -279,15 +312,23 @@ static int run(const struct options *o, const struct site *site)
         r.span_ms = to - from;
         r.next_step_ms = (from / site->fast_step_ms + 1) * site->fast_step_ms;
         if (o->whatif) {
-                code =
-                    replay_whatif_open(o->whatif, site, layout, log, from, to, from + o->learn_h * 3600000, &r.whatif);
+                code = replay_whatif_open(&(struct replay_whatif_args){.model = o->whatif,
+                                                                       .log_path = o->log,
+                                                                       .config = o->config,
+                                                                       .site = site,
+                                                                       .layout = layout,
+                                                                       .log = log,
+                                                                       .from_ms = from,
+                                                                       .to_ms = to,
+                                                                       .closes_ms = from + o->learn_h * 3600000},
+                                          &r.whatif);
                 if (code != EXIT_OK)
                         goto out;
         }
         clk_init_virtual(&r.clk, from);
         code = EXIT_IO;
         if (access(o->out, F_OK) == 0) {
-                (void)fprintf(stderr, "coolplane replay: %s exists; decisions go into a new database\n", o->out);
+                tell_exists(o->out);
                 goto out;
         }
         if (store_open(o->out, STORE_WRITE, &out, why) < 0) {
@@ -310,6 +351,16 @@ static int run(const struct options *o, const struct site *site)
                 (void)fprintf(stderr, "coolplane replay: set-up failed: %s\n", store_errmsg(out));
                 goto out;
         }
+        if (log_print_make(log, site, from, to, &origin.log) < 0) {
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
+                code = EXIT_IO;
+                goto out;
+        }
+        if (replay_origin_put(out, &origin) < 0 || store_settle(out) < 0) { /* known from the start, if it ends early */
+                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->out, store_errmsg(out));
+                code = EXIT_IO;
+                goto out;
+        }
         started = clk_real_mono_ms();
         if (store_read_samples(log, from, to, on_samples, &r) < 0) {
                 (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
@@ -320,7 +371,8 @@ static int run(const struct options *o, const struct site *site)
                 control_step(&r);
         if (r.progress)
                 (void)fputs("\r            \r", stderr);
-        if (store_settle(out) < 0) {
+        origin.ended = true;
+        if (store_settle(out) < 0 || replay_origin_put(out, &origin) < 0) {
                 (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->out, store_errmsg(out));
                 code = EXIT_IO;
                 goto out;

@@ -10,9 +10,11 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
+#include "agent/base/outfile.h"
 #include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/log_print.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/train.h"
 #include "agent/points/site.h"
@@ -26,7 +28,7 @@ static const char help[] =
     "Identifies the thermal model from stored history: fitted on the first part, judged on the rest in time order.\n"
     "\n"
     "  --db DB           telemetry database (read only)\n"
-    "  --out MODEL       model file to write\n"
+    "  --out MODEL       model file to write; only a model file is written over\n"
     "  --config FILE     site file; default: the one the database's last run used\n"
     "  --split R         share of the usable steps to fit, 0 < R < 1 (0.7)\n"
     "  --lags N          lags of outputs and inputs (5)\n"
@@ -260,6 +262,7 @@ static int train(struct store *s, const struct site *site, struct options *o)
         struct train_file *f = calloc(1, sizeof *f);
         uint8_t *running = NULL;
         struct train_report report;
+        struct log_print print;
         int shown = -1, exit_code = EXIT_GENERIC, r = f ? layout_create(site, &l) : -ENOMEM;
         if (r == 0)
                 r = dataset_load(s, l, o->from_ms, o->to_ms, HOLD_STEPS, &ds);
@@ -291,6 +294,13 @@ static int train(struct store *s, const struct site *site, struct options *o)
         f->step_ms = site->fast_step_ms;
         f->from_ms = report.from_ms;
         f->to_ms = o->args.refit ? report.to_ms : report.split_ms;
+        r = log_print_make(s, site, f->from_ms, f->to_ms, &print);
+        if (r < 0)
+                goto out;
+        f->told = true;
+        f->refit = o->args.refit;
+        f->log_samples = print.samples;
+        f->log_sum = print.sum;
         memcpy(f->config_hash, site->hash, sizeof f->config_hash);
         f->arx_args = o->args.arx;
         f->report_json = report_text(&report, f->energy);
@@ -316,6 +326,29 @@ out_quiet:
         return exit_code;
 }
 
+/* The model goes nowhere but into the place of another one. */
+static int check_out(const struct options *o, const struct site *site)
+{
+        const char **input = calloc(site->nfile + 1, sizeof *input);
+        char why[512];
+        bool may;
+        if (!input)
+                return EXIT_GENERIC;
+        input[0] = o->db;
+        for (size_t i = 0; i < site->nfile; i++)
+                input[i + 1] = site->file[i];
+        may = outfile_may(&(struct outfile){.path = o->out,
+                                            .what = "a model file",
+                                            .begins = TRAIN_FILE_BEGINS,
+                                            .input = input,
+                                            .ninput = site->nfile + 1},
+                          why);
+        free(input);
+        if (!may)
+                fprintf(stderr, "coolplane train: %s\n", why);
+        return may ? EXIT_OK : EXIT_IO;
+}
+
 int verb_train(int argc, char **argv)
 {
         struct options o;
@@ -334,6 +367,8 @@ int verb_train(int argc, char **argv)
                 fprintf(stderr, "coolplane train: %s\n", store_errmsg(s));
                 code = EXIT_IO;
         }
+        if (code == EXIT_OK)
+                code = check_out(&o, site);
         if (code == EXIT_OK)
                 code = train(s, site, &o);
         site_free(site);

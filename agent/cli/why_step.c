@@ -9,6 +9,7 @@
 
 #include "agent/base/parse.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/replay_origin.h"
 #include "agent/cli/why.h"
 #include "agent/points/layout.h"
 
@@ -288,10 +289,10 @@ static int print_checks(const struct db_args *a, const struct store_param *p)
         return r;
 }
 
-static int print_outcome(const struct db_args *a, const struct store_param *p, const struct allowed *w)
+static int print_outcome(const struct db_args *a, const struct store_param *p, const struct allowed *w, bool what_if)
 {
         int r =
-            why_section(a, "measured", NULL,
+            why_section(a, what_if ? "as modelled, not measured" : "measured", NULL,
                         "SELECT format('hottest inlet %s; solved in %s ms', coalesce(round(worst_inlet_c, 2) ||"
                         " ' degC', 'unknown'), coalesce(round(1000 * solve_s, 2), '-'))"
                         " FROM decision WHERE id = ?1 UNION ALL"
@@ -345,10 +346,22 @@ static int print_reverse(const struct db_args *a, const struct store_param *p, c
         return 0;
 }
 
+/* What the database is of, where its word is less than it looks. */
+static void print_origin(const struct replay_origin *o)
+{
+        if (o->what_if)
+                printf("  readings as modelled, not measured: a replay with --what-if\n");
+        if (!o->ended)
+                printf("  this replay did not end, or is going on\n");
+}
+
 int why_step_text(const struct db_args *a, const struct store_param *p)
 {
+        struct replay_origin origin = {.replay = false};
         struct allowed w;
         int r = find_allowed(a, p, &w);
+        if (r == 0)
+                r = why_failed(a, replay_origin_get(a->store, &origin));
         if (r == 0)
                 r = why_failed(
                     a, store_query_rows(a->store,
@@ -361,14 +374,16 @@ int why_step_text(const struct db_args *a, const struct store_param *p)
                                         " count(*), iif(count(*) = 1, '', 's')))" KEPT "))"
                                         " FROM v_decisions d WHERE id = ?1",
                                         p, 2, head_row, NULL));
-        if (r == 0)
+        if (r == 0) {
+                print_origin(&origin);
                 r = print_changes(a, p, &w);
+        }
         if (r == 0) {
                 print_allowed(&w);
                 r = print_checks(a, p);
         }
         if (r == 0)
-                r = print_outcome(a, p, &w);
+                r = print_outcome(a, p, &w, origin.what_if);
         return r == 0 ? print_reverse(a, p, &w) : r;
 }
 
@@ -378,8 +393,11 @@ int why_step_json(const struct db_args *a, const struct store_param *p)
                                               {"fixed", FIXED, false, 1},          {"approved", APPROVED, true, 1},
                                               {"writes", WRITES, false, 1},        {"events", EVENTS, false, 1},
                                               {"afterwards", AFTERWARDS, true, 1}, {"reverse", REVERSE, false, 1}};
+        struct replay_origin origin = {.replay = false};
         struct allowed w;
         int r = find_allowed(a, p, &w);
+        if (r == 0)
+                r = why_failed(a, replay_origin_get(a->store, &origin));
         if (r == 0)
                 r = why_json(a, m, sizeof m / sizeof m[0], p);
         if (r < 0)
@@ -390,6 +408,7 @@ int why_step_json(const struct db_args *a, const struct store_param *p)
         cli_json_string(stdout, w.output);
         printf(",\"limit\":");
         cli_json_number(stdout, w.limit_c);
-        printf("},\n\"written\":%s}\n", w.writes ? "true" : "false");
+        printf("},\n\"written\":%s,\"what_if\":%s,\"ended\":%s}\n", w.writes ? "true" : "false",
+               origin.what_if ? "true" : "false", origin.ended ? "true" : "false");
         return 0;
 }

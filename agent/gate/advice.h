@@ -3,7 +3,7 @@
 /*
  * What the operator makes of advice. In shadow every action stands beside what is in force: one that asks for the same
  * direction for five minutes is advice, and what follows is the operator's answer, whoever or whatever moves the
- * setpoint. A shadow action is one step's rate from what is in force, so advice has a direction and no goal. The gate
+ * setpoint. A shadow action starts from what is in force in every step, so advice has a direction and no goal. The gate
  * leaves a row of each answer (an event, component "advice"); evaluate counts them from the record the same way. Pure,
  * one variable; a zeroed struct is empty.
  */

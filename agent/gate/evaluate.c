@@ -529,18 +529,26 @@ static int score_decision(struct evaluator *v, const struct store_record *rec, b
         v->moment.measured_w = measured_w(v, d->t_ms);
         score_power_add(&e->all.power, d->predicted_w, v->moment.measured_w);
         score_power_add(&v->today->sum.power, d->predicted_w, v->moment.measured_w);
-        if (readable == 0 && rec->intact) {
+        if (readable == 0) {
                 r = score_evidence(v, rec, follows && v->follows_evidence);
                 v->follows_evidence = true;
                 return r;
         }
         skip(e, !rec->stored           ? "nothing is stored of what it was made on"
                 : readable == -ENODATA ? "its evidence follows one that is not stored"
-                : readable < 0         ? "its evidence is of another version, or damaged"
-                                       : "the record was changed after it was written");
+                                       : "its evidence is of another version, or damaged");
         v->follows_evidence = false;
         hindsight_end(v->hindsight);
         return 0;
+}
+
+/* Neither its figures nor its time are the gate's. What follows it begins anew. */
+static void leave_out_changed(struct evaluator *v)
+{
+        v->e->changed++;
+        skip(v->e, "the record was changed after it was written");
+        v->follows_evidence = false;
+        hindsight_end(v->hindsight);
 }
 
 static void note_gap(struct evaluator *v, int64_t t_ms)
@@ -581,7 +589,11 @@ static int on_record(void *ctx, const struct store_record *rec)
         if (!rec->in_span)
                 return 0;
         e->decisions++;
-        if (e->decisions == 1)
+        if (rec->stored && !rec->intact) {
+                leave_out_changed(v);
+                return 0;
+        }
+        if (e->decisions - e->changed == 1)
                 e->first_ms = rec->d.t_ms;
         e->last_ms = rec->d.t_ms;
         note_gap(v, rec->d.t_ms);
@@ -663,7 +675,7 @@ int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
         struct evaluator v = {.a = a, .e = ret, .samples_ms = INT64_MIN};
         int r;
 
-        *ret = (struct evaluation){.site = a->site};
+        *ret = (struct evaluation){.site = a->site, .unended = a->unended};
         r = count_writes(&v); /* first: they count where nothing can be scored */
         if (r == 0)
                 r = create(&v);

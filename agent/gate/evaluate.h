@@ -5,9 +5,9 @@
  * of sample: each forecast by the model set as it was at its decision), how what it decided compares with what was in
  * force, and what the record lacks. Writes nothing, opens no device.
  *
- * A shadow decision starts from what is in force, so it is one step's rate away from it at most; what it would have led
- * to later was never tried. What a forecast says of it is the model's word. Which readings were carried over a step is
- * not stored: such a reading counts as one.
+ * A shadow decision starts from what is in force: toward less cooling it is one step's rate away from it at most,
+ * toward more it may be any distance; what it would have led to later was never tried. What a forecast says of it is
+ * the model's word. Which readings were carried over a step is not stored: such a reading counts as one.
  */
 #ifndef COOLPLANE_GATE_EVALUATE_H
 #define COOLPLANE_GATE_EVALUATE_H
@@ -70,6 +70,7 @@ struct evaluation {
         size_t scored;    /* of this site file's configuration */
         size_t shadow;    /* of these: not acting */
         size_t evidence;  /* of these: with readings and model set */
+        size_t changed;   /* of the decisions: not as they were written; in no other figure */
         struct evaluate_skip skip[EVALUATE_WHYS];
         size_t nskip;
         size_t reason[EVALUATE_KINDS][EVALUATE_REASONS];
@@ -88,6 +89,7 @@ struct evaluation {
         size_t fitted;                /* certified rows of the newest model set that are, of envelope.safety.ncert */
         struct series series;
         struct evaluate_writes writes;
+        bool unended; /* of a replay that did not end */
 };
 
 struct evaluate_args {
@@ -95,6 +97,7 @@ struct evaluate_args {
         struct store *store;     /* of the decisions */
         struct store *samples; /* of the samples of their time: the same, or the log that was replayed; bound to site */
         int64_t from_ms, to_ms; /* INT64_MIN, INT64_MAX: all */
+        bool unended;           /* decisions of a replay that did not end: told with the rest */
         void (*progress)(void *ctx, int64_t t_ms);
         void *ctx;
 };

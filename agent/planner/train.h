@@ -70,6 +70,8 @@ int train_energy(struct store *s, const struct layout *l, const struct dataset *
 
 /* --- model files -------------------------------------------------------------------------------------------------- */
 
+#define TRAIN_FILE_BEGINS "CPMD"
+
 struct train_file {
         unsigned na, nb;
         int64_t step_ms, from_ms, to_ms;
@@ -80,6 +82,10 @@ struct train_file {
         void *energy_mem; /* may be NULL */
         struct energy *energy;
         char *report_json; /* what training printed */
+        /* Since format version 2 (a file with told false is written as version 1): whether everything was learned, and
+         * the log from from_ms to to_ms as log_print.h knows it. */
+        bool told, refit;
+        uint64_t log_samples, log_sum;
 };
 /* Writes path.new, syncs, renames. 0 or -Exxx. */
 int train_file_write(const char *path, const struct train_file *f);

@@ -3,7 +3,8 @@
 /*
  * Model file, little-endian: "CPMD", version u32, then u64 na nb step from to ny nu nd lag_max nterm json_len arx_len
  * energy_len, 32 bytes of configuration hash, f64 of arx_args and capacity, row starts, terms, scales, report (JSON),
- * ARX blob, energy blob, CRC-32 of all that. Read as a whole and checked before anything is made of it.
+ * ARX blob, energy blob, since version 2 u64 refit, samples and sum of the log, CRC-32 of all that. Read as a whole and
+ * checked before anything is made of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 #include "agent/planner/train.h"
 #include "models/num/bytes.h"
 
-#define VERSION 1u
+enum { VERSION_UNTOLD = 1, VERSION_TOLD };
+#define TAIL_BYTES 24
 #define HEAD_U64 13
 #define HEAD_F64 7
 #define HEAD_BYTES (8 + 8 * HEAD_U64 + 32 + 8 * HEAD_F64)
@@ -57,12 +59,13 @@ static size_t encode(const struct train_file *f, uint8_t **ret)
         const struct arx_structure *st = f->model->structure;
         size_t json_len = f->report_json ? strlen(f->report_json) : 0;
         size_t arx_len = arx_save(f->model->arx, NULL, 0), energy_len = f->energy ? energy_save(f->energy, NULL, 0) : 0;
-        size_t len = HEAD_BYTES + 8 * (st->ny + 1) + 14 * st->nterm + json_len + arx_len + energy_len + 4;
+        size_t len = HEAD_BYTES + 8 * (st->ny + 1) + 14 * st->nterm + json_len + arx_len + energy_len + 4 +
+                     (f->told ? TAIL_BYTES : 0);
         uint8_t *buf = malloc(len), *p = buf;
         if (!buf)
                 return 0;
-        memcpy(p, "CPMD", 4);
-        p = bytes_put(p + 4, VERSION, 4);
+        memcpy(p, TRAIN_FILE_BEGINS, 4);
+        p = bytes_put(p + 4, f->told ? VERSION_TOLD : VERSION_UNTOLD, 4);
         const uint64_t head[HEAD_U64] = {[H_NA] = f->na,
                                          [H_NB] = f->nb,
                                          [H_STEP] = (uint64_t)f->step_ms,
@@ -90,6 +93,11 @@ static size_t encode(const struct train_file *f, uint8_t **ret)
         p += arx_save(f->model->arx, p, arx_len);
         if (energy_len)
                 p += energy_save(f->energy, p, energy_len);
+        if (f->told) {
+                p = bytes_put(p, f->refit, 8);
+                p = bytes_put(p, f->log_samples, 8);
+                p = bytes_put(p, f->log_sum, 8);
+        }
         (void)bytes_put(p, bytes_crc32(buf, len - 4), 4);
         *ret = buf;
         return len;
@@ -206,7 +214,7 @@ static struct arx_structure *get_structure(const uint64_t *head, const uint8_t *
 }
 
 /* Lengths plausible and adding up to the file. */
-static bool head_acceptable(const uint64_t *head, size_t len)
+static bool head_acceptable(const uint64_t *head, size_t tail, size_t len)
 {
         for (size_t k = 0; k < HEAD_U64; k++)
                 if (k != H_FROM && k != H_TO && head[k] > FILE_MAX)
@@ -216,13 +224,15 @@ static bool head_acceptable(const uint64_t *head, size_t len)
         if (head[H_NY] > ROWS_MAX || head[H_NU] > ROWS_MAX || head[H_ND] > ROWS_MAX || head[H_LAG] > 255 ||
             head[H_NTERM] > head[H_NY] * ARX_TERMS_MAX)
                 return false;
-        return len ==
-               HEAD_BYTES + 8 * (head[H_NY] + 1) + 14 * head[H_NTERM] + head[H_JSON] + head[H_ARX] + head[H_ENERGY] + 4;
+        return len == HEAD_BYTES + 8 * (head[H_NY] + 1) + 14 * head[H_NTERM] + head[H_JSON] + head[H_ARX] +
+                          head[H_ENERGY] + tail + 4;
 }
 
 static int decode(const uint8_t *buf, size_t len, struct train_file *f)
 {
-        if (len < HEAD_BYTES + 4 || memcmp(buf, "CPMD", 4) != 0 || bytes_get(buf + 4, 4) != VERSION ||
+        const uint64_t version = len >= HEAD_BYTES + 4 ? bytes_get(buf + 4, 4) : 0;
+        if (version == 0 || memcmp(buf, TRAIN_FILE_BEGINS, 4) != 0 ||
+            (version != VERSION_UNTOLD && version != VERSION_TOLD) ||
             bytes_get(buf + len - 4, 4) != bytes_crc32(buf, len - 4))
                 return -EBADMSG;
         uint64_t head[HEAD_U64];
@@ -230,8 +240,17 @@ static int decode(const uint8_t *buf, size_t len, struct train_file *f)
         const uint8_t *p = buf + 8;
         for (size_t k = 0; k < HEAD_U64; k++, p += 8)
                 head[k] = bytes_get(p, 8);
-        if (!head_acceptable(head, len))
+        f->told = version == VERSION_TOLD;
+        if (!head_acceptable(head, f->told ? TAIL_BYTES : 0, len))
                 return -EBADMSG;
+        if (f->told) {
+                const uint8_t *tail = buf + len - 4 - TAIL_BYTES;
+                if (bytes_get(tail, 8) > 1)
+                        return -EBADMSG;
+                f->refit = bytes_get(tail, 8) == 1;
+                f->log_samples = bytes_get(tail + 8, 8);
+                f->log_sum = bytes_get(tail + 16, 8);
+        }
         f->na = (unsigned)head[H_NA];
         f->nb = (unsigned)head[H_NB];
         f->step_ms = (int64_t)head[H_STEP];

@@ -54,6 +54,9 @@ static void make_good(void)
         MUST(arx_fit(model.arx, 50) == 1);
         MUST(energy_create(f.energy_mem, energy_memsize(), 1, f.capacity_w, &f.energy) == 0);
         energy_add(f.energy, &(struct energy_sample){.fan_ratio_cubed = 0.2, .heat_w = 4e5, .power_w = {2e4, 9e4}});
+        f.told = f.refit = true;
+        f.log_samples = 1000;
+        f.log_sum = UINT64_MAX;
         f.model = &model;
         f.report_json = report;
         MUST(train_file_write(fuzz_path("good.model"), &f) == 0);

@@ -50,7 +50,7 @@ done
 "$BIN/coolplane" why "$(sqlite3 -readonly "$work/a.db" 'SELECT time FROM v_decisions WHERE step = 100')" --db "$work/a.db" | grep -q '^step 100 of run 1' || fail "why of a time"
 # equal, in both directions, and what one of them has beyond the other is told but no difference
 diff_ends 0 "$work/a.db" "$work/again.db"
-grep -q 'configuration: the same' "$work/diff.txt" && grep -q ' equal, 0 differ' "$work/diff.txt" || fail "two equal ones: $(cat "$work/diff.txt")"
+! grep -q 'did not end\|what-if' "$work/diff.txt" && grep -q 'configuration: the same' "$work/diff.txt" && grep -q ' equal, 0 differ' "$work/diff.txt" || fail "two equal ones: $(cat "$work/diff.txt")"
 diff_ends 0 "$work/later.db" "$work/later2.db"
 # one limit
 diff_ends 3 "$work/a.db" "$work/tight.db"
@@ -78,6 +78,17 @@ grep -q '  not equal: proposal (B has none)' "$work/diff.txt" || fail "that B ha
 # another start: less history, and it says so
 diff_ends 3 "$work/a.db" "$work/later.db"
 grep -q '  61 before B begins' "$work/diff.txt" && grep -q 'not equal: .*history' "$work/diff.txt" || fail "another start: $(cat "$work/diff.txt")"
+# a replay that did not end is no whole one: why, evaluate, --diff and a second try at its place say so
+cp "$work/a.db" "$work/cut.db" && cp "$work/a.db" "$work/old.db" && sqlite3 "$work/cut.db" 'UPDATE run SET end_t_ms = NULL' &&
+  sqlite3 "$work/old.db" "UPDATE run SET end_t_ms = NULL; DELETE FROM state WHERE name = 'replay'" || fail "cannot cut a replay off"
+for cut in cut old; do # old: of a version that wrote down nothing else
+  diff_ends 3 "$work/a.db" "$work/$cut.db"
+  grep -q '^   this replay did not end' "$work/diff.txt" && grep -q ' equal, 0 differ' "$work/diff.txt" || fail "--diff of an interrupted replay: $(cat "$work/diff.txt")"
+  "$BIN/coolplane" why --db "$work/$cut.db" | grep -q '^  this replay did not end' || fail "why of an interrupted replay"
+  "$BIN/coolplane" evaluate --config "$work/site/site.yaml" --db "$work/$cut.db" | grep -q '^  the replay did not end' || fail "evaluate of an interrupted replay"
+  "$BIN/coolplane" replay --config "$work/site/site.yaml" --log "$log" --out "$work/$cut.db" >"$work/again.txt" 2>&1
+  [ $? = 74 ] && grep -q 'a replay that did not end left it; it may be removed' "$work/again.txt" || fail "in the place of an interrupted replay: $(cat "$work/again.txt")"
+done
 # a step is missing in the middle
 sqlite3 "$work/again.db" 'PRAGMA foreign_keys = OFF; DELETE FROM decision WHERE step = 90' || fail "cannot take a step out"
 diff_ends 3 "$work/a.db" "$work/again.db"

@@ -98,6 +98,13 @@ assert alone["power"]["steps"] == 0 and alone["power"]["measured_mean_w"] is Non
 assert alone["groups"] == d["groups"]  # samples do not change what is foreseen
 PY
 "$BIN/coolplane" evaluate --config "$own" --db "$work/out.db" --log "$work/log/b2-1.db" >"$work/out.txt" || fail "evaluate in words"
+# another log of the site is not what was decided on; one whose replay does not tell is taken on trust, and that is said
+sqlite3 -readonly "$work/log/b2-1.db" "VACUUM INTO '$work/warm.db'" && sqlite3 "$work/warm.db" 'UPDATE sample SET value = value + 0.1' || fail "cannot change a copy"
+"$BIN/coolplane" evaluate --config "$own" --db "$work/out.db" --log "$work/warm.db" >"$work/warm.txt" 2>&1
+[ $? = 65 ] && grep -q 'warm.db is not the log that was replayed into .*out.db: from 20.* its samples have other values' "$work/warm.txt" || fail "another log: $(cat "$work/warm.txt")"
+sqlite3 -readonly "$work/out.db" "VACUUM INTO '$work/silent.db'" && sqlite3 "$work/silent.db" "DELETE FROM state WHERE name = 'replay'" || fail "cannot change a copy"
+"$BIN/coolplane" evaluate --config "$own" --db "$work/silent.db" --log "$work/warm.db" --html "$work/silent.html" >/dev/null 2>"$work/silent.log" || fail "a replay that does not tell its log"
+grep -q 'taken on trust is .*warm.db' "$work/silent.log" && grep -q 'not known to be the log that was replayed' "$work/silent.html" || fail "a log taken on trust is not told: $(cat "$work/silent.log")"
 for word in 'WHAT STANDS OUT' 'skill' 'BOUNDS' 'no saving' 'AVAILABILITY' '0 left'; do
   grep -q "$word" "$work/out.txt" || fail "the text does not say $word: $(cat "$work/out.txt")"
 done

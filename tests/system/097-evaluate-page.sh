@@ -48,8 +48,8 @@ assert not re.search(r"https?:|url\(|@import|//", text), "something may be loade
 assert p.tags["svg"] == 9, p.tags  # power, limits, hours of the day, four variables, two by day
 assert not re.search(r"\b(nan|inf)\b", text, re.I) and not re.search(r"\d\.\d{5}", text), "numbers"
 words = re.sub(r"<[^>]*>", "", text)
-met = int(re.search(r"(\d+) of 16 conditions to go live are met", words)[1])
-assert text.count("✓ met<") == met and text.count("✗ not met<") + text.count("? not known<") == 16 - met
+met = int(re.search(r"(\d+) of 17 conditions to go live are met", words)[1])
+assert text.count("✓ met<") == met and text.count("✗ not met<") + text.count("? not known<") == 17 - met
 assert f"{d['decisions']}; {d['shadow']} in shadow" in words
 assert "Nothing was changed, so nothing was saved yet." in words
 assert d["hottest_inlet"]["measured"]["hottest_at"][11:16] in words
@@ -62,11 +62,24 @@ read -ra words <<<"$(head -n 1 "$work/why.txt")"
 again=$(sed -n 's/.*<code>\(coolplane evaluate [^<]*\)<.*/\1/p' "$page" | sed "s/&#39;/'/g")
 (eval "set -- $again" && shift && "$BIN/coolplane" "$@" >/dev/null 2>&1) || fail "not to be repeated: $again"
 "$BIN/coolplane" evaluate --config "$own" --db "$work/log/b2-1.db" --html "$work/b2.html" >/dev/null 2>&1 || fail "a baseline without proposals"
+# a page takes the place of a page, and of nothing else
+"$BIN/coolplane" evaluate "${of[@]}" --html "$page" >/dev/null 2>&1 || fail "the page is not made anew"
+sum=$(cat "$work/out.db" "$work/log/b2-1.db" "$own" | sha256sum)
+ln -s "$work/out.db" "$work/link.html"
+for taken in "$work/out.db" "$work/log/b2-1.db" "$own" "$work/link.html" "$work/plain.json"; do
+  "$BIN/coolplane" evaluate "${of[@]}" --html "$taken" >/dev/null 2>"$work/taken.log"
+  [ $? = 74 ] && grep -q "$taken " "$work/taken.log" || fail "a page in the place of $taken: $(cat "$work/taken.log")"
+done
+[ "$(cat "$work/out.db" "$work/log/b2-1.db" "$own" | sha256sum)" = "$sum" ] || fail "a page takes the place of what it is made from"
 # what cannot be written, what cannot be scored
 "$BIN/coolplane" evaluate "${of[@]}" --html "$work/none/page.html" >/dev/null 2>"$work/none.log"
 [ $? = 74 ] && grep -q "$work/none/page.html: No such file" "$work/none.log" || fail "an unwritable page: $(cat "$work/none.log")"
 "$BIN/coolplane" evaluate "${of[@]}" --to 2020-01-01T00:00:00Z --html "$work/none.html" >/dev/null 2>&1
 [ $? = 4 ] && [ ! -e "$work/none.html" ] || fail "a page of nothing"
+sqlite3 "$work/out.db" "SAVEPOINT s; UPDATE decision SET worst_inlet_c = 55, margin = -9 WHERE id = 150; RELEASE s" || fail "cannot change a copy"
+"$BIN/coolplane" evaluate "${of[@]}" --html "$page" >"$work/changed.txt" 2>&1 || fail "a changed record: $(tail -n 3 "$work/changed.txt")"
+grep -q '^  1 record was changed after being written, in no figure' "$work/changed.txt" && grep -q '✗ not met</td><td>The record is as it was written' "$page" || fail "a changed record does not stand out: $(head -n 5 "$work/changed.txt")"
+! grep -q '55\.0 °C' "$page" && ! grep -q 'hottest 55\.00 C' "$work/changed.txt" || fail "a changed record decides the hottest inlet"
 sqlite3 "$work/out.db" "UPDATE action SET result = 1, read_back = value WHERE id = 2" || fail "cannot change a copy"
 "$BIN/coolplane" evaluate "${of[@]}" --html "$work/left.html" >/dev/null 2>&1
 [ $? = 3 ] && grep -q '✗ not met</td><td>Shadow wrote nothing' "$work/left.html" || fail "a write in shadow is not on the page"

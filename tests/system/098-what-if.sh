@@ -3,6 +3,7 @@
 # `replay --what-if`: a log of loops that never move a setpoint is refused by name (exit 4); a log in which coolplane itself
 # acted and explored, replayed under coolplane, tells a saving near nothing; model files of others are refused.
 . "$(dirname "$0")/lib.sh"
+need sqlite3
 "$BIN/coolplane-sim" compare --site tiny --hours 34 --warmup-hours 4 --controllers b0,c0 --log "$work" >"$work/compare.log" 2>&1 || fail "no log: $(cat "$work/compare.log")"
 "$BIN/coolplane-sim" serve --site tiny --print-site "$work/site" >"$work/print.log" 2>&1 || fail "no site"
 config=$work/site/site.yaml
@@ -37,6 +38,37 @@ print("own log: saving %.2f %%, interval %.2f to %.2f %%" % (100 * w["saving_rat
 P
 what_if 0 c0 "$work/c0.model"
 grep -q '^cooling, metered ' "$work/out.txt" && grep -q '^  corrected by the log' "$work/out.txt" || fail "no saving in words: $(cat "$work/out.txt")"
+# its readings are a model's: no figures of the plant are made of them
+"$BIN/coolplane" evaluate --config "$config" --db "$work/out.db" --log "$work/c0-1.db" --html "$work/page.html" >"$work/evaluate.txt" 2>&1
+[ $? = 4 ] && [ ! -e "$work/page.html" ] && grep -q "out.db is a what-if: its readings are a model's" "$work/evaluate.txt" || fail "evaluate of a what-if: $(cat "$work/evaluate.txt")"
+"$BIN/coolplane" why --db "$work/out.db" | grep -q '^as modelled, not measured' || fail "why of a what-if"
+"$BIN/coolplane" why --db "$work/out.db" --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert d["what_if"] and d["ended"]' || fail "why --json of a what-if"
+"$BIN/coolplane" replay --config "$config" --log "$work/c0-1.db" --out "$work/plain.db" >"$work/plain.txt" 2>&1 || fail "a plain replay: $(cat "$work/plain.txt")"
+"$BIN/coolplane" replay --diff "$work/plain.db" "$work/out.db" >"$work/diff.txt" 2>&1
+grep -A1 '^B  ' "$work/diff.txt" | grep -q '^   a what-if: readings as modelled' || fail "--diff names no what-if: $(cat "$work/diff.txt")"
+"$BIN/coolplane" replay --diff "$work/plain.db" "$work/out.db" --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert d["what_if"] == [False, True] and d["ended"] == [True, True]' || fail "--diff --json names no what-if"
+# a model of a part of the log, of another log of the same days, of a version that does not tell: refused with the cause and the command
+"$BIN/coolplane" train --db "$work/c0-1.db" --config "$config" --out "$work/part.model" >"$work/train.log" 2>&1 || fail "train: $(cat "$work/train.log")"
+python3 - "$work/c0.model" "$work/old.model" <<'P' || fail "cannot make an old file"
+import struct, sys, zlib
+b = open(sys.argv[1], "rb").read()
+assert b[:4] == b"CPMD" and struct.unpack_from("<I", b, 4)[0] == 2
+b = b[:4] + struct.pack("<I", 1) + b[8:-28]
+open(sys.argv[2], "wb").write(b + struct.pack("<I", zlib.crc32(b)))
+P
+while read -r model words; do
+  what_if 65 c0 "$work/$model"
+  grep -q "$words" "$work/out.log" && grep -q "coolplane train --db $work/c0-1.db --config $config --refit --out $work/$model" "$work/out.log" || fail "$model: $(cat "$work/out.log")"
+  [ ! -e "$work/out.db" ] || fail "$model leaves a database"
+done <<'M'
+part.model was trained without --refit
+b0.model was trained on another log than this one: from 20.* it has [0-9]* samples
+old.model of an earlier version
+M
+"$BIN/coolplane" model inspect "$work/old.model" | grep -q '^refit  *not known' && "$BIN/coolplane" model inspect "$work/part.model" | grep -q '^refit  *no$' || fail "model inspect does not tell"
+# too little of it: what --learn took is named, and nothing is no number
+what_if 4 c0 "$work/c0.model" --to "$(sqlite3 -readonly "$work/c0-1.db" 'SELECT min(t_ms) + 7200000 FROM sample')"
+grep -q 'too-short): 0 steps .*--learn' "$work/out.txt" && ! grep -qi '\bnan\b' "$work/out.txt" || fail "too short: $(cat "$work/out.txt")"
 # what is no model file, what is not there, what is of another site
 what_if 65 c0 "$config"
 what_if 69 c0 "$work/none.model"

@@ -91,6 +91,9 @@ for bad in "--controllers b9" "--log /nonexistent" "--fault crah-fail:99@600" "-
   "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 $bad >/dev/null 2>&1 && fail "accepts $bad"
 done
 "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 --controllers b0 --html /nonexistent/r.html >/dev/null 2>&1 && fail "an unwritable page is no error"
+echo mine >"$work/notes.html" && ! "$sim" compare --site tiny --hours 0.1 --warmup-hours 0 --controllers b0 --html "$work/notes.html" >/dev/null 2>"$work/notes.log" && [ "$(cat "$work/notes.html")" = mine ] || fail "a page in the place of other text"
+grep -q 'notes.html exists and is not a page' "$work/notes.log" || fail "it does not say what is there: $(cat "$work/notes.log")"
+"$sim" compare --site tiny --hours 0.1 --warmup-hours 0 --controllers b0 --html "$work/r.html" >/dev/null 2>&1 || fail "a page is not made anew"
 # the tuning of the baselines, cut down: every point of the grid in the table, and the best is the least of them
 for controller in b1 b2; do
   COOLPLANE_TUNE_SMALL=1 "$sim" tune --site tiny --controller $controller >"$work/tune.txt" || fail "tune $controller"

@@ -213,7 +213,7 @@ static void test_why_step(void **state)
         assert_has(c->out, "\"decision\":{\"time\"");
         assert_has(c->out, "\"reverse\":[{\"point\":\"t/room/crah-1/supply-sp\",\"unit\":\"degC\",\"value\":21}]");
         assert_has(c->out, "\"approved\":{\"by\":\"coolplaned by itself");
-        assert_has(c->out, "\"allowed\":{\"margin\":0.75,\"output\":\"\",\"limit\":null},\n\"written\":true}");
+        assert_has(c->out, "\"allowed\":{\"margin\":0.75,\"output\":\"\",\"limit\":null},\n\"written\":true,\"what_if\":false,\"ended\":true}");
         assert_int_equal(verb(c, verb_why, "why", "0", "--db", c->f->db, NULL), EXIT_OK);
         assert_has(c->out, "least margin to a limit in the worst case: not certified yet: 0 of 24 rows fitted\n");
         assert_int_equal(verb(c, verb_why, "why", "--db", c->f->db, NULL), EXIT_OK); /* latest */

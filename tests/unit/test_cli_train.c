@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
 #include "agent/base/exitcode.h"
 #include "agent/cli/cli.h"
 #include "agent/planner/train.h"
@@ -133,11 +135,55 @@ static void test_refusals(void **state)
         fixture_free(f);
 }
 
+static void copy(const char *from, const char *to)
+{
+        FILE *in = fopen(from, "rbe"), *out = fopen(to, "wbe");
+        int c;
+        assert_true(in && out);
+        while ((c = fgetc(in)) != EOF)
+                assert_int_equal(fputc(c, out), c);
+        assert_int_equal(fclose(in) | fclose(out), 0);
+}
+
+static long size_of(const char *path)
+{
+        struct stat st;
+        return stat(path, &st) == 0 ? (long)st.st_size : -1;
+}
+
+/* The database, its log, the site file: whatever is there and is no model stays as it is. */
+static void test_writes_over_models_only(void **state)
+{
+        (void)state;
+        struct fixture *f = fixture_create();
+        char wal[128], notes[128], out[128];
+        snprintf(wal, sizeof wal, "%s-wal", f->db);
+        snprintf(notes, sizeof notes, "%s/notes", f->dir);
+        snprintf(out, sizeof out, "%s/m.model", f->dir);
+        fill(f->db, 420, true);
+        copy(SITE, notes);
+        char *const taken[] = {f->db, notes, SITE};
+        for (size_t k = 0; k < sizeof taken / sizeof *taken; k++) {
+                long before = size_of(taken[k]);
+                char *train[] = {"train", "--db", f->db, "--out", taken[k], "--config", SITE, NULL};
+                assert_true(before > 0);
+                assert_int_equal(verb_train(ARGC(train), train), EXIT_IO);
+                assert_int_equal(size_of(taken[k]), before);
+        }
+        char *train[] = {"train", "--db", f->db, "--out", out, "--config", SITE, "--lags", "2", NULL};
+        for (int twice = 0; twice < 2; twice++)
+                assert_int_equal(verb_train(ARGC(train), train), EXIT_OK);
+        assert_int_equal(truncate(out, 0), 0); /* as mktemp leaves it */
+        assert_int_equal(verb_train(ARGC(train), train), EXIT_OK);
+        fixture_free(f);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_train_then_inspect),
             cmocka_unit_test(test_refusals),
+            cmocka_unit_test(test_writes_over_models_only),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

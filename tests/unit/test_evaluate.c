@@ -285,15 +285,42 @@ static void test_nothing_stored(void **state)
 static void test_a_changed_record(void **state)
 {
         const struct evaluation *e;
+        double most[HEAT_COUNT];
 
         (void)state;
-        sql("UPDATE decision SET margin = 1 WHERE id = 120");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->changed, 0);
+        for (int h = 0; h < HEAT_COUNT; h++)
+                most[h] = e->all.heat[h].max_c;
+        assert_true(most[HEAT_MEASURED] < 22 && most[HEAT_WORST_CASE] < e->hard_c + 50);
+        sql("UPDATE decision SET margin = -50, worst_inlet_c = 99, predicted_w = 1e12 WHERE id = 120");
         e = evaluate(INT64_MIN, INT64_MAX);
         assert_int_equal(skipped(e, "the record was changed after it was written"), 1);
+        assert_int_equal(e->changed, 1);
+        assert_int_equal(e->decisions, STEPS);
+        assert_int_equal(e->scored, STEPS - 1);
         assert_int_equal(e->evidence, STEPS - 1);
-        sql("UPDATE evidence SET set_id = 99999");
+        assert_int_equal(e->all.steps, STEPS - 1);
+        for (int h = 0; h < HEAT_COUNT; h++)
+                assert_true(e->all.heat[h].max_c <= most[h]);
+        assert_int_equal(e->all.power.n, STEPS - 1 - (SILENT_TO - SILENT_FROM));
+        assert_true(e->all.power.predicted_w < 1e6);
+        assert_int_equal(e->gaps, 1); /* nothing is known of its time */
+        /* nor is its time the record's */
+        sql("UPDATE decision SET t_ms = 0 WHERE id = 1");
+        assert_true(evaluate(INT64_MIN, INT64_MAX)->first_ms > INT64_C(1000000000000));
+        assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->changed, 2);
+        sql("UPDATE run SET version = 'other'");
         e = evaluate(INT64_MIN, INT64_MAX);
-        assert_int_equal(e->all.forecast[GROUP_INLET].error[0].n, 0);
+        assert_string_equal(evaluate_refusal(e), "the record was changed after it was written");
+        assert_int_equal(e->changed, STEPS);
+}
+
+static void test_a_set_that_is_not_there(void **state)
+{
+        (void)state;
+        sql("UPDATE evidence SET set_id = 99999");
+        assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->all.forecast[GROUP_INLET].error[0].n, 0);
 }
 
 static void test_a_write_in_shadow(void **state)
@@ -342,6 +369,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_a_span_and_gaps, begin, take_back),
             cmocka_unit_test_setup_teardown(test_nothing_stored, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_changed_record, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_a_set_that_is_not_there, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_write_in_shadow, begin, take_back),
             cmocka_unit_test_teardown(test_counts, forget_result),
         };

@@ -99,7 +99,8 @@ static void render(const struct savrep_story *savings)
                                               .command = "coolplane evaluate --html '<x>.html'"},
                       &page);
         assert_false(page.failed);
-        assert_int_equal(strncmp(page.v, "<!doctype html>", 15), 0);
+        assert_int_equal(strncmp(page.v, EVALUATE_PAGE_BEGINS, strlen(EVALUATE_PAGE_BEGINS)), 0);
+        assert_in_range(strstr(page.v, EVALUATE_PAGE_HOLDS) - page.v, 1, 900); /* outfile.h looks no farther */
         assert_non_null(strstr(page.v, "</html>"));
         assert_int_equal(words("nan"), 0);
         assert_int_equal(words("inf"), 0);
@@ -240,7 +241,9 @@ static void test_conditions(void **state)
         assert_int_equal(state_of(&g, "measured above"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "can be read"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "could be judged"), GOLIVE_MET);
+        assert_int_equal(state_of(&g, "as it was written"), GOLIVE_MET);
         /* each at its limit and beyond */
+        e.changed = 1;
         e.writes.left = 1;
         e.all.heat[HEAT_MEASURED].hard = 1;
         e.gap_ms = (int64_t)(0.02 * (double)(e.last_ms - e.first_ms));
@@ -248,6 +251,7 @@ static void test_conditions(void **state)
         e.y[0].unusable = e.evidence / 10;
         e.evidence = e.decisions - 2;
         golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, "as it was written"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "wrote nothing"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "measured above"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "no gaps"), GOLIVE_NOT_MET);
@@ -258,6 +262,37 @@ static void test_conditions(void **state)
         golive_judge(&e, &g);
         assert_int_equal(state_of(&g, "long enough"), GOLIVE_MET);
         render(NULL);
+}
+
+/* Meters that are named and never read are no meters; setpoints that were never read cannot have been compared. */
+static void test_nothing_good(void **state)
+{
+        const char *const metered = "Everything inside the energy boundary";
+        struct golive g;
+
+        (void)state;
+        evaluate(INT64_MIN, INT64_MAX);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_MET);
+        sql("UPDATE sample SET quality = 2 WHERE point_id = (SELECT id FROM point WHERE role = 'rack_power' LIMIT 1)");
+        evaluate(INT64_MIN, INT64_MAX);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_NOT_MET);
+        sql("UPDATE sample SET quality = 2");
+        evaluate(INT64_MIN, INT64_MAX);
+        e.all.compared = 0;
+        render(NULL);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_NOT_MET);
+        assert_int_equal(state_of(&g, "Every setpoint moved"), GOLIVE_NOT_KNOWN);
+        assert_int_equal(count("meters are named in the site file, but none had a good sample"), 1);
+        assert_int_equal(count("no setpoint in force could be read"), 2);
+        assert_int_equal(count("no decision in shadow"), 0);
+        sql("DELETE FROM sample");
+        evaluate(INT64_MIN, INT64_MAX);
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, metered), GOLIVE_NOT_KNOWN);
+        evaluate(INT64_MIN, INT64_MAX);
 }
 
 static void test_savings(void **state)
@@ -330,6 +365,7 @@ int main(void)
             cmocka_unit_test(test_several_days),
             cmocka_unit_test_setup_teardown(test_nothing_stored, begin, take_back),
             cmocka_unit_test(test_conditions),
+            cmocka_unit_test_setup_teardown(test_nothing_good, begin, take_back),
             cmocka_unit_test(test_savings),
             cmocka_unit_test(numbers_for_readers),
         };

@@ -281,7 +281,19 @@ static void test_model_file(void **state)
         assert_memory_equal(g->config_hash, f.config_hash, 32);
         assert_string_equal(g->report_json, f.report_json);
         assert_null(g->energy);
+        assert_true(!g->told && !g->refit); /* as an earlier version wrote it */
         train_file_free(g);
+        f.told = true;
+        for (int refit = 0; refit < 2; refit++) {
+                f.refit = refit;
+                f.log_samples = 12345;
+                f.log_sum = UINT64_MAX - 5;
+                assert_int_equal(train_file_write(path, &f), 0);
+                assert_int_equal(train_file_read(path, &g), 0);
+                assert_true(g->told && g->refit == (refit == 1) && g->log_samples == 12345 &&
+                            g->log_sum == UINT64_MAX - 5);
+                train_file_free(g);
+        }
         g = NULL;
 
         unsigned char *bytes;
