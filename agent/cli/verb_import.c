@@ -17,6 +17,7 @@
 #include "agent/store/import.h"
 
 #define BAD_ROWS_TOLD 20 /* a file */
+#define NAMES_TOLD 5
 
 static const char help[] =
     "example:\n"
@@ -30,7 +31,8 @@ static const char help[] =
     "fixed offset (+01:00, UTC).\n"
     "Per file: rows = ok + bad + duplicates + events; whatever was not kept is counted by reason, with the line of "
     "the\n"
-    "first. Bad rows are named on stderr, the first 20 of a file. Interrupted? The same command goes on.\n"
+    "first. Bad rows are named on stderr, the first 20 of a file, and the map's columns that the file does not have.\n"
+    "Interrupted? The same command goes on.\n"
     "exit: 0 imported, 2 usage, 65 a file without a usable header or without any good row, 69 database busy,\n"
     "74 I/O, also a file that is not there, 78 map or site wrong\n";
 
@@ -44,6 +46,10 @@ struct import {
         struct store *store;
         FILE *units; /* JSON members of the file's conversions; NULL in text, where they are told at once */
         size_t nunit;
+        struct names {
+                struct text shown, json; /* the first five; all */
+                size_t n;
+        } names[IMPORT_NAME_COUNT_];
 };
 
 static void clear_progress(struct import *im)
@@ -101,6 +107,53 @@ static void on_unit(void *ctx, const char *path, const char *column, const char 
         fprintf(im->units, ",\"from\":\"%s\",\"to\":\"%s\"}", unit, to);
 }
 
+static void on_name(void *ctx, enum import_name what, const char *name)
+{
+        struct names *t = &((struct import *)ctx)->names[what];
+        char shown[160];
+        text_put(&t->json, t->n ? "," : "");
+        text_json_string(&t->json, name);
+        (void)snprintf(shown, sizeof shown, "%s'%s'", t->n ? ", " : "", name);
+        if (t->n++ < NAMES_TOLD)
+                text_put(&t->shown, text_printable(shown));
+}
+
+/* "'a', 'b' and 3 more" */
+static void put_names(FILE *f, const struct names *t)
+{
+        fputs(t->shown.v ? t->shown.v : "", f);
+        if (t->n > NAMES_TOLD)
+                fprintf(f, " and %zu more", t->n - NAMES_TOLD);
+}
+
+static void warn_not_there(const struct import *im, const char *path, const struct import_report *r)
+{
+        const struct names *t = &im->names[IMPORT_NAME_NOT_THERE];
+        const bool tags = im->map->shape == IMPORT_LONG;
+        if (t->n == 0)
+                return;
+        fprintf(stderr, "%s", path);
+        if (!tags)
+                fprintf(stderr, ":%lld", (long long)r->header_line);
+        fprintf(stderr, ": the map's %s%s ", tags ? "tag" : "column", PLURAL_S(t->n));
+        put_names(stderr, t);
+        fprintf(stderr, " %s %s\n", t->n == 1 ? "is" : "are", tags ? "in no row" : "not in the header");
+}
+
+static void print_names(const char *label, const struct names *t)
+{
+        if (t->n == 0)
+                return;
+        printf("    %-17s ", label);
+        put_names(stdout, t);
+        printf("\n");
+}
+
+static void json_names(const char *name, const struct names *t)
+{
+        printf("\"%s\":[%s],", name, t->json.v ? t->json.v : "");
+}
+
 /* Of the parts of something only those that there are. */
 static void print_part(const char *label, int64_t n, int64_t line)
 {
@@ -116,7 +169,7 @@ static void print_count(const char *label, int64_t n, int64_t line)
         printf("\n");
 }
 
-static void print_text(const char *path, const struct import_report *r)
+static void print_text(const char *path, const struct import_report *r, const struct names *names)
 {
         char from[32], to[32];
         printf("%s\n", path);
@@ -146,8 +199,12 @@ static void print_text(const char *path, const struct import_report *r)
         for (int i = 0; i < IMPORT_REASONS; i++)
                 print_part(quality_reason_str((enum quality_reason)i), r->samples_by_reason[i], r->first.reason[i]);
         print_part("unknown status", r->unknown_quality, r->first.unknown_quality);
-        printf("  columns           %zu; %zu points used; %zu log points of the site without data\n", r->columns,
-               r->columns_used, r->points_without_column);
+        printf("  columns           %zu; %zu point%s used; %zu log point%s of the site without data\n", r->columns,
+               r->columns_used, PLURAL_S(r->columns_used), r->points_without_column,
+               PLURAL_S(r->points_without_column));
+        print_names("not in the file", &names[IMPORT_NAME_NOT_THERE]);
+        print_names("not used", &names[IMPORT_NAME_UNUSED]);
+        print_names("without data", &names[IMPORT_NAME_NO_DATA]);
         printf("  encoding          %s%s\n", r->encoding, r->encoding_detected ? " (detected)" : "");
         if (r->undecodable > 0)
                 printf("  undecodable       %lld character%s\n", (long long)r->undecodable, PLURAL_S(r->undecodable));
@@ -216,8 +273,8 @@ static void json_counts(const struct import_report *r)
         printf("},");
 }
 
-static void print_json(const char *path, const struct import_report *r, const char *units, const char *error,
-                       bool comma)
+static void print_json(const char *path, const struct import_report *r, const struct names *names, const char *units,
+                       const char *error, bool comma)
 {
         char from[32], to[32];
         printf("%s{\"file\":", comma ? ",\n" : "");
@@ -240,6 +297,9 @@ static void print_json(const char *path, const struct import_report *r, const ch
                "\"points_without_column\":%zu,\"units\":[%s],\"blank_lines\":%lld,\"preamble_lines\":%lld,",
                (long long)r->sequence_lost, (long long)r->resumed_rows, r->columns, r->columns_used,
                r->points_without_column, units, (long long)r->blank_lines, (long long)r->preamble_lines);
+        json_names("map_columns_not_in_file", &names[IMPORT_NAME_NOT_THERE]);
+        json_names("unused_columns", &names[IMPORT_NAME_UNUSED]);
+        json_names("points_without_data", &names[IMPORT_NAME_NO_DATA]);
         printf("\"encoding\":\"%s\",\"encoding_detected\":%s,\"undecodable\":%lld,\"ended_without_newline\":%s,"
                "\"error\":",
                r->encoding, r->encoding_detected ? "true" : "false", (long long)r->undecodable,
@@ -310,6 +370,7 @@ static int import_one(struct import *im, const struct import_args *a, const char
         } else if (rep.rows > 0 && rep.ok + rep.duplicates == 0) {
                 code = EXIT_DATA;
         }
+        warn_not_there(im, path, &rep);
         if (im->told > BAD_ROWS_TOLD)
                 fprintf(stderr, "%s: … and %lld more bad row%s\n", path, (long long)(im->told - BAD_ROWS_TOLD),
                         PLURAL_S(im->told - BAD_ROWS_TOLD));
@@ -317,10 +378,15 @@ static int import_one(struct import *im, const struct import_args *a, const char
                 (void)fclose(im->units);
         im->units = NULL;
         if (im->json)
-                print_json(path, &rep, units ? units : "", err, comma);
+                print_json(path, &rep, im->names, units ? units : "", err, comma);
         else if (e == 0 || rep.rows > 0)
-                print_text(path, &rep);
+                print_text(path, &rep, im->names);
         free(units);
+        for (int i = 0; i < IMPORT_NAME_COUNT_; i++) {
+                text_free(&im->names[i].shown);
+                text_free(&im->names[i].json);
+                im->names[i] = (struct names){0};
+        }
         return code;
 }
 
@@ -332,6 +398,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
                                 .zone = *zone,
                                 .on_bad = on_bad,
                                 .on_unit = on_unit,
+                                .on_name = on_name,
                                 .on_progress = on_progress,
                                 .ctx = im};
         struct clk clk;

@@ -155,6 +155,21 @@ static bool time_columns(struct import_work *w, char *const *cell, size_t n, con
         return true;
 }
 
+/* One allocation: pointers, then their texts. */
+static char **copy_cells(char *const *cell, size_t n)
+{
+        size_t bytes = 0;
+        for (size_t i = 0; i < n; i++)
+                bytes += strlen(cell[i]) + 1;
+        char **copy = malloc(n * sizeof *copy + bytes);
+        char *to = copy ? (char *)(copy + n) : NULL;
+        for (size_t i = 0; copy && i < n; i++) {
+                copy[i] = to;
+                to = stpcpy(to, cell[i]) + 1;
+        }
+        return copy;
+}
+
 /* The first line that has the columns of time is the header. */
 static int header(struct import_work *w, char *const *cell, size_t n, enum csvlog_flaw flaw)
 {
@@ -172,8 +187,9 @@ static int header(struct import_work *w, char *const *cell, size_t n, enum csvlo
         w->rep.columns = n;
         w->have_header = true;
         w->rows_hash = hash_row(FNV_START, w->at_line, cell, n); /* rows mean what the header says */
-        w->header_time = strdup(cell[w->time_at[0]]);
-        return w->header_time ? import_header(w, cell, n) : -ENOMEM;
+        w->rep.header_line = w->at_line;
+        w->header = copy_cells(cell, n);
+        return w->header ? import_header(w, cell, n) : -ENOMEM;
 }
 
 static int read_row(struct import_work *w, int64_t line, char *const *cell, size_t n, enum csvlog_flaw flaw)
@@ -276,7 +292,6 @@ static struct import_work *work_free(struct import_work *w)
         if (w) {
                 import_columns_free(w);
                 import_resume_free(w);
-                free(w->header_time);
                 free(w->stream);
                 free(w->batch);
                 free(w->duplicate);
@@ -359,8 +374,10 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
         finish(w, &p);
         if (r < 0) /* without what could not be stored */
                 w->rep.rows = w->rep.ok + w->rep.bad + w->rep.duplicates + w->rep.events;
-        if (r != -ESTALE)
+        if (r != -ESTALE) {
+                import_tell_names(w);
                 *ret = w->rep;
+        }
 out:
         csvlog_free(p.csv);
         transcode_free(p.text);

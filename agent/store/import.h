@@ -37,6 +37,14 @@ enum import_bad {
 };
 const char *import_bad_str(enum import_bad b);
 
+/* What file, map and site do not have in common. */
+enum import_name {
+        IMPORT_NAME_NOT_THERE, /* a column of the map that is not in the header; long: a tag of it that no row has */
+        IMPORT_NAME_UNUSED,    /* a column of the file that is nobody's; not: what the map ignores */
+        IMPORT_NAME_NO_DATA,   /* a point of table log that this file has nothing for */
+        IMPORT_NAME_COUNT_,
+};
+
 #define IMPORT_REASONS 16 /* > last enum quality_reason */
 
 /* Lines; 0 = it never happened. */
@@ -50,7 +58,7 @@ struct import_report {
         int64_t bad_by[IMPORT_BAD_COUNT_], events_by[IMPORT_EVENT_COUNT_];
         int64_t steps_back;      /* times a column's or tag's clock went back between two rows that were read */
         int64_t ambiguous_hours; /* rows of an hour that happens twice, whatever became of them */
-        int64_t blank_lines, preamble_lines;
+        int64_t blank_lines, preamble_lines, header_line;
         int64_t first_t_ms, last_t_ms; /* of ok and duplicate rows; 0 when none */
         int64_t median_interval_ms;    /* between rows in order; 0 when fewer than two */
         int64_t samples, samples_good, samples_duplicate;
@@ -75,6 +83,8 @@ struct import_args {
         void (*on_bad)(void *ctx, const char *path, int64_t line, enum import_bad why, const char *text);
         /* A column, tag or file in another unit than the point map has for its point: converted. NULL = silent. */
         void (*on_unit)(void *ctx, const char *path, const char *column, const char *unit, const struct point *point);
+        /* Each such name, at the end of the file, also of one that is refused for want of a column. NULL = silent. */
+        void (*on_name)(void *ctx, enum import_name what, const char *name);
         /* Now and then; total 0 = unknown. NULL = none. */
         void (*on_progress)(void *ctx, const char *path, int64_t bytes, int64_t total);
         void *ctx;

@@ -49,11 +49,13 @@ struct import_work {
 
         bool have_header;
         size_t ncell;
-        char *header_time; /* text of the first time column */
+        char **header;     /* [ncell] */
+        bool header_known; /* what its columns are */
         size_t time_at[IMPORT_TIME_COLUMNS_MAX];
         int part_at[PART_COUNT_]; /* −1 = the header has none */
         size_t row_samples;       /* most samples of one row */
 
+        uint8_t *used, *met; /* points of the header [npoint], columns of the map that it has [ncolumn] */
         struct import_names key, name, option; /* points of table log by key, all by name; columns of the map */
         struct import_field *field;            /* wide: [ncell]; long: the map's columns, then tags met; history: one */
         size_t nfield, field_cap;
@@ -124,6 +126,8 @@ int import_find_column(char *const *cell, size_t n, const char *name, char *ret_
  * as stays NULL when nothing has that name. 0, -EBADMSG with w->err, -ENOMEM. */
 int import_field_of(struct import_work *w, const char *shown, const char *key, const struct import_column *o,
                     const char *unit, struct import_field *ret);
+/* At the end of the file: on_name. */
+void import_tell_names(const struct import_work *w);
 
 /* --- import_clock.c */
 /* The UTC time of a row of stream s, or why it has none; text [cap]: what stood there. */

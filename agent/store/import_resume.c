@@ -25,7 +25,7 @@ struct import_saved {
         int64_t number[]; /* npoint streams, then ninterval intervals */
 };
 
-#define SAVED_VERSION UINT64_C(0x696d706f72740001)
+#define SAVED_VERSION UINT64_C(0x696d706f72740002)
 #define STREAM_NUMBERS 3
 #define INTERVAL_NUMBERS 3
 

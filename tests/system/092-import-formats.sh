@@ -103,6 +103,18 @@ import contradiction wide.yaml contradiction.db contradiction.csv
 [ $? = 65 ] || fail "a unit that contradicts the point map is no error"
 grep -q "contradiction.csv:1: column 'SAT (psi)' is in psi, but point t/room/crah/supply is in degC" "$work/contradiction.log" ||
   fail "the contradiction is not named: $(cat "$work/contradiction.log")"
+# what the map names and the file does not have: by name, as text and as JSON; with none of them left it is refused
+printf 'T,SAT,Supply  Fan,c1,c2,c3,c4,c5\n2026-03-01 00:00:00,17,50,,,,,\n' >typo.csv
+printf 'site: site.yaml\ntime: { column: T, format: "%%Y-%%m-%%d %%H:%%M:%%S", zone: UTC }\ncolumns: { Supply Fan: t/room/crah/static, RatSP: RAT }\n' >typo.yaml
+import typo typo.yaml typo.db typo.csv || fail "typo"
+holds typo typo.db 'd["map_columns_not_in_file"] == ["Supply Fan", "RatSP"] and d["unused_columns"] == ["Supply  Fan"] + [f"c{i}" for i in range(1, 6)] and
+  d["points_without_data"] == ["t/room/crah/return", "t/room/crah/static"]'
+grep -q "^typo.csv:1: the map's columns 'Supply Fan', 'RatSP' are not in the header$" "$work/typo.log" || fail "typo: $(cat "$work/typo.log")"
+"$BIN/coolplane" import typo.csv --map typo.yaml --db typo.db >"$work/typo.txt" 2>/dev/null || fail "typo: text"
+grep -q "^    not used  *'Supply  Fan', 'c1', 'c2', 'c3', 'c4' and 1 more$" "$work/typo.txt" || fail "typo: $(cat "$work/typo.txt")"
+sed 's/,SAT,/,Sat,/' typo.csv >none-left.csv
+import none-left typo.yaml typo.db none-left.csv
+[ $? = 65 ] && grep -q "^none-left.csv:1: the map's columns 'Supply Fan', 'RatSP' are not" "$work/none-left.log" || fail "none left: $(cat "$work/none-left.log")"
 # a file that is not there; what would command a terminal is told without doing so
 import none wide.yaml none.db none.csv
 [ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"

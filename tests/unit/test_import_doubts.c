@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: coolplane contributors */
+/* What the importer must not pass over: names that only the map, the file or the site has. */
+#include "tests/unit/import_fixture.h"
+
+#define WIDE_MAP "site: s\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n"
+#define LONG_MAP                                                                                                       \
+        "site: s\nshape: long\n"                                                                                       \
+        "time: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n"
+
+static void map(struct ctx *c, const char *yaml)
+{
+        char e[1024];
+        if (load_map(c, yaml, e, sizeof e) < 0)
+                fail_msg("%s", e);
+}
+
+static void test_names_of_wide(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        map(c, WIDE_MAP "columns: { Supply Fan: power, SatSP: { point: supply, unit: degF }, Note: { ignore: true },\n"
+                        "           Nobody: { ignore: true }, \"Room [old]\": { ignore: true } }\n");
+        /* other spacing, other case; with a unit; ignored; nobody's */
+        r = ok(c, "Station 7\nt,Supply  Fan,SatSP (degF),inlet,Note,Room [old],satsp\n"
+                  "2026-01-01 00:00:00,50,55,20,,1,2\n");
+        assert_int_equal(r.header_line, 2);
+        assert_string_equal(c->named, "0:Supply Fan;1:Supply  Fan;1:satsp;2:t/room/rack-1/power;");
+        assert_int_equal(r.points_without_column, 1);
+        r = ok(c, "t,Supply Fan,SatSP,inlet\n2026-01-01 00:01:00,50,55,20\n");
+        assert_string_equal(c->named, "");
+        /* none left: refused, and told why */
+        static const char none[] = "t,Supply fan\n2026-01-01 00:00:00,50\n";
+        assert_int_equal(run(c, none, sizeof none - 1, &r), -EBADMSG);
+        assert_string_equal(c->named, "0:Supply Fan;0:SatSP;1:Supply fan;2:t/room/rack-1/inlet;2:t/room/rack-1/power;"
+                                      "2:t/room/crah-1/supply;");
+        /* refused for another reason, before all columns were looked at: nothing is said of them */
+        static const char twice[] = "t,inlet,inlet,power\n";
+        assert_int_equal(run(c, twice, sizeof twice - 1, &r), -EBADMSG);
+        assert_string_equal(c->named, "");
+}
+
+static void test_names_of_long(void **state)
+{
+        struct ctx *c = *state;
+        map(c, LONG_MAP "columns: { \"CRAH1:SA-T\": supply, \"CRAH1:Fan\": power, \"CRAH1:X\": { unit: kW }, W: { "
+                        "ignore: true } }\n");
+        (void)ok(c,
+                 "t,TagName,TagVal,Priority\n2026-01-01 00:00:00,CRAH1:SA-T,50,1\n2026-01-01 00:00:00,CRAH1:fan,1,1\n");
+        assert_string_equal(c->named, "0:CRAH1:Fan;0:CRAH1:X;1:Priority;2:t/room/rack-1/inlet;2:t/room/rack-1/power;");
+        map(c, "site: s\nshape: history\ntime: { column: t, format: \"%s\", zone: UTC }\nfiles: { \"log*.csv\": inlet "
+               "}\n");
+        (void)ok(c, "t,Value,Note\n1767225600,20,x\n");
+        assert_string_equal(c->named, "1:Note;2:t/room/rack-1/power;2:t/room/crah-1/supply;");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(test_names_of_wide, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_names_of_long, setup, teardown),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
