@@ -23,7 +23,7 @@ static const char help[] =
     "example:\n"
     "  coolplane import ahu.csv --map deploy/examples/ahu-mzvav/import.yaml --db ahu.db\n"
     "\n"
-    "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--json]\n"
+    "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--whole] [--json]\n"
     "\n"
     "Reads what buildings export: wide CSV (one column a point), long CSV (one row a reading), per-point histories\n"
     "(Niagara) and BACnet trend logs; UTF-8, UTF-16 or Latin-1. MAP.yaml says which and names the site and its points\n"
@@ -33,12 +33,15 @@ static const char help[] =
     "the\n"
     "first. Bad rows are named on stderr, the first 20 of a file, and the map's columns that the file does not have.\n"
     "Interrupted? The same command goes on.\n"
+    "A last row without a line end is held back: a file that is being written may end in the middle of a number. It "
+    "is\n"
+    "imported when the file has grown, or with --whole.\n"
     "exit: 0 imported, 2 usage, 65 a file without a usable header or without any good row, 69 database busy,\n"
     "74 I/O, also a file that is not there, 78 map or site wrong\n";
 
 struct import {
         const char *map_path, *db, *tz;
-        bool json, progress;
+        bool json, progress, whole;
         int64_t told;
         int percent;
         struct import_map *map;
@@ -211,8 +214,11 @@ static void print_text(const char *path, const struct import_report *r, const st
         if (r->preamble_lines > 0)
                 printf("  preamble          %lld line%s before the header\n", (long long)r->preamble_lines,
                        PLURAL_S(r->preamble_lines));
-        if (r->ended_without_newline)
-                printf("  note              the last line has no line end: its last cell may be cut\n");
+        if (r->held_back_line > 0)
+                printf("  held back         line %lld has no line end and may be cut: imported when the file has "
+                       "grown, or "
+                       "with --whole\n",
+                       (long long)r->held_back_line);
 }
 
 /* "name":{"reason":n,…},"name_first_line":{…}: all reasons, or those that occurred. */
@@ -301,9 +307,9 @@ static void print_json(const char *path, const struct import_report *r, const st
         json_names("unused_columns", &names[IMPORT_NAME_UNUSED]);
         json_names("points_without_data", &names[IMPORT_NAME_NO_DATA]);
         printf("\"encoding\":\"%s\",\"encoding_detected\":%s,\"undecodable\":%lld,\"ended_without_newline\":%s,"
-               "\"error\":",
+               "\"held_back_line\":%lld,\"error\":",
                r->encoding, r->encoding_detected ? "true" : "false", (long long)r->undecodable,
-               r->ended_without_newline ? "true" : "false");
+               r->ended_without_newline ? "true" : "false", (long long)r->held_back_line);
         if (error[0])
                 cli_json_string(stdout, error);
         else
@@ -396,6 +402,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
                                 .site = im->site,
                                 .map = im->map,
                                 .zone = *zone,
+                                .whole = im->whole,
                                 .on_bad = on_bad,
                                 .on_unit = on_unit,
                                 .on_name = on_name,
@@ -425,10 +432,13 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
 
 int verb_import(int argc, char **argv)
 {
-        static const struct option options[] = {
-            {"map", required_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
-            {"tz", required_argument, NULL, 't'},  {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
+        static const struct option options[] = {{"map", required_argument, NULL, 'm'},
+                                                {"db", required_argument, NULL, 'd'},
+                                                {"tz", required_argument, NULL, 't'},
+                                                {"json", no_argument, NULL, 'j'},
+                                                {"whole", no_argument, NULL, 'w'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {NULL, 0, NULL, 0}};
         struct import im = {.percent = -1};
         struct logtime_zone zone;
         int o;
@@ -446,6 +456,9 @@ int verb_import(int argc, char **argv)
                         break;
                 case 'j':
                         im.json = true;
+                        break;
+                case 'w':
+                        im.whole = true;
                         break;
                 case 'h':
                         fputs(help, stdout);

@@ -13,7 +13,6 @@
 
 #include "agent/base/fnv.h"
 #include "agent/base/parse.h"
-#include "agent/store/csvlog.h"
 #include "agent/store/transcode.h"
 
 #define READ_SIZE 65536
@@ -232,6 +231,10 @@ static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csv
         w->at_line = line;
         if (!w->have_header)
                 return header(w, cell, n, flaw);
+        if (!w->a->whole && csvlog_ended_without_newline(w->csv)) {
+                w->rep.held_back_line = line;
+                return 0;
+        }
         uint64_t hash = w->resume.possible ? hash_row(w->rows_hash, line, cell, n) : 0;
         int r = w->resume.skip_line > 0 ? 0 : read_row(w, line, cell, n, flaw);
         if (r < 0)
@@ -348,6 +351,7 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
         if (r < 0)
                 return r;
         r = csvlog_create(a->map->delimiter, on_row, w, &p.csv);
+        w->csv = p.csv;
         if (r == 0)
                 r = transcode_create(a->map->encoding, to_csv, &p, &p.text);
         if (r < 0)

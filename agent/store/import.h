@@ -72,6 +72,8 @@ struct import_report {
         struct import_first first;
         char encoding[32];
         bool encoding_detected, ended_without_newline;
+        int64_t
+            held_back_line; /* the last row, which has no line end, was not imported; 0 = none. It is none of rows */
 };
 
 struct import_args {
@@ -79,6 +81,9 @@ struct import_args {
         const struct site *site;
         const struct import_map *map;
         struct logtime_zone zone;
+        /* The file will not grow: a last row without a line end is a row. Else its last cell may be the beginning of a
+         * longer number, and what is stored once stays. */
+        bool whole;
         /* A bad row; NULL = silent. */
         void (*on_bad)(void *ctx, const char *path, int64_t line, enum import_bad why, const char *text);
         /* A column, tag or file in another unit than the point map has for its point: converted. NULL = silent. */

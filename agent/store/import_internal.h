@@ -8,6 +8,7 @@
 #ifndef COOLPLANE_STORE_IMPORT_INTERNAL_H
 #define COOLPLANE_STORE_IMPORT_INTERNAL_H
 
+#include "agent/store/csvlog.h"
 #include "agent/store/import.h"
 
 #define IMPORT_ERR_MAX 256
@@ -44,6 +45,7 @@ struct import_interval {
 struct import_work {
         const struct import_args *a;
         const char *path;
+        const struct csvlog *csv;
         char *err;
         struct import_report rep;
 

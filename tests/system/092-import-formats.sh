@@ -115,6 +115,14 @@ grep -q "^    not used  *'Supply  Fan', 'c1', 'c2', 'c3', 'c4' and 1 more$" "$wo
 sed 's/,SAT,/,Sat,/' typo.csv >none-left.csv
 import none-left typo.yaml typo.db none-left.csv
 [ $? = 65 ] && grep -q "^none-left.csv:1: the map's columns 'Supply Fan', 'RatSP' are not" "$work/none-left.log" || fail "none left: $(cat "$work/none-left.log")"
+# a file that ends in the middle of a number: its last row waits until it has grown, or for --whole
+printf 'DateTime,SAT,DP\n2026-03-01 00:00:00,17,50\n2026-03-01 00:01:00,17,5' >cut.csv
+import cut wide.yaml cut.db cut.csv || fail "cut"
+holds cut cut.db 'd["rows"] == 1 and d["held_back_line"] == 3 and q("SELECT count(*) FROM sample") == 2'
+"$BIN/coolplane" import cut.csv --map wide.yaml --db cut.db | grep -q 'line 3 has no line end .* --whole$' || fail "cut: the text"
+printf '5' >>cut.csv
+import cut wide.yaml cut.db --whole cut.csv || fail "whole"
+holds cut cut.db 'd["ok"] == 1 and d["duplicates"] == 1 and d["held_back_line"] == 0 and q("SELECT max(value) FROM sample") == 55'
 # a file that is not there; what would command a terminal is told without doing so
 import none wide.yaml none.db none.csv
 [ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"

@@ -21,6 +21,7 @@ struct ctx {
         struct store *s;
         struct import_map *map;
         char told[1024];  /* line:reason; of bad rows */
+        bool whole;       /* see import_args */
         int converted;    /* columns that are */
         char named[1024]; /* kind:name; of what there is nothing of */
 };
@@ -123,6 +124,7 @@ static inline int run(struct ctx *c, const char *text, size_t len, struct import
                                 .site = &c->f->site,
                                 .map = c->map,
                                 .zone = c->map->zone,
+                                .whole = c->whole,
                                 .on_bad = on_bad,
                                 .on_unit = on_converted,
                                 .on_name = on_name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* What the importer must not pass over: names that only the map, the file or the site has. */
+/* What the importer must not pass over: names that only the map, the file or the site has, rows that
+ * may be cut. */
 #include "tests/unit/import_fixture.h"
 
 #define WIDE_MAP "site: s\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n"
@@ -54,11 +55,39 @@ static void test_names_of_long(void **state)
         assert_string_equal(c->named, "1:Note;2:t/room/rack-1/power;2:t/room/crah-1/supply;");
 }
 
+/* The last number of a file that is still written would be stored short, and stay. */
+static void test_last_row(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        map(c, WIDE_MAP);
+        r = ok(c, "t,inlet,power\n2026-01-01 00:00:00,20,54\n2026-01-01 00:01:00,20,5");
+        assert_int_equal(r.rows, 1);
+        assert_int_equal(r.held_back_line, 3);
+        assert_true(r.ended_without_newline);
+        r = ok(c, "t,inlet,power\n2026-01-01 00:00:00,20,54\n2026-01-01 00:01:00,20,55\n2026-01-01 00:02");
+        assert_int_equal(r.ok, 1);
+        assert_int_equal(r.duplicates, 1);
+        assert_int_equal(r.samples_conflict, 0);
+        assert_int_equal(r.bad, 0);
+        assert_int_equal(r.held_back_line, 4);
+        assert_query(c->s, "SELECT max(raw) AS v FROM v_samples WHERE point LIKE '%power'", "[{\"v\":55}]");
+        c->whole = true;
+        r = ok(c, "t,inlet,power\n2026-01-01 00:03:00,20,56");
+        assert_int_equal(r.ok, 1);
+        assert_int_equal(r.held_back_line, 0);
+        c->whole = false;
+        r = ok(c, "t,inlet"); /* a header is one without a line end too */
+        assert_int_equal(r.columns_used, 1);
+        assert_int_equal(r.held_back_line, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_names_of_wide, setup, teardown),
             cmocka_unit_test_setup_teardown(test_names_of_long, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_last_row, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
