@@ -36,7 +36,7 @@ static const char help[] =
     "A last row without a line end is held back: a file that is being written may end in the middle of a number. It "
     "is\n"
     "imported when the file has grown, or with --whole.\n"
-    "exit: 0 imported, 2 usage, 65 a file without a usable header or without any good row, 69 database busy,\n"
+    "exit: 0 imported, 2 usage, 65 a file without a usable header, any good row or any number, 69 database busy,\n"
     "74 I/O, also a file that is not there, 78 map or site wrong\n";
 
 struct import {

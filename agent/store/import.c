@@ -103,12 +103,30 @@ static void account(const struct import_work *w, struct import_report *rep)
         }
 }
 
+/* Nothing of it is stored: what would be there as bad could not be replaced by the same times read rightly. */
+static int no_number(struct import_work *w)
+{
+        const struct import_map *m = w->a->map;
+        struct import_map other = *m;
+        double v;
+        other.decimal = m->decimal == ',' ? '.' : ',';
+        w->at_line = w->rep.first.unreadable;
+        if (import_number(&other, w->rep.unreadable_text, &v) == 0)
+                return import_wrong(
+                    w, "no value is a number: '%s' is none with decimal '%c', but with '%c' (the map's decimal)",
+                    w->rep.unreadable_text, m->decimal, other.decimal);
+        return import_wrong(w, "no value is a number: '%s' is none with decimal '%c' and none of the map's words",
+                            w->rep.unreadable_text, m->decimal);
+}
+
 /* The batch, and what is done with it, in one transaction. */
 static int flush(struct import_work *w, bool finished)
 {
         struct import_report rep = w->rep;
         if (w->nbatch == 0 && !(finished && w->resume.stored))
                 return 0;
+        if (w->nbatch > 0 && w->rep.cells_read == 0 && w->rep.cells_unreadable > 0)
+                return no_number(w);
         int r = store_group_begin(w->a->store);
         if (r == 0) {
                 if (w->nbatch > 0)

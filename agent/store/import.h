@@ -50,7 +50,7 @@ enum import_name {
 /* Lines; 0 = it never happened. */
 struct import_first {
         int64_t bad[IMPORT_BAD_COUNT_], event[IMPORT_EVENT_COUNT_], reason[IMPORT_REASONS];
-        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence;
+        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence, unreadable;
 };
 
 struct import_report {
@@ -64,6 +64,8 @@ struct import_report {
         int64_t samples, samples_good, samples_duplicate;
         int64_t samples_conflict; /* of samples_duplicate: not what is stored, which stays */
         int64_t samples_by_reason[IMPORT_REASONS];
+        int64_t cells_read, cells_unreadable; /* numbers, in or out of range; what is neither that nor `missing` */
+        char unreadable_text[32];             /* the first of those, maybe its beginning */
         int64_t unknown_quality;              /* rows whose status has a word nobody knows: bad samples */
         int64_t sequence_gaps, sequence_lost; /* sequence numbers that rise by more than one, and what is missing */
         int64_t resumed_rows;                 /* of rows: accounted for when the import was interrupted */
@@ -95,7 +97,8 @@ struct import_args {
         void *ctx;
 };
 
-/* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header, or units that contradict each other), or an error of the
+/* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header, units that contradict each other, or
+ * no number in all of the first batch or of the file, of which nothing is stored then), or an error of the
  * store; *reterr (≥ 256 bytes) says what. A failure before the first byte (-ENOENT, -ENOMEM) leaves *ret alone; a later
  * one fills it: what was stored until then stays, and the report accounts for it. */
 int import_file(const struct import_args *a, const char *path, struct import_report *ret, char *reterr);

@@ -224,7 +224,15 @@ static int number_and_unit(const struct import_work *w, const struct import_fiel
         return import_number(w->a->map, number, ret);
 }
 
-static struct sample cell_sample(const struct import_work *w, const struct import_field *f, const char *text,
+static void note_unreadable(struct import_work *w, int64_t line, const char *text)
+{
+        if (w->rep.cells_unreadable++ > 0)
+                return;
+        w->rep.first.unreadable = line;
+        (void)snprintf(w->rep.unreadable_text, sizeof w->rep.unreadable_text, "%s", text);
+}
+
+static struct sample cell_sample(struct import_work *w, const struct import_field *f, int64_t line, const char *text,
                                  int64_t t_ms)
 {
         struct sample s = {
@@ -234,7 +242,9 @@ static struct sample cell_sample(const struct import_work *w, const struct impor
                 s.reason = QR_SOURCE;
         } else if (import_number(w->a->map, text, &v) < 0 && number_and_unit(w, f, text, &v) < 0) {
                 s.reason = QR_PARSE;
+                note_unreadable(w, line, text);
         } else {
+                w->rep.cells_read++;
                 codec_accept(f->as, v, t_ms, &s);
                 if (f->zero_is_missing && fabs(v) <= 0) {
                         s.quality = QUALITY_BAD;
@@ -271,7 +281,7 @@ static int wide_row(struct import_work *w, int64_t line, char *const *cell)
         for (size_t i = 0; i < w->nfield; i++) {
                 if (!w->field[i].as)
                         continue;
-                struct sample s = cell_sample(w, &w->field[i], cell[i], t_ms);
+                struct sample s = cell_sample(w, &w->field[i], line, cell[i], t_ms);
                 import_push(w, &s);
         }
         return 0;
@@ -371,7 +381,7 @@ static int reading_row(struct import_work *w, int64_t line, char *const *cell)
                 return reject_time(w, line, cell, why, text);
         if (!f || !f->as)
                 return import_reject(w, line, f ? IMPORT_BAD_IGNORED : IMPORT_BAD_TAG, tag ? tag : "");
-        struct sample s = cell_sample(w, f, part(w, cell, PART_VALUE), t_ms);
+        struct sample s = cell_sample(w, f, line, part(w, cell, PART_VALUE), t_ms);
         judge(w, line, cell, f, &s);
         if (w->a->map->shape == IMPORT_LONG && !w->stream[stream].any) {
                 w->rep.columns_used++;

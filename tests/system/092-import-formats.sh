@@ -123,6 +123,11 @@ holds cut cut.db 'd["rows"] == 1 and d["held_back_line"] == 3 and q("SELECT coun
 printf '5' >>cut.csv
 import cut wide.yaml cut.db --whole cut.csv || fail "whole"
 holds cut cut.db 'd["ok"] == 1 and d["duplicates"] == 1 and d["held_back_line"] == 0 and q("SELECT max(value) FROM sample") == 55'
+# decimal commas read with points: no log
+printf 'DateTime;SAT\n2026-03-01 00:00:00;17,50\n' >comma.csv
+{ cat wide.yaml; echo 'delimiter: ";"'; } >comma.yaml
+import comma comma.yaml comma.db comma.csv
+[ $? = 65 ] && grep -q "comma.csv:2: no value is a number: '17,50' is none with decimal '.', but with ','" "$work/comma.log" || fail "comma: $(cat "$work/comma.log")"
 # a file that is not there; what would command a terminal is told without doing so
 import none wide.yaml none.db none.csv
 [ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"

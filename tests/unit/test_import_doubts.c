@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What the importer must not pass over: names that only the map, the file or the site has, rows that
- * may be cut. */
+ * may be cut, numbers that are none. */
 #include "tests/unit/import_fixture.h"
 
 #define WIDE_MAP "site: s\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n"
@@ -82,12 +82,47 @@ static void test_last_row(void **state)
         assert_int_equal(r.held_back_line, 0);
 }
 
+/* No number fits the map: refused, and nothing stored that the same times read rightly would contradict. */
+static void test_no_number(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        map(c, WIDE_MAP "delimiter: \";\"\n");
+        static const char comma[] = "t;inlet;power\n2026-01-01 00:00:00;;\n2026-01-01 00:01:00;17,50;3,5\n";
+        assert_int_equal(run(c, comma, sizeof comma - 1, &r), -EBADMSG);
+        assert_non_null(
+            strstr(c->f->err, "log.csv:3: no value is a number: '17,50' is none with decimal '.', but with ','"));
+        static const char words[] = "t;inlet;power\n2026-01-01 00:00:00;Aus;\n";
+        assert_int_equal(run(c, words, sizeof words - 1, &r), -EBADMSG);
+        assert_non_null(
+            strstr(c->f->err, "log.csv:2: no value is a number: 'Aus' is none with decimal '.' and none of"));
+        size_t n = 14;
+        char *text = malloc(2000000); /* more than a batch */
+        memcpy(text, "t;inlet;power\n", n);
+        for (int i = 0; i < 20000; i++)
+                n +=
+                    (size_t)sprintf(text + n, "2026-01-%02d %02d:%02d:00;1,5;2,5\n", 1 + i / 1440, i / 60 % 24, i % 60);
+        assert_int_equal(run(c, text, n, &r), -EBADMSG);
+        free(text);
+        assert_query(c->s, "SELECT count(*) AS n FROM sample", "[{\"n\":0}]");
+        map(c, WIDE_MAP "delimiter: \";\"\ndecimal: \",\"\n");
+        assert_int_equal(run(c, comma, sizeof comma - 1, &r), 0);
+        assert_int_equal(r.samples_good, 2);
+        assert_int_equal(r.cells_read, 2);
+        /* nothing but gaps, or out of range, is a log; one number makes the rest bad readings */
+        r = ok(c, "t;inlet;power\n2026-02-01 00:00:00;;\n");
+        r = ok(c, "t;inlet\n2026-02-02 00:00:00;99\n2026-02-02 00:01:00;x\n");
+        assert_int_equal(r.samples_by_reason[QR_PARSE], 1);
+        assert_int_equal(r.first.unreadable, 3);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_names_of_wide, setup, teardown),
             cmocka_unit_test_setup_teardown(test_names_of_long, setup, teardown),
             cmocka_unit_test_setup_teardown(test_last_row, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_no_number, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
