@@ -413,7 +413,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
         int64_t run_id = 0;
         int code = 0;
         clk_init(&clk, 1, -1, 0);
-        run.t_ms = clk_t_ms(&clk);
+        a.now_ms = run.t_ms = clk_t_ms(&clk);
         int r = store_begin_run(im->store, &run, &run_id);
         if (im->json)
                 printf("{\"files\":[");

@@ -31,7 +31,7 @@ static const char help[] =
     "  --baseline WHAT     FROM/TO (RFC 3339 with offset, or epoch ms), another database, or shadow: the days on "
     "which\n"
     "                      coolplane only watched, against those on which it was in force\n"
-    "  --reporting FROM/TO default: what is after the baseline; of another database, all of --db\n"
+    "  --reporting FROM/TO default: what is after the baseline; of another database, all of --db. Nothing else is read\n"
     "  --ab WHAT           instead: mode (days in force against others), a date (that day and every second one after "
     "it\n"
     "                      are B), or a file of lines YYYY-MM-DD a|b; what A took is the baseline of B\n"
@@ -47,7 +47,7 @@ static const char help[] =
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
-    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, 74 I/O, 78 site wrong\n";
+    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, or\nmore than 20 years of samples, 74 I/O, 78 site wrong\n";
 
 /* ---- options ---- */
 
@@ -136,6 +136,21 @@ static int usage(const char *what)
         return EXIT_USAGE_;
 }
 
+/* Of --db nothing is read but the two periods and a day around them, from which values are held into them. */
+static void set_within(struct savrep_options *o)
+{
+        if (o->by_time)
+                o->within.from_ms = o->before.from_ms - DAY_MS;
+        else if (o->has_after)
+                o->within.from_ms = o->after.from_ms - DAY_MS;
+        if (o->has_after)
+                o->within.to_ms = o->after.to_ms + DAY_MS;
+        if (o->by_time && o->has_after && o->after.from_ms - DAY_MS < o->within.from_ms)
+                o->within.from_ms = o->after.from_ms - DAY_MS;
+        if (o->by_time && o->has_after && o->before.to_ms + DAY_MS > o->within.to_ms)
+                o->within.to_ms = o->before.to_ms + DAY_MS;
+}
+
 /* An exit code, or −1 to go on. */
 static int parse_options(int argc, char **argv, struct savrep_options *o)
 {
@@ -181,6 +196,7 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
         o->by_time = o->baseline != NULL && parse_span(o->baseline, &o->before) == 0;
         if (o->by_shadow && o->has_after)
                 return usage("--baseline shadow goes without --reporting");
+        set_within(o);
         return -1;
 }
 
@@ -296,15 +312,45 @@ static int find_load(struct savrep_work *w)
         return EXIT_DATA;
 }
 
+static int tell_end(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        char at[32];
+        int64_t t_ms;
+
+        (void)n;
+        (void)name;
+        if (text[0] != NULL && parse_int64(text[0], INT64_MIN, INT64_MAX, &t_ms) == 0)
+                fprintf(stderr, "%s %s of %s", (const char *)ctx, clk_format(t_ms, at), text[1]);
+        return 0;
+}
+
+/* Most likely one reading of a device with a wrong clock: the ends are told. */
+static int too_long(struct store *s, const char *db)
+{
+#define END(order) "SELECT t_ms, point FROM v_samples WHERE t_ms = (SELECT " order "(t_ms) FROM sample) LIMIT 1"
+        static char from[] = "from", to[] = " to";
+
+        fprintf(stderr, "coolplane savings: %s holds more than 20 years, ", db);
+        (void)store_query_rows(s, END("min"), NULL, 0, tell_end, from);
+        (void)store_query_rows(s, END("max"), NULL, 0, tell_end, to);
+        fprintf(stderr, ": a wrong clock? --baseline FROM/TO with --reporting FROM/TO bounds what is read\n");
+        return EXIT_DATA;
+}
+
 static int run(struct savrep_work *w)
 {
-        int r = savrep_load_days(w, w->store, &w->days);
+        static const struct savrep_span all = {INT64_MIN, INT64_MAX};
+        int r = savrep_load_days(w, w->store, &w->o->within, &w->days);
         int code = EXIT_OK;
 
+        if (r == -ERANGE)
+                return too_long(w->store, w->o->db);
         if (r == 0 && w->other != NULL)
-                r = savrep_load_days(w, w->other, &w->before);
+                r = savrep_load_days(w, w->other, &all, &w->before);
         else
                 w->before = w->days;
+        if (r == -ERANGE)
+                return too_long(w->other, w->o->baseline);
         if (r == 0 && w->o->ab != NULL)
                 code = make_schedule(w);
         if (r == 0 && code == EXIT_OK)

@@ -21,9 +21,9 @@
 
 const char *import_bad_str(enum import_bad b)
 {
-        static const char *const name[] = {"unreadable_time", "other_zone",   "ambiguous_time", "nonexistent_time",
-                                           "cell_count",      "quoting",      "too_long",       "summary_line",
-                                           "repeated_header", "unmapped_tag", "ignored_tag"};
+        static const char *const name[] = {"unreadable_time",  "implausible_time", "other_zone",   "ambiguous_time",
+                                           "nonexistent_time", "cell_count",       "quoting",      "too_long",
+                                           "summary_line",     "repeated_header",  "unmapped_tag", "ignored_tag"};
         return (unsigned)b < IMPORT_BAD_COUNT_ ? name[b] : "unknown";
 }
 

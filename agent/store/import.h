@@ -23,6 +23,7 @@
 
 enum import_bad {
         IMPORT_BAD_TIME,        /* no pattern fits */
+        IMPORT_BAD_CLOCK,       /* more than a day after now, or before 1990 (not of elapsed seconds) */
         IMPORT_BAD_ZONE,        /* an abbreviation that the zone does not have at that time */
         IMPORT_BAD_AMBIGUOUS,   /* the hour that happens twice, policy reject */
         IMPORT_BAD_NONEXISTENT, /* the hour the clocks jump over */
@@ -83,6 +84,7 @@ struct import_args {
         const struct site *site;
         const struct import_map *map;
         struct logtime_zone zone;
+        int64_t now_ms; /* wall clock; 0 = any time may come */
         /* The file will not grow: a last row without a line end is a row. Else its last cell may be the beginning of a
          * longer number, and what is stored once stays. */
         bool whole;

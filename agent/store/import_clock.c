@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_MS INT64_C(86400000)
+#define YEAR_1990_MS INT64_C(631152000000)
+
 static void first(int64_t *at, int64_t line)
 {
         if (*at == 0)
@@ -24,6 +27,13 @@ static int candidates(const struct import_work *w, const struct logtime_text *t,
                 *ret_why = IMPORT_BAD_ZONE;
         }
         return n;
+}
+
+/* A wrong clock of the device, not a time of this log: one such row would make it decades long. */
+static bool plausible(const struct import_work *w, const struct logtime_text *t, int64_t ms)
+{
+        const int64_t now_ms = w->a->now_ms;
+        return now_ms == 0 || (ms <= now_ms + DAY_MS && (t->epoch || ms >= YEAR_1990_MS));
 }
 
 bool import_time(struct import_work *w, const struct import_stream *s, int64_t line, char *const *cell, char *text,
@@ -44,7 +54,8 @@ bool import_time(struct import_work *w, const struct import_stream *s, int64_t l
                 return false;
         if (t.absolute) {
                 *ret_ms = t.wall_ms;
-                return true;
+                *ret_why = IMPORT_BAD_CLOCK;
+                return plausible(w, &t, *ret_ms);
         }
         int n = candidates(w, &t, utc, ret_why);
         if (n == 0)
@@ -60,7 +71,8 @@ bool import_time(struct import_work *w, const struct import_stream *s, int64_t l
                          (m->ambiguous == AMBIGUOUS_ORDER && s->any && utc[0] <= s->prev_ms && utc[1] > s->prev_ms);
         }
         *ret_ms = utc[second];
-        return true;
+        *ret_why = IMPORT_BAD_CLOCK;
+        return plausible(w, &t, *ret_ms);
 }
 
 static int64_t eighth_of_octave(int64_t ms)

@@ -128,6 +128,11 @@ printf 'DateTime;SAT\n2026-03-01 00:00:00;17,50\n' >comma.csv
 { cat wide.yaml; echo 'delimiter: ";"'; } >comma.yaml
 import comma comma.yaml comma.db comma.csv
 [ $? = 65 ] && grep -q "comma.csv:2: no value is a number: '17,50' is none with decimal '.', but with ','" "$work/comma.log" || fail "comma: $(cat "$work/comma.log")"
+# one row of a wrong clock
+printf 'DateTime,SAT\n2026-03-01 00:00:00,17\n2099-01-01 00:00:00,17\n1970-01-01 00:00:00,17\n' >clock.csv
+import clock wide.yaml clock.db clock.csv || fail "clock"
+holds clock clock.db 'd["ok"] == 1 and d["bad_by_reason"]["implausible_time"] == 2 and d["span"][1] == "2026-03-01T00:00:00.000Z"'
+grep -q "^clock.csv:3: implausible_time: '2099-01-01 00:00:00'" "$work/clock.log" || fail "clock: $(cat "$work/clock.log")"
 # a file that is not there; what would command a terminal is told without doing so
 import none wide.yaml none.db none.csv
 [ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"

@@ -127,6 +127,17 @@ if command -v sqlite3 >/dev/null; then
   holds partly 'd["partly_in_force"] == 1 and d["baseline"]["days"] == 28 and d["reporting"]["days"] == 27'
   "$BIN/coolplane" savings --config "$site" --db "$work/shift.db" --baseline shadow | grep -q '^1 day with control in force for part only, left out' || fail "partly: the text"
 fi
+# one reading of a wrong clock: its point and time, and a way around it
+if command -v sqlite3 >/dev/null; then
+  cp "$work/plain.db" "$work/clock.db"
+  sqlite3 "$work/clock.db" "INSERT INTO sample (t_ms, point_id, value, raw, quality, reason) SELECT 4070908800000, id, 1, 1, 0, 0 FROM point WHERE name = 'm/plant/pumps/power'" ||
+    fail "cannot write into clock.db"
+  told 65 clock --db "$work/clock.db" --baseline "$split"
+  grep -q 'clock.db holds more than 20 years, from 2026-03-02T00:00:00.000Z of m/.* to 2099-01-01T00:00:00.000Z of m/plant/pumps/power: .*--reporting' "$work/clock.err" ||
+    fail "the wrong clock is not told: $(cat "$work/clock.err")"
+  told 0 within --db "$work/clock.db" --baseline "$split" --reporting 2026-03-30T00:00:00Z/2026-04-27T00:00:00Z
+  holds within 'd["headline"] == json.load(open(sys.argv[1].replace("within", "plain")))["headline"]'
+fi
 # what cannot be told
 told 4 few --db "$work/plain.db" --baseline 2026-03-02T00:00:00Z/2026-03-09T00:00:00Z
 holds few 'd["verdict"] == "few-baseline-days" and d["headline"] is None'

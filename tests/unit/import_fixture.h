@@ -20,8 +20,9 @@ struct ctx {
         struct fixture *f;
         struct store *s;
         struct import_map *map;
-        char told[1024];  /* line:reason; of bad rows */
-        bool whole;       /* see import_args */
+        char told[1024]; /* line:reason; of bad rows */
+        bool whole;      /* see import_args */
+        int64_t now_ms;
         int converted;    /* columns that are */
         char named[1024]; /* kind:name; of what there is nothing of */
 };
@@ -124,6 +125,7 @@ static inline int run(struct ctx *c, const char *text, size_t len, struct import
                                 .site = &c->f->site,
                                 .map = c->map,
                                 .zone = c->map->zone,
+                                .now_ms = c->now_ms,
                                 .whole = c->whole,
                                 .on_bad = on_bad,
                                 .on_unit = on_converted,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What the importer must not pass over: names that only the map, the file or the site has, rows that
- * may be cut, numbers that are none. */
+ * may be cut, numbers that are none, wrong clocks. */
 #include "tests/unit/import_fixture.h"
 
 #define WIDE_MAP "site: s\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n"
@@ -116,6 +116,29 @@ static void test_no_number(void **state)
         assert_int_equal(r.first.unreadable, 3);
 }
 
+/* One row of a wrong clock would make a log decades long. */
+static void test_clock(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        map(c, "site: s\ntime: { column: t, format: [\"%Y-%m-%d %H:%M\", \"%Y-%m-%dT%H:%M:%S%z\"], zone: UTC }\n");
+        c->now_ms = 1767225600000; /* 2026-01-01 */
+        r = ok(c, "t,inlet\n2025-12-31 23:00,20\n2099-01-01 00:00,20\n2026-01-01 23:59,20\n2026-01-02 00:01,20\n"
+                  "1970-01-01 00:00,20\n1989-12-31T23:59:59Z,20\n1990-01-01 00:00,20\n2099-01-01T00:00:00Z,20\n");
+        assert_string_equal(c->told, "3:implausible_time;5:implausible_time;6:implausible_time;7:implausible_time;"
+                                     "9:implausible_time;");
+        assert_int_equal(r.ok, 3);
+        assert_int_equal(r.last_t_ms, 1767225600000 + 86340000);
+        assert_int_equal(r.steps_back, 1);                                   /* 1990 */
+        map(c, "site: s\ntime: { column: t, format: \"%s\", zone: UTC }\n"); /* of a simulation: from 0 on */
+        r = ok(c, "t,inlet\n0,20\n60,20\n4070908800,20\n");
+        assert_int_equal(r.ok, 2);
+        assert_string_equal(c->told, "4:implausible_time;");
+        c->now_ms = 0;
+        r = ok(c, "t,inlet\n4070908800,20\n");
+        assert_int_equal(r.ok, 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -123,6 +146,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_names_of_long, setup, teardown),
             cmocka_unit_test_setup_teardown(test_last_row, setup, teardown),
             cmocka_unit_test_setup_teardown(test_no_number, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
