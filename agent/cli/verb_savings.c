@@ -11,6 +11,8 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
+#include "agent/cli/log_site.h"
 #include "agent/cli/savings_report.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -31,7 +33,8 @@ static const char help[] =
     "  --baseline WHAT     FROM/TO (RFC 3339 with offset, or epoch ms), another database, or shadow: the days on "
     "which\n"
     "                      coolplane only watched, against those on which it was in force\n"
-    "  --reporting FROM/TO default: what is after the baseline; of another database, all of --db. Nothing else is read\n"
+    "  --reporting FROM/TO default: what is after the baseline; of another database, all of --db. Nothing else is "
+    "read\n"
     "  --ab WHAT           instead: mode (days in force against others), a date (that day and every second one after "
     "it\n"
     "                      are B), or a file of lines YYYY-MM-DD a|b; what A took is the baseline of B\n"
@@ -47,7 +50,8 @@ static const char help[] =
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
-    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, or\nmore than 20 years of samples, 74 I/O, 78 site wrong\n";
+    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, or\nmore than 20 years of samples, 74 I/O, 78 site "
+    "wrong\n";
 
 /* ---- options ---- */
 
@@ -202,37 +206,6 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
 
 /* ---- databases and schedules ---- */
 
-static int keep_text(void *ctx, size_t n, const char *const *name, const char *const *text)
-{
-        char **to = ctx;
-
-        (void)n;
-        (void)name;
-        if (text[0] != NULL && *to == NULL)
-                *to = strdup(text[0]);
-        return 0;
-}
-
-/* Default: the site file of the newest run in the database. */
-static int load_site(struct store *s, const struct savrep_options *o, struct site **ret)
-{
-        char *stored = NULL;
-        int code;
-
-        if (o->config == NULL)
-                (void)store_query_rows(s,
-                                       "SELECT c.path FROM run r JOIN config c ON c.hash = r.config "
-                                       "ORDER BY r.id DESC, c.ord LIMIT 1",
-                                       NULL, 0, keep_text, &stored);
-        if (o->config == NULL && stored == NULL) {
-                fprintf(stderr, "coolplane savings: %s names no site file; give --config\n", o->db);
-                return EXIT_USAGE_;
-        }
-        code = cli_load_site(o->config ? o->config : stored, ret);
-        free(stored);
-        return code;
-}
-
 static int64_t parse_date(const char *s)
 {
         char text[40];
@@ -376,10 +349,11 @@ static int open_store(const char *path, struct store **ret)
 {
         char why[256] = "";
 
-        if (store_open(path, STORE_READ, ret, why) == 0)
-                return EXIT_OK;
-        fprintf(stderr, "coolplane savings: %s\n", why);
-        return EXIT_IO;
+        int r = store_open(path, STORE_READ, ret, why);
+
+        if (r < 0)
+                fprintf(stderr, "coolplane savings: %s\n", why);
+        return db_exit(r);
 }
 
 int verb_savings(int argc, char **argv)
@@ -395,7 +369,11 @@ int verb_savings(int argc, char **argv)
         if (code == EXIT_OK && o.baseline != NULL && !o.by_time && !o.by_shadow)
                 code = open_store(o.baseline, &w.other);
         if (code == EXIT_OK)
-                code = load_site(w.store, &o, &site);
+                code = log_site_load("savings", o.db, w.store, o.config, &site);
+        if (code == EXIT_OK)
+                code = log_site_check("savings", o.db, w.store, site, true);
+        if (code == EXIT_OK && w.other != NULL)
+                code = log_site_check("savings", o.baseline, w.other, site, true);
         if (code == EXIT_OK) {
                 w.site = site;
                 w.s.site = site->name;
