@@ -345,7 +345,7 @@ static int prepare(struct import *im, struct logtime_zone *ret_zone)
         int r = store_open(im->db, STORE_WRITE, &im->store, err);
         if (r < 0) {
                 fprintf(stderr, "%s\n", err);
-                return db_exit(r);
+                return r == -ENOENT ? EXIT_IO : db_exit(r); /* no folder to make it in */
         }
         r = store_bind_site(im->store, im->site);
         if (r < 0) {

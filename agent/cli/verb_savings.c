@@ -50,8 +50,8 @@ static const char help[] =
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
-    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, or\nmore than 20 years of samples, 74 I/O, 78 site "
-    "wrong\n";
+    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, more than 20 years of\n"
+    "samples, not a database, or one of another site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 
 /* ---- options ---- */
 
@@ -174,7 +174,7 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},
         };
-        int c;
+        int c, r;
 
         *o = (struct savrep_options){.within = {INT64_MIN, INT64_MAX}};
         savings_args_default(&o->args);
@@ -186,7 +186,10 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
                 }
                 if (c == '?')
                         return usage("unknown option");
-                if (parse_option(c, o) < 0) {
+                r = parse_option(c, o);
+                if (c == 'r' && r == -ERANGE)
+                        return usage("--reporting FROM/TO: FROM is not before TO");
+                if (r < 0) {
                         fprintf(stderr, "coolplane savings: %s is not acceptable for this option; see --help\n",
                                 optarg);
                         return EXIT_USAGE_;
@@ -197,7 +200,10 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
         if (o->ab != NULL && (o->has_after || (o->load != NULL && strcmp(o->load, "it") == 0)))
                 return usage("--ab goes without --reporting and --load it");
         o->by_shadow = o->baseline != NULL && strcmp(o->baseline, "shadow") == 0;
-        o->by_time = o->baseline != NULL && parse_span(o->baseline, &o->before) == 0;
+        r = o->baseline != NULL ? parse_span(o->baseline, &o->before) : -EINVAL;
+        if (r == -ERANGE)
+                return usage("--baseline FROM/TO: FROM is not before TO");
+        o->by_time = r == 0;
         if (o->by_shadow && o->has_after)
                 return usage("--baseline shadow goes without --reporting");
         set_within(o);
@@ -310,6 +316,15 @@ static int too_long(struct store *s, const char *db)
         return EXIT_DATA;
 }
 
+/* A day of both is one of the baseline. */
+static void tell_overlap(const struct savrep_options *o)
+{
+        if (o->by_time && o->has_after && o->after.from_ms < o->before.to_ms && o->before.from_ms < o->after.to_ms)
+                fputs("coolplane savings: note: the reporting period overlaps the baseline; days of both count as "
+                      "baseline\n",
+                      stderr);
+}
+
 static int run(struct savrep_work *w)
 {
         static const struct savrep_span all = {INT64_MIN, INT64_MAX};
@@ -338,6 +353,7 @@ static int run(struct savrep_work *w)
                 fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
                 return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
         }
+        tell_overlap(w->o);
         if (w->o->json)
                 savrep_print_json(&w->s);
         else

@@ -34,7 +34,10 @@ static const char help[] =
     "  --lags N          lags of outputs and inputs (5)\n"
     "  --from, --to T    RFC 3339 with offset, or epoch ms; default: everything\n"
     "  --refit           after judging, learn the rest too; the errors stay those of the first part\n"
-    "  --json            one JSON document\n";
+    "  --json            one JSON document\n"
+    "exit: 0 trained, 1 set-up failed, 2 usage, 4 too little in the log for this site, 65 not a database, or one of "
+    "another\n"
+    "site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 
 struct options {
         const char *db, *out, *config;
@@ -107,6 +110,10 @@ static int parse_options(int argc, char **argv, struct options *o)
                 }
         }
         o->args.lags = (unsigned)lags;
+        if (o->from_ms >= o->to_ms) {
+                fputs("coolplane train: --from is not before --to; see --help\n", stderr);
+                return EXIT_USAGE_;
+        }
         if (optind < argc || !o->db || !o->out) {
                 fputs("coolplane train: --db and --out are needed; see --help\n", stderr);
                 return EXIT_USAGE_;

@@ -155,6 +155,11 @@ cp "$work/away.yaml" "$site" && cp "$work/site/points.csv" "$work/points.csv" &&
 ask
 [ $? = 65 ] && grep -q 'default.db holds none of the 10 points of made-up: a log of another site?' "$work/ask.err" || fail "another site: $(cat "$work/ask.err")"
 cp "$work/points.csv" "$work/site/points.csv"
+# periods that overlap
+told 0 overlap --db "$work/plain.db" --baseline "$split" --reporting 2026-03-20T00:00:00Z/2026-04-27T00:00:00Z
+grep -q 'note: the reporting period overlaps the baseline' "$work/overlap.err" || fail "overlap: $(cat "$work/overlap.err")"
+holds overlap 'd["headline"] == json.load(open(sys.argv[1].replace("overlap", "plain")))["headline"]'
+[ ! -s "$work/plain.err" ] || fail "plain: $(cat "$work/plain.err")"
 # what cannot be told
 told 4 few --db "$work/plain.db" --baseline 2026-03-02T00:00:00Z/2026-03-09T00:00:00Z
 holds few 'd["verdict"] == "few-baseline-days" and d["headline"] is None'
@@ -215,12 +220,19 @@ else
   told 4 yard --db "$work/log/b2-1.db" --baseline "$work/log/b0-1.db"
   holds yard 'd["verdict"] == "few-baseline-days"'
 fi
+site=$work/site/site.yaml
 # usage, and the words of the help
 for bad in "" "--db $work/plain.db" "--db $work/plain.db --baseline $split --ab mode" "--db $work/plain.db --ab mode --load it" "--db $work/plain.db --baseline $split --precision 0" "--db $work/plain.db --baseline $split --skip 2d" "--db $work/plain.db --baseline $split --utc-offset yes" "--db $work/plain.db --baseline $split more"; do
   # shellcheck disable=SC2086
   "$BIN/coolplane" savings $bad >/dev/null 2>&1
   [ $? = 2 ] || fail "savings $bad is no usage error"
 done
+"$BIN/coolplane" savings --db "$work/plain.db" --baseline 2026-03-30T00:00:00Z/2026-03-02T00:00:00Z >"$work/usage.txt" 2>&1
+[ $? = 2 ] && grep -q 'FROM is not before TO' "$work/usage.txt" || fail "a baseline that ends before it begins: $(cat "$work/usage.txt")"
+"$BIN/coolplane" savings --config "$site" --db "$work/same.db" --baseline "$split" >/dev/full 2>/dev/null
+[ $? = 74 ] || fail "a refusal that cannot be written is no 74"
+told 65 text --db "$site" --baseline "$split"
+"$BIN/coolplane" train --help | grep -q '^exit: 0 trained' || fail "train --help has no exit codes"
 told 69 none --db "$work/none.db" --baseline "$split"
 told 69 nobase --db "$work/plain.db" --baseline "$work/none.db"
 told 65 nopoint --db "$work/plain.db" --baseline "$split" --load m/none

@@ -603,6 +603,9 @@ static void test_import(void **state)
         assert_int_equal(
             verb(c, verb_import, "import", "/nonexistent.csv", "--map", c->map, "--db", db, "--tz", "UTC", NULL),
             EXIT_IO);
+        assert_int_equal(
+            verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", "/nonexistent/x.db", "--tz", "UTC", NULL),
+            EXIT_IO);
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", "/nonexistent", "--db", db, NULL),
                          EXIT_CONFIG);
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--db", db, NULL), EXIT_USAGE_);

@@ -117,6 +117,8 @@ static void test_refusals(void **state)
         assert_int_equal(verb_train(ARGC(split), split), EXIT_USAGE_);
         char *lags[] = {"train", "--db", f->db, "--out", out, "--lags", "nan", NULL};
         assert_int_equal(verb_train(ARGC(lags), lags), EXIT_USAGE_);
+        char *ends[] = {"train", "--db", f->db, "--out", out, "--from", "2000", "--to", "1000", NULL};
+        assert_int_equal(verb_train(ARGC(ends), ends), EXIT_USAGE_);
         char *no_db[] = {"train", "--db", none, "--out", out, "--config", SITE, NULL};
         assert_int_equal(verb_train(ARGC(no_db), no_db), EXIT_UNAVAILABLE);
         char *text[] = {"train", "--db", SITE, "--out", out, "--config", SITE, NULL};
