@@ -143,6 +143,44 @@ static void warn_not_there(const struct import *im, const char *path, const stru
         fprintf(stderr, " %s %s\n", t->n == 1 ? "is" : "are", tags ? "in no row" : "not in the header");
 }
 
+/* 01/07 is told apart by the rows around it: not where they need several patterns, or none of them decides. */
+static void warn_patterns(const struct import *im, const char *path, const struct import_report *r)
+{
+        size_t used = 0;
+        int64_t rows = 0;
+        for (size_t i = 0; i < im->map->nformat; i++) {
+                used += r->pattern_rows[i] > 0;
+                rows += r->pattern_rows[i];
+        }
+        if (r->several_patterns == 0 || (used == 1 && rows > r->several_patterns))
+                return;
+        fprintf(stderr, "%s:%lld: %lld row%s may be misread, this one the first: ", path,
+                (long long)r->first.several_patterns, (long long)r->several_patterns, PLURAL_S(r->several_patterns));
+        fprintf(stderr, used == 1 ? "every row fits several of the map's time patterns; taken as"
+                                  : "the file needs several time patterns,");
+        for (size_t i = 0, n = 0; i < im->map->nformat; i++)
+                if (r->pattern_rows[i] > 0)
+                        fprintf(stderr, "%s '%s' (first: line %lld)", n++ > 0 ? "," : "", im->map->format[i],
+                                (long long)r->first.pattern[i]);
+        fputs("\n", stderr);
+}
+
+static void json_patterns(const struct import_map *m, const struct import_report *r)
+{
+        bool comma = false;
+        printf("\"time_patterns\":[");
+        for (size_t i = 0; i < m->nformat; i++) {
+                if (r->pattern_rows[i] == 0)
+                        continue;
+                printf("%s{\"pattern\":", comma ? "," : "");
+                cli_json_string(stdout, m->format[i]);
+                printf(",\"rows\":%lld,\"first_line\":%lld}", (long long)r->pattern_rows[i],
+                       (long long)r->first.pattern[i]);
+                comma = true;
+        }
+        printf("],");
+}
+
 static void print_names(const char *label, const struct names *t)
 {
         if (t->n == 0)
@@ -164,6 +202,15 @@ static void print_part(const char *label, int64_t n, int64_t line)
                 printf("    %-17s %lld (first: line %lld)\n", label, (long long)n, (long long)line);
 }
 
+static void print_patterns(const struct import_map *m, const struct import_report *r)
+{
+        for (size_t i = 0; i < m->nformat && m->nformat > 1; i++)
+                if (r->pattern_rows[i] > 0)
+                        printf("    %-17s %lld (first: line %lld)\n", m->format[i], (long long)r->pattern_rows[i],
+                               (long long)r->first.pattern[i]);
+        print_part("fit several", r->several_patterns, r->first.several_patterns);
+}
+
 static void print_count(const char *label, int64_t n, int64_t line)
 {
         printf("  %-18s%lld", label, (long long)n);
@@ -172,7 +219,7 @@ static void print_count(const char *label, int64_t n, int64_t line)
         printf("\n");
 }
 
-static void print_text(const char *path, const struct import_report *r, const struct names *names)
+static void print_text(const struct import *im, const char *path, const struct import_report *r)
 {
         char from[32], to[32];
         printf("%s\n", path);
@@ -196,6 +243,7 @@ static void print_text(const char *path, const struct import_report *r, const st
                 printf("    %-17s %lld\n", "records lost", (long long)r->sequence_lost);
         if (r->ok + r->duplicates > 0)
                 printf("  span              %s to %s\n", clk_format(r->first_t_ms, from), clk_format(r->last_t_ms, to));
+        print_patterns(im->map, r);
         printf("  median interval   %g s\n", (double)r->median_interval_ms / 1000);
         printf("  samples           %lld new, %lld of them good\n", (long long)r->samples, (long long)r->samples_good);
         print_part("contradicting", r->samples_conflict, r->first.conflict);
@@ -205,9 +253,9 @@ static void print_text(const char *path, const struct import_report *r, const st
         printf("  columns           %zu; %zu point%s used; %zu log point%s of the site without data\n", r->columns,
                r->columns_used, PLURAL_S(r->columns_used), r->points_without_column,
                PLURAL_S(r->points_without_column));
-        print_names("not in the file", &names[IMPORT_NAME_NOT_THERE]);
-        print_names("not used", &names[IMPORT_NAME_UNUSED]);
-        print_names("without data", &names[IMPORT_NAME_NO_DATA]);
+        print_names("not in the file", &im->names[IMPORT_NAME_NOT_THERE]);
+        print_names("not used", &im->names[IMPORT_NAME_UNUSED]);
+        print_names("without data", &im->names[IMPORT_NAME_NO_DATA]);
         printf("  encoding          %s%s\n", r->encoding, r->encoding_detected ? " (detected)" : "");
         if (r->undecodable > 0)
                 printf("  undecodable       %lld character%s\n", (long long)r->undecodable, PLURAL_S(r->undecodable));
@@ -263,6 +311,7 @@ static void json_counts(const struct import_report *r)
                      {"gaps", r->gaps, r->first.gap},
                      {"clock_steps_back", r->steps_back, r->first.step_back},
                      {"ambiguous_hour_rows", r->ambiguous_hours, r->first.ambiguous},
+                     {"several_time_patterns", r->several_patterns, r->first.several_patterns},
                      {"unknown_status", r->unknown_quality, r->first.unknown_quality},
                      {"samples_contradicting", r->samples_conflict, r->first.conflict},
                      {"sequence_gaps", r->sequence_gaps, r->first.sequence}};
@@ -279,7 +328,7 @@ static void json_counts(const struct import_report *r)
         printf("},");
 }
 
-static void print_json(const char *path, const struct import_report *r, const struct names *names, const char *units,
+static void print_json(const struct import *im, const char *path, const struct import_report *r, const char *units,
                        const char *error, bool comma)
 {
         char from[32], to[32];
@@ -303,9 +352,10 @@ static void print_json(const char *path, const struct import_report *r, const st
                "\"points_without_column\":%zu,\"units\":[%s],\"blank_lines\":%lld,\"preamble_lines\":%lld,",
                (long long)r->sequence_lost, (long long)r->resumed_rows, r->columns, r->columns_used,
                r->points_without_column, units, (long long)r->blank_lines, (long long)r->preamble_lines);
-        json_names("map_columns_not_in_file", &names[IMPORT_NAME_NOT_THERE]);
-        json_names("unused_columns", &names[IMPORT_NAME_UNUSED]);
-        json_names("points_without_data", &names[IMPORT_NAME_NO_DATA]);
+        json_patterns(im->map, r);
+        json_names("map_columns_not_in_file", &im->names[IMPORT_NAME_NOT_THERE]);
+        json_names("unused_columns", &im->names[IMPORT_NAME_UNUSED]);
+        json_names("points_without_data", &im->names[IMPORT_NAME_NO_DATA]);
         printf("\"encoding\":\"%s\",\"encoding_detected\":%s,\"undecodable\":%lld,\"ended_without_newline\":%s,"
                "\"held_back_line\":%lld,\"error\":",
                r->encoding, r->encoding_detected ? "true" : "false", (long long)r->undecodable,
@@ -377,6 +427,7 @@ static int import_one(struct import *im, const struct import_args *a, const char
                 code = EXIT_DATA;
         }
         warn_not_there(im, path, &rep);
+        warn_patterns(im, path, &rep);
         if (im->told > BAD_ROWS_TOLD)
                 fprintf(stderr, "%s: … and %lld more bad row%s\n", path, (long long)(im->told - BAD_ROWS_TOLD),
                         PLURAL_S(im->told - BAD_ROWS_TOLD));
@@ -384,9 +435,9 @@ static int import_one(struct import *im, const struct import_args *a, const char
                 (void)fclose(im->units);
         im->units = NULL;
         if (im->json)
-                print_json(path, &rep, im->names, units ? units : "", err, comma);
+                print_json(im, path, &rep, units ? units : "", err, comma);
         else if (e == 0 || rep.rows > 0)
-                print_text(path, &rep, im->names);
+                print_text(im, path, &rep);
         free(units);
         for (int i = 0; i < IMPORT_NAME_COUNT_; i++) {
                 text_free(&im->names[i].shown);

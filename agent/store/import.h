@@ -51,14 +51,17 @@ enum import_name {
 /* Lines; 0 = it never happened. */
 struct import_first {
         int64_t bad[IMPORT_BAD_COUNT_], event[IMPORT_EVENT_COUNT_], reason[IMPORT_REASONS];
-        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence, unreadable;
+        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence, unreadable,
+            several_patterns, pattern[IMPORT_FORMATS_MAX];
 };
 
 struct import_report {
         int64_t rows, ok, bad, duplicates, events, out_of_order, gaps;
         int64_t bad_by[IMPORT_BAD_COUNT_], events_by[IMPORT_EVENT_COUNT_];
-        int64_t steps_back;      /* times a column's or tag's clock went back between two rows that were read */
-        int64_t ambiguous_hours; /* rows of an hour that happens twice, whatever became of them */
+        int64_t steps_back; /* times a column's or tag's clock went back between two rows that were read */
+        int64_t pattern_rows[IMPORT_FORMATS_MAX]; /* of the map's time patterns */
+        int64_t several_patterns; /* rows that more than one of them reads, as different times: the first counts */
+        int64_t ambiguous_hours;  /* rows of an hour that happens twice, whatever became of them */
         int64_t blank_lines, preamble_lines, header_line;
         int64_t first_t_ms, last_t_ms; /* of ok and duplicate rows; 0 when none */
         int64_t median_interval_ms;    /* between rows in order; 0 when fewer than two */

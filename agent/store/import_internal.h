@@ -34,8 +34,8 @@ struct import_field {
 
 /* The clock of one column of times: the file's (wide, history), or a tag's (long). */
 struct import_stream {
-        int64_t newest_ms, prev_ms;
-        bool any;
+        int64_t newest_ms, prev_ms, step_ms; /* step: the last one forward, 0 = none yet */
+        bool any, second;                    /* second: the row before was of a repeated hour, its second time */
 };
 
 struct import_interval {
@@ -133,7 +133,7 @@ void import_tell_names(const struct import_work *w);
 
 /* --- import_clock.c */
 /* The UTC time of a row of stream s, or why it has none; text [cap]: what stood there. */
-bool import_time(struct import_work *w, const struct import_stream *s, int64_t line, char *const *cell, char *text,
+bool import_time(struct import_work *w, struct import_stream *s, int64_t line, char *const *cell, char *text,
                  size_t cap, int64_t *ret_ms, enum import_bad *ret_why);
 /* A row that was read; true: late. */
 bool import_note_time(struct import_work *w, struct import_stream *s, int64_t line, int64_t t_ms);

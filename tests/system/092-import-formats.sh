@@ -133,6 +133,14 @@ printf 'DateTime,SAT\n2026-03-01 00:00:00,17\n2099-01-01 00:00:00,17\n1970-01-01
 import clock wide.yaml clock.db clock.csv || fail "clock"
 holds clock clock.db 'd["ok"] == 1 and d["bad_by_reason"]["implausible_time"] == 2 and d["span"][1] == "2026-03-01T00:00:00.000Z"'
 grep -q "^clock.csv:3: implausible_time: '2099-01-01 00:00:00'" "$work/clock.log" || fail "clock: $(cat "$work/clock.log")"
+# days and months in two orders: told, with the first line of each
+printf 'DateTime,SAT\n01/07/2026 00:00,17\n01/13/2026 00:00,17\n13/01/2026 01:00,17\n' >orders.csv
+printf 'site: site.yaml\ntime: { column: DateTime, format: ["%%m/%%d/%%Y %%H:%%M", "%%d/%%m/%%Y %%H:%%M"], zone: UTC }\n' >orders.yaml
+import orders orders.yaml orders.db orders.csv || fail "orders"
+holds orders orders.db '[p["first_line"] for p in d["time_patterns"]] == [2, 4] and d["several_time_patterns"] == 1'
+grep -q "^orders.csv:2: 1 row may be misread.*'%m/%d/%Y %H:%M' (first: line 2), '%d/%m/%Y %H:%M' (first: line 4)$" "$work/orders.log" || fail "orders: $(cat "$work/orders.log")"
+sed -i 2d orders.csv && sed -i '$d' orders.csv # 01/13 alone decides
+import ordered orders.yaml ordered.db orders.csv && [ ! -s "$work/ordered.log" ] || fail "one order: $(cat "$work/ordered.log")"
 # a file that is not there; what would command a terminal is told without doing so
 import none wide.yaml none.db none.csv
 [ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What the importer must not pass over: names that only the map, the file or the site has, rows that
- * may be cut, numbers that are none, wrong clocks. */
+ * may be cut, numbers that are none, wrong clocks,
+ * times that may be two. */
 #include "tests/unit/import_fixture.h"
 
 #define WIDE_MAP "site: s\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n"
@@ -139,6 +140,63 @@ static void test_clock(void **state)
         assert_int_equal(r.ok, 1);
 }
 
+static void test_patterns(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        map(c, "site: s\ntime: { column: t, format: [\"%m/%d/%Y %H:%M\", \"%d/%m/%Y %H:%M\", \"%Y-%m-%d\"], zone: UTC "
+               "}\n");
+        r = ok(c, "t,inlet\n01/07/2026 00:00,20\n01/13/2026 00:00,20\n02/02/2026 00:00,20\n13/01/2026 01:00,20\n");
+        assert_int_equal(r.ok, 4);
+        assert_int_equal(r.pattern_rows[0], 3);
+        assert_int_equal(r.first.pattern[0], 2);
+        assert_int_equal(r.pattern_rows[1], 1);
+        assert_int_equal(r.first.pattern[1], 5);
+        assert_int_equal(r.pattern_rows[2], 0);
+        assert_int_equal(r.several_patterns, 1); /* 02/02 is the same in both */
+        assert_int_equal(r.first.several_patterns, 2);
+}
+
+/* The night of 2007-11-04, when 1:00 to 1:59 happens twice. */
+static void test_repeated_hour(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        char e[256], text[8000];
+        if (load_map(c, "site: s\ntime: { column: t, format: \"%m/%d/%Y %H:%M\", zone: America/Chicago }\n", e,
+                     sizeof e) < 0) {
+                print_message("no tz database here: skipped\n");
+                skip();
+        }
+        /* a row twice in each of the two hours, one late in the second: minutes stay where they were */
+        size_t n = (size_t)sprintf(text, "t,inlet\n");
+        for (int i = 0; i < 180; i++) {
+                int hour = i < 120 ? i / 60 % 2 : 1;
+                for (int k = 0; k < (i == 60 || i == 70 || i == 120 || i == 150 ? 2 : 1); k++)
+                        n += (size_t)sprintf(text + n, "11/4/2007 %d:%02d,%d.%d\n", hour, i % 60, 10 + i / 10, i % 10);
+                if (i == 160)
+                        n += (size_t)sprintf(text + n, "11/4/2007 1:35,99\n");
+        }
+        r = ok(c, text);
+        assert_int_equal(r.ok, 180);
+        assert_int_equal(r.duplicates, 5);
+        assert_int_equal(r.samples_conflict, 1);
+        assert_int_equal(r.last_t_ms - r.first_t_ms, 179 * 60000);
+        assert_query(c->s,
+                     "SELECT count(*) AS n FROM sample a JOIN sample b ON b.t_ms = a.t_ms + 60000 WHERE abs(b.raw - "
+                     "a.raw - 0.1) < 0.001",
+                     "[{\"n\":179}]");
+        /* rows an hour apart: the same time twice is both hours */
+        teardown(state);
+        setup(state);
+        c = *state;
+        load_map(c, "site: s\ntime: { column: t, format: \"%m/%d/%Y %H:%M\", zone: America/Chicago }\n", NULL, 0);
+        r = ok(c,
+               "t,inlet\n11/3/2007 23:00,1\n11/4/2007 0:00,2\n11/4/2007 1:00,3\n11/4/2007 1:00,4\n11/4/2007 2:00,5\n");
+        assert_int_equal(r.ok, 5);
+        assert_int_equal(r.last_t_ms - r.first_t_ms, 4 * 3600000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -147,6 +205,8 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_last_row, setup, teardown),
             cmocka_unit_test_setup_teardown(test_no_number, setup, teardown),
             cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_patterns, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_repeated_hour, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
