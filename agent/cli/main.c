@@ -46,7 +46,9 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < NVERB; i++)
                 if (strcmp(argv[1], verbs[i].name) == 0) {
                         int rc = verbs[i].run(argc - 1, argv + 1);
-                        if (fflush(stdout) != 0 && rc == EXIT_OK) /* a full disk is not success */
+                        /* a full disk is not success, and no answer */
+                        if ((fflush(stdout) != 0 || ferror(stdout)) &&
+                            (rc == EXIT_OK || rc == EXIT_VIOLATIONS || rc == EXIT_CANNOT_EVALUATE))
                                 rc = EXIT_IO;
                         return rc;
                 }

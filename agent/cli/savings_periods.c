@@ -184,10 +184,14 @@ static double spread(const struct moments *m)
         return sqrt(fmax(m->sq / m->n - mean(m) * mean(m), 0.0));
 }
 
-/* Setpoints of the two periods: one differs by more than it wandered within the baseline; or of a single period: one
- * moved from day to day. NaN, none known: false. */
-static bool setpoints_differ(const struct savrep_work *w, const struct layout *l, bool between)
+/* Setpoints of the two periods: one differs by more than it wandered within the baseline; or of all days: one moved
+ * from day to day. */
+enum setpoints { SETPOINTS_UNKNOWN, SETPOINTS_SAME, SETPOINTS_DIFFER };
+
+static enum setpoints setpoints_differ(const struct savrep_work *w, const struct layout *l, bool between)
 {
+        enum setpoints told = SETPOINTS_UNKNOWN;
+
         for (size_t j = 0; j < l->nu; j++) {
                 struct moments m[2] = {{0}};
 
@@ -196,16 +200,19 @@ static bool setpoints_differ(const struct savrep_work *w, const struct layout *l
                 for (size_t k = 0; k < w->days->n; k++) {
                         const enum arm arm = arm_of(w, k);
 
-                        if (arm != ARM_NONE)
+                        if (arm != ARM_NONE || !between)
                                 add(&m[between ? arm : 0], w->days->mean[k * w->days->npoint + (size_t)l->u[j].point]);
                 }
-                if (between && m[0].n > 0 && m[1].n > 0 &&
+                if (!(m[0].n > 0) || (between && !(m[1].n > 0)))
+                        continue;
+                told = SETPOINTS_SAME;
+                if (between &&
                     fabs(mean(&m[1]) - mean(&m[0])) > fmax(small((enum u_kind)l->u[j].kind), 2.0 * spread(&m[0])))
-                        return true;
-                if (!between && m[0].n > 0 && spread(&m[0]) > small((enum u_kind)l->u[j].kind))
-                        return true;
+                        return SETPOINTS_DIFFER;
+                if (!between && spread(&m[0]) > small((enum u_kind)l->u[j].kind))
+                        return SETPOINTS_DIFFER;
         }
-        return false;
+        return told;
 }
 
 static double in_force(const struct savrep_work *w, enum arm arm)
@@ -220,6 +227,34 @@ static double in_force(const struct savrep_work *w, enum arm arm)
         return n > 0.0 ? sum / n : 0.0;
 }
 
+/* By setpoints_differ, of the reporting days alone or between the two periods. */
+static const char *never_in_force(enum setpoints s)
+{
+        static const char *const why[] = {
+            [SETPOINTS_UNKNOWN] =
+                "on no day was coolplane in force, and of no setpoint is a whole day known: nothing in "
+                "this log tells what other setpoints would have cost",
+            [SETPOINTS_SAME] =
+                "on no day was coolplane in force, and setpoints never moved from day to day: nothing in "
+                "this log tells what other setpoints would have cost",
+            [SETPOINTS_DIFFER] = "on no day was coolplane in force. Setpoints did move from day to day, but of "
+                                 "proposals that were never "
+                                 "carried out, and so never led on to others, this log holds no outcome"};
+
+        return why[s];
+}
+
+static const char *same_control(enum setpoints s)
+{
+        return s == SETPOINTS_SAME
+                   ? "setpoints of both periods are the same and no decision of coolplane was in force in one of them "
+                     "alone: there is no measure whose saving could be told. If something else was changed, say what "
+                     "with --measure"
+                   : "of no setpoint is a whole day of both periods known, and no decision of coolplane was in force "
+                     "in "
+                     "one of them alone: whether control was changed cannot be seen. Say what was with --measure";
+}
+
 int savrep_check_control(struct savrep_work *w)
 {
         struct layout *l = NULL;
@@ -227,22 +262,15 @@ int savrep_check_control(struct savrep_work *w)
 
         if (r < 0)
                 return r;
-        if (w->o->by_shadow && w->s.period[1].n == 0)
-                savrep_refuse(
-                    w, "never-in-force",
-                    setpoints_differ(w, l, false)
-                        ? "on no day was coolplane in force. Setpoints did move from day to day, but of proposals that "
-                          "were never carried out, and so never led on to others, this log holds no outcome"
-                        : "on no day was coolplane in force, and setpoints never moved from day to day: nothing in "
-                          "this log tells what other setpoints would have cost");
-        else if (w->o->measure == NULL && w->s.period[0].whole > 0 && w->s.period[1].whole > 0 &&
-                 in_force(w, ARM_B) - (w->before == w->days ? in_force(w, ARM_A) : 0.0) < 0.5 &&
-                 !setpoints_differ(w, l, true))
-                savrep_refuse(
-                    w, "same-control",
-                    "setpoints of both periods are the same and no decision of coolplane was in force in one of them "
-                    "alone: there is no measure whose saving could be told. If something else was changed, say what "
-                    "with --measure");
+        if (w->o->by_shadow && w->s.period[1].n == 0) {
+                savrep_refuse(w, "never-in-force", never_in_force(setpoints_differ(w, l, false)));
+        } else if (w->o->measure == NULL && w->s.period[0].whole > 0 && w->s.period[1].whole > 0 &&
+                   in_force(w, ARM_B) - (w->before == w->days ? in_force(w, ARM_A) : 0.0) < 0.5) {
+                const enum setpoints s = setpoints_differ(w, l, true);
+
+                if (s != SETPOINTS_DIFFER)
+                        savrep_refuse(w, s == SETPOINTS_SAME ? "same-control" : "setpoints-not-known", same_control(s));
+        }
         l = layout_free(l);
         return 0;
 }

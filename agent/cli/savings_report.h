@@ -60,8 +60,9 @@ struct savrep_work {
         struct savrep_story s;
 };
 
-/* Days of a database. 0, -ENODATA: no samples, -errno. */
-int savrep_load_days(const struct savrep_work *w, struct store *s, struct daily **ret);
+/* Days of a database, those within. 0, -ENODATA: no samples, -ERANGE: more than 20 years of them, -errno. */
+int savrep_load_days(const struct savrep_work *w, struct store *s, const struct savrep_span *within,
+                     struct daily **ret);
 /* Both periods, from days and before. 0, -ENOMEM. */
 int savrep_make_periods(struct savrep_work *w);
 /* The verb ends with exit 4 and this. */

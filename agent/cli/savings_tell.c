@@ -6,11 +6,11 @@
 
 #include "agent/cli/savings_report.h"
 
-int savrep_load_days(const struct savrep_work *w, struct store *s, struct daily **ret)
+int savrep_load_days(const struct savrep_work *w, struct store *s, const struct savrep_span *within, struct daily **ret)
 {
         const struct daily_args a = {.site = w->site,
-                                     .from_ms = w->o->within.from_ms,
-                                     .to_ms = w->o->within.to_ms,
+                                     .from_ms = within->from_ms,
+                                     .to_ms = within->to_ms,
                                      .offset_ms = w->o->offset_ms,
                                      .skip_ms = w->o->skip_ms};
         int r = store_bind_site(s, w->site);
@@ -57,7 +57,7 @@ int savrep_shadow(struct savrep_work *w, const struct savrep_options *o, const s
 
         *w = (struct savrep_work){.o = o, .site = site, .store = s, .load_point = -1};
         w->s = (struct savrep_story){.site = site->name, .db = o->db, .baseline = o->baseline, .load = "it"};
-        r = savrep_load_days(w, s, &w->days);
+        r = savrep_load_days(w, s, &o->within, &w->days);
         w->before = w->days;
         if (r == 0)
                 r = savrep_tell(w);

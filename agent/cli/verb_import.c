@@ -17,12 +17,13 @@
 #include "agent/store/import.h"
 
 #define BAD_ROWS_TOLD 20 /* a file */
+#define NAMES_TOLD 5
 
 static const char help[] =
     "example:\n"
     "  coolplane import ahu.csv --map deploy/examples/ahu-mzvav/import.yaml --db ahu.db\n"
     "\n"
-    "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--json]\n"
+    "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--whole] [--json]\n"
     "\n"
     "Reads what buildings export: wide CSV (one column a point), long CSV (one row a reading), per-point histories\n"
     "(Niagara) and BACnet trend logs; UTF-8, UTF-16 or Latin-1. MAP.yaml says which and names the site and its points\n"
@@ -30,13 +31,17 @@ static const char help[] =
     "fixed offset (+01:00, UTC).\n"
     "Per file: rows = ok + bad + duplicates + events; whatever was not kept is counted by reason, with the line of "
     "the\n"
-    "first. Bad rows are named on stderr, the first 20 of a file. Interrupted? The same command goes on.\n"
-    "exit: 0 imported, 2 usage, 65 a file without a usable header or without any good row, 69 database busy,\n"
+    "first. Bad rows are named on stderr, the first 20 of a file, and the map's columns that the file does not have.\n"
+    "Interrupted? The same command goes on.\n"
+    "A last row without a line end is held back: a file that is being written may end in the middle of a number. It "
+    "is\n"
+    "imported when the file has grown, or with --whole.\n"
+    "exit: 0 imported, 2 usage, 65 a file without a usable header, any good row or any number, 69 database busy,\n"
     "74 I/O, also a file that is not there, 78 map or site wrong\n";
 
 struct import {
         const char *map_path, *db, *tz;
-        bool json, progress;
+        bool json, progress, whole;
         int64_t told;
         int percent;
         struct import_map *map;
@@ -44,6 +49,10 @@ struct import {
         struct store *store;
         FILE *units; /* JSON members of the file's conversions; NULL in text, where they are told at once */
         size_t nunit;
+        struct names {
+                struct text shown, json; /* the first five; all */
+                size_t n;
+        } names[IMPORT_NAME_COUNT_];
 };
 
 static void clear_progress(struct import *im)
@@ -101,11 +110,105 @@ static void on_unit(void *ctx, const char *path, const char *column, const char 
         fprintf(im->units, ",\"from\":\"%s\",\"to\":\"%s\"}", unit, to);
 }
 
+static void on_name(void *ctx, enum import_name what, const char *name)
+{
+        struct names *t = &((struct import *)ctx)->names[what];
+        char shown[160];
+        text_put(&t->json, t->n ? "," : "");
+        text_json_string(&t->json, name);
+        (void)snprintf(shown, sizeof shown, "%s'%s'", t->n ? ", " : "", name);
+        if (t->n++ < NAMES_TOLD)
+                text_put(&t->shown, text_printable(shown));
+}
+
+/* "'a', 'b' and 3 more" */
+static void put_names(FILE *f, const struct names *t)
+{
+        fputs(t->shown.v ? t->shown.v : "", f);
+        if (t->n > NAMES_TOLD)
+                fprintf(f, " and %zu more", t->n - NAMES_TOLD);
+}
+
+static void warn_not_there(const struct import *im, const char *path, const struct import_report *r)
+{
+        const struct names *t = &im->names[IMPORT_NAME_NOT_THERE];
+        const bool tags = im->map->shape == IMPORT_LONG;
+        if (t->n == 0)
+                return;
+        fprintf(stderr, "%s", path);
+        if (!tags)
+                fprintf(stderr, ":%lld", (long long)r->header_line);
+        fprintf(stderr, ": the map's %s%s ", tags ? "tag" : "column", PLURAL_S(t->n));
+        put_names(stderr, t);
+        fprintf(stderr, " %s %s\n", t->n == 1 ? "is" : "are", tags ? "in no row" : "not in the header");
+}
+
+/* 01/07 is told apart by the rows around it: not where they need several patterns, or none of them decides. */
+static void warn_patterns(const struct import *im, const char *path, const struct import_report *r)
+{
+        size_t used = 0;
+        int64_t rows = 0;
+        for (size_t i = 0; i < im->map->nformat; i++) {
+                used += r->pattern_rows[i] > 0;
+                rows += r->pattern_rows[i];
+        }
+        if (r->several_patterns == 0 || (used == 1 && rows > r->several_patterns))
+                return;
+        fprintf(stderr, "%s:%lld: %lld row%s may be misread, this one the first: ", path,
+                (long long)r->first.several_patterns, (long long)r->several_patterns, PLURAL_S(r->several_patterns));
+        fprintf(stderr, used == 1 ? "every row fits several of the map's time patterns; taken as"
+                                  : "the file needs several time patterns,");
+        for (size_t i = 0, n = 0; i < im->map->nformat; i++)
+                if (r->pattern_rows[i] > 0)
+                        fprintf(stderr, "%s '%s' (first: line %lld)", n++ > 0 ? "," : "", im->map->format[i],
+                                (long long)r->first.pattern[i]);
+        fputs("\n", stderr);
+}
+
+static void json_patterns(const struct import_map *m, const struct import_report *r)
+{
+        bool comma = false;
+        printf("\"time_patterns\":[");
+        for (size_t i = 0; i < m->nformat; i++) {
+                if (r->pattern_rows[i] == 0)
+                        continue;
+                printf("%s{\"pattern\":", comma ? "," : "");
+                cli_json_string(stdout, m->format[i]);
+                printf(",\"rows\":%lld,\"first_line\":%lld}", (long long)r->pattern_rows[i],
+                       (long long)r->first.pattern[i]);
+                comma = true;
+        }
+        printf("],");
+}
+
+static void print_names(const char *label, const struct names *t)
+{
+        if (t->n == 0)
+                return;
+        printf("    %-17s ", label);
+        put_names(stdout, t);
+        printf("\n");
+}
+
+static void json_names(const char *name, const struct names *t)
+{
+        printf("\"%s\":[%s],", name, t->json.v ? t->json.v : "");
+}
+
 /* Of the parts of something only those that there are. */
 static void print_part(const char *label, int64_t n, int64_t line)
 {
         if (n > 0)
                 printf("    %-17s %lld (first: line %lld)\n", label, (long long)n, (long long)line);
+}
+
+static void print_patterns(const struct import_map *m, const struct import_report *r)
+{
+        for (size_t i = 0; i < m->nformat && m->nformat > 1; i++)
+                if (r->pattern_rows[i] > 0)
+                        printf("    %-17s %lld (first: line %lld)\n", m->format[i], (long long)r->pattern_rows[i],
+                               (long long)r->first.pattern[i]);
+        print_part("fit several", r->several_patterns, r->first.several_patterns);
 }
 
 static void print_count(const char *label, int64_t n, int64_t line)
@@ -116,7 +219,7 @@ static void print_count(const char *label, int64_t n, int64_t line)
         printf("\n");
 }
 
-static void print_text(const char *path, const struct import_report *r)
+static void print_text(const struct import *im, const char *path, const struct import_report *r)
 {
         char from[32], to[32];
         printf("%s\n", path);
@@ -140,22 +243,30 @@ static void print_text(const char *path, const struct import_report *r)
                 printf("    %-17s %lld\n", "records lost", (long long)r->sequence_lost);
         if (r->ok + r->duplicates > 0)
                 printf("  span              %s to %s\n", clk_format(r->first_t_ms, from), clk_format(r->last_t_ms, to));
+        print_patterns(im->map, r);
         printf("  median interval   %g s\n", (double)r->median_interval_ms / 1000);
         printf("  samples           %lld new, %lld of them good\n", (long long)r->samples, (long long)r->samples_good);
         print_part("contradicting", r->samples_conflict, r->first.conflict);
         for (int i = 0; i < IMPORT_REASONS; i++)
                 print_part(quality_reason_str((enum quality_reason)i), r->samples_by_reason[i], r->first.reason[i]);
         print_part("unknown status", r->unknown_quality, r->first.unknown_quality);
-        printf("  columns           %zu; %zu points used; %zu log points of the site without data\n", r->columns,
-               r->columns_used, r->points_without_column);
+        printf("  columns           %zu; %zu point%s used; %zu log point%s of the site without data\n", r->columns,
+               r->columns_used, PLURAL_S(r->columns_used), r->points_without_column,
+               PLURAL_S(r->points_without_column));
+        print_names("not in the file", &im->names[IMPORT_NAME_NOT_THERE]);
+        print_names("not used", &im->names[IMPORT_NAME_UNUSED]);
+        print_names("without data", &im->names[IMPORT_NAME_NO_DATA]);
         printf("  encoding          %s%s\n", r->encoding, r->encoding_detected ? " (detected)" : "");
         if (r->undecodable > 0)
                 printf("  undecodable       %lld character%s\n", (long long)r->undecodable, PLURAL_S(r->undecodable));
         if (r->preamble_lines > 0)
                 printf("  preamble          %lld line%s before the header\n", (long long)r->preamble_lines,
                        PLURAL_S(r->preamble_lines));
-        if (r->ended_without_newline)
-                printf("  note              the last line has no line end: its last cell may be cut\n");
+        if (r->held_back_line > 0)
+                printf("  held back         line %lld has no line end and may be cut: imported when the file has "
+                       "grown, or "
+                       "with --whole\n",
+                       (long long)r->held_back_line);
 }
 
 /* "name":{"reason":n,…},"name_first_line":{…}: all reasons, or those that occurred. */
@@ -200,6 +311,7 @@ static void json_counts(const struct import_report *r)
                      {"gaps", r->gaps, r->first.gap},
                      {"clock_steps_back", r->steps_back, r->first.step_back},
                      {"ambiguous_hour_rows", r->ambiguous_hours, r->first.ambiguous},
+                     {"several_time_patterns", r->several_patterns, r->first.several_patterns},
                      {"unknown_status", r->unknown_quality, r->first.unknown_quality},
                      {"samples_contradicting", r->samples_conflict, r->first.conflict},
                      {"sequence_gaps", r->sequence_gaps, r->first.sequence}};
@@ -216,8 +328,8 @@ static void json_counts(const struct import_report *r)
         printf("},");
 }
 
-static void print_json(const char *path, const struct import_report *r, const char *units, const char *error,
-                       bool comma)
+static void print_json(const struct import *im, const char *path, const struct import_report *r, const char *units,
+                       const char *error, bool comma)
 {
         char from[32], to[32];
         printf("%s{\"file\":", comma ? ",\n" : "");
@@ -240,10 +352,14 @@ static void print_json(const char *path, const struct import_report *r, const ch
                "\"points_without_column\":%zu,\"units\":[%s],\"blank_lines\":%lld,\"preamble_lines\":%lld,",
                (long long)r->sequence_lost, (long long)r->resumed_rows, r->columns, r->columns_used,
                r->points_without_column, units, (long long)r->blank_lines, (long long)r->preamble_lines);
+        json_patterns(im->map, r);
+        json_names("map_columns_not_in_file", &im->names[IMPORT_NAME_NOT_THERE]);
+        json_names("unused_columns", &im->names[IMPORT_NAME_UNUSED]);
+        json_names("points_without_data", &im->names[IMPORT_NAME_NO_DATA]);
         printf("\"encoding\":\"%s\",\"encoding_detected\":%s,\"undecodable\":%lld,\"ended_without_newline\":%s,"
-               "\"error\":",
+               "\"held_back_line\":%lld,\"error\":",
                r->encoding, r->encoding_detected ? "true" : "false", (long long)r->undecodable,
-               r->ended_without_newline ? "true" : "false");
+               r->ended_without_newline ? "true" : "false", (long long)r->held_back_line);
         if (error[0])
                 cli_json_string(stdout, error);
         else
@@ -279,7 +395,7 @@ static int prepare(struct import *im, struct logtime_zone *ret_zone)
         int r = store_open(im->db, STORE_WRITE, &im->store, err);
         if (r < 0) {
                 fprintf(stderr, "%s\n", err);
-                return db_exit(r);
+                return r == -ENOENT ? EXIT_IO : db_exit(r); /* no folder to make it in */
         }
         r = store_bind_site(im->store, im->site);
         if (r < 0) {
@@ -310,6 +426,8 @@ static int import_one(struct import *im, const struct import_args *a, const char
         } else if (rep.rows > 0 && rep.ok + rep.duplicates == 0) {
                 code = EXIT_DATA;
         }
+        warn_not_there(im, path, &rep);
+        warn_patterns(im, path, &rep);
         if (im->told > BAD_ROWS_TOLD)
                 fprintf(stderr, "%s: … and %lld more bad row%s\n", path, (long long)(im->told - BAD_ROWS_TOLD),
                         PLURAL_S(im->told - BAD_ROWS_TOLD));
@@ -317,10 +435,15 @@ static int import_one(struct import *im, const struct import_args *a, const char
                 (void)fclose(im->units);
         im->units = NULL;
         if (im->json)
-                print_json(path, &rep, units ? units : "", err, comma);
+                print_json(im, path, &rep, units ? units : "", err, comma);
         else if (e == 0 || rep.rows > 0)
-                print_text(path, &rep);
+                print_text(im, path, &rep);
         free(units);
+        for (int i = 0; i < IMPORT_NAME_COUNT_; i++) {
+                text_free(&im->names[i].shown);
+                text_free(&im->names[i].json);
+                im->names[i] = (struct names){0};
+        }
         return code;
 }
 
@@ -330,8 +453,10 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
                                 .site = im->site,
                                 .map = im->map,
                                 .zone = *zone,
+                                .whole = im->whole,
                                 .on_bad = on_bad,
                                 .on_unit = on_unit,
+                                .on_name = on_name,
                                 .on_progress = on_progress,
                                 .ctx = im};
         struct clk clk;
@@ -339,7 +464,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
         int64_t run_id = 0;
         int code = 0;
         clk_init(&clk, 1, -1, 0);
-        run.t_ms = clk_t_ms(&clk);
+        a.now_ms = run.t_ms = clk_t_ms(&clk);
         int r = store_begin_run(im->store, &run, &run_id);
         if (im->json)
                 printf("{\"files\":[");
@@ -358,10 +483,13 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
 
 int verb_import(int argc, char **argv)
 {
-        static const struct option options[] = {
-            {"map", required_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
-            {"tz", required_argument, NULL, 't'},  {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
+        static const struct option options[] = {{"map", required_argument, NULL, 'm'},
+                                                {"db", required_argument, NULL, 'd'},
+                                                {"tz", required_argument, NULL, 't'},
+                                                {"json", no_argument, NULL, 'j'},
+                                                {"whole", no_argument, NULL, 'w'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {NULL, 0, NULL, 0}};
         struct import im = {.percent = -1};
         struct logtime_zone zone;
         int o;
@@ -379,6 +507,9 @@ int verb_import(int argc, char **argv)
                         break;
                 case 'j':
                         im.json = true;
+                        break;
+                case 'w':
+                        im.whole = true;
                         break;
                 case 'h':
                         fputs(help, stdout);

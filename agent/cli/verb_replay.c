@@ -26,6 +26,7 @@
 #include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
 
+#define MISSING_TOLD 5
 #define LEARN_H 24 /* default of --learn */
 
 static const char help[] =
@@ -194,6 +195,8 @@ static int open_log(const struct options *o, const struct site *site, struct sto
 struct matched {
         const struct site *site;
         bool *logged; /* [npoint] */
+        size_t points, hits;
+        struct text missing; /* the first names of those that are not logged */
 };
 
 static int mark(void *ctx, size_t n, const char *const *name, const char *const *text)
@@ -208,11 +211,15 @@ static int mark(void *ctx, size_t n, const char *const *name, const char *const 
         return 0;
 }
 
-static void count(const bool *logged, const struct layout_var *v, size_t n, size_t *points, size_t *hits)
+static void count(struct matched *m, const struct layout_var *v, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
-                *points += v[i].point >= 0;
-                *hits += v[i].point >= 0 && logged[v[i].point];
+                if (v[i].point < 0)
+                        continue;
+                m->points++;
+                m->hits += m->logged[v[i].point];
+                if (!m->logged[v[i].point] && m->points - m->hits <= MISSING_TOLD)
+                        text_printf(&m->missing, "%s%s", m->missing.n > 0 ? ", " : "", m->site->point[v[i].point].name);
         }
 }
 
@@ -220,7 +227,6 @@ static void count(const bool *logged, const struct layout_var *v, size_t n, size
 static int check_log(const struct options *o, const struct site *site, const struct layout *l, struct store *log)
 {
         struct matched m = {.site = site, .logged = calloc(site->npoint + 1, sizeof(bool))};
-        size_t points = 0, hits = 0;
         int code = EXIT_OK;
 
         if (!m.logged)
@@ -231,22 +237,28 @@ static int check_log(const struct options *o, const struct site *site, const str
                 code = EXIT_IO;
                 goto out;
         }
-        count(m.logged, l->u, l->nu, &points, &hits);
-        count(m.logged, l->y, l->ny, &points, &hits);
-        count(m.logged, l->d, l->nd, &points, &hits);
-        if (points > 0 && hits == 0) {
+        count(&m, l->u, l->nu);
+        count(&m, l->y, l->ny);
+        count(&m, l->d, l->nd);
+        if (m.points > 0 && m.hits == 0) {
                 (void)fprintf(
                     stderr,
                     "coolplane replay: %s holds none of the %zu point%s that decisions about %s are made from: "
                     "a log of another site?\n",
-                    o->log, points, PLURAL_S(points), site->name);
+                    o->log, m.points, PLURAL_S(m.points), site->name);
                 code = EXIT_DATA;
-        } else if (hits < points) {
-                (void)fprintf(
-                    stderr, "coolplane replay: warning: %s holds %zu of the %zu point%s that decisions are made from\n",
-                    o->log, hits, points, PLURAL_S(points));
+        } else if (m.hits < m.points) {
+                const size_t missing = m.points - m.hits;
+                (void)fprintf(stderr,
+                              "coolplane replay: warning: %s holds %zu of the %zu point%s that decisions are made "
+                              "from, and not %s",
+                              o->log, m.hits, m.points, PLURAL_S(m.points), m.missing.v ? m.missing.v : "all");
+                if (missing > MISSING_TOLD)
+                        (void)fprintf(stderr, " and %zu more", missing - MISSING_TOLD);
+                (void)fputc('\n', stderr);
         }
 out:
+        text_free(&m.missing);
         free(m.logged);
         return code;
 }

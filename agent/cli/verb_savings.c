@@ -11,6 +11,8 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/parse.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
+#include "agent/cli/log_site.h"
 #include "agent/cli/savings_report.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -31,7 +33,8 @@ static const char help[] =
     "  --baseline WHAT     FROM/TO (RFC 3339 with offset, or epoch ms), another database, or shadow: the days on "
     "which\n"
     "                      coolplane only watched, against those on which it was in force\n"
-    "  --reporting FROM/TO default: what is after the baseline; of another database, all of --db\n"
+    "  --reporting FROM/TO default: what is after the baseline; of another database, all of --db. Nothing else is "
+    "read\n"
     "  --ab WHAT           instead: mode (days in force against others), a date (that day and every second one after "
     "it\n"
     "                      are B), or a file of lines YYYY-MM-DD a|b; what A took is the baseline of B\n"
@@ -47,7 +50,8 @@ static const char help[] =
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
-    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, 74 I/O, 78 site wrong\n";
+    "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, more than 20 years of\n"
+    "samples, not a database, or one of another site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 
 /* ---- options ---- */
 
@@ -136,6 +140,21 @@ static int usage(const char *what)
         return EXIT_USAGE_;
 }
 
+/* Of --db nothing is read but the two periods and a day around them, from which values are held into them. */
+static void set_within(struct savrep_options *o)
+{
+        if (o->by_time)
+                o->within.from_ms = o->before.from_ms - DAY_MS;
+        else if (o->has_after)
+                o->within.from_ms = o->after.from_ms - DAY_MS;
+        if (o->has_after)
+                o->within.to_ms = o->after.to_ms + DAY_MS;
+        if (o->by_time && o->has_after && o->after.from_ms - DAY_MS < o->within.from_ms)
+                o->within.from_ms = o->after.from_ms - DAY_MS;
+        if (o->by_time && o->has_after && o->before.to_ms + DAY_MS > o->within.to_ms)
+                o->within.to_ms = o->before.to_ms + DAY_MS;
+}
+
 /* An exit code, or −1 to go on. */
 static int parse_options(int argc, char **argv, struct savrep_options *o)
 {
@@ -155,7 +174,7 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},
         };
-        int c;
+        int c, r;
 
         *o = (struct savrep_options){.within = {INT64_MIN, INT64_MAX}};
         savings_args_default(&o->args);
@@ -167,7 +186,10 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
                 }
                 if (c == '?')
                         return usage("unknown option");
-                if (parse_option(c, o) < 0) {
+                r = parse_option(c, o);
+                if (c == 'r' && r == -ERANGE)
+                        return usage("--reporting FROM/TO: FROM is not before TO");
+                if (r < 0) {
                         fprintf(stderr, "coolplane savings: %s is not acceptable for this option; see --help\n",
                                 optarg);
                         return EXIT_USAGE_;
@@ -178,44 +200,17 @@ static int parse_options(int argc, char **argv, struct savrep_options *o)
         if (o->ab != NULL && (o->has_after || (o->load != NULL && strcmp(o->load, "it") == 0)))
                 return usage("--ab goes without --reporting and --load it");
         o->by_shadow = o->baseline != NULL && strcmp(o->baseline, "shadow") == 0;
-        o->by_time = o->baseline != NULL && parse_span(o->baseline, &o->before) == 0;
+        r = o->baseline != NULL ? parse_span(o->baseline, &o->before) : -EINVAL;
+        if (r == -ERANGE)
+                return usage("--baseline FROM/TO: FROM is not before TO");
+        o->by_time = r == 0;
         if (o->by_shadow && o->has_after)
                 return usage("--baseline shadow goes without --reporting");
+        set_within(o);
         return -1;
 }
 
 /* ---- databases and schedules ---- */
-
-static int keep_text(void *ctx, size_t n, const char *const *name, const char *const *text)
-{
-        char **to = ctx;
-
-        (void)n;
-        (void)name;
-        if (text[0] != NULL && *to == NULL)
-                *to = strdup(text[0]);
-        return 0;
-}
-
-/* Default: the site file of the newest run in the database. */
-static int load_site(struct store *s, const struct savrep_options *o, struct site **ret)
-{
-        char *stored = NULL;
-        int code;
-
-        if (o->config == NULL)
-                (void)store_query_rows(s,
-                                       "SELECT c.path FROM run r JOIN config c ON c.hash = r.config "
-                                       "ORDER BY r.id DESC, c.ord LIMIT 1",
-                                       NULL, 0, keep_text, &stored);
-        if (o->config == NULL && stored == NULL) {
-                fprintf(stderr, "coolplane savings: %s names no site file; give --config\n", o->db);
-                return EXIT_USAGE_;
-        }
-        code = cli_load_site(o->config ? o->config : stored, ret);
-        free(stored);
-        return code;
-}
 
 static int64_t parse_date(const char *s)
 {
@@ -296,15 +291,54 @@ static int find_load(struct savrep_work *w)
         return EXIT_DATA;
 }
 
+static int tell_end(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        char at[32];
+        int64_t t_ms;
+
+        (void)n;
+        (void)name;
+        if (text[0] != NULL && parse_int64(text[0], INT64_MIN, INT64_MAX, &t_ms) == 0)
+                fprintf(stderr, "%s %s of %s", (const char *)ctx, clk_format(t_ms, at), text[1]);
+        return 0;
+}
+
+/* Most likely one reading of a device with a wrong clock: the ends are told. */
+static int too_long(struct store *s, const char *db)
+{
+#define END(order) "SELECT t_ms, point FROM v_samples WHERE t_ms = (SELECT " order "(t_ms) FROM sample) LIMIT 1"
+        static char from[] = "from", to[] = " to";
+
+        fprintf(stderr, "coolplane savings: %s holds more than 20 years, ", db);
+        (void)store_query_rows(s, END("min"), NULL, 0, tell_end, from);
+        (void)store_query_rows(s, END("max"), NULL, 0, tell_end, to);
+        fprintf(stderr, ": a wrong clock? --baseline FROM/TO with --reporting FROM/TO bounds what is read\n");
+        return EXIT_DATA;
+}
+
+/* A day of both is one of the baseline. */
+static void tell_overlap(const struct savrep_options *o)
+{
+        if (o->by_time && o->has_after && o->after.from_ms < o->before.to_ms && o->before.from_ms < o->after.to_ms)
+                fputs("coolplane savings: note: the reporting period overlaps the baseline; days of both count as "
+                      "baseline\n",
+                      stderr);
+}
+
 static int run(struct savrep_work *w)
 {
-        int r = savrep_load_days(w, w->store, &w->days);
+        static const struct savrep_span all = {INT64_MIN, INT64_MAX};
+        int r = savrep_load_days(w, w->store, &w->o->within, &w->days);
         int code = EXIT_OK;
 
+        if (r == -ERANGE)
+                return too_long(w->store, w->o->db);
         if (r == 0 && w->other != NULL)
-                r = savrep_load_days(w, w->other, &w->before);
+                r = savrep_load_days(w, w->other, &all, &w->before);
         else
                 w->before = w->days;
+        if (r == -ERANGE)
+                return too_long(w->other, w->o->baseline);
         if (r == 0 && w->o->ab != NULL)
                 code = make_schedule(w);
         if (r == 0 && code == EXIT_OK)
@@ -319,6 +353,7 @@ static int run(struct savrep_work *w)
                 fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
                 return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
         }
+        tell_overlap(w->o);
         if (w->o->json)
                 savrep_print_json(&w->s);
         else
@@ -330,10 +365,11 @@ static int open_store(const char *path, struct store **ret)
 {
         char why[256] = "";
 
-        if (store_open(path, STORE_READ, ret, why) == 0)
-                return EXIT_OK;
-        fprintf(stderr, "coolplane savings: %s\n", why);
-        return EXIT_IO;
+        int r = store_open(path, STORE_READ, ret, why);
+
+        if (r < 0)
+                fprintf(stderr, "coolplane savings: %s\n", why);
+        return db_exit(r);
 }
 
 int verb_savings(int argc, char **argv)
@@ -349,7 +385,11 @@ int verb_savings(int argc, char **argv)
         if (code == EXIT_OK && o.baseline != NULL && !o.by_time && !o.by_shadow)
                 code = open_store(o.baseline, &w.other);
         if (code == EXIT_OK)
-                code = load_site(w.store, &o, &site);
+                code = log_site_load("savings", o.db, w.store, o.config, &site);
+        if (code == EXIT_OK)
+                code = log_site_check("savings", o.db, w.store, site, true);
+        if (code == EXIT_OK && w.other != NULL)
+                code = log_site_check("savings", o.baseline, w.other, site, true);
         if (code == EXIT_OK) {
                 w.site = site;
                 w.s.site = site->name;

@@ -14,7 +14,9 @@
 #include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
 #include "agent/cli/log_print.h"
+#include "agent/cli/log_site.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/train.h"
 #include "agent/points/site.h"
@@ -34,7 +36,10 @@ static const char help[] =
     "  --lags N          lags of outputs and inputs (5)\n"
     "  --from, --to T    RFC 3339 with offset, or epoch ms; default: everything\n"
     "  --refit           after judging, learn the rest too; the errors stay those of the first part\n"
-    "  --json            one JSON document\n";
+    "  --json            one JSON document\n"
+    "exit: 0 trained, 1 set-up failed, 2 usage, 4 too little in the log for this site, 65 not a database, or one of "
+    "another\n"
+    "site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 
 struct options {
         const char *db, *out, *config;
@@ -107,45 +112,15 @@ static int parse_options(int argc, char **argv, struct options *o)
                 }
         }
         o->args.lags = (unsigned)lags;
+        if (o->from_ms >= o->to_ms) {
+                fputs("coolplane train: --from is not before --to; see --help\n", stderr);
+                return EXIT_USAGE_;
+        }
         if (optind < argc || !o->db || !o->out) {
                 fputs("coolplane train: --db and --out are needed; see --help\n", stderr);
                 return EXIT_USAGE_;
         }
         return EXIT_OK;
-}
-
-/* The site file of the newest run in the database; malloc'ed, NULL if none is stored. */
-static char *stored_config_path(struct store *s)
-{
-        char *json = NULL, *path = NULL;
-        if (store_query_json(s,
-                             "SELECT c.path AS path FROM run r JOIN config c ON c.hash = r.config "
-                             "ORDER BY r.id DESC, c.ord LIMIT 1",
-                             NULL, 0, &json) < 0)
-                return NULL;
-        static const char before[] = "\"path\":\"";
-        char *at = strstr(json, before);
-        if (at) {
-                at += sizeof before - 1;
-                size_t n = strcspn(at, "\"");
-                if (n > 0 && !memchr(at, '\\', n)) /* an escaped path: let the user name it */
-                        path = strndup(at, n);
-        }
-        free(json);
-        return path;
-}
-
-static int load_site(struct store *s, const struct options *o, struct site **ret)
-{
-        char *stored = o->config ? NULL : stored_config_path(s);
-        const char *path = o->config ? o->config : stored;
-        if (!path) {
-                fprintf(stderr, "coolplane train: %s names no site file; give --config\n", o->db);
-                return EXIT_USAGE_;
-        }
-        int code = cli_load_site(path, ret);
-        free(stored);
-        return code;
 }
 
 static void show_progress(void *ctx, size_t done, size_t total)
@@ -357,12 +332,15 @@ int verb_train(int argc, char **argv)
                 return code;
         char reterr[256] = "";
         struct store *s = NULL;
-        if (store_open(o.db, STORE_READ, &s, reterr) < 0) {
+        int r = store_open(o.db, STORE_READ, &s, reterr);
+        if (r < 0) {
                 fprintf(stderr, "coolplane train: %s\n", reterr);
-                return EXIT_IO;
+                return db_exit(r);
         }
         struct site *site = NULL;
-        code = load_site(s, &o, &site);
+        code = log_site_load("train", o.db, s, o.config, &site);
+        if (code == EXIT_OK)
+                code = log_site_check("train", o.db, s, site, true);
         if (code == EXIT_OK && store_bind_site(s, site) < 0) {
                 fprintf(stderr, "coolplane train: %s\n", store_errmsg(s));
                 code = EXIT_IO;

@@ -11,6 +11,7 @@
 #include "agent/base/parse.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/log_site.h"
 #include "agent/cli/why.h"
 
 static const char help[] =
@@ -28,7 +29,9 @@ static const char help[] =
     "epoch\n"
     "ms) means the decision in force then.\n"
     "A point: its last samples and their quality, the last decisions that changed it or were bound by it, its writes\n"
-    "and the events that mention it. The end of a name is enough when it is unique.\n";
+    "and the events that mention it. The end of a name is enough when it is unique.\n"
+    "exit: 0 told, 2 usage, 4 no such step or point, 65 not a database, or one of another site than --config's, 69\n"
+    "none or busy, 74 I/O, 78 site wrong\n";
 
 /* --- a point ----------------------------------------------------------------------------------------------------- */
 
@@ -255,7 +258,11 @@ int verb_why(int argc, char **argv)
         }
         if (db_args_load(&a, &code) && db_args_open(&a, &code)) {
                 half_counts(&half, a.site);
-                code = half.failed ? EXIT_GENERIC : answer(&a, a.nrest == 1 ? a.rest[0] : "latest", half.v);
+                code = half.failed ? EXIT_GENERIC
+                       : a.site    ? log_site_check("why", a.db, a.store, a.site, false)
+                                   : EXIT_OK;
+                if (code == EXIT_OK)
+                        code = answer(&a, a.nrest == 1 ? a.rest[0] : "latest", half.v);
         }
         text_free(&half);
         db_args_free(&a);

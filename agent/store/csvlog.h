@@ -36,6 +36,6 @@ int csvlog_feed(struct csvlog *l, const char *data, size_t len);
 int csvlog_finish(struct csvlog *l);
 
 int64_t csvlog_blank_lines(const struct csvlog *l);
-bool csvlog_ended_without_newline(const struct csvlog *l); /* after finish */
+bool csvlog_ended_without_newline(const struct csvlog *l); /* from the delivery of that row on */
 
 #endif

@@ -13,7 +13,6 @@
 
 #include "agent/base/fnv.h"
 #include "agent/base/parse.h"
-#include "agent/store/csvlog.h"
 #include "agent/store/transcode.h"
 
 #define READ_SIZE 65536
@@ -22,9 +21,9 @@
 
 const char *import_bad_str(enum import_bad b)
 {
-        static const char *const name[] = {"unreadable_time", "other_zone",   "ambiguous_time", "nonexistent_time",
-                                           "cell_count",      "quoting",      "too_long",       "summary_line",
-                                           "repeated_header", "unmapped_tag", "ignored_tag"};
+        static const char *const name[] = {"unreadable_time",  "implausible_time", "other_zone",   "ambiguous_time",
+                                           "nonexistent_time", "cell_count",       "quoting",      "too_long",
+                                           "summary_line",     "repeated_header",  "unmapped_tag", "ignored_tag"};
         return (unsigned)b < IMPORT_BAD_COUNT_ ? name[b] : "unknown";
 }
 
@@ -104,12 +103,30 @@ static void account(const struct import_work *w, struct import_report *rep)
         }
 }
 
+/* Nothing of it is stored: what would be there as bad could not be replaced by the same times read rightly. */
+static int no_number(struct import_work *w)
+{
+        const struct import_map *m = w->a->map;
+        struct import_map other = *m;
+        double v;
+        other.decimal = m->decimal == ',' ? '.' : ',';
+        w->at_line = w->rep.first.unreadable;
+        if (import_number(&other, w->rep.unreadable_text, &v) == 0)
+                return import_wrong(
+                    w, "no value is a number: '%s' is none with decimal '%c', but with '%c' (the map's decimal)",
+                    w->rep.unreadable_text, m->decimal, other.decimal);
+        return import_wrong(w, "no value is a number: '%s' is none with decimal '%c' and none of the map's words",
+                            w->rep.unreadable_text, m->decimal);
+}
+
 /* The batch, and what is done with it, in one transaction. */
 static int flush(struct import_work *w, bool finished)
 {
         struct import_report rep = w->rep;
         if (w->nbatch == 0 && !(finished && w->resume.stored))
                 return 0;
+        if (w->nbatch > 0 && w->rep.cells_read == 0 && w->rep.cells_unreadable > 0)
+                return no_number(w);
         int r = store_group_begin(w->a->store);
         if (r == 0) {
                 if (w->nbatch > 0)
@@ -155,6 +172,21 @@ static bool time_columns(struct import_work *w, char *const *cell, size_t n, con
         return true;
 }
 
+/* One allocation: pointers, then their texts. */
+static char **copy_cells(char *const *cell, size_t n)
+{
+        size_t bytes = 0;
+        for (size_t i = 0; i < n; i++)
+                bytes += strlen(cell[i]) + 1;
+        char **copy = malloc(n * sizeof *copy + bytes);
+        char *to = copy ? (char *)(copy + n) : NULL;
+        for (size_t i = 0; copy && i < n; i++) {
+                copy[i] = to;
+                to = stpcpy(to, cell[i]) + 1;
+        }
+        return copy;
+}
+
 /* The first line that has the columns of time is the header. */
 static int header(struct import_work *w, char *const *cell, size_t n, enum csvlog_flaw flaw)
 {
@@ -172,8 +204,9 @@ static int header(struct import_work *w, char *const *cell, size_t n, enum csvlo
         w->rep.columns = n;
         w->have_header = true;
         w->rows_hash = hash_row(FNV_START, w->at_line, cell, n); /* rows mean what the header says */
-        w->header_time = strdup(cell[w->time_at[0]]);
-        return w->header_time ? import_header(w, cell, n) : -ENOMEM;
+        w->rep.header_line = w->at_line;
+        w->header = copy_cells(cell, n);
+        return w->header ? import_header(w, cell, n) : -ENOMEM;
 }
 
 static int read_row(struct import_work *w, int64_t line, char *const *cell, size_t n, enum csvlog_flaw flaw)
@@ -216,6 +249,10 @@ static int on_row(void *ctx, int64_t line, char *const *cell, size_t n, enum csv
         w->at_line = line;
         if (!w->have_header)
                 return header(w, cell, n, flaw);
+        if (!w->a->whole && csvlog_ended_without_newline(w->csv)) {
+                w->rep.held_back_line = line;
+                return 0;
+        }
         uint64_t hash = w->resume.possible ? hash_row(w->rows_hash, line, cell, n) : 0;
         int r = w->resume.skip_line > 0 ? 0 : read_row(w, line, cell, n, flaw);
         if (r < 0)
@@ -276,7 +313,6 @@ static struct import_work *work_free(struct import_work *w)
         if (w) {
                 import_columns_free(w);
                 import_resume_free(w);
-                free(w->header_time);
                 free(w->stream);
                 free(w->batch);
                 free(w->duplicate);
@@ -333,6 +369,7 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
         if (r < 0)
                 return r;
         r = csvlog_create(a->map->delimiter, on_row, w, &p.csv);
+        w->csv = p.csv;
         if (r == 0)
                 r = transcode_create(a->map->encoding, to_csv, &p, &p.text);
         if (r < 0)
@@ -359,8 +396,10 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
         finish(w, &p);
         if (r < 0) /* without what could not be stored */
                 w->rep.rows = w->rep.ok + w->rep.bad + w->rep.duplicates + w->rep.events;
-        if (r != -ESTALE)
+        if (r != -ESTALE) {
+                import_tell_names(w);
                 *ret = w->rep;
+        }
 out:
         csvlog_free(p.csv);
         transcode_free(p.text);

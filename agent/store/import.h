@@ -23,6 +23,7 @@
 
 enum import_bad {
         IMPORT_BAD_TIME,        /* no pattern fits */
+        IMPORT_BAD_CLOCK,       /* more than a day after now, or before 1990 (not of elapsed seconds) */
         IMPORT_BAD_ZONE,        /* an abbreviation that the zone does not have at that time */
         IMPORT_BAD_AMBIGUOUS,   /* the hour that happens twice, policy reject */
         IMPORT_BAD_NONEXISTENT, /* the hour the clocks jump over */
@@ -37,25 +38,38 @@ enum import_bad {
 };
 const char *import_bad_str(enum import_bad b);
 
+/* What file, map and site do not have in common. */
+enum import_name {
+        IMPORT_NAME_NOT_THERE, /* a column of the map that is not in the header; long: a tag of it that no row has */
+        IMPORT_NAME_UNUSED,    /* a column of the file that is nobody's; not: what the map ignores */
+        IMPORT_NAME_NO_DATA,   /* a point of table log that this file has nothing for */
+        IMPORT_NAME_COUNT_,
+};
+
 #define IMPORT_REASONS 16 /* > last enum quality_reason */
 
 /* Lines; 0 = it never happened. */
 struct import_first {
         int64_t bad[IMPORT_BAD_COUNT_], event[IMPORT_EVENT_COUNT_], reason[IMPORT_REASONS];
-        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence;
+        int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence, unreadable,
+            several_patterns, pattern[IMPORT_FORMATS_MAX];
 };
 
 struct import_report {
         int64_t rows, ok, bad, duplicates, events, out_of_order, gaps;
         int64_t bad_by[IMPORT_BAD_COUNT_], events_by[IMPORT_EVENT_COUNT_];
-        int64_t steps_back;      /* times a column's or tag's clock went back between two rows that were read */
-        int64_t ambiguous_hours; /* rows of an hour that happens twice, whatever became of them */
-        int64_t blank_lines, preamble_lines;
+        int64_t steps_back; /* times a column's or tag's clock went back between two rows that were read */
+        int64_t pattern_rows[IMPORT_FORMATS_MAX]; /* of the map's time patterns */
+        int64_t several_patterns; /* rows that more than one of them reads, as different times: the first counts */
+        int64_t ambiguous_hours;  /* rows of an hour that happens twice, whatever became of them */
+        int64_t blank_lines, preamble_lines, header_line;
         int64_t first_t_ms, last_t_ms; /* of ok and duplicate rows; 0 when none */
         int64_t median_interval_ms;    /* between rows in order; 0 when fewer than two */
         int64_t samples, samples_good, samples_duplicate;
         int64_t samples_conflict; /* of samples_duplicate: not what is stored, which stays */
         int64_t samples_by_reason[IMPORT_REASONS];
+        int64_t cells_read, cells_unreadable; /* numbers, in or out of range; what is neither that nor `missing` */
+        char unreadable_text[32];             /* the first of those, maybe its beginning */
         int64_t unknown_quality;              /* rows whose status has a word nobody knows: bad samples */
         int64_t sequence_gaps, sequence_lost; /* sequence numbers that rise by more than one, and what is missing */
         int64_t resumed_rows;                 /* of rows: accounted for when the import was interrupted */
@@ -64,6 +78,8 @@ struct import_report {
         struct import_first first;
         char encoding[32];
         bool encoding_detected, ended_without_newline;
+        int64_t
+            held_back_line; /* the last row, which has no line end, was not imported; 0 = none. It is none of rows */
 };
 
 struct import_args {
@@ -71,16 +87,23 @@ struct import_args {
         const struct site *site;
         const struct import_map *map;
         struct logtime_zone zone;
+        int64_t now_ms; /* wall clock; 0 = any time may come */
+        /* The file will not grow: a last row without a line end is a row. Else its last cell may be the beginning of a
+         * longer number, and what is stored once stays. */
+        bool whole;
         /* A bad row; NULL = silent. */
         void (*on_bad)(void *ctx, const char *path, int64_t line, enum import_bad why, const char *text);
         /* A column, tag or file in another unit than the point map has for its point: converted. NULL = silent. */
         void (*on_unit)(void *ctx, const char *path, const char *column, const char *unit, const struct point *point);
+        /* Each such name, at the end of the file, also of one that is refused for want of a column. NULL = silent. */
+        void (*on_name)(void *ctx, enum import_name what, const char *name);
         /* Now and then; total 0 = unknown. NULL = none. */
         void (*on_progress)(void *ctx, const char *path, int64_t bytes, int64_t total);
         void *ctx;
 };
 
-/* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header, or units that contradict each other), or an error of the
+/* 0; -ENOENT, -EIO (reading), -EBADMSG (no usable header, units that contradict each other, or
+ * no number in all of the first batch or of the file, of which nothing is stored then), or an error of the
  * store; *reterr (≥ 256 bytes) says what. A failure before the first byte (-ENOENT, -ENOMEM) leaves *ret alone; a later
  * one fills it: what was stored until then stays, and the report accounts for it. */
 int import_file(const struct import_args *a, const char *path, struct import_report *ret, char *reterr);

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_MS INT64_C(86400000)
+#define YEAR_1990_MS INT64_C(631152000000)
+
 static void first(int64_t *at, int64_t line)
 {
         if (*at == 0)
@@ -26,7 +29,41 @@ static int candidates(const struct import_work *w, const struct logtime_text *t,
         return n;
 }
 
-bool import_time(struct import_work *w, const struct import_stream *s, int64_t line, char *const *cell, char *text,
+/* A wrong clock of the device, not a time of this log: one such row would make it decades long. */
+static bool plausible(const struct import_work *w, const struct logtime_text *t, int64_t ms)
+{
+        const int64_t now_ms = w->a->now_ms;
+        return now_ms == 0 || (ms <= now_ms + DAY_MS && (t->epoch || ms >= YEAR_1990_MS));
+}
+
+/* The hour that happens twice, by the order of the rows: they rise until it begins anew. The same time once more is the
+ * same row again, unless rows are an hour apart; and the second time lasts until a row that is in neither. */
+static bool order_is_second(const struct import_stream *s, const int64_t utc[2])
+{
+        if (!s->any || utc[0] > s->prev_ms)
+                return false;
+        if (s->second)
+                return true;
+        return utc[0] < s->prev_ms ? utc[1] > s->prev_ms : s->step_ms == 0 || s->step_ms >= utc[1] - utc[0];
+}
+
+/* Rows that several of the map's patterns read, and differently. */
+static void note_pattern(struct import_work *w, int64_t line, size_t f, const char *text, int64_t wall_ms)
+{
+        const struct import_map *m = w->a->map;
+        struct logtime_text t;
+        first(&w->rep.first.pattern[f], line);
+        w->rep.pattern_rows[f]++;
+        for (size_t g = f + 1; g < m->nformat; g++) {
+                if (logtime_parse(m->format[g], text, &t) < 0 || t.wall_ms == wall_ms)
+                        continue;
+                first(&w->rep.first.several_patterns, line);
+                w->rep.several_patterns++;
+                break;
+        }
+}
+
+bool import_time(struct import_work *w, struct import_stream *s, int64_t line, char *const *cell, char *text,
                  size_t cap, int64_t *ret_ms, enum import_bad *ret_why)
 {
         const struct import_map *m = w->a->map;
@@ -42,9 +79,11 @@ bool import_time(struct import_work *w, const struct import_stream *s, int64_t l
                 f++;
         if (f == m->nformat)
                 return false;
+        note_pattern(w, line, f, text, t.wall_ms);
         if (t.absolute) {
                 *ret_ms = t.wall_ms;
-                return true;
+                *ret_why = IMPORT_BAD_CLOCK;
+                return plausible(w, &t, *ret_ms);
         }
         int n = candidates(w, &t, utc, ret_why);
         if (n == 0)
@@ -56,11 +95,13 @@ bool import_time(struct import_work *w, const struct import_stream *s, int64_t l
                 *ret_why = IMPORT_BAD_AMBIGUOUS;
                 if (m->ambiguous == AMBIGUOUS_REJECT)
                         return false;
-                second = m->ambiguous == AMBIGUOUS_SECOND ||
-                         (m->ambiguous == AMBIGUOUS_ORDER && s->any && utc[0] <= s->prev_ms && utc[1] > s->prev_ms);
+                second =
+                    m->ambiguous == AMBIGUOUS_SECOND || (m->ambiguous == AMBIGUOUS_ORDER && order_is_second(s, utc));
         }
+        s->second = second;
         *ret_ms = utc[second];
-        return true;
+        *ret_why = IMPORT_BAD_CLOCK;
+        return plausible(w, &t, *ret_ms);
 }
 
 static int64_t eighth_of_octave(int64_t ms)
@@ -105,8 +146,10 @@ bool import_note_time(struct import_work *w, struct import_stream *s, int64_t li
 {
         struct import_report *rep = &w->rep;
         bool late = s->any && t_ms < s->newest_ms;
-        if (s->any && t_ms > s->newest_ms)
-                note_interval(w, t_ms - s->newest_ms, line);
+        if (s->any && t_ms > s->newest_ms) {
+                s->step_ms = t_ms - s->newest_ms;
+                note_interval(w, s->step_ms, line);
+        }
         if (s->any && t_ms < s->prev_ms) {
                 rep->steps_back++;
                 first(&rep->first.step_back, line);

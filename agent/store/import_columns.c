@@ -84,6 +84,10 @@ int import_columns_create(struct import_work *w)
                 if (r == 0 && site->point[i].table == POINT_TABLE_LOG)
                         r = import_names_put(&w->key, i + 1, site->point[i].key, (uint32_t)i);
         }
+        w->used = calloc(site->npoint + 1, 1);
+        w->met = calloc(m->ncolumn + 1, 1);
+        if (!w->used || !w->met)
+                r = -ENOMEM;
         for (size_t i = 0; r == 0 && i < m->ncolumn; i++)
                 r = import_names_put(&w->option, i + 1, m->column[i].name, (uint32_t)i);
         return r;
@@ -100,6 +104,9 @@ void import_columns_free(struct import_work *w)
                 free(o);
         }
         free(w->field);
+        free(w->header);
+        free(w->used);
+        free(w->met);
 }
 
 /* --- units ------------------------------------------------------------------------------------------------------- */
@@ -216,4 +223,44 @@ int import_field_of(struct import_work *w, const char *shown, const char *key, c
                 w->a->on_unit(w->a->ctx, w->path, shown, unit_str((enum unit)u), p);
         *ret = f;
         return 0;
+}
+
+/* --- what there is nothing of ------------------------------------------------------------------------------------ */
+
+static bool has_meaning(const struct import_work *w, size_t column)
+{
+        for (size_t t = 0; t < w->a->map->ntime_column; t++)
+                if (w->time_at[t] == column)
+                        return true;
+        if (w->a->map->shape == IMPORT_WIDE)
+                return w->field[column].as || w->field[column].ignore;
+        for (int p = 0; p < PART_COUNT_; p++)
+                if (w->part_at[p] == (int)column)
+                        return true;
+        return false;
+}
+
+static bool column_met(const struct import_work *w, size_t i)
+{
+        const struct import_column *o = &w->a->map->column[i];
+        const uint32_t *at = w->a->map->shape == IMPORT_LONG ? import_names_get(&w->tag, o->name) : NULL;
+        return o->ignore || w->met[i] || (at && w->stream[w->field[*at].point].any);
+}
+
+void import_tell_names(const struct import_work *w)
+{
+        const struct import_map *m = w->a->map;
+        const struct site *site = w->a->site;
+        if (!w->a->on_name || !w->header_known)
+                return;
+        for (size_t i = 0; i < m->ncolumn && m->shape != IMPORT_HISTORY; i++)
+                if (!column_met(w, i))
+                        w->a->on_name(w->a->ctx, IMPORT_NAME_NOT_THERE, m->column[i].name);
+        for (size_t i = 0; i < w->ncell; i++)
+                if (!has_meaning(w, i))
+                        w->a->on_name(w->a->ctx, IMPORT_NAME_UNUSED, w->header[i]);
+        for (size_t i = 0; i < site->npoint; i++)
+                if (site->point[i].table == POINT_TABLE_LOG && !w->used[i] &&
+                    !(m->shape == IMPORT_LONG && w->stream[i].any))
+                        w->a->on_name(w->a->ctx, IMPORT_NAME_NO_DATA, site->point[i].name);
 }

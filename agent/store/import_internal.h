@@ -8,6 +8,7 @@
 #ifndef COOLPLANE_STORE_IMPORT_INTERNAL_H
 #define COOLPLANE_STORE_IMPORT_INTERNAL_H
 
+#include "agent/store/csvlog.h"
 #include "agent/store/import.h"
 
 #define IMPORT_ERR_MAX 256
@@ -33,8 +34,8 @@ struct import_field {
 
 /* The clock of one column of times: the file's (wide, history), or a tag's (long). */
 struct import_stream {
-        int64_t newest_ms, prev_ms;
-        bool any;
+        int64_t newest_ms, prev_ms, step_ms; /* step: the last one forward, 0 = none yet */
+        bool any, second;                    /* second: the row before was of a repeated hour, its second time */
 };
 
 struct import_interval {
@@ -44,16 +45,19 @@ struct import_interval {
 struct import_work {
         const struct import_args *a;
         const char *path;
+        const struct csvlog *csv;
         char *err;
         struct import_report rep;
 
         bool have_header;
         size_t ncell;
-        char *header_time; /* text of the first time column */
+        char **header;     /* [ncell] */
+        bool header_known; /* what its columns are */
         size_t time_at[IMPORT_TIME_COLUMNS_MAX];
         int part_at[PART_COUNT_]; /* −1 = the header has none */
         size_t row_samples;       /* most samples of one row */
 
+        uint8_t *used, *met; /* points of the header [npoint], columns of the map that it has [ncolumn] */
         struct import_names key, name, option; /* points of table log by key, all by name; columns of the map */
         struct import_field *field;            /* wide: [ncell]; long: the map's columns, then tags met; history: one */
         size_t nfield, field_cap;
@@ -124,10 +128,12 @@ int import_find_column(char *const *cell, size_t n, const char *name, char *ret_
  * as stays NULL when nothing has that name. 0, -EBADMSG with w->err, -ENOMEM. */
 int import_field_of(struct import_work *w, const char *shown, const char *key, const struct import_column *o,
                     const char *unit, struct import_field *ret);
+/* At the end of the file: on_name. */
+void import_tell_names(const struct import_work *w);
 
 /* --- import_clock.c */
 /* The UTC time of a row of stream s, or why it has none; text [cap]: what stood there. */
-bool import_time(struct import_work *w, const struct import_stream *s, int64_t line, char *const *cell, char *text,
+bool import_time(struct import_work *w, struct import_stream *s, int64_t line, char *const *cell, char *text,
                  size_t cap, int64_t *ret_ms, enum import_bad *ret_why);
 /* A row that was read; true: late. */
 bool import_note_time(struct import_work *w, struct import_stream *s, int64_t line, int64_t t_ms);

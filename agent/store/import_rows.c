@@ -37,13 +37,18 @@ static int map_column(struct import_work *w, const char *name, struct import_fie
 {
         char base[IMPORT_NAME_MAX], unit[UNIT_TEXT_MAX];
         const struct import_column *o = options_of(w, name);
+        if (o)
+                w->met[o - w->a->map->column] = 1;
         size_t n = import_split_unit(name, unit, sizeof unit);
         if (n > 0 && n < sizeof base) {
                 memcpy(base, name, n);
                 base[n] = '\0';
                 bool whole = o || import_names_get(&w->key, name);
-                if (!whole && (options_of(w, base) || import_names_get(&w->key, base)))
-                        return import_field_of(w, name, base, options_of(w, base), unit, ret);
+                const struct import_column *of_base = whole ? NULL : options_of(w, base);
+                if (of_base)
+                        w->met[of_base - w->a->map->column] = 1;
+                if (of_base || (!whole && import_names_get(&w->key, base)))
+                        return import_field_of(w, name, base, of_base, unit, ret);
                 /* found by its whole name, what stands in brackets need not be a unit; if it is one, it counts */
                 if (whole && unit_from_str(unit) >= 0)
                         return import_field_of(w, name, name, o, unit, ret);
@@ -54,23 +59,21 @@ static int map_column(struct import_work *w, const char *name, struct import_fie
 static int wide_header(struct import_work *w, char *const *cell, size_t n)
 {
         const struct site *site = w->a->site;
-        uint8_t *used = calloc(site->npoint + 1, 1);
-        int r = used ? 0 : -ENOMEM;
         size_t used_log = 0;
         w->field = calloc(n, sizeof *w->field);
-        r = w->field ? r : -ENOMEM;
+        int r = w->field ? 0 : -ENOMEM;
         for (size_t i = 0; r == 0 && i < n; i++) {
                 r = map_column(w, cell[i], &w->field[i]);
                 if (r < 0 || !w->field[i].as)
                         continue;
                 uint32_t p = w->field[i].point;
-                if (used[p])
+                if (w->used[p])
                         r = import_wrong(w, "two columns are point %s, one named '%s'", site->point[p].name, cell[i]);
-                used[p] = 1;
+                w->used[p] = 1;
                 used_log += site->point[p].table == POINT_TABLE_LOG;
                 w->rep.columns_used++;
         }
-        free(used);
+        w->header_known = r == 0;
         w->nfield = n;
         w->row_samples = w->rep.columns_used;
         w->rep.points_without_column = log_points(site) - used_log;
@@ -142,7 +145,9 @@ static int long_header(struct import_work *w, char *const *cell, size_t n)
         w->rep.points_without_column = log_points(w->a->site);
         if (w->rep.points_without_column == 0 && w->a->map->ncolumn == 0)
                 return import_wrong(w, "the site has no point of table log");
-        return long_columns(w);
+        r = long_columns(w);
+        w->header_known = r == 0;
+        return r;
 }
 
 /* Whose history a file is; key: what the star of its pattern matched. */
@@ -181,9 +186,12 @@ static int history_header(struct import_work *w, char *const *cell, size_t n)
         r = import_field_of(w, cell[w->part_at[PART_VALUE]], key, o, unit, &w->field[0]);
         w->nfield = w->row_samples = w->rep.columns_used = 1;
         w->rep.points_without_column = log_points(w->a->site);
-        if (r == 0)
-                w->rep.points_without_column -= w->a->site->point[w->field[0].point].table == POINT_TABLE_LOG;
-        return r;
+        if (r < 0)
+                return r;
+        w->rep.points_without_column -= w->a->site->point[w->field[0].point].table == POINT_TABLE_LOG;
+        w->used[w->field[0].point] = 1;
+        w->header_known = true;
+        return 0;
 }
 
 int import_header(struct import_work *w, char *const *cell, size_t n)
@@ -216,7 +224,15 @@ static int number_and_unit(const struct import_work *w, const struct import_fiel
         return import_number(w->a->map, number, ret);
 }
 
-static struct sample cell_sample(const struct import_work *w, const struct import_field *f, const char *text,
+static void note_unreadable(struct import_work *w, int64_t line, const char *text)
+{
+        if (w->rep.cells_unreadable++ > 0)
+                return;
+        w->rep.first.unreadable = line;
+        (void)snprintf(w->rep.unreadable_text, sizeof w->rep.unreadable_text, "%s", text);
+}
+
+static struct sample cell_sample(struct import_work *w, const struct import_field *f, int64_t line, const char *text,
                                  int64_t t_ms)
 {
         struct sample s = {
@@ -226,7 +242,9 @@ static struct sample cell_sample(const struct import_work *w, const struct impor
                 s.reason = QR_SOURCE;
         } else if (import_number(w->a->map, text, &v) < 0 && number_and_unit(w, f, text, &v) < 0) {
                 s.reason = QR_PARSE;
+                note_unreadable(w, line, text);
         } else {
+                w->rep.cells_read++;
                 codec_accept(f->as, v, t_ms, &s);
                 if (f->zero_is_missing && fabs(v) <= 0) {
                         s.quality = QUALITY_BAD;
@@ -238,7 +256,7 @@ static struct sample cell_sample(const struct import_work *w, const struct impor
 
 static int reject_time(struct import_work *w, int64_t line, char *const *cell, enum import_bad why, const char *text)
 {
-        if (why == IMPORT_BAD_TIME && strcmp(cell[w->time_at[0]], w->header_time) == 0)
+        if (why == IMPORT_BAD_TIME && strcmp(cell[w->time_at[0]], w->header[w->time_at[0]]) == 0)
                 why = IMPORT_BAD_HEADER;
         else if (why == IMPORT_BAD_TIME && import_is_summary(w->a->map, cell[0]))
                 why = IMPORT_BAD_SUMMARY;
@@ -263,7 +281,7 @@ static int wide_row(struct import_work *w, int64_t line, char *const *cell)
         for (size_t i = 0; i < w->nfield; i++) {
                 if (!w->field[i].as)
                         continue;
-                struct sample s = cell_sample(w, &w->field[i], cell[i], t_ms);
+                struct sample s = cell_sample(w, &w->field[i], line, cell[i], t_ms);
                 import_push(w, &s);
         }
         return 0;
@@ -363,7 +381,7 @@ static int reading_row(struct import_work *w, int64_t line, char *const *cell)
                 return reject_time(w, line, cell, why, text);
         if (!f || !f->as)
                 return import_reject(w, line, f ? IMPORT_BAD_IGNORED : IMPORT_BAD_TAG, tag ? tag : "");
-        struct sample s = cell_sample(w, f, part(w, cell, PART_VALUE), t_ms);
+        struct sample s = cell_sample(w, f, line, part(w, cell, PART_VALUE), t_ms);
         judge(w, line, cell, f, &s);
         if (w->a->map->shape == IMPORT_LONG && !w->stream[stream].any) {
                 w->rep.columns_used++;

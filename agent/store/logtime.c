@@ -218,7 +218,7 @@ static int finish(struct scan *t, struct logtime_text *ret)
 {
         static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
         if (t->has_epoch) {
-                *ret = (struct logtime_text){.absolute = true, .wall_ms = t->epoch_ms};
+                *ret = (struct logtime_text){.epoch = true, .absolute = true, .wall_ms = t->epoch_ms};
                 return 0;
         }
         if (t->year == 0 || t->month == 0 || t->day == 0)

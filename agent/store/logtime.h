@@ -31,6 +31,7 @@ int logtime_zone_parse(const char *s, struct logtime_zone *ret);
 
 /* What the text says. */
 struct logtime_text {
+        bool epoch;                      /* %s, %Q: seconds since 1970, or since a beginning of their own */
         bool absolute;                   /* %z, %s, %Q, or %Z that said UTC or GMT: wall_ms is UTC */
         int64_t wall_ms;                 /* else ms since 1970-01-01T00:00 on the local wall clock */
         char abbrev[LOGTIME_ABBREV_MAX]; /* %Z that said anything else; "" = none */

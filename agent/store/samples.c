@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/points/layout.h"
 #include "agent/points/units.h"
@@ -46,6 +47,19 @@ static int upsert_points(struct store *s, const struct site *site)
         return r;
 }
 
+/* What to put before relative paths, for whoever reads them elsewhere: all of them or, where one would be too long to
+ * be read again, none (includes are found by them). */
+static void folder_of_paths(const struct site *site, char ret[SITE_PATH_MAX])
+{
+        size_t n = getcwd(ret, SITE_PATH_MAX - 1) ? strlen(ret) : 0;
+        for (size_t i = 0; i < site->nfile; i++)
+                if (site->file[i][0] != '/' && n + 1 + strlen(site->file[i]) >= SITE_PATH_MAX)
+                        n = 0;
+        if (n > 0 && ret[n - 1] != '/')
+                ret[n++] = '/';
+        ret[n] = '\0';
+}
+
 /* A copy of the configuration, for whoever reads the database years later. A file that has meanwhile become unreadable
  * is recorded as an empty text: the hash in the run row stays what it was. */
 static int put_config(struct store *s, const struct site *site)
@@ -56,10 +70,14 @@ static int put_config(struct store *s, const struct site *site)
                 hash[2 * i] = digit[site->hash[i] >> 4];
                 hash[2 * i + 1] = digit[site->hash[i] & 15];
         }
+        char folder[SITE_PATH_MAX], path[2 * SITE_PATH_MAX];
+        folder_of_paths(site, folder);
         sqlite3_stmt *st = NULL;
         int r = 0;
-        int rc = sqlite3_prepare_v2(
-            s->db, "INSERT OR IGNORE INTO config (hash, ord, path, text) VALUES (?1, ?2, ?3, ?4)", -1, &st, NULL);
+        int rc = sqlite3_prepare_v2(s->db,
+                                    "INSERT INTO config (hash, ord, path, text) VALUES (?1, ?2, ?3, ?4) ON CONFLICT "
+                                    "(hash, ord) DO UPDATE SET path = excluded.path WHERE path <> excluded.path",
+                                    -1, &st, NULL);
         if (rc != SQLITE_OK)
                 return store_fail(s, rc, "config");
         for (size_t i = 0; r == 0 && i < site->nfile; i++) {
@@ -76,7 +94,8 @@ static int put_config(struct store *s, const struct site *site)
                         (void)fclose(f);
                 sqlite3_bind_text(st, 1, hash, 64, SQLITE_STATIC);
                 sqlite3_bind_int64(st, 2, (int64_t)i);
-                store_bind_text(st, 3, site->file[i]);
+                (void)snprintf(path, sizeof path, "%s%s", site->file[i][0] == '/' ? "" : folder, site->file[i]);
+                store_bind_text(st, 3, path);
                 sqlite3_bind_text(st, 4, text ? text : "", (int)n, SQLITE_TRANSIENT);
                 r = store_run_stmt(s, st, "config");
                 free(text);

@@ -95,7 +95,7 @@ static void import_twice(const struct import_map *map, const char *path)
         }
         static const struct store_keep everything = {
             .samples_ms = INT64_MAX, .floor_ms = INT64_MAX, .max_bytes = INT64_MAX, .records_ms = INT64_MIN};
-        struct import_args a = {.store = s, .site = &site, .map = map, .zone = map->zone};
+        struct import_args a = {.store = s, .site = &site, .map = map, .zone = map->zone, .whole = map->hash % 2 == 1};
         int r = import_file(&a, path, &one, err);
         MUST(r == 0 || r == -EBADMSG);
         MUST((r == 0) == (err[0] == '\0'));

@@ -103,6 +103,44 @@ import contradiction wide.yaml contradiction.db contradiction.csv
 [ $? = 65 ] || fail "a unit that contradicts the point map is no error"
 grep -q "contradiction.csv:1: column 'SAT (psi)' is in psi, but point t/room/crah/supply is in degC" "$work/contradiction.log" ||
   fail "the contradiction is not named: $(cat "$work/contradiction.log")"
+# what the map names and the file does not have: by name, as text and as JSON; with none of them left it is refused
+printf 'T,SAT,Supply  Fan,c1,c2,c3,c4,c5\n2026-03-01 00:00:00,17,50,,,,,\n' >typo.csv
+printf 'site: site.yaml\ntime: { column: T, format: "%%Y-%%m-%%d %%H:%%M:%%S", zone: UTC }\ncolumns: { Supply Fan: t/room/crah/static, RatSP: RAT }\n' >typo.yaml
+import typo typo.yaml typo.db typo.csv || fail "typo"
+holds typo typo.db 'd["map_columns_not_in_file"] == ["Supply Fan", "RatSP"] and d["unused_columns"] == ["Supply  Fan"] + [f"c{i}" for i in range(1, 6)] and
+  d["points_without_data"] == ["t/room/crah/return", "t/room/crah/static"]'
+grep -q "^typo.csv:1: the map's columns 'Supply Fan', 'RatSP' are not in the header$" "$work/typo.log" || fail "typo: $(cat "$work/typo.log")"
+"$BIN/coolplane" import typo.csv --map typo.yaml --db typo.db >"$work/typo.txt" 2>/dev/null || fail "typo: text"
+grep -q "^    not used  *'Supply  Fan', 'c1', 'c2', 'c3', 'c4' and 1 more$" "$work/typo.txt" || fail "typo: $(cat "$work/typo.txt")"
+sed 's/,SAT,/,Sat,/' typo.csv >none-left.csv
+import none-left typo.yaml typo.db none-left.csv
+[ $? = 65 ] && grep -q "^none-left.csv:1: the map's columns 'Supply Fan', 'RatSP' are not" "$work/none-left.log" || fail "none left: $(cat "$work/none-left.log")"
+# a file that ends in the middle of a number: its last row waits until it has grown, or for --whole
+printf 'DateTime,SAT,DP\n2026-03-01 00:00:00,17,50\n2026-03-01 00:01:00,17,5' >cut.csv
+import cut wide.yaml cut.db cut.csv || fail "cut"
+holds cut cut.db 'd["rows"] == 1 and d["held_back_line"] == 3 and q("SELECT count(*) FROM sample") == 2'
+"$BIN/coolplane" import cut.csv --map wide.yaml --db cut.db | grep -q 'line 3 has no line end .* --whole$' || fail "cut: the text"
+printf '5' >>cut.csv
+import cut wide.yaml cut.db --whole cut.csv || fail "whole"
+holds cut cut.db 'd["ok"] == 1 and d["duplicates"] == 1 and d["held_back_line"] == 0 and q("SELECT max(value) FROM sample") == 55'
+# decimal commas read with points: no log
+printf 'DateTime;SAT\n2026-03-01 00:00:00;17,50\n' >comma.csv
+{ cat wide.yaml; echo 'delimiter: ";"'; } >comma.yaml
+import comma comma.yaml comma.db comma.csv
+[ $? = 65 ] && grep -q "comma.csv:2: no value is a number: '17,50' is none with decimal '.', but with ','" "$work/comma.log" || fail "comma: $(cat "$work/comma.log")"
+# one row of a wrong clock
+printf 'DateTime,SAT\n2026-03-01 00:00:00,17\n2099-01-01 00:00:00,17\n1970-01-01 00:00:00,17\n' >clock.csv
+import clock wide.yaml clock.db clock.csv || fail "clock"
+holds clock clock.db 'd["ok"] == 1 and d["bad_by_reason"]["implausible_time"] == 2 and d["span"][1] == "2026-03-01T00:00:00.000Z"'
+grep -q "^clock.csv:3: implausible_time: '2099-01-01 00:00:00'" "$work/clock.log" || fail "clock: $(cat "$work/clock.log")"
+# days and months in two orders: told, with the first line of each
+printf 'DateTime,SAT\n01/07/2026 00:00,17\n01/13/2026 00:00,17\n13/01/2026 01:00,17\n' >orders.csv
+printf 'site: site.yaml\ntime: { column: DateTime, format: ["%%m/%%d/%%Y %%H:%%M", "%%d/%%m/%%Y %%H:%%M"], zone: UTC }\n' >orders.yaml
+import orders orders.yaml orders.db orders.csv || fail "orders"
+holds orders orders.db '[p["first_line"] for p in d["time_patterns"]] == [2, 4] and d["several_time_patterns"] == 1'
+grep -q "^orders.csv:2: 1 row may be misread.*'%m/%d/%Y %H:%M' (first: line 2), '%d/%m/%Y %H:%M' (first: line 4)$" "$work/orders.log" || fail "orders: $(cat "$work/orders.log")"
+sed -i 2d orders.csv && sed -i '$d' orders.csv # 01/13 alone decides
+import ordered orders.yaml ordered.db orders.csv && [ ! -s "$work/ordered.log" ] || fail "one order: $(cat "$work/ordered.log")"
 # a file that is not there; what would command a terminal is told without doing so
 import none wide.yaml none.db none.csv
 [ $? = 74 ] && grep -q 'none.csv' "$work/none.log" || fail "a file that is not there: $(cat "$work/none.log")"

@@ -127,6 +127,39 @@ if command -v sqlite3 >/dev/null; then
   holds partly 'd["partly_in_force"] == 1 and d["baseline"]["days"] == 28 and d["reporting"]["days"] == 27'
   "$BIN/coolplane" savings --config "$site" --db "$work/shift.db" --baseline shadow | grep -q '^1 day with control in force for part only, left out' || fail "partly: the text"
 fi
+# one reading of a wrong clock: its point and time, and a way around it
+if command -v sqlite3 >/dev/null; then
+  cp "$work/plain.db" "$work/clock.db"
+  sqlite3 "$work/clock.db" "INSERT INTO sample (t_ms, point_id, value, raw, quality, reason) SELECT 4070908800000, id, 1, 1, 0, 0 FROM point WHERE name = 'm/plant/pumps/power'" ||
+    fail "cannot write into clock.db"
+  told 65 clock --db "$work/clock.db" --baseline "$split"
+  grep -q 'clock.db holds more than 20 years, from 2026-03-02T00:00:00.000Z of m/.* to 2099-01-01T00:00:00.000Z of m/plant/pumps/power: .*--reporting' "$work/clock.err" ||
+    fail "the wrong clock is not told: $(cat "$work/clock.err")"
+  told 0 within --db "$work/clock.db" --baseline "$split" --reporting 2026-03-30T00:00:00Z/2026-04-27T00:00:00Z
+  holds within 'd["headline"] == json.load(open(sys.argv[1].replace("within", "plain")))["headline"]'
+fi
+# the site file that the database names: found from everywhere, missing, changed, and another one in its place
+(cd "$work/site" && "$BIN/coolplane" import ../plain.csv --map ../import.yaml --db ../default.db >"$work/import.log" 2>&1) || fail "import for the default"
+sed 's|^site: .*|site: site.yaml|' "$work/import.yaml" >"$work/site/import.yaml"
+(cd "$work/site" && "$BIN/coolplane" import ../plain.csv --map import.yaml --db ../default.db >"$work/import.log" 2>&1) || fail "import by a relative path"
+ask() { (cd / && "$BIN/coolplane" savings --db "$work/default.db" --baseline "$split" >"$work/ask.txt" 2>"$work/ask.err"); }
+ask || fail "the default site file: $(cat "$work/ask.err")"
+[ ! -s "$work/ask.err" ] || fail "an unchanged site is noted: $(cat "$work/ask.err")"
+echo '# changed' >>"$site"
+ask && grep -q "note: no run in .*default.db had this configuration, $site: changed since?" "$work/ask.err" || fail "a changed site: $(cat "$work/ask.err")"
+mv "$site" "$work/away.yaml"
+ask
+[ $? = 78 ] && grep -q "$site: No such file or directory; it is the site file of the last run in .*default.db: give --config" "$work/ask.err" ||
+  fail "a site file that is gone: $(cat "$work/ask.err")"
+cp "$work/away.yaml" "$site" && cp "$work/site/points.csv" "$work/points.csv" && sed -i 's|^m/|n/|' "$work/site/points.csv"
+ask
+[ $? = 65 ] && grep -q 'default.db holds none of the 10 points of made-up: a log of another site?' "$work/ask.err" || fail "another site: $(cat "$work/ask.err")"
+cp "$work/points.csv" "$work/site/points.csv"
+# periods that overlap
+told 0 overlap --db "$work/plain.db" --baseline "$split" --reporting 2026-03-20T00:00:00Z/2026-04-27T00:00:00Z
+grep -q 'note: the reporting period overlaps the baseline' "$work/overlap.err" || fail "overlap: $(cat "$work/overlap.err")"
+holds overlap 'd["headline"] == json.load(open(sys.argv[1].replace("overlap", "plain")))["headline"]'
+[ ! -s "$work/plain.err" ] || fail "plain: $(cat "$work/plain.err")"
 # what cannot be told
 told 4 few --db "$work/plain.db" --baseline 2026-03-02T00:00:00Z/2026-03-09T00:00:00Z
 holds few 'd["verdict"] == "few-baseline-days" and d["headline"] is None'
@@ -139,6 +172,12 @@ told 0 measure --db "$work/same.db" --baseline "$split" --measure "new tower fil
 holds measure 'abs(p["total"]["saving_pct"]) < 1'
 told 4 shadow --db "$work/same.db" --baseline shadow
 holds shadow 'd["verdict"] == "never-in-force" and "never moved" in d["why"]'
+sed '1s/sat_sp/other/' "$work/same.csv" >"$work/unknown.csv"
+"$BIN/coolplane" import "$work/unknown.csv" --map "$work/import.yaml" --db "$work/unknown.db" >"$work/import.log" 2>&1 || fail "import unknown"
+told 4 unknown --db "$work/unknown.db" --baseline "$split"
+holds unknown 'd["verdict"] == "setpoints-not-known"'
+told 4 unseen --db "$work/unknown.db" --baseline shadow
+holds unseen 'd["verdict"] == "never-in-force" and "never moved" not in d["why"] and "of no setpoint is a whole day known" in d["why"]'
 made packed 56 28 0.9 1 packed
 told 4 packed --db "$work/packed.db" --baseline "$split"
 holds packed 'd["verdict"] == "load-moved" and d["it_by_calendar"]["low_pct"] > 10'
@@ -165,7 +204,7 @@ if [ "$days" -gt 0 ]; then length="--days $days"; else length="--hours 3"; fi
 # shellcheck disable=SC2086
 "$sim" compare --site tiny $length --warmup-hours 1 --controllers b0,b2 --log "$work/log" --json >"$work/rows.json" || fail "compare"
 told 4 pid --db "$work/log/b0-1.db" --baseline shadow
-holds pid 'd["verdict"] == "never-in-force" and "never moved" in d["why"]'
+holds pid 'd["verdict"] == "never-in-force" and ("never moved" if '"$days"' else "of no setpoint is a whole day known") in d["why"]'
 if [ "$days" -gt 0 ]; then
   told 0 yard --db "$work/log/b2-1.db" --baseline "$work/log/b0-1.db" --load it
   python3 - "$work" <<'PY' || fail "not within 3 points of compare: $(cat "$work/yard.json")"
@@ -181,14 +220,21 @@ else
   told 4 yard --db "$work/log/b2-1.db" --baseline "$work/log/b0-1.db"
   holds yard 'd["verdict"] == "few-baseline-days"'
 fi
+site=$work/site/site.yaml
 # usage, and the words of the help
 for bad in "" "--db $work/plain.db" "--db $work/plain.db --baseline $split --ab mode" "--db $work/plain.db --ab mode --load it" "--db $work/plain.db --baseline $split --precision 0" "--db $work/plain.db --baseline $split --skip 2d" "--db $work/plain.db --baseline $split --utc-offset yes" "--db $work/plain.db --baseline $split more"; do
   # shellcheck disable=SC2086
   "$BIN/coolplane" savings $bad >/dev/null 2>&1
   [ $? = 2 ] || fail "savings $bad is no usage error"
 done
-told 74 none --db "$work/none.db" --baseline "$split"
-told 74 nobase --db "$work/plain.db" --baseline "$work/none.db"
+"$BIN/coolplane" savings --db "$work/plain.db" --baseline 2026-03-30T00:00:00Z/2026-03-02T00:00:00Z >"$work/usage.txt" 2>&1
+[ $? = 2 ] && grep -q 'FROM is not before TO' "$work/usage.txt" || fail "a baseline that ends before it begins: $(cat "$work/usage.txt")"
+"$BIN/coolplane" savings --config "$site" --db "$work/same.db" --baseline "$split" >/dev/full 2>/dev/null
+[ $? = 74 ] || fail "a refusal that cannot be written is no 74"
+told 65 text --db "$site" --baseline "$split"
+"$BIN/coolplane" train --help | grep -q '^exit: 0 trained' || fail "train --help has no exit codes"
+told 69 none --db "$work/none.db" --baseline "$split"
+told 69 nobase --db "$work/plain.db" --baseline "$work/none.db"
 told 65 nopoint --db "$work/plain.db" --baseline "$split" --load m/none
 printf 'yesterday b\n' >"$work/bad.txt"
 told 65 badfile --db "$work/turn.db" --ab "$work/bad.txt"

@@ -21,7 +21,10 @@ struct ctx {
         struct store *s;
         struct import_map *map;
         char told[1024]; /* line:reason; of bad rows */
-        int converted;   /* columns that are */
+        bool whole;      /* see import_args */
+        int64_t now_ms;
+        int converted;    /* columns that are */
+        char named[1024]; /* kind:name; of what there is nothing of */
 };
 
 static inline void write_file(struct ctx *c, const char *name, const char *text, size_t len, char *ret_path)
@@ -107,6 +110,13 @@ static inline void on_converted(void *ctx, const char *path, const char *column,
         c->converted++;
 }
 
+static inline void on_name(void *ctx, enum import_name what, const char *name)
+{
+        struct ctx *c = ctx;
+        size_t at = strlen(c->named);
+        snprintf(c->named + at, sizeof c->named - at, "%d:%s;", (int)what, name);
+}
+
 static inline int run(struct ctx *c, const char *text, size_t len, struct import_report *ret)
 {
         char path[128];
@@ -115,11 +125,14 @@ static inline int run(struct ctx *c, const char *text, size_t len, struct import
                                 .site = &c->f->site,
                                 .map = c->map,
                                 .zone = c->map->zone,
+                                .now_ms = c->now_ms,
+                                .whole = c->whole,
                                 .on_bad = on_bad,
                                 .on_unit = on_converted,
+                                .on_name = on_name,
                                 .ctx = c};
         c->converted = 0;
-        c->told[0] = '\0';
+        c->told[0] = c->named[0] = '\0';
         int r = import_file(&a, path, ret, c->f->err);
         assert_int_equal(ret->rows, ret->ok + ret->bad + ret->duplicates + ret->events);
         int64_t bad = 0;

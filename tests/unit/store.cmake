@@ -10,11 +10,13 @@ coolplane_unit_test(test_transcode LINK coolplane_store)
 coolplane_unit_test(test_logtime LINK coolplane_store)
 coolplane_unit_test(test_import LINK coolplane_store)
 coolplane_unit_test(test_import_formats LINK coolplane_store)
+coolplane_unit_test(test_import_doubts LINK coolplane_store)
 coolplane_unit_test(test_import_lbnl LINK coolplane_store)
 target_compile_definitions(test_import_lbnl PRIVATE COOLPLANE_SOURCE="${CMAKE_SOURCE_DIR}")
 set(cli ${CMAKE_SOURCE_DIR}/agent/cli)
 coolplane_unit_test(test_cli_db
-  SOURCES ${cli}/cli.c ${cli}/db_args.c ${cli}/log_print.c ${cli}/replay_origin.c ${cli}/verb_import.c ${cli}/verb_status.c ${cli}/verb_why.c ${cli}/why_step.c ${cli}/verb_db.c
+  SOURCES ${cli}/cli.c ${cli}/db_args.c ${cli}/log_print.c ${cli}/log_site.c ${cli}/replay_origin.c ${cli}/verb_import.c ${cli}/verb_status.c
+    ${cli}/verb_why.c ${cli}/why_step.c ${cli}/verb_db.c
   LINK coolplane_store coolplane_num)
 coolplane_unit_test(test_evaluate_html
   SOURCES ${cli}/evaluate_html.c ${cli}/evaluate_html_points.c ${cli}/evaluate_html_time.c ${cli}/evaluate_golive.c ${cli}/evaluate_rank.c

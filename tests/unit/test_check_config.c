@@ -183,7 +183,7 @@ static void replay_wants_the_sites_log(void **state)
         assert_null(strstr(out, "of the"));
         put("points.csv", LOG_POINTS("s") "s/z/ahu/fan,log,Fan,ratio,RW,0.2,1,1,+,Fan_Speed_Command,ahu\n");
         assert_int_equal(run("replay --config site.yaml --log log.db --out two.db", MESSAGES), 0);
-        has("warning: log.db holds 2 of the 3 points that decisions are made from\n");
+        has("warning: log.db holds 2 of the 3 points that decisions are made from, and not s/z/ahu/fan\n");
         put("points.csv", LOG_POINTS("t"));
         assert_int_equal(run("replay --config site.yaml --log log.db --out three.db", MESSAGES), 65);
         has("log.db holds none of the 2 points that decisions about s are made from: a log of another site?\n");

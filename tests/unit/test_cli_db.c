@@ -254,6 +254,13 @@ static void test_why_step(void **state)
         assert_has(c->out, "21.0 -> 22.0 degC  proposed 24.0");
         assert_int_equal(verb(c, verb_why, "why", "supply-sp", "--json", "--config", c->site, NULL), EXIT_OK);
         assert_has(c->out, "\"confirmed\":21,\"proposal\":24");
+        /* the decisions of one site are not explained as another's */
+        write_text(path, "name,table,key,unit,brick\nu/room/crah-1/supply,log,S,degC,Supply_Air_Temperature_Sensor\n");
+        write_text(c->site, "site: { name: u, database: t.db, run_dir: run }\nzones: [ { name: room } ]\n"
+                            "equipment: [ { name: crah-1, brick: CRAH, zone: room } ]\npoints: [ points.csv ]\n");
+        assert_int_equal(verb(c, verb_why, "why", "1", "--config", c->site, "--db", c->f->db, NULL), EXIT_DATA);
+        assert_int_equal(strlen(c->out), 0);
+        assert_has(c->err, "t.db holds none of the 1 point of u: a log of another site?");
         assert_int_equal(unlink(c->f->db), 0);
         assert_int_equal(verb(c, verb_why, "why", "--config", c->site, NULL), EXIT_UNAVAILABLE);
         assert_has(c->err, "No such file or directory: no gate has run with this configuration yet");
@@ -595,6 +602,9 @@ static void test_import(void **state)
                          EXIT_DATA);
         assert_int_equal(
             verb(c, verb_import, "import", "/nonexistent.csv", "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+            EXIT_IO);
+        assert_int_equal(
+            verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", "/nonexistent/x.db", "--tz", "UTC", NULL),
             EXIT_IO);
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", "/nonexistent", "--db", db, NULL),
                          EXIT_CONFIG);

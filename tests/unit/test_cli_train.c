@@ -119,8 +119,15 @@ static void test_refusals(void **state)
         assert_int_equal(verb_train(ARGC(split), split), EXIT_USAGE_);
         char *lags[] = {"train", "--db", f->db, "--out", out, "--lags", "nan", NULL};
         assert_int_equal(verb_train(ARGC(lags), lags), EXIT_USAGE_);
+        char *ends[] = {"train", "--db", f->db, "--out", out, "--from", "2000", "--to", "1000", NULL};
+        assert_int_equal(verb_train(ARGC(ends), ends), EXIT_USAGE_);
         char *no_db[] = {"train", "--db", none, "--out", out, "--config", SITE, NULL};
-        assert_int_equal(verb_train(ARGC(no_db), no_db), EXIT_IO);
+        assert_int_equal(verb_train(ARGC(no_db), no_db), EXIT_UNAVAILABLE);
+        char *text[] = {"train", "--db", SITE, "--out", out, "--config", SITE, NULL};
+        assert_int_equal(verb_train(ARGC(text), text), EXIT_DATA);
+        char *other[] = {
+            "train", "--db", f->db, "--out", out, "--config", COOLPLANE_SOURCE "/deploy/examples/hall/site.yaml", NULL};
+        assert_int_equal(verb_train(ARGC(other), other), EXIT_DATA);
         char *no_site[] = {"train", "--db", f->db, "--out", out, NULL}; /* no run names one */
         assert_int_equal(verb_train(ARGC(no_site), no_site), EXIT_USAGE_);
         char *bad_site[] = {"train", "--db", f->db, "--out", out, "--config", none, NULL};

@@ -39,6 +39,7 @@ static void test_plain(void **state)
 static void test_every_row_accounted(void **state)
 {
         struct ctx *c = *state;
+        c->whole = true;
         struct import_report r = ok(c, "time,inlet,supply\n"
                                        "8/28/2007 0:00,21,55\n" /* 2 */
                                        "8/28/2007 0:01,21,55\n"
@@ -65,6 +66,7 @@ static void test_every_row_accounted(void **state)
         assert_int_equal(r.samples, 10);
         assert_int_equal(r.samples_duplicate, 2);
         assert_true(r.ended_without_newline);
+        assert_int_equal(r.held_back_line, 0);
         assert_string_equal(c->told, "5:unreadable_time;6:cell_count;7:cell_count;9:quoting;13:cell_count;");
         struct store_counts n;
         assert_int_equal(store_counts(c->s, &n), 0);
@@ -78,7 +80,7 @@ static void test_cells(void **state)
                                        "8/28/2007 0:00,,#VALUE!,***\n"
                                        "8/28/2007 0:01,bad,nan,1e999\n"
                                        "8/28/2007 0:02,61,5,0\n"
-                                       "8/28/2007 0:03,60,5,0.0");
+                                       "8/28/2007 0:03,60,5,0.0\n");
         assert_int_equal(r.rows, 4);
         assert_int_equal(r.ok, 4);
         assert_int_equal(r.bad, 0);
