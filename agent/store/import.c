@@ -178,7 +178,7 @@ static char **copy_cells(char *const *cell, size_t n)
         size_t bytes = 0;
         for (size_t i = 0; i < n; i++)
                 bytes += strlen(cell[i]) + 1;
-        char **copy = malloc(n * sizeof *copy + bytes);
+        char **copy = malloc(n * sizeof *copy + bytes + 1);
         char *to = copy ? (char *)(copy + n) : NULL;
         for (size_t i = 0; copy && i < n; i++) {
                 copy[i] = to;
