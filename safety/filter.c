@@ -160,10 +160,11 @@ void filter_set_base(struct safety *s, const struct safety_snapshot *snap)
                         if (snap->u_floor && !s->heat)
                                 limits_raise(u, v, snap->u_floor[j]);
                         if (u->unseen)
-                                u->hi = fmax(u->lo, fmin(u->hi, fmax(v, u->nominal)));
+                                u->hi = fmax(u->lo, fmin(u->hi, s->heat ? v : fmax(v, u->nominal)));
                 }
-                s->box_changed =
-                    s->box_changed || u->lo != was.lo || u->hi != was.hi || limits_beyond(u, v) != was_beyond;
+                if (s->u_group[j] != SAFETY_NO_GROUP) /* the model reads no other */
+                        s->box_changed =
+                            s->box_changed || u->lo != was.lo || u->hi != was.hi || limits_beyond(u, v) != was_beyond;
                 if (u->kind == SAFETY_U_ONOFF)
                         equipment_observe(&s->equip[j], u, s->base[j] > 0,
                                           snap->onoff_status ? snap->onoff_status[j] : 255, snap->mono_s);

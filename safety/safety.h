@@ -67,8 +67,9 @@ struct safety_u {
         /* SAFETY_DRIVES(k): disturbance k follows this setpoint (chilled water): the worst case takes it at no less
          * than the setpoint decided. CONTINUOUS with safe_dir −1, read by no row of the model itself. */
         size_t drives_d;
-        /* 1: no row of the model sees what this setpoint does, nothing certifies it: it is never warmer than the
-         * nominal action, or than what the plant has. CONTINUOUS with safe_dir −1, drives nothing. */
+        /* 1: no row of the model sees what this setpoint does, nothing certifies it: it is never warmer than what the
+         * plant has, or, while every certified reading is comfortable, than the nominal action. CONTINUOUS with
+         * safe_dir −1, drives nothing. */
         uint8_t unseen;
         uint8_t fast; /* 1: may change every step; 0: only on the slow step (toward more cooling: always).
                        * A slow continuous variable with safe_dir ≤ 0 is a water setpoint (no_warmer_water). */

@@ -338,7 +338,7 @@ static bool continuous_allowed(const struct verifier *v, const struct safety_sna
         if (fabs(change) <= tol ||
             (u->safe_dir == 0 && u->step > 0 && fabs(a - register_below(u, v->have[j])) <= 1e-9 * (1 + fabs(a))))
                 return true;
-        if (u->unseen && !(a <= u->nominal + tol))
+        if (u->unseen && !(a <= u->nominal + tol && cool(v, snap)))
                 return false;
         if (!u->fast && !snap->slow_step)
                 return false;

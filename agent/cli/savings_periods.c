@@ -227,7 +227,7 @@ static double in_force(const struct savrep_work *w, enum arm arm)
         return n > 0.0 ? sum / n : 0.0;
 }
 
-/* By setpoints_differ, of the reporting days alone or between the two periods. */
+/* By setpoints_differ. */
 static const char *never_in_force(enum setpoints s)
 {
         static const char *const why[] = {

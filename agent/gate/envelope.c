@@ -85,27 +85,50 @@ static double fallback(double v, double other)
         return isfinite(v) ? v : other;
 }
 
-/* Chilled water k is in the model: some air handler is fed by it. */
+static bool has_inlets(const struct layout *l, int zone)
+{
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].kind == Y_INLET && l->y[i].zone == zone)
+                        return true;
+        return false;
+}
+
+/* Every inlet; in a zone without inlet sensors the supply air, which no inlet can be cooler than, of the air handlers
+ * that we command. */
+static bool certified(const struct layout *l, size_t i)
+{
+        if (l->y[i].kind != Y_SAT)
+                return l->y[i].kind == Y_INLET;
+        if (layout_find_u(l, U_SAT, l->y[i].equipment) < 0 && layout_find_u(l, U_FAN, l->y[i].equipment) < 0)
+                return false;
+        return !has_inlets(l, l->y[i].zone);
+}
+
+/* What chilled water k does is certified: it feeds an air handler whose supply air is, or is read by inlets that are.
+ */
 static bool feeds(const struct layout *l, size_t k)
 {
         for (size_t i = 0; i < l->ny; i++)
-                if (l->y[i].kind == Y_SAT && layout_chilled_water(l, l->y[i].zone) == (int)k)
+                if (l->y[i].kind == Y_SAT && layout_chilled_water(l, l->y[i].zone) == (int)k &&
+                    (certified(l, i) || has_inlets(l, l->y[i].zone)))
                         return true;
         return false;
 }
 
 /* The chilled-water reading by which the model sees what a setpoint does: its own equipment's, else the only one that
- * feeds anything. SAFETY_NO_D: there is none, or it may be any of several. */
-static size_t driven(const struct layout *l, int equipment)
+ * feeds anything, unless that is another zone's. SAFETY_NO_D: there is none, or it may be any of several. */
+static size_t driven(const struct layout *l, const struct layout_var *v)
 {
-        const int own = layout_find_d(l, D_CHW_TEMP, equipment);
+        const int own = layout_find_d(l, D_CHW_TEMP, v->equipment);
         size_t only = SAFETY_NO_D, n = 0;
 
         if (own >= 0 && feeds(l, (size_t)own))
                 return SAFETY_DRIVES(own);
         for (size_t k = 0; k < l->nd; k++)
                 if (l->d[k].kind == D_CHW_TEMP && feeds(l, k)) {
-                        only = SAFETY_DRIVES(k);
+                        const bool other = l->d[k].zone >= 0 && v->zone >= 0 && l->d[k].zone != v->zone;
+
+                        only = other ? SAFETY_NO_D : SAFETY_DRIVES(k);
                         n++;
                 }
         return n == 1 ? only : SAFETY_NO_D;
@@ -167,7 +190,7 @@ static void envelope_u(const struct layout *l, size_t j, struct safety_u *ret)
         if (u.kind == SAFETY_U_CONTINUOUS)
                 u.dead_band = dead_band(p, &u, v->kind == U_FAN ? DEAD_BAND_RATIO : DEAD_BAND_K);
         if (v->kind == U_CHWST) {
-                u.drives_d = driven(l, v->equipment);
+                u.drives_d = driven(l, v);
                 u.unseen = u.drives_d == SAFETY_NO_D;
         }
         u.backup_rate = u.hi - u.lo;
@@ -215,20 +238,6 @@ static double worst_disturbance(const struct layout *l, size_t k)
                 return 1; /* ratios */
         }
         return (double)INFINITY;
-}
-
-/* Every inlet; in a zone without inlet sensors the supply air, which no inlet can be cooler than, of the air handlers
- * that we command. */
-static bool certified(const struct layout *l, size_t i)
-{
-        if (l->y[i].kind != Y_SAT)
-                return l->y[i].kind == Y_INLET;
-        if (layout_find_u(l, U_SAT, l->y[i].equipment) < 0 && layout_find_u(l, U_FAN, l->y[i].equipment) < 0)
-                return false;
-        for (size_t k = 0; k < l->ny; k++)
-                if (l->y[k].kind == Y_INLET && l->y[k].zone == l->y[i].zone)
-                        return false;
-        return true;
 }
 
 /* Setpoint v acts on machine e: its own, or one that all share. */

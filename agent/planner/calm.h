@@ -4,8 +4,9 @@
  * A log without what the operator's own steps shake. When a setting jumps, readings follow in their own way for some
  * minutes, which no model knows to the second; a plant on which nobody made that step would have had none of it. So a
  * series is led straight from its mean before a step to its mean half an hour after the last of the steps that follow
- * each other. Where settings move on and on (two hours without half an hour's rest) it stays as it is. No clock, no
- * logging; allocates at create.
+ * each other. Where settings move on and on (for more than an hour and a half without half an hour's rest) it stays as
+ * it is, and so it does at the ends of a segment, without a mean before or after. No clock, no logging; allocates at
+ * create.
  */
 #ifndef COOLPLANE_PLANNER_CALM_H
 #define COOLPLANE_PLANNER_CALM_H

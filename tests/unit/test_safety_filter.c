@@ -353,6 +353,14 @@ static void test_water_that_nothing_sees(void **state)
                 (void)rig_decide(&r);
                 assert_true(rig_action(&r.s->decision)[8] == fmax(has_c, 8));
                 assert_int_equal(decision_reason(&r.s->decision), DR_LIMIT);
+                set_inlets(&r, 26.6); /* warm: not warmer than it is */
+                (void)rig_decide(&r);
+                assert_true(rig_action(&r.s->decision)[8] == has_c);
+                set_inlets(&r, 22);
+                r.y_ok[3] = COND_STALE;
+                (void)rig_decide(&r);
+                assert_true(rig_action(&r.s->decision)[8] == has_c);
+                assert_true(decision_certificate(&r.s->decision)->verified);
                 rig_close(&r);
         }
 }

@@ -547,6 +547,13 @@ static void test_unseen_water(void **state)
         assert_true(judge(&b, w, 7));
         b.r.confirmed[w] = b.act[w] = 7;
         assert_true(judge(&b, w, 8));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny + 4] = b.r.cert[4].hi - SAFETY_COMFORT + 1e-6; /* warm, in whichever room */
+        assert_false(judge(&b, w, 7.5));
+        assert_true(judge(&b, w, 7));
+        b.r.wy[(RIG_HIST - 1) * b.r.ny + 4] = 22;
+        b.r.y_ok[0] = COND_STALE;
+        assert_false(judge(&b, w, 7.5));
+        b.r.y_ok[0] = COND_TRUE;
         b.r.confirmed[w] = b.act[w] = 10;
         assert_true(judge(&b, w, 10) && judge(&b, w, 9));
         assert_false(judge(&b, w, 10.5));
