@@ -431,6 +431,37 @@ static void test_driven_water(void **state)
         }
 }
 
+/* Water that feeds nothing but an air handler that is merely logged is judged by nobody. */
+static void test_water_of_what_is_only_logged(void **state)
+{
+        static const char rows[] =
+            "s/sat,d,a1,holding,2,uint16,0.1,0,degC,R,,,,,Supply_Air_Temperature_Sensor\n"
+            "s/w,d,c1,holding,0,uint16,0.1,0,degC,RW,6,16,,-,"
+            "Leaving_Chilled_Water_Temperature_Setpoint\n"
+            "s/wt,d,c1,holding,1,uint16,0.1,0,degC,R,,,,,Leaving_Chilled_Water_Temperature_Sensor\n";
+        static const char commanded[] = "s/fan,d,a1,holding,4,uint16,0.01,0,ratio,RW,0.2,1,,+,Fan_Speed_Command\n";
+
+        (void)state;
+        put_site("", "");
+        for (int ours = 0; ours < 2; ours++) {
+                struct layout *l;
+                struct site *s;
+                struct gate_envelope e;
+                char text[1024];
+                size_t water = 0;
+
+                (void)snprintf(text, sizeof text, "%s%s", rows, ours ? commanded : "");
+                e = envelope_of(HEAD, text, &l, &s);
+                for (size_t j = 0; j < l->nu; j++)
+                        if (l->u[j].kind == U_CHWST) {
+                                assert_int_equal(e.u[j].unseen, !ours);
+                                water++;
+                        }
+                assert_int_equal(water, 1);
+                gate_envelope_free(&e), layout_free(l), site_free(s);
+        }
+}
+
 /* What another controller's air handler may do: its supply setpoint as high as it goes; it is no output to be kept. */
 static void test_air_handlers_of_others(void **state)
 {
@@ -644,6 +675,7 @@ int main(void)
             cmocka_unit_test(test_dead_band),
             cmocka_unit_test(test_driven_water),
             cmocka_unit_test(test_air_handlers_of_others),
+            cmocka_unit_test(test_water_of_what_is_only_logged),
             cmocka_unit_test(test_lift_of_the_machines),
             cmocka_unit_test(test_limits_that_no_point_tells_about),
         };
