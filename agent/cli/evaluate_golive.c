@@ -101,7 +101,8 @@ static void judged(const struct evaluation *e, struct golive_item *i)
         i->what = "Decisions could be judged";
         i->limit = "at least 99 %";
         i->why = "with the readings and the model set they were made on, unchanged since";
-        judge_share(i, score_share(e->evidence, e->decisions), 1 - EVRANK_FEW, "of the decisions");
+        judge_share(i, score_share(e->evidence, e->decisions - e->changed), 1 - EVRANK_FEW,
+                    e->changed > 0 ? "of the decisions not changed" : "of the decisions");
 }
 
 static void unchanged(const struct evaluation *e, struct golive_item *i)

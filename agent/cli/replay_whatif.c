@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/log_print.h"
 
 #define HOLD_STEPS 10
+#define SLACK_MS ((int64_t)300000) /* as log_print.h: what comes late */
 
 /* What is wrong with the model, and how to get one that is right. */
 static int refuse(const struct replay_whatif_args *a, const char *why, const char *more)
@@ -31,7 +33,7 @@ static int refuse(const struct replay_whatif_args *a, const char *why, const cha
         return EXIT_DATA;
 }
 
-/* Whether the model is of this configuration and all of this log. */
+/* Whether the model is of this configuration and this log, as a whole or a span of it. */
 static int check_model(const struct replay_whatif_args *a, const struct train_file *model)
 {
         const struct log_print of = {
@@ -56,6 +58,31 @@ static int check_model(const struct replay_whatif_args *a, const struct train_fi
         return r > 0 ? EXIT_OK : refuse(a, "was trained on another log than this one", differs);
 }
 
+/* Whether the model knows every row that is walked. By rows, as training counts them: other samples of a log make none,
+ * so a model trained on all of it passes. */
+static int check_span(const struct replay_whatif_args *a, const struct train_file *model, const struct dataset *log)
+{
+        const int64_t step_ms = a->site->fast_step_ms;
+        char more[192], from[32], to[32], first[32], last[32];
+        int64_t first_ms, last_ms;
+        size_t begin = 0, end = log->n;
+
+        while (begin < end && log->t_ms[begin] + step_ms <= a->from_ms)
+                begin++;
+        while (end > begin && log->t_ms[end - 1] >= a->to_ms)
+                end--;
+        if (begin == end)
+                return EXIT_OK;
+        first_ms = log->t_ms[begin] > a->from_ms ? log->t_ms[begin] : a->from_ms;
+        last_ms = log->t_ms[end - 1] + step_ms < a->to_ms ? log->t_ms[end - 1] + step_ms : a->to_ms;
+        if (model->from_ms <= first_ms + SLACK_MS && model->to_ms >= last_ms - SLACK_MS)
+                return EXIT_OK;
+        (void)snprintf(more, sizeof more, "it knows %s to %s, and the replay is of %s to %s",
+                       clk_format(model->from_ms, from), clk_format(model->to_ms, to), clk_format(first_ms, first),
+                       clk_format(last_ms, last));
+        return refuse(a, "was trained on a part of what is replayed", more);
+}
+
 int replay_whatif_open(const struct replay_whatif_args *a, struct replay_whatif *ret)
 {
         int64_t begin_ms, end_ms;
@@ -72,6 +99,8 @@ int replay_whatif_open(const struct replay_whatif_args *a, struct replay_whatif 
         begin_ms = ret->model->from_ms < a->from_ms ? ret->model->from_ms : a->from_ms;
         end_ms = ret->model->to_ms > a->to_ms ? ret->model->to_ms : a->to_ms;
         r = dataset_load(a->log, a->layout, begin_ms, end_ms, HOLD_STEPS, &ret->log);
+        if (r == 0 && (code = check_span(a, ret->model, ret->log)) != EXIT_OK)
+                return code;
         if (r == 0)
                 r = whatif_create(
                     &(struct whatif_args){

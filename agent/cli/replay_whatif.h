@@ -22,8 +22,8 @@ struct replay_whatif_args {
         int64_t from_ms, to_ms, closes_ms;
 };
 
-/* Reads the model file and the log's span; tells on stderr what is wrong with them: a model that is not of this log as
- * a whole is refused. Exit code. Close in any case. */
+/* Reads the model file and the log's span; tells on stderr what is wrong with them: a model that is not of this log, or
+ * does not know all of from_ms … to_ms (five minutes aside), is refused. Exit code. Close in any case. */
 int replay_whatif_open(const struct replay_whatif_args *a, struct replay_whatif *ret);
 void replay_whatif_close(struct replay_whatif *w);
 /* A JSON object, or lines for people. Exit code: EXIT_CANNOT_EVALUATE, with the reason, where the log cannot tell. */

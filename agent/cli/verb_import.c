@@ -423,9 +423,14 @@ static int import_one(struct import *im, const struct import_args *a, const char
                 (void)snprintf(shown, sizeof shown, "%s", err);
                 fprintf(stderr, "%s\n", text_printable(shown));
                 code = e == -EBADMSG ? EXIT_DATA : EXIT_IO;
-        } else if (rep.rows > 0 && rep.ok + rep.duplicates == 0) {
+        } else if ((rep.rows > 0 || rep.held_back_line > 0) && rep.ok + rep.duplicates == 0) {
                 code = EXIT_DATA;
         }
+        if (e == 0 && rep.held_back_line > 0)
+                fprintf(stderr,
+                        "%s:%lld: warning: this last row has no line end and may be cut: not imported until the file "
+                        "has grown, or with --whole\n",
+                        path, (long long)rep.held_back_line);
         warn_not_there(im, path, &rep);
         warn_patterns(im, path, &rep);
         if (im->told > BAD_ROWS_TOLD)

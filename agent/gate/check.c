@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* Would the gate take this site? What site_load cannot know: the layout's sizes, the safety envelope. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,30 @@ static int check_whole(const struct layout *l, struct site_errors *e)
         return r == -ENOMEM ? r : 0;
 }
 
+/* What is taken, but does less than whoever wrote the map may think. */
+static void warn_envelope(const struct layout *l, const struct gate_envelope *env, struct site_errors *e)
+{
+        if (l->nu > 0 && env->safety.ncert == 0) {
+                const struct point *p = &l->site->point[l->u[0].point];
+
+                site_errors_warn(e, l->site, p->file, p->line,
+                                 "'%s'%s: nothing can be commanded: no rack inlet, and no supply air of an air handler "
+                                 "that is commanded",
+                                 p->name, l->nu > 1 ? " and the other commands" : "");
+                return;
+        }
+        for (size_t j = 0; j < l->nu; j++) {
+                const struct point *p = &l->site->point[l->u[j].point];
+
+                if (env->u[j].unseen)
+                        site_errors_warn(e, l->site, p->file, p->line,
+                                         "'%s': no model row sees what it does: it is never warmer than its default "
+                                         "(or than it is)%s",
+                                         p->name,
+                                         isnan(p->default_value) ? "; it has no default, so it can only fall" : "");
+        }
+}
+
 static int check_envelope(const struct layout *l, bool whole, struct site_errors *e)
 {
         struct gate_envelope env;
@@ -89,6 +114,8 @@ static int check_envelope(const struct layout *l, bool whole, struct site_errors
         }
         if (!watches && site_errors_count(e) == 0 && safety_envelope_validate(&env.safety, &what, &index) < 0)
                 tell_envelope(l, &env.safety, what, index, e);
+        if (whole)
+                warn_envelope(l, &env, e);
         gate_envelope_free(&env);
         return 0;
 }

@@ -43,6 +43,7 @@ struct evaluator {
         /* the decision before this one */
         bool any, follows_evidence;
         int64_t run_id, t_ms;
+        size_t pending; /* changed ones since then */
         struct evaluate_day *today;
         /* newest reading of each point, for powers; NaN: not good */
         double *value; /* [npoint] */
@@ -546,24 +547,48 @@ static int score_decision(struct evaluator *v, const struct store_record *rec, b
 static void leave_out_changed(struct evaluator *v)
 {
         v->e->changed++;
+        v->pending++;
         skip(v->e, "the record was changed after it was written");
         v->follows_evidence = false;
         hindsight_end(v->hindsight);
 }
 
+static void add_gap(struct evaluation *e, int64_t after_ms, int64_t missing_ms)
+{
+        e->gaps++;
+        e->gap_ms += missing_ms;
+        if (missing_ms > e->longest_gap_ms) {
+                e->longest_gap_ms = missing_ms;
+                e->longest_gap_t_ms = after_ms;
+        }
+}
+
 static void note_gap(struct evaluator *v, int64_t t_ms)
 {
-        struct evaluation *e = v->e;
         const int64_t step_ms = v->a->site->fast_step_ms, gap_ms = t_ms - v->t_ms;
 
-        if (!v->any || gap_ms <= step_ms * 3 / 2)
+        if (v->any && gap_ms > step_ms * 3 / 2)
+                add_gap(v->e, v->t_ms, gap_ms - step_ms);
+}
+
+/* Changed decisions at either end: a step each, as the times they bear may be what was changed. */
+static void begin_span(struct evaluator *v, int64_t t_ms)
+{
+        const int64_t missing_ms = (int64_t)v->pending * v->a->site->fast_step_ms;
+
+        v->e->first_ms = t_ms - missing_ms;
+        if (missing_ms > 0)
+                add_gap(v->e, v->e->first_ms, missing_ms);
+}
+
+static void end_span(struct evaluator *v)
+{
+        const int64_t missing_ms = (int64_t)v->pending * v->a->site->fast_step_ms;
+
+        if (!v->any || missing_ms == 0)
                 return;
-        e->gaps++;
-        e->gap_ms += gap_ms - step_ms;
-        if (gap_ms - step_ms > e->longest_gap_ms) {
-                e->longest_gap_ms = gap_ms - step_ms;
-                e->longest_gap_t_ms = v->t_ms;
-        }
+        add_gap(v->e, v->t_ms, missing_ms);
+        v->e->last_ms += missing_ms;
 }
 
 static int on_record(void *ctx, const struct store_record *rec)
@@ -594,7 +619,8 @@ static int on_record(void *ctx, const struct store_record *rec)
                 return 0;
         }
         if (e->decisions - e->changed == 1)
-                e->first_ms = rec->d.t_ms;
+                begin_span(v, rec->d.t_ms);
+        v->pending = 0;
         e->last_ms = rec->d.t_ms;
         note_gap(v, rec->d.t_ms);
         if (strcmp(rec->config, v->config) != 0)
@@ -682,8 +708,10 @@ int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
         (void)hash_hex(a->site->hash, HASH_LEN, v.config);
         if (r == 0)
                 r = store_read_records(a->store, a->from_ms, a->to_ms, EVIDENCE_KEY, on_record, &v);
-        if (r == 0)
+        if (r == 0) {
+                end_span(&v);
                 hindsight_end(v.hindsight);
+        }
         destroy(&v);
         return r;
 }

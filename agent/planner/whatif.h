@@ -21,7 +21,7 @@
 
 struct whatif_args {
         const struct layout *layout;    /* borrowed */
-        const struct train_file *model; /* of this log, with an energy model; borrowed */
+        const struct train_file *model; /* of all of this log, with an energy model; borrowed */
         const struct dataset *log;      /* what the model was trained with and what is walked; borrowed */
         int64_t closes_ms;              /* until then the operator's settings stay */
 };

@@ -152,6 +152,8 @@ struct site_errors *site_errors_free(struct site_errors *e);
 /* What another room finds wrong with a loaded site. file: index into site.file; line 0 = the whole file. */
 void site_errors_add(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+void site_errors_warn(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* 0, -EINVAL with *ret_errors filled (all of them), -ENOENT/-EISDIR/-EIO when the file cannot be read (also in
  * *ret_errors). *ret_errors is always set and may hold warnings on success. Relative paths resolve against the site

@@ -120,6 +120,7 @@ printf 'DateTime,SAT,DP\n2026-03-01 00:00:00,17,50\n2026-03-01 00:01:00,17,5' >c
 import cut wide.yaml cut.db cut.csv || fail "cut"
 holds cut cut.db 'd["rows"] == 1 and d["held_back_line"] == 3 and q("SELECT count(*) FROM sample") == 2'
 "$BIN/coolplane" import cut.csv --map wide.yaml --db cut.db | grep -q 'line 3 has no line end .* --whole$' || fail "cut: the text"
+grep -q '^cut.csv:3: warning: .*no line end.*--whole$' "$work/cut.log" || fail "cut: $(cat "$work/cut.log")"
 printf '5' >>cut.csv
 import cut wide.yaml cut.db --whole cut.csv || fail "whole"
 holds cut cut.db 'd["ok"] == 1 and d["duplicates"] == 1 and d["held_back_line"] == 0 and q("SELECT max(value) FROM sample") == 55'

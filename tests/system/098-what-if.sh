@@ -66,6 +66,14 @@ b0.model was trained on another log than this one: from 20.* it has [0-9]* sampl
 old.model of an earlier version
 M
 "$BIN/coolplane" model inspect "$work/old.model" | grep -q '^refit  *not known' && "$BIN/coolplane" model inspect "$work/part.model" | grep -q '^refit  *no$' || fail "model inspect does not tell"
+# a model of the first half of the log, refitted on all of that: refused with both spans; of no more than it knows, it serves
+first=$(sqlite3 -readonly "$work/c0-1.db" 'SELECT min(t_ms) FROM sample')
+half=$(sqlite3 -readonly "$work/c0-1.db" 'SELECT (min(t_ms) + max(t_ms)) / 2 FROM sample')
+"$BIN/coolplane" train --db "$work/c0-1.db" --config "$config" --to "$half" --refit --out "$work/half.model" >"$work/train.log" 2>&1 || fail "train half: $(cat "$work/train.log")"
+what_if 65 c0 "$work/half.model"
+grep -q "half.model was trained on a part of what is replayed: it knows 20.* to 20.*, and the replay is of 20.* to 20.*\. Train it on this log: coolplane train --db $work/c0-1.db .* --refit --out $work/half.model" "$work/out.log" || fail "half: $(cat "$work/out.log")"
+[ ! -e "$work/out.db" ] || fail "half.model leaves a database"
+what_if 4 c0 "$work/half.model" --to $((first + 7200000))
 # too little of it: what --learn took is named, and nothing is no number
 what_if 4 c0 "$work/c0.model" --to "$(sqlite3 -readonly "$work/c0-1.db" 'SELECT min(t_ms) + 7200000 FROM sample')"
 grep -q 'too-short): 0 steps .*--learn' "$work/out.txt" && ! grep -qi '\bnan\b' "$work/out.txt" || fail "too short: $(cat "$work/out.txt")"

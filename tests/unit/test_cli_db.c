@@ -213,7 +213,8 @@ static void test_why_step(void **state)
         assert_has(c->out, "\"decision\":{\"time\"");
         assert_has(c->out, "\"reverse\":[{\"point\":\"t/room/crah-1/supply-sp\",\"unit\":\"degC\",\"value\":21}]");
         assert_has(c->out, "\"approved\":{\"by\":\"coolplaned by itself");
-        assert_has(c->out, "\"allowed\":{\"margin\":0.75,\"output\":\"\",\"limit\":null},\n\"written\":true,\"what_if\":false,\"ended\":true}");
+        assert_has(c->out, "\"allowed\":{\"margin\":0.75,\"output\":\"\",\"limit\":null},\n\"written\":true,\"what_"
+                           "if\":false,\"ended\":true}");
         assert_int_equal(verb(c, verb_why, "why", "0", "--db", c->f->db, NULL), EXIT_OK);
         assert_has(c->out, "least margin to a limit in the worst case: not certified yet: 0 of 24 rows fitted\n");
         assert_int_equal(verb(c, verb_why, "why", "--db", c->f->db, NULL), EXIT_OK); /* latest */
@@ -597,6 +598,19 @@ static void test_import(void **state)
         assert_json(c);
         assert_has(c->out, "\"rows\":4,\"ok\":0,\"bad\":1,\"duplicates\":3,\"out_of_order\":0,\"gaps\":0");
         assert_has(c->out, "\"median_interval_s\":60");
+        write_text(c->csv, "Time,Supply\n8/29/2007 0:00,55"); /* the only row may be cut: not 0, and not silent */
+        assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+                         EXIT_DATA);
+        assert_has(c->err, "log.csv:2: warning: this last row has no line end and may be cut: not imported");
+        assert_has(c->err, "--whole");
+        write_text(c->csv, "Time,Supply\n8/29/2007 0:00,55\n8/29/2007 0:01,5");
+        assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+                         EXIT_OK);
+        assert_has(c->err, "log.csv:3: warning: this last row has no line end");
+        assert_int_equal(
+            verb(c, verb_import, "import", "--whole", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+            EXIT_OK);
+        assert_null(strstr(c->err, "warning"));
         write_text(c->csv, "Time,Supply\nnever,55\n");
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
                          EXIT_DATA);

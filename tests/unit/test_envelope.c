@@ -378,6 +378,13 @@ static void test_dead_band(void **state)
         refused("points.csv:3: dead_band: must not be negative");
 }
 
+#define UNSEEN                                                                                                         \
+        "warning: 's/w': no model row sees what it does: it is never warmer than its default (or than it is); it has " \
+        "no default, so it can only fall\n"
+#define NOTHING                                                                                                        \
+        "points.csv:2: warning: 's/w': nothing can be commanded: no rack inlet, and no supply air of an air handler "  \
+        "that is commanded\n"
+
 /* A chilled-water setpoint names the reading it drives. */
 static void test_driven_water(void **state)
 {
@@ -426,6 +433,8 @@ static void test_driven_water(void **state)
                         assert_int_equal(e.u[j].drives_d, v[k].seen[j]
                                                               ? SAFETY_DRIVES(layout_chilled_water(l, l->y[0].zone))
                                                               : SAFETY_NO_D);
+                        if ((strstr(found, UNSEEN) != NULL) == v[k].seen[j])
+                                fail_msg("case %zu: %s", k, found);
                 }
                 gate_envelope_free(&e), layout_free(l), site_free(s);
         }
@@ -469,6 +478,7 @@ static void test_air_handlers_of_others(void **state)
                                    "s/sp,d,a1,holding,3,uint16,0.1,0,degC,R,10,35,,,Supply_Air_Temperature_Setpoint\n"
                                    "s/w,d,c1,holding,0,uint16,0.1,0,degC,RW,6,16,,-,"
                                    "Leaving_Chilled_Water_Temperature_Setpoint\n";
+        static const char air[] = "s/sat,d,a1,holding,2,uint16,0.1,0,degC,R,,,,,Supply_Air_Temperature_Sensor\n";
         static const char commanded[] = "s/fan,d,a1,holding,4,uint16,0.01,0,ratio,RW,0.2,1,,+,Fan_Speed_Command\n";
         struct layout *l;
         struct site *s;
@@ -487,6 +497,13 @@ static void test_air_handlers_of_others(void **state)
         (void)snprintf(text, sizeof text, INLET "%s", rows);
         e = envelope_of(HEAD, text, &l, &s);
         assert_true(e.safety.ncert == 1 && l->y[e.cert[0].row].kind == Y_INLET);
+        assert_null(strstr(found, "nothing can be commanded"));
+        gate_envelope_free(&e), layout_free(l), site_free(s);
+        (void)snprintf(text, sizeof text, "%s%s", strstr(rows, "s/w,"), air);
+        e = envelope_of(HEAD, text, &l, &s); /* its air handler is another's, and there is no inlet */
+        assert_int_equal(e.safety.ncert, 0);
+        if (!strstr(found, NOTHING) || strstr(found, "no model row sees"))
+                fail_msg("%s", found);
         gate_envelope_free(&e), layout_free(l), site_free(s);
 }
 

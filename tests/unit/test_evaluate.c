@@ -285,6 +285,7 @@ static void test_nothing_stored(void **state)
 static void test_a_changed_record(void **state)
 {
         const struct evaluation *e;
+        const int64_t first = number("SELECT min(t_ms) FROM decision"), last = number("SELECT max(t_ms) FROM decision");
         double most[HEAT_COUNT];
 
         (void)state;
@@ -310,6 +311,16 @@ static void test_a_changed_record(void **state)
         sql("UPDATE decision SET t_ms = 0 WHERE id = 1");
         assert_true(evaluate(INT64_MIN, INT64_MAX)->first_ms > INT64_C(1000000000000));
         assert_int_equal(evaluate(INT64_MIN, INT64_MAX)->changed, 2);
+        /* at either end their time is a gap as it is within */
+        sql("UPDATE decision SET margin = -50 WHERE id = 2 OR id > (SELECT max(id) FROM decision) - 3");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->changed, 6);
+        assert_int_equal(e->first_ms, first);
+        assert_int_equal(e->last_ms, last);
+        assert_int_equal(e->gaps, 3);
+        assert_int_equal(e->gap_ms, 6 * STEP_MS);
+        assert_int_equal(e->longest_gap_ms, 3 * STEP_MS);
+        assert_int_equal(e->longest_gap_t_ms, last - 3 * STEP_MS);
         sql("UPDATE run SET version = 'other'");
         e = evaluate(INT64_MIN, INT64_MAX);
         assert_string_equal(evaluate_refusal(e), "the record was changed after it was written");

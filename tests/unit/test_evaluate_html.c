@@ -249,7 +249,7 @@ static void test_conditions(void **state)
         e.gap_ms = (int64_t)(0.02 * (double)(e.last_ms - e.first_ms));
         e.all.no_proposal = e.all.steps / 100;
         e.y[0].unusable = e.evidence / 10;
-        e.evidence = e.decisions - 2;
+        e.evidence = e.decisions - e.changed - 2;
         golive_judge(&e, &g);
         assert_int_equal(state_of(&g, "as it was written"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "wrote nothing"), GOLIVE_NOT_MET);
@@ -258,6 +258,10 @@ static void test_conditions(void **state)
         assert_int_equal(state_of(&g, "proposal was at hand"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "can be read"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "could be judged"), GOLIVE_NOT_MET);
+        e.changed = e.decisions / 10; /* they are in no share: what is left could all be judged */
+        e.evidence = e.decisions - e.changed;
+        golive_judge(&e, &g);
+        assert_int_equal(state_of(&g, "could be judged"), GOLIVE_MET);
         e.all.steps = (size_t)ceil(14 * 86400 / e.layout->step_s);
         golive_judge(&e, &g);
         assert_int_equal(state_of(&g, "long enough"), GOLIVE_MET);
