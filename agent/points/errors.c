@@ -81,14 +81,6 @@ void site_errors_add(struct site_errors *e, const struct site *s, int file, int 
         va_end(ap);
 }
 
-void site_errors_warn(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
-{
-        va_list ap;
-        va_start(ap, fmt);
-        errors_add(e, s->file[file], (struct pos){.file = file, .line = line}, true, fmt, ap);
-        va_end(ap);
-}
-
 static int by_place(const void *va, const void *vb)
 {
         const struct site_error *a = va, *b = vb;

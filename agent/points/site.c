@@ -35,6 +35,14 @@ void warn(struct builder *b, struct pos at, const char *fmt, ...)
         va_end(ap);
 }
 
+void site_errors_warn(struct site_errors *e, const struct site *s, int file, int line, const char *fmt, ...)
+{
+        va_list ap;
+        va_start(ap, fmt);
+        errors_add(e, s->file[file], (struct pos){.file = file, .line = line}, true, fmt, ap);
+        va_end(ap);
+}
+
 bool grow(struct builder *b, void **array, size_t n, size_t *cap, size_t size)
 {
         if (b->rc != 0)
