@@ -130,10 +130,10 @@ static double *filled(const struct dataset *ds, const double *v, size_t width)
 
 static double *copy(const double *v, size_t n)
 {
-        double *to = malloc((n + 1) * sizeof *to);
+        double *to = calloc(n + 1, sizeof *to);
 
-        if (to && n > 0)
-                memcpy(to, v, n * sizeof *to);
+        for (size_t k = 0; to && k < n; k++)
+                to[k] = v[k];
         return to;
 }
 
