@@ -437,9 +437,10 @@ static void recent(const struct verifier *v, const struct arx_window *w, size_t 
                 y += w->y[(r + 1) * v->env.ny + row];
                 count++;
         }
+        const double seen_n = count > 0 ? (double)count : (double)NAN;
         for (size_t k = 0; k < n; k++)
-                ret_phi[k] /= (double)count;
-        *ret_y = y / (double)count;
+                ret_phi[k] /= seen_n;
+        *ret_y = y / seen_n;
 }
 
 /* Largest y of the row after one step of act, over the model set and the noise; `from_recent`: counted from the
