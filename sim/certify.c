@@ -70,7 +70,10 @@ struct certify_kinds certify_kinds(uint64_t e)
 
 bool certify_failed(const struct certify_result *r)
 {
-        return r->hard || r->within || r->unfounded || certify_illegal_any(&r->illegal);
+        const bool lost = r->out || r->no_set || r->no_anchor || r->no_first || r->no_sum;
+
+        return r->hard || r->within || r->unfounded || certify_illegal_any(&r->illegal) ||
+               (r->strict && r->kind.plant != CERTIFY_DRIFT && lost);
 }
 
 __attribute__((format(printf, 2, 3))) static void note(struct episode *e, const char *format, ...)
@@ -428,6 +431,7 @@ int certify_episode(const struct certify_args *a, struct certify_result *ret)
 {
         struct certify_result res = {.number = a->number,
                                      .kind = certify_kinds(a->number),
+                                     .strict = a->strict,
                                      .first_certified = a->steps,
                                      .hottest_c = -(double)INFINITY,
                                      .margin_min_k = (double)INFINITY};
@@ -443,7 +447,7 @@ int certify_episode(const struct certify_args *a, struct certify_result *ret)
         e->res = &res;
         rng_seed(&e->rng, a->seed, a->number);
         certify_site_init(&e->site, a->units, a->horizon, res.kind.plant != CERTIFY_UNBOUNDED);
-        r = certify_gate_create(&e->gate, &e->site);
+        r = certify_gate_create(&e->gate, &e->site, a->strict ? CERTIFY_NOISE_K : 0);
         if (r == 0) {
                 read_noise_bounds(e);
                 settle(e);

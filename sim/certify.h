@@ -19,6 +19,10 @@
  * The learned set itself is statistical (white noise, θ that stays): noise that persists and plants that drift leave
  * it. Hard violations are counted in the true trajectory, apart where such an assumption did not hold.
  *
+ * Strict: the model knows W. Set membership is its only learned set, and every step counts W, the mean of the anchor
+ * too. Then nothing is statistical any more: of plants that do not drift every certificate must hold whatever the noise
+ * does within W, and all that it assumes with it.
+ *
  * Pure but for the clock that times the filter; allocates at the start of an episode only.
  */
 #ifndef COOLPLANE_SIM_CERTIFY_H
@@ -90,6 +94,7 @@ struct certify_args {
         size_t units, horizon; /* horizon 0 = the gate's */
         size_t steps;
         enum certify_break broken;
+        bool strict; /* the model set and the noise counted are those of the theorem, see above */
 };
 
 /* Time the filter took. */
@@ -114,6 +119,7 @@ bool certify_illegal_any(const struct certify_illegal *n);
 struct certify_result {
         uint64_t number;
         struct certify_kinds kind;
+        bool strict;
         uint64_t steps, kind_steps[4], reason_steps[CERTIFY_REASONS];
         uint64_t certified, terminal, first_certified; /* first: step number, = steps when never */
         /* (inlet, step) above the limit in the true trajectory: while all that the last certificate assumes held (or

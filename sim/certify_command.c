@@ -35,6 +35,9 @@ static const char help_text[] =
     "episodes\n"
     "  --first-chunk C     of 100000 hostile proposals (default 0)\n"
     "  --break WHAT        break it on purpose: noise, plant, filter, backup or turning\n"
+    "  --strict            the model knows the bound of the noise: set membership in place of least squares, and all "
+    "noise\n"
+    "                      counted in every step; then no certificate may break, whatever the noise\n"
     "  --outside N         N episodes in which an assumption stops to hold (gain, unit failure, stuck or biased "
     "reading,\n"
     "                      load, water), in turn, beside a PI baseline on the same plant, noise and load: "
@@ -56,6 +59,7 @@ enum {
         OPT_HOSTILE,
         OPT_CHUNK,
         OPT_BREAK,
+        OPT_STRICT,
         OPT_OUTSIDE,
         OPT_PI_GAIN,
         OPT_PI_TIME
@@ -71,6 +75,7 @@ static const struct option longopts[] = {{"episodes", required_argument, NULL, O
                                          {"hostile", required_argument, NULL, OPT_HOSTILE},
                                          {"first-chunk", required_argument, NULL, OPT_CHUNK},
                                          {"break", required_argument, NULL, OPT_BREAK},
+                                         {"strict", no_argument, NULL, OPT_STRICT},
                                          {"outside", required_argument, NULL, OPT_OUTSIDE},
                                          {"pi-gain", required_argument, NULL, OPT_PI_GAIN},
                                          {"pi-time", required_argument, NULL, OPT_PI_TIME},
@@ -109,6 +114,8 @@ static bool take(int c, const char *v, struct certify_options *o)
                 return parse_int64(v, 0, INT64_MAX / 2, &o->hostile) == 0;
         case OPT_CHUNK:
                 return parse_int64(v, 0, INT64_MAX / 2, &o->first_chunk) == 0;
+        case OPT_STRICT:
+                return o->strict = true;
         case OPT_OUTSIDE:
                 return parse_int64(v, 0, 1000000, &o->outside) == 0;
         case OPT_PI_GAIN:
@@ -128,7 +135,8 @@ static int run_episode(const void *ctx, size_t i, void *ret)
                                        .units = (size_t)o->units,
                                        .horizon = (size_t)o->horizon,
                                        .steps = (size_t)(o->hours * 3600 / CERTIFY_STEP_S),
-                                       .broken = o->broken};
+                                       .broken = o->broken,
+                                       .strict = o->strict};
 
         return certify_episode(&a, ret);
 }
@@ -231,7 +239,7 @@ static int certify(const struct certify_options *o)
 /* Options of the episodes, where only those outside the assumptions are run, which have their own. */
 static bool ignores(const struct certify_options *o, unsigned given)
 {
-        const int of_episodes[] = {OPT_HOURS, OPT_HORIZON, OPT_BREAK};
+        const int of_episodes[] = {OPT_HOURS, OPT_HORIZON, OPT_BREAK, OPT_STRICT};
         bool any = false;
 
         for (size_t i = 0; o->outside > 0 && o->episodes == 0 && i < sizeof(of_episodes) / sizeof(of_episodes[0]); i++)

@@ -16,7 +16,7 @@ struct certify_options {
         int64_t episodes, first, units, horizon, seed, jobs, hostile, first_chunk, outside;
         double hours, pi_gain, pi_s; /* 0 = tuned */
         enum certify_break broken;
-        bool json;
+        bool json, strict;
 };
 
 /* Calls run for 0 … n − 1, `jobs` processes side by side; ret is an array of n results of `size` bytes each (plain

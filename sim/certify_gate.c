@@ -13,12 +13,30 @@ static void *block(size_t size)
         return aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
 }
 
-int certify_gate_create(struct certify_gate *g, const struct certify_site *site)
+static int know_noise(struct certify_gate *g, double noise_max_k)
+{
+        const size_t size = arx_member_memsize(&g->site->st);
+        double w_max[CERTIFY_Y_MAX];
+
+        for (size_t i = 0; i < g->site->st.ny; i++)
+                w_max[i] = noise_max_k;
+        g->member_mem = block(size);
+        return g->member_mem ? arx_member_create(g->model, g->member_mem, size, w_max) : -ENOMEM;
+}
+
+int certify_gate_create(struct certify_gate *g, const struct certify_site *site, double noise_max_k)
 {
         const struct arx_structure *st = &site->st;
         struct arx_args args = gate_arx_args(&site->span);
         size_t size = arx_memsize(st);
         int r;
+
+        if (noise_max_k > 0) {
+                args.set = ARX_SET_MEMBERSHIP;
+                args.w_min = noise_max_k;
+                args.w_horizon = 0;
+                args.track_miss = 0;
+        }
 
         g->site = site;
         g->fit_countdown = GATE_FIT_EVERY;
@@ -26,6 +44,8 @@ int certify_gate_create(struct certify_gate *g, const struct certify_site *site)
         if (!g->model_mem)
                 return -ENOMEM;
         r = arx_create(g->model_mem, size, st, &args, site->lo, site->hi, &g->model);
+        if (r == 0 && noise_max_k > 0)
+                r = know_noise(g, noise_max_k);
         if (r < 0)
                 return r;
         size = safety_memsize(&site->env, st);
@@ -38,6 +58,7 @@ int certify_gate_create(struct certify_gate *g, const struct certify_site *site)
 void certify_gate_free(struct certify_gate *g)
 {
         free(g->safety_mem);
+        free(g->member_mem);
         free(g->model_mem);
 }
 

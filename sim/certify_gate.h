@@ -11,7 +11,7 @@
 
 struct certify_gate {
         const struct certify_site *site; /* borrowed */
-        void *model_mem, *safety_mem;
+        void *model_mem, *member_mem, *safety_mem;
         struct arx *model;
         struct safety *safety;
         double wy[CERTIFY_WINDOW_MAX * CERTIFY_Y_MAX], wu[CERTIFY_WINDOW_MAX * CERTIFY_U_MAX],
@@ -20,8 +20,9 @@ struct certify_gate {
         unsigned fit_countdown;
 };
 
-/* g: zeroed; to be freed whatever is returned. 0, -ENOMEM, -EINVAL. */
-int certify_gate_create(struct certify_gate *g, const struct certify_site *site);
+/* g: zeroed; to be freed whatever is returned. noise_max_k 0: the model with the gate's own arguments. Else the strict
+ * one: set membership alone, and all noise counted that there may be, in every step. 0, -ENOMEM, -EINVAL. */
+int certify_gate_create(struct certify_gate *g, const struct certify_site *site, double noise_max_k);
 void certify_gate_free(struct certify_gate *g);
 
 /* The window's next row: readings [ny] now, and what is in force [nu], [nd] until the next. */

@@ -410,7 +410,7 @@ static int create(struct parts *g, const struct certify_site *site)
                 g->inlet[i].max_rate = (double)NAN;
                 g->inlet[i].frozen_after_ms = FROZEN_AFTER_MS;
         }
-        r = certify_gate_create(&g->model, site);
+        r = certify_gate_create(&g->model, site, 0);
         if (r == 0)
                 r = ptable_create(g->inlet, site->units, &g->points);
         if (r == 0)

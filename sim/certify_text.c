@@ -203,6 +203,8 @@ void certify_print_text(FILE *f, const struct certify_report *r)
 {
         if (r->options->broken != CERTIFY_INTACT)
                 fprintf(f, "broken on purpose: %s\n", certify_break_name[r->options->broken]);
+        if (r->options->strict)
+                fprintf(f, "strict: set membership, all noise counted in every step\n");
         if (r->n > 0) {
                 const struct sum s = sum_of(r, -1, -1, -1);
 
@@ -363,10 +365,10 @@ int certify_print_json(FILE *f, const struct certify_report *r)
         const struct certify_options *o = r->options;
         const struct sum all = sum_of(r, -1, -1, -1);
         json_t *root =
-            json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:s, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o}", "version",
+            json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:s, s:b, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o}", "version",
                       COOLPLANE_VERSION, "seed", (json_int_t)o->seed, "first_episode", (json_int_t)o->first, "units",
                       (json_int_t)o->units, "hours", o->hours, "noise_k", CERTIFY_NOISE_K, "broken",
-                      certify_break_name[o->broken], "all", json_sum(&all), "sensible", "judged",
+                      certify_break_name[o->broken], "strict", o->strict, "all", json_sum(&all), "sensible", "judged",
                       json_count(all.r.judged), "changed", json_count(all.r.cut), "changed_by_certificate",
                       json_count(all.r.cut_robust), "changed_after_3h", json_count(all.r.cut_late), "plant_noise",
                       json_cells(r), "proposers", json_proposers(r), "told", json_told(r));

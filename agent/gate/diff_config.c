@@ -89,6 +89,8 @@ static void compare_limits(struct diff_config *c, const struct made *a, const st
                    b->site->limits.dewpoint_margin_k);
         tell_limit(c, "water near freezing", "", "degC", a->site->limits.chwst_freeze_c,
                    b->site->limits.chwst_freeze_c);
+        tell_limit(c, "greatest noise of air temperatures", "", "K", a->site->limits.noise_max_k,
+                   b->site->limits.noise_max_k);
         tell_limit(c, "valve above which water is not warmed", "", "ratio", a->site->limits.valve_max_ratio,
                    b->site->limits.valve_max_ratio);
         for (size_t j = 0; j < ea->nu; j++)

@@ -11,7 +11,7 @@
 struct safety_model {
         struct arx_structure *structure;
         void *mem;
-        struct arx *arx; /* in mem */
+        struct arx *arx; /* in mem; with set membership where the site file bounds the noise */
         size_t window;   /* rows of history that it and the filter may look at */
 };
 

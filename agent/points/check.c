@@ -497,6 +497,19 @@ static void check_told(struct builder *b)
                              s->zone[z].name);
 }
 
+/* Rounding alone moves a reading by up to a count against what a model makes of the one before. */
+static void check_noise(struct builder *b)
+{
+        const double most_k = b->s->limits.noise_max_k;
+
+        for (size_t i = 0; i < b->s->npoint; i++) {
+                const struct point *p = &b->s->point[i];
+                if ((p->role == ROLE_INLET_TEMP || p->role == ROLE_SAT) && point_resolution(p) > most_k * (1 + 1e-9))
+                        bad(b, b->limits_at, "limits: noise_max_k %g is less than one count of point '%s', %g K",
+                            most_k, p->name, point_resolution(p));
+        }
+}
+
 void check_points(struct builder *b)
 {
         if (b->s->npoint == 0 && site_errors_count(b->errors) == 0)
@@ -511,5 +524,6 @@ void check_points(struct builder *b)
         if (b->rc == 0)
                 check_heartbeats(b);
         check_told(b);
+        check_noise(b);
         check_retention(b);
 }

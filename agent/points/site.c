@@ -223,6 +223,7 @@ static void defaults(struct site *s)
             .chwst_freeze_c = (double)NAN,
             .chwst_ramp_k_per_min = 0.2,
             .dewpoint_margin_k = 2,
+            .noise_max_k = (double)NAN,
             .valve_max_ratio = 0.9,
             .tower_approach_k = 3,
             .it_fan_knee_c = 25,

@@ -79,7 +79,10 @@ struct site_limits {
         double chwst_freeze_c; /* leaving water below it forbids colder setpoints; 2 K below chwst_min when not given */
         double chwst_ramp_k_per_min; /* upward only */
         double
-            dewpoint_margin_k;   /* supply-air setpoints stay so far above the dew point measured in their zone; soft */
+            dewpoint_margin_k; /* supply-air setpoints stay so far above the dew point measured in their zone; soft */
+        /* No reading of an air temperature is farther from what the best coefficients make of the step before: sensor,
+         * rounding and all that linear rows leave out. NaN = nobody knows such a bound. */
+        double noise_max_k;
         double valve_max_ratio;  /* above it no chilled-water raise */
         double tower_approach_k; /* least approach to wet bulb the planner asks for; the gate does not enforce it */
         double it_fan_knee_c;    /* inlet above which server fans speed up (planner's penalty) */

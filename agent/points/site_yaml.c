@@ -296,6 +296,7 @@ static void read_sections(struct yreader *r, const struct ynode *root)
             FIELD("chwst_freeze", F_NUMBER, struct site_limits, chwst_freeze_c, -20, 40),
             FIELD("chwst_ramp_k_per_min", F_NUMBER, struct site_limits, chwst_ramp_k_per_min, 0.001, 0.5),
             FIELD("dewpoint_margin_k", F_NUMBER, struct site_limits, dewpoint_margin_k, 0, 20),
+            FIELD("noise_max_k", F_NUMBER, struct site_limits, noise_max_k, 0.001, 10),
             FIELD("valve_max_ratio", F_NUMBER, struct site_limits, valve_max_ratio, 0.01, 1),
             FIELD("tower_approach_k", F_NUMBER, struct site_limits, tower_approach_k, 0.5, 20),
             FIELD("it_fan_knee", F_NUMBER, struct site_limits, it_fan_knee_c, 0, 60),

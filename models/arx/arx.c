@@ -88,6 +88,7 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         struct arx_term *term = slice(s, sizeof(*term) * st->nterm);
         double *scale = slice(s, sizeof(double) * st->nterm);
         double *prior_lo = slice(s, sizeof(double) * st->nterm), *prior_hi = slice(s, sizeof(double) * st->nterm);
+        double *box_lo = slice(s, sizeof(double) * st->nterm), *box_hi = slice(s, sizeof(double) * st->nterm);
         double *theta = slice(s, sizeof(double) * st->nterm);
         double *lo = slice(s, sizeof(double) * st->nterm), *hi = slice(s, sizeof(double) * st->nterm);
         double *scratch = slice(s, sizeof(double) * (3 * ARX_TERMS_MAX * ARX_TERMS_MAX + 8 * ARX_TERMS_MAX));
@@ -130,6 +131,8 @@ static struct arx *layout_memory(struct slicer *s, const struct arx_structure *s
         m->row = row;
         m->prior_lo = prior_lo;
         m->prior_hi = prior_hi;
+        m->box_lo = box_lo;
+        m->box_hi = box_hi;
         m->theta = theta;
         m->lo = lo;
         m->hi = hi;
@@ -185,6 +188,7 @@ static void row_begin(struct arx *m, size_t i)
         r->w_bar = r->w_step = fmax(m->args.w_unfitted, m->args.w_min);
         r->w_more = 0.0;
         r->track = r->track_low = -m->args.track_floor;
+        arx_member_forget(m, i);
         arx_row_check_sum1(m, i);
 }
 
@@ -214,7 +218,8 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
         if (!(args->ridge > 0.0 && args->ridge < 1e9) || !(args->forget > 0.0 && args->forget <= 1.0) ||
             !(args->delta > 0.0 && args->delta < 1.0) || !(args->w_quantile > 0.0 && args->w_quantile < 1.0) ||
             !(args->w_min > 0.0 && args->w_min < 1e9) || args->w_horizon == 1 || args->w_horizon > ARX_HORIZON_MAX ||
-            (args->set != ARX_SET_SELF_NORMALISED && args->set != ARX_SET_ASYMPTOTIC))
+            (args->set != ARX_SET_SELF_NORMALISED && args->set != ARX_SET_ASYMPTOTIC &&
+             args->set != ARX_SET_MEMBERSHIP))
                 return -EINVAL;
         if (!(args->track_miss >= 0.0 && args->track_miss < 1.0) ||
             (args->track_miss > 0.0 && !(args->track_step > 0.0 && args->track_step < 1e9 && args->track_floor >= 0.0 &&
@@ -429,6 +434,10 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
                                 add_residual(m, r, y_next[i] - num_dot(r->n, phi, m->theta + r->t0));
                 }
 
+                if (!arx_member_add(m, i, z, target)) {
+                        arx_row_reset(m, i);
+                        (void)arx_member_add(m, i, z, target);
+                }
                 double f = m->args.forget;
                 for (size_t a = 0; a < r->m; a++) {
                         const double za = z[a];

@@ -19,6 +19,7 @@
  * with β of self-normalised least squares (Abbasi-Yadkori et al. 2011; holds at all times for sub-Gaussian noise; s is
  * the estimate of its scale), or the smaller asymptotic one; each row separately with 1 − delta. Constraining the fit
  * to a convex prior that holds the truth never moves it away from the truth in the norm of G, so the set stays valid.
+ * A bound that no noise exceeds narrows the intervals further (arx_member_create).
  * The ellipsoid keeps what intervals lose: at the operating point the data say precisely what happens, although single
  * coefficients may be poorly known (measured on the simulated hall: one-step excess 6 K with intervals alone, 0.3 K).
  * w̄: quantile of the |one-step residuals| seen before they were learned from, and on top of it what keeps the one-step
@@ -70,6 +71,9 @@ enum arx_set {
         ARX_SET_SELF_NORMALISED,
         /* Long records: ellipsoid β² = n + 2√(n l) + 2 l, l = ln(2/δ) (chi-square tail), intervals β² = 2 ln(4 n/δ) */
         ARX_SET_ASYMPTOTIC,
+        /* No confidence set: θ̂ by least squares, the set is the prior and what membership leaves of it
+         * (arx_member_create). */
+        ARX_SET_MEMBERSHIP,
 };
 
 struct arx_args {
@@ -112,6 +116,19 @@ size_t arx_memsize(const struct arx_structure *st);
  * priors only (±INFINITY otherwise). The structure's arrays are copied. -EINVAL on bad arguments. */
 int arx_create(void *mem, size_t size, const struct arx_structure *st, const struct arx_args *args,
                const double *prior_lo, const double *prior_hi, struct arx **ret);
+
+/* Set membership, beside the confidence set of least squares: no noise of row i ever exceeds w_max [ny] (unit of y,
+ * 0 = nobody knows such a bound). Each sample then leaves of the prior only the θ that explain it so; the intervals are
+ * those around what is left ∩ those of least squares, whose fit is held to it as to the prior. Deterministic where the
+ * bound is true, whatever the noise does within it (least squares need noise that averages out), and narrower where it
+ * is tight; from three standard deviations on least squares are narrower. A sample's bound widens by 1/forget a sample.
+ * Nothing left: the data contradict bound or prior, the row begins anew (resets). Costs two programs a coefficient and
+ * fit. After Milanese and Vicino, "Optimal estimation theory for dynamic systems with set membership uncertainty",
+ * Automatica 1991. mem: arx_member_memsize() bytes, aligned to 16, borrowed for the life of m. Not saved: after
+ * arx_load the intervals are those saved, and from the next fit on those of least squares and of what came since.
+ * -EINVAL: a bound that is none, or for a row whose prior is not finite. */
+size_t arx_member_memsize(const struct arx_structure *st);
+int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max);
 
 /* True when m was created with args.anchor. */
 bool arx_anchored(const struct arx *m);

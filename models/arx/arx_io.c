@@ -200,6 +200,7 @@ int arx_load(struct arx *m, const void *buf, size_t len)
         m->memo->known = false;
         for (size_t i = 0; i < m->st.ny; i++) {
                 struct arx_row *r = &m->row[i];
+                arx_member_forget(m, i);
                 double *scalar[ROW_SCALARS] = {&r->yy,     &r->weight, &r->samples, &r->fitted,    &r->s,
                                                &r->s_hist, &r->w_bar,  &r->ew_sq,   &r->ew_weight, &r->hist_weight,
                                                &r->radius, &r->w_more, &r->track};

@@ -58,13 +58,15 @@ struct arx {
         struct arx_args args;
         struct arx_row *row;
         double *prior_lo, *prior_hi; /* [nterm], sign priors applied; constant after create */
+        double *box_lo, *box_hi;     /* [nterm] prior ∩ what membership leaves of it */
         double *theta, *lo, *hi;     /* [nterm] */
         double *free_run;            /* [(lag_max + ARX_HORIZON_MAX) ny] nominal prediction of the recent past */
         /* [ny], [ny], [arx_predict_work of one step]: what arx_add compares readings with */
         double *bound, *bound_low, *bound_work;
         uint8_t *every; /* [ny] all 1 */
         struct arx_hash_memo *memo;
-        double *scratch; /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
+        struct arx_member *member; /* NULL: no set membership */
+        double *scratch;           /* arx_fit: 3 n² + 8 n with n = ARX_TERMS_MAX */
 };
 
 /* Reduced scaled regressor z [m] of phi [n]; returns the eliminated member's value (0 without a group). */
@@ -85,6 +87,11 @@ const double *arx_free_run(const struct arx *m, const struct arx_window *w, size
 size_t arx_work_of(const struct arx_structure *st, size_t n_steps);
 /* Recomputes row i's sum1_infeasible from lo/hi. */
 void arx_row_check_sum1(struct arx *m, size_t i);
+/* member.c. add: one more sample of row i, reduced; fit: the box of row i. False when nothing of the set is left.
+ * forget: the box is the prior again. */
+bool arx_member_add(struct arx *m, size_t i, const double *z, double target);
+bool arx_member_fit(struct arx *m, size_t i);
+void arx_member_forget(struct arx *m, size_t i);
 /* Row i as after create, but for the counts; a reset is counted. */
 void arx_row_reset(struct arx *m, size_t i);
 

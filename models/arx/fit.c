@@ -36,8 +36,8 @@ static void build(const struct arx *m, const struct arx_row *r, struct problem *
                         continue;
                 size_t t = r->t0 + k;
                 double scale = m->st.scale[t];
-                p->lo[j] = m->prior_lo[t] * scale;
-                p->hi[j] = m->prior_hi[t] * scale;
+                p->lo[j] = m->box_lo[t] * scale;
+                p->hi[j] = m->box_hi[t] * scale;
                 bool group = m->st.term[t].sum1;
                 p->a[j] = group ? 1.0 / scale : 0.0;
                 if (!group && isfinite(p->lo[j]) && isfinite(p->hi[j]))
@@ -125,7 +125,7 @@ static void solve(const struct arx *m, const struct arx_row *r, struct problem *
         if (r->ref == r->n)
                 return;
         double ref = 1.0 - num_dot(p->m, p->a, p->c);
-        double lo = m->prior_lo[r->t0 + r->ref], hi = m->prior_hi[r->t0 + r->ref];
+        double lo = m->box_lo[r->t0 + r->ref], hi = m->box_hi[r->t0 + r->ref];
         if (ref >= lo && ref <= hi)
                 return;
         double target = 1.0 - (ref < lo ? lo : hi), nu = 0.0, trace = 0.0;
@@ -206,10 +206,11 @@ static void confidence(const struct arx *m, const struct arx_row *r, double *ret
 /* The set around the fit; p->h is the full matrix. */
 static void intervals(const struct arx *m, struct arx_row *r, const struct problem *p)
 {
-        const double *scale = m->st.scale + r->t0, *prior_lo = m->prior_lo + r->t0, *prior_hi = m->prior_hi + r->t0;
+        const double *scale = m->st.scale + r->t0, *box_lo = m->box_lo + r->t0, *box_hi = m->box_hi + r->t0;
         double *theta = m->theta + r->t0, *lo = m->lo + r->t0, *hi = m->hi + r->t0, radius = (double)INFINITY;
         memcpy(r->factor, p->h, sizeof(double) * p->m * p->m);
-        bool known = r->weight > (double)p->m + 2.0 && num_cholesky(p->m, r->factor) == 0;
+        bool known =
+            m->args.set != ARX_SET_MEMBERSHIP && r->weight > (double)p->m + 2.0 && num_cholesky(p->m, r->factor) == 0;
         r->radius = r->width0 = 0.0;
         if (known) {
                 double bias = 0.0, ellipsoid2, interval2;
@@ -243,8 +244,8 @@ static void intervals(const struct arx *m, struct arx_row *r, const struct probl
                                 half = radius * sqrt(p->g_try[j]) / scale[k];
                         j++;
                 }
-                lo[k] = fmax(prior_lo[k], theta[k] - half);
-                hi[k] = fmin(prior_hi[k], theta[k] + half);
+                lo[k] = fmax(box_lo[k], theta[k] - half);
+                hi[k] = fmin(box_hi[k], theta[k] + half);
         }
 }
 
@@ -295,6 +296,10 @@ static bool fit_row(struct arx *m, size_t i)
 {
         struct arx_row *r = &m->row[i];
         struct problem p;
+        if (!arx_member_fit(m, i)) {
+                arx_row_reset(m, i);
+                return false;
+        }
         build(m, r, &p);
         if (!num_all_finite(p.m * p.m, p.h) || !num_all_finite(p.m, p.g) || !isfinite(r->yy))
                 return false;
@@ -308,13 +313,13 @@ static bool fit_row(struct arx *m, size_t i)
                 if (k == r->ref)
                         continue;
                 size_t t = r->t0 + k;
-                m->theta[t] = fmin(fmax(p.c[j++] / m->st.scale[t], m->prior_lo[t]), m->prior_hi[t]);
+                m->theta[t] = fmin(fmax(p.c[j++] / m->st.scale[t], m->box_lo[t]), m->box_hi[t]);
                 if (m->st.term[t].sum1)
                         group += m->theta[t];
         }
         if (r->ref < r->n) {
                 size_t t = r->t0 + r->ref;
-                m->theta[t] = fmin(fmax(1.0 - group, m->prior_lo[t]), m->prior_hi[t]);
+                m->theta[t] = fmin(fmax(1.0 - group, m->box_lo[t]), m->box_hi[t]);
         }
         r->s = residual_scale(m, r, &p);
         /* residuals of a much worse fit say nothing about this one */

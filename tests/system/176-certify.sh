@@ -30,13 +30,22 @@ grep -q '^VIOLATION: --seed 1 --first-episode ' "$work/broken.txt" || fail "no w
 "$sim" certify --episodes 10 --hours 3 --break backup >/dev/null
 [ $? = 3 ] || fail "a backup that does not come is called fine"
 "$sim" certify --episodes 10 --hours 3 --break plant | grep -Eq '^(VIOLATION|outside)' || fail "a plant outside the set is not told"
+"$sim" certify --strict --episodes 12 --hours 6 --json >"$work/strict.json" || fail "strict"
+python3 - "$work/strict.json" <<'PY' || fail "the strict figures"
+import json, sys
+d = json.load(open(sys.argv[1]))
+s = d["all"]
+assert d["strict"] and s["failed"] == s["certificates_broken"] == s["hard_violations"] == 0 and s["certificates"] > s["steps"] / 2
+PY
+"$sim" certify --strict --episodes 10 --hours 3 --break noise >/dev/null
+[ $? = 3 ] || fail "more noise than is known is called fine"
 for bad in "--units 65" "--episodes x" "--break nothing" "--hours 0" extra; do
   "$sim" certify $bad 2>/dev/null
   [ $? = 2 ] || fail "certify $bad"
 done
-"$sim" certify --outside 8 --hours 6 --horizon 20 --break noise 2>"$work/ignored.txt"
+"$sim" certify --outside 8 --hours 6 --horizon 20 --break noise --strict 2>"$work/ignored.txt"
 [ $? = 2 ] || fail "options that --outside ignores"
-for name in hours horizon break; do
+for name in hours horizon break strict; do
   grep -q -- "--$name says nothing to --outside" "$work/ignored.txt" || fail "--$name is not named: $(cat "$work/ignored.txt")"
 done
 "$sim" certify --outside 1 --episodes 1 --hours 1 >/dev/null || fail "--hours beside --outside"

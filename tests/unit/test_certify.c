@@ -122,6 +122,40 @@ static void test_claim_holds(void **state)
         assert_true(n < 40 || worst_case > steps / 50);
 }
 
+/* With the noise bound known nothing is left to chance: no certificate breaks, nor what it assumes, even where the
+ * noise learns what quantiles learn. More noise than that, or another plant, is found. */
+static void test_strict_claim_holds(void **state)
+{
+        const enum certify_break broken[] = {CERTIFY_INTACT, CERTIFY_BREAK_TURNING, CERTIFY_BREAK_NOISE,
+                                             CERTIFY_BREAK_PLANT};
+        uint64_t certified = 0, steps = 0, found[4] = {0};
+
+        (void)state;
+        for (size_t b = 0; b < 4; b++)
+                for (uint64_t e = 0; e < 10; e++) {
+                        const struct certify_args a = {.seed = seed,
+                                                       .number = e,
+                                                       .units = 1 + e % 4,
+                                                       .steps = STEPS,
+                                                       .broken = broken[b],
+                                                       .strict = true};
+                        struct certify_result r;
+
+                        assert_int_equal(certify_episode(&a, &r), 0);
+                        found[b] += certify_failed(&r);
+                        if (b < 2 && certify_failed(&r))
+                                fail_msg("episode %llu, %s: %s", (unsigned long long)e, certify_break_name[broken[b]],
+                                         r.first);
+                        certified += b < 2 ? r.certified : 0;
+                        steps += b < 2 ? r.steps : 0;
+                }
+        printf("%llu of %llu steps certified; noise found in %llu episodes, plant in %llu\n",
+               (unsigned long long)certified, (unsigned long long)steps, (unsigned long long)found[2],
+               (unsigned long long)found[3]);
+        assert_true(certified > steps / 2);
+        assert_true(found[2] > 0 && found[3] > 0);
+}
+
 /* A proposer that always asks for the warm end comes to rest near the limit: the filter neither swings between full
  * cooling and that, nor trembles. */
 static void test_comes_to_rest_at_the_limit(void **state)
@@ -620,6 +654,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_claim_holds),
+            cmocka_unit_test(test_strict_claim_holds),
             cmocka_unit_test(test_comes_to_rest_at_the_limit),
             cmocka_unit_test(test_hostile),
             cmocka_unit_test(test_breaks_are_found),

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/gate/envelope.h"
+#include "agent/gate/safety_model.h"
 #include "agent/gate/ipc.h"
 #include "agent/points/codec.h"
 #include "agent/points/units.h"
@@ -674,10 +675,64 @@ static void test_limits_that_no_point_tells_about(void **state)
         put("points.csv", HEAD INLET); /* no air to command */
         told(no_dew, false);
 
+        put("points.csv", HEAD INLET); /* counts of 0.1 K */
+        put_site("", "limits: { noise_max_k: 0.1 }\n");
+        site_free(accepted());
+        put_site("", "limits: { noise_max_k: 0.099 }\n");
+        refused("limits: noise_max_k 0.099 is less than one count of point 's/inlet', 0.1 K");
+
         put_site("", "limits: { chwst_min: 6, chwst_freeze: 5.9 }\n");
         site_free(accepted());
         put_site("", "limits: { chwst_min: 6, chwst_freeze: 6 }\n");
         refused("limits: chwst_freeze 6 is not below chwst_min 6");
+}
+
+/* Width of the inlet's learned set after the same hundred readings, uniform noise of 0.15 K in them. */
+static double learned_width(void)
+{
+        struct site *s = accepted();
+        struct safety_model m;
+        struct layout *l;
+        struct arx_row_info info;
+        struct rng rng;
+        double y[8] = {0}, u[8] = {0}, d[8] = {0}, next[8] = {0};
+
+        assert_int_equal(layout_create(s, &l), 0);
+        assert_int_equal(safety_model_create(l, &m), 0);
+        assert_true(l->ny == 1 && l->nu <= 8 && l->nd <= 8);
+        rng_seed(&rng, seed, 7);
+        for (int k = 0; k < 100; k++) {
+                y[0] = uniform(&rng, 20, 24);
+                for (size_t j = 0; j < l->nu; j++)
+                        u[j] = uniform(&rng, 14, 26);
+                for (size_t j = 0; j < l->nd; j++)
+                        d[j] = uniform(&rng, 0, 1000);
+                next[0] = y[0] + 0.2 * (u[0] - y[0]) + uniform(&rng, -0.15, 0.15);
+                (void)arx_add(m.arx, &(struct arx_window){1, y, u, d}, next);
+        }
+        assert_int_equal(arx_fit(m.arx, 1), 1);
+        arx_row_info(m.arx, 0, &info);
+        assert_int_equal(info.resets, 0);
+        safety_model_free(&m);
+        layout_free(l);
+        site_free(s);
+        return info.width;
+}
+
+static void test_noise_bound_narrows_what_is_learned(void **state)
+{
+        double without, with;
+
+        (void)state;
+        put("points.csv", HEAD INLET "s/sat,d,a1,holding,0,int16,0.1,0,degC,RW,14,27,,-,"
+                                     "Supply_Air_Temperature_Setpoint\n");
+        put_site("", "");
+        without = learned_width();
+        put_site("", "limits: { noise_max_k: 0.15 }\n");
+        with = learned_width();
+        assert_true(with < 0.8 * without);
+        put_site("", "limits: { noise_max_k: 10 }\n"); /* leaves of the prior what the sum of the row does */
+        assert_true(learned_width() > 0.98 * without);
 }
 
 int main(void)
@@ -688,6 +743,7 @@ int main(void)
             cmocka_unit_test(test_starts_per_hour),
             cmocka_unit_test(test_more_than_the_messages_carry),
             cmocka_unit_test(test_spans),
+            cmocka_unit_test(test_noise_bound_narrows_what_is_learned),
             cmocka_unit_test(test_worst_disturbance),
             cmocka_unit_test(test_dead_band),
             cmocka_unit_test(test_driven_water),
