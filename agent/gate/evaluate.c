@@ -39,6 +39,7 @@ struct evaluator {
         double *reading;       /* [ny] */
         double *u_ahead, *d_ahead, *y, *work, *offset;
         int64_t set_id;
+        int64_t from_ms, to_ms;      /* the span without decisions of a wrong clock */
         struct series_moment moment; /* what this decision adds to the series */
         /* the decision before this one */
         bool any, follows_evidence;
@@ -553,6 +554,18 @@ static void leave_out_changed(struct evaluator *v)
         hindsight_end(v->hindsight);
 }
 
+/* Of a wrong clock: at no time that is one of this record. */
+static void leave_out_stray(struct evaluator *v, int64_t t_ms)
+{
+        struct store_stray *s = &v->e->stray[STORE_DECISIONS];
+
+        s->first_ms = s->rows == 0 || t_ms < s->first_ms ? t_ms : s->first_ms;
+        s->last_ms = s->rows == 0 || t_ms > s->last_ms ? t_ms : s->last_ms;
+        s->rows++;
+        v->follows_evidence = false;
+        hindsight_end(v->hindsight);
+}
+
 static void add_gap(struct evaluation *e, int64_t after_ms, int64_t missing_ms)
 {
         e->gaps++;
@@ -613,12 +626,16 @@ static int on_record(void *ctx, const struct store_record *rec)
                 readable = -ENODATA;
         if (!rec->in_span)
                 return 0;
+        if ((rec->d.t_ms < v->from_ms || rec->d.t_ms >= v->to_ms) && (rec->intact || !rec->stored)) {
+                leave_out_stray(v, rec->d.t_ms);
+                return 0;
+        }
         e->decisions++;
         if (rec->stored && !rec->intact) {
                 leave_out_changed(v);
                 return 0;
         }
-        if (e->decisions - e->changed == 1)
+        if (!v->any)
                 begin_span(v, rec->d.t_ms);
         v->pending = 0;
         e->last_ms = rec->d.t_ms;
@@ -694,6 +711,21 @@ static int count_writes(struct evaluator *v)
         return r;
 }
 
+/* What a write left is told whenever it was; scores are of the record's own time. */
+static int find_span(struct evaluator *v)
+{
+        struct store_stray *stray = v->e->stray;
+        int64_t from_ms = v->a->from_ms, to_ms = v->a->to_ms;
+        int r = store_true_span(v->a->samples, STORE_SAMPLES, &from_ms, &to_ms, &stray[STORE_SAMPLES]);
+
+        v->from_ms = v->a->from_ms;
+        v->to_ms = v->a->to_ms;
+        if (r == 0)
+                r = store_true_span(v->a->store, STORE_DECISIONS, &v->from_ms, &v->to_ms, &stray[STORE_DECISIONS]);
+        stray[STORE_DECISIONS] = (struct store_stray){0}; /* counted where it is known whether they were changed */
+        return r;
+}
+
 /* --- all of it --------------------------------------------------------------------------------------------------- */
 
 int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
@@ -706,6 +738,8 @@ int evaluate_run(const struct evaluate_args *a, struct evaluation *ret)
         if (r == 0)
                 r = create(&v);
         (void)hash_hex(a->site->hash, HASH_LEN, v.config);
+        if (r == 0)
+                r = find_span(&v);
         if (r == 0)
                 r = store_read_records(a->store, a->from_ms, a->to_ms, EVIDENCE_KEY, on_record, &v);
         if (r == 0) {

@@ -213,6 +213,10 @@ static void test_nothing_stored(void **state)
         assert_non_null(strstr(page.v, "cannot be told"));
         assert_non_null(strstr(page.v, "No samples are stored"));
         assert_non_null(strstr(page.v, "None is known."));
+        e.stray[STORE_SAMPLES] = (struct store_stray){.rows = 3, .points = 2, .point = "<b>"};
+        render(NULL);
+        assert_int_equal(count("; left out: 3 samples of &lt;b&gt; and 1 more point, 1970-01-01T00:00:00.000Z to 1970"),
+                         1);
 }
 
 static enum golive_state state_of(const struct golive *g, const char *what)
