@@ -2,9 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What is scored of what a gate in shadow stored: counts against what was done, the full projection cost of a proposer
  * that always asks for what is not allowed (R30), what is not there, and a write that must not have been. */
-#include "tests/unit/recorded_rig.h"
+#include "tests/unit/evaluate_rig.h"
 
-#include "agent/gate/evaluate.h"
 #include "models/num/rng.h"
 
 enum { STEPS = 215, HEAT_FROM = 175, SILENT_FROM = 10, SILENT_TO = 50, DARK = 30, NAN_AT = 100 };
@@ -59,41 +58,12 @@ static int record_run(void **state)
         return 0;
 }
 
-static int forget_run(void **state)
-{
-        (void)state;
-        rig_free(recorded);
-        return 0;
-}
-
 static int64_t number(const char *text)
 {
         int64_t v = -1;
 
         assert_int_equal(store_get_int(recorded->store, text, -1, &v), 0);
         return v;
-}
-
-static struct evaluation *evaluate(int64_t from_ms, int64_t to_ms)
-{
-        static struct evaluation e;
-
-        evaluate_free(&e);
-        assert_int_equal(evaluate_run(&(struct evaluate_args){.site = recorded->site,
-                                                              .store = recorded->store,
-                                                              .samples = recorded->store,
-                                                              .from_ms = from_ms,
-                                                              .to_ms = to_ms},
-                                      &e),
-                         0);
-        return &e;
-}
-
-static int forget_result(void **state)
-{
-        (void)state;
-        evaluate_free(evaluate(0, 1));
-        return 0;
 }
 
 static size_t skipped(const struct evaluation *e, const char *why)
@@ -434,7 +404,7 @@ int main(void)
             cmocka_unit_test(test_a_wrong_clock),
             cmocka_unit_test_setup_teardown(test_a_set_that_is_not_there, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_write_in_shadow, begin, take_back),
-            cmocka_unit_test_teardown(test_counts, forget_result),
+            cmocka_unit_test(test_counts), /* all is as it was */
         };
         return cmocka_run_group_tests(tests, record_run, forget_run);
 }
