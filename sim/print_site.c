@@ -9,11 +9,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/base/outfile.h"
+
 #define COLUMNS                                                                                                        \
         "name,device,table,address,type,order,scale,unit,access,invalid,valid_min,valid_max,frozen_after,stale_after," \
         "min,max,"                                                                                                     \
         "default,max_step,min_interval,settle,tol,safe_dir,brick,equipment,key\n"
 #define PATH_CAP 1024
+/* what each file begins with: the same may be written again */
+#define PROFILE_BEGINS "# device model "
+#define POINTS_BEGINS "# rack sensors and plant controller (Modbus), rack power and weather (MQTT)\n"
+#define SITE_BEGINS "# written by: coolplane-sim serve --print-site "
 
 static const char *const type_str[] = {"int16", "uint16", "int32", "uint32", "float32"};
 static const char *const order_str[] = {"AB", "BA", "ABCD", "CDAB", "BADC", "DCBA"};
@@ -188,24 +194,31 @@ static int close_file(FILE *f)
         return fclose(f) != 0 ? -errno : err;
 }
 
+/* Device i is the first of its model. */
+static bool brings_profile(const struct registers *r, size_t i)
+{
+        bool seen = !r->device[i].profile;
+
+        for (size_t k = 0; k < i && !seen; k++)
+                seen = r->device[k].profile && strcmp(r->device[k].profile, r->device[i].profile) == 0;
+        return !seen;
+}
+
 static int print_profiles(const struct registers *r, const char *dir)
 {
         for (size_t i = 0; i < r->ndevice; i++) {
                 const struct reg_device *d = &r->device[i];
-                bool seen = !d->profile;
                 char name[64];
                 FILE *f;
                 int err;
 
-                for (size_t k = 0; k < i && !seen; k++)
-                        seen = r->device[k].profile && strcmp(r->device[k].profile, d->profile) == 0;
-                if (seen)
+                if (!brings_profile(r, i))
                         continue;
                 snprintf(name, sizeof(name), "profiles/%s.csv", d->profile);
                 err = open_file(dir, name, &f);
                 if (err < 0)
                         return err;
-                fprintf(f, "# device model %s, as coolplane-sim serves it\n" COLUMNS, d->profile);
+                fprintf(f, PROFILE_BEGINS "%s, as coolplane-sim serves it\n" COLUMNS, d->profile);
                 for (size_t k = 0; k < d->nreg; k++)
                         print_row(f, &r->spec, &d->reg[k], d->reg[k].row, "", "");
                 err = close_file(f);
@@ -231,7 +244,7 @@ static int print_points(const struct registers *r, const char *dir)
         if (err < 0)
                 return err;
 
-        fprintf(f, "# rack sensors and plant controller (Modbus), rack power and weather (MQTT)\n" COLUMNS);
+        fprintf(f, POINTS_BEGINS COLUMNS);
         for (size_t i = 0; i < r->ndevice; i++) {
                 const struct reg_device *d = &r->device[i];
                 for (size_t k = 0; k < d->nreg && !d->profile; k++) {
@@ -299,13 +312,9 @@ static void print_equipment(FILE *f, const struct plant_spec *s)
 static void print_devices(FILE *f, const struct registers *r, uint16_t base_port)
 {
         fprintf(f, "profiles:\n");
-        for (size_t i = 0; i < r->ndevice; i++) {
-                bool seen = !r->device[i].profile;
-                for (size_t k = 0; k < i && !seen; k++)
-                        seen = r->device[k].profile && strcmp(r->device[k].profile, r->device[i].profile) == 0;
-                if (!seen)
+        for (size_t i = 0; i < r->ndevice; i++)
+                if (brings_profile(r, i))
                         fprintf(f, "  %s: profiles/%s.csv\n", r->device[i].profile, r->device[i].profile);
-        }
         fprintf(f, "points: [ points.csv ]\n"
                    "devices:\n");
         for (size_t i = 0; i < r->ndevice; i++) {
@@ -335,7 +344,7 @@ static int print_yaml(const struct registers *r, const char *dir, uint16_t base_
         if (err < 0)
                 return err;
 
-        fprintf(f, "# written by: coolplane-sim serve --print-site DIR --site %s --base-port %u%s\n",
+        fprintf(f, SITE_BEGINS "DIR --site %s --base-port %u%s\n",
                 plant_spec_named(s->name, &named) == 0 ? s->name : "FILE", (unsigned)base_port,
                 s->economiser ? " --economiser" : "");
         fprintf(f,
@@ -373,6 +382,33 @@ static int make_dir(const char *path)
                         return -errno;
         }
         return -ENAMETOOLONG;
+}
+
+static bool may(const char *dir, const char *name, const char *begins, const char *const *input, size_t ninput,
+                char why[512])
+{
+        char path[PATH_CAP];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name); /* too long: told by print_site */
+        return outfile_may(
+            &(struct outfile){
+                .path = path, .what = "what --print-site wrote", .begins = begins, .input = input, .ninput = ninput},
+            why);
+}
+
+bool print_site_may(const struct registers *r, const char *dir, const char *const *input, size_t ninput, char why[512])
+{
+        bool ok = may(dir, "site.yaml", SITE_BEGINS, input, ninput, why) &&
+                  may(dir, "points.csv", POINTS_BEGINS, input, ninput, why);
+
+        for (size_t i = 0; i < r->ndevice && ok; i++)
+                if (brings_profile(r, i)) {
+                        char name[64];
+
+                        snprintf(name, sizeof(name), "profiles/%s.csv", r->device[i].profile);
+                        ok = may(dir, name, PROFILE_BEGINS, input, ninput, why);
+                }
+        return ok;
 }
 
 int print_site(const struct registers *r, const char *dir, uint16_t base_port, const char *mqtt_host, int mqtt_port)

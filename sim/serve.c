@@ -17,6 +17,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/base/outfile.h"
 #include "agent/base/parse.h"
 #include "sim/modbusd.h"
 #include "sim/mqttd.h"
@@ -105,7 +106,8 @@ static const char help_text[] =
     "  --report FILE          JSON account of the plant, written when its window ends and at the end\n"
     "  --account-from TIME    start the report's window then (RFC 3339 or UTC ms of plant time) …\n"
     "  --account-to TIME      … and end it then\n"
-    "  --run-for SECONDS      stop after this much plant time\n";
+    "  --run-for SECONDS      stop after this much plant time\n\n"
+    "Of the files it writes, only one of the same kind is written over.\n";
 
 /* ---- command line ---- */
 
@@ -398,6 +400,28 @@ static int start_mqtt(struct serve *s)
         return mqttd_create(&ma, &s->mqtt);
 }
 
+#define WRITE_LOG_BEGINS "time,t_ms,device,unit_id,function,address,registers,exception\n"
+
+/* Outputs go nowhere but into the place of one of their kind. An exit code. */
+static int check_outputs(const struct options *o)
+{
+        const char *const input[] = {o->world.site, o->world.weather, o->world.workload}; /* files, or NULL */
+        const struct outfile out[] = {
+            {o->write_log, "a write log of coolplane-sim serve", WRITE_LOG_BEGINS, NULL, input, 3},
+            {o->report, "a report of coolplane-sim serve", REPORT_BEGINS, REPORT_HOLDS, input, 3},
+        };
+        char why[512];
+
+        if (o->write_log && o->report && strcmp(o->write_log, o->report) == 0)
+                return bad("report", o->report);
+        for (size_t k = 0; k < sizeof(out) / sizeof(out[0]); k++)
+                if (out[k].path && !outfile_may(&out[k], why)) {
+                        fprintf(stderr, "coolplane-sim serve: %s\n", why);
+                        return EXIT_IO;
+                }
+        return EXIT_OK;
+}
+
 static int open_log(struct serve *s)
 {
         if (!s->o.write_log)
@@ -405,7 +429,7 @@ static int open_log(struct serve *s)
         s->log = fopen(s->o.write_log, "w");
         if (!s->log)
                 return -errno;
-        fprintf(s->log, "time,t_ms,device,unit_id,function,address,registers,exception\n");
+        fputs(WRITE_LOG_BEGINS, s->log);
         return fflush(s->log) == 0 ? 0 : -errno;
 }
 
@@ -491,20 +515,27 @@ static int serve(struct serve *s)
 
 static int print_only(const struct options *o)
 {
+        const char *const input[] = {o->world.site, o->world.weather, o->world.workload}; /* files, or NULL */
         struct chiller_curves *curves;
         struct plant_spec spec;
         struct registers *r;
+        char why[512] = "";
         int err = world_spec(&o->world, &spec, &curves);
 
         if (err != EXIT_OK)
                 return err;
         err = registers_create(&spec, NULL, &r);
         if (err == 0) {
-                err = print_site(r, o->print_site, (uint16_t)o->base_port, o->mqtt_host, o->mqtt_port);
+                if (print_site_may(r, o->print_site, input, 3, why))
+                        err = print_site(r, o->print_site, (uint16_t)o->base_port, o->mqtt_host, o->mqtt_port);
+                else
+                        err = -EEXIST;
                 registers_free(r);
         }
         free(curves);
-        if (err < 0)
+        if (why[0])
+                fprintf(stderr, "coolplane-sim serve: %s\n", why);
+        else if (err < 0)
                 fprintf(stderr, "coolplane-sim: %s: %s\n", o->print_site, strerror(-err));
         return err < 0 ? EXIT_IO : EXIT_OK;
 }
@@ -518,6 +549,9 @@ int verb_serve(int argc, char **argv)
                 return code;
         if (s.o.print_site)
                 return print_only(&s.o);
+        code = check_outputs(&s.o);
+        if (code != EXIT_OK)
+                return code;
         code = serve(&s);
         mqttd_free(s.mqtt);
         orchestrator_free(s.orch);

@@ -10,6 +10,10 @@
 
 #include "sim/plant.h"
 
+/* What the file of report_write begins with and holds early. */
+#define REPORT_BEGINS "{\"site\":\""
+#define REPORT_HOLDS "\"window_start\":\""
+
 struct report;
 int report_create(struct plant *p, const struct weather *w, struct report **ret);
 struct report *report_free(struct report *r);

@@ -8,8 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/exitcode.h"
 #include "agent/cli/cli.h"
+
+const char *db_args_option(struct db_args *a, int option)
+{
+        switch (option) {
+        case 'd':
+                a->db = optarg;
+                return NULL;
+        case 'c':
+                a->config = optarg;
+                return NULL;
+        case 'f':
+                return clk_parse_time(optarg, &a->from_ms) < 0 ? "--from takes RFC 3339 with offset, or epoch ms"
+                                                               : NULL;
+        case 't':
+                return clk_parse_time(optarg, &a->to_ms) < 0 ? "--to takes RFC 3339 with offset, or epoch ms" : NULL;
+        case 'j':
+                a->json = true;
+                return NULL;
+        case 'h':
+                a->help = true;
+                return NULL;
+        default:
+                return "unknown option";
+        }
+}
 
 bool db_args_parse(int argc, char **argv, struct db_args *ret, int *ret_exit)
 {
@@ -21,25 +47,11 @@ bool db_args_parse(int argc, char **argv, struct db_args *ret, int *ret_exit)
         int o;
         *ret = (struct db_args){0};
         optind = 0;
-        while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-                switch (o) {
-                case 'd':
-                        ret->db = optarg;
-                        break;
-                case 'c':
-                        ret->config = optarg;
-                        break;
-                case 'j':
-                        ret->json = true;
-                        break;
-                case 'h':
-                        ret->help = true;
-                        break;
-                default:
+        while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+                if (db_args_option(ret, o)) { /* getopt_long has told */
                         *ret_exit = EXIT_USAGE_;
                         return false;
                 }
-        }
         ret->rest = argv + optind;
         ret->nrest = argc - optind;
         if (!ret->help && !ret->db && !ret->config) {
@@ -87,7 +99,9 @@ bool db_args_open(struct db_args *a, int *ret_exit)
         int r = store_open(a->db, STORE_READ, &a->store, err);
         if (r < 0) {
                 fprintf(stderr, "%s%s\n", err,
-                        r == -ENOENT && a->site ? ": no gate has run with this configuration yet" : "");
+                        r == -ENOENT && a->site && a->db == a->site->database
+                            ? ": no gate has run with this configuration yet"
+                            : "");
                 *ret_exit = db_exit(r);
         }
         return r == 0;

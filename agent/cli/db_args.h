@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Options that verbs reading a database share: --db FILE or --config site.yaml (whose database it is), and --json. */
+/* Options that verbs reading a database share: --db FILE or --config site.yaml (whose database it is), --from, --to and
+ * --json. */
 #ifndef COOLPLANE_CLI_DB_ARGS_H
 #define COOLPLANE_CLI_DB_ARGS_H
 
 #include <stdbool.h>
+
+#include <stdint.h>
 
 #include "agent/store/store.h"
 
 struct db_args {
         const char *db, *config;
         bool json, help;
-        struct site *site;   /* with --config */
-        struct store *store; /* open read-only */
-        char **rest;         /* arguments that are no options */
+        int64_t from_ms, to_ms; /* where a verb takes --from and --to */
+        struct site *site;      /* with --config */
+        struct store *store;    /* open read-only */
+        char **rest;            /* arguments that are no options */
         int nrest;
 };
 
+#define DB_ARGS_ALL_TIME .from_ms = INT64_MIN, .to_ms = INT64_MAX
+
+/* What getopt_long found: db d, config c, from f, to t, json j, help h. What is wrong with it, or NULL. */
+const char *db_args_option(struct db_args *a, int option);
 /* Parses argv[1…]; *ret_exit is the exit code when it returns false (usage, told on stderr). */
 bool db_args_parse(int argc, char **argv, struct db_args *ret, int *ret_exit);
 /* Loads the site (with --config) and the path of the database; then opens it. Both tell on stderr. */

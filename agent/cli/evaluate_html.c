@@ -11,6 +11,7 @@
 #include "agent/base/hash.h"
 #include "agent/cli/evaluate_golive.h"
 #include "agent/cli/evaluate_rank.h"
+#include "agent/cli/stray.h"
 
 #define KWH_J 3.6e6
 
@@ -131,6 +132,8 @@ static void entry(struct text *t, const char *name, const char *value)
 
 static void decisions(const struct evaluation *e, struct text *t)
 {
+        char words[STRAY_WORDS];
+
         text_printf(t, "<dt>Decisions</dt><dd>%zu; %zu in shadow, %zu with readings and model set", e->decisions,
                     e->shadow, e->evidence);
         if (e->unended)
@@ -139,6 +142,11 @@ static void decisions(const struct evaluation *e, struct text *t)
                 text_printf(t, "; %zu not scored, or only in part: %s", e->skip[k].n, e->skip[k].why);
         if (e->stride > 1)
                 text_printf(t, "; the model sets are large: forecasts begin at every %zuth decision", e->stride);
+        for (int k = 0; k < STORE_ROWS; k++)
+                if (e->stray[k].rows > 0) {
+                        text_put(t, "; ");
+                        text_html(t, stray_words(&e->stray[k], (enum store_rows)k, words));
+                }
         text_put(t, "</dd>");
 }
 

@@ -9,6 +9,7 @@
 #include "agent/base/clock.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/evaluate_report.h"
+#include "agent/cli/stray.h"
 #include "agent/points/units.h"
 
 static void number(const char *key, double v)
@@ -304,7 +305,8 @@ void evaluate_print_json(const struct evaluation *e)
         (void)printf(",\n\"not_scored\":[");
         for (size_t k = 0; k < e->nskip; k++)
                 (void)printf("%s{\"why\":\"%s\",\"decisions\":%zu}", k > 0 ? "," : "", e->skip[k].why, e->skip[k].n);
-        (void)printf("]");
+        (void)printf("],\n\"left_out\":");
+        stray_print_json(e->stray);
         print_outputs(e);
         (void)printf(",\n\"hottest_inlet\":{");
         print_heat(&e->all);

@@ -10,6 +10,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/evaluate_rank.h"
 #include "agent/cli/evaluate_report.h"
+#include "agent/cli/stray.h"
 #include "agent/points/units.h"
 
 enum { WORST = 5, DAYS = 31 };
@@ -173,13 +174,16 @@ static void print_stand_out(const struct evaluation *e)
 
 static void print_head(const struct evaluation *e)
 {
-        char from[32], to[32];
+        char from[32], to[32], words[STRAY_WORDS];
 
         (void)printf("%s, %s to %s: %zu decision%s, %zu in shadow, %zu with readings and model set\n", e->site->name,
                      clk_format(e->first_ms, from), clk_format(e->last_ms, to), e->decisions, PLURAL_S(e->decisions),
                      e->shadow, e->evidence);
         for (size_t k = 0; k < e->nskip; k++)
                 (void)printf("  %zu not scored, or only in part: %s\n", e->skip[k].n, e->skip[k].why);
+        for (int k = 0; k < STORE_ROWS; k++)
+                if (e->stray[k].rows > 0)
+                        (void)printf("  %s\n", stray_words(&e->stray[k], (enum store_rows)k, words));
         if (e->stride > 1)
                 (void)printf("  the model sets are large: forecasts begin at every %zuth decision\n", e->stride);
 }

@@ -7,6 +7,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/savings_report.h"
+#include "agent/cli/stray.h"
 
 #define DAY_MS INT64_C(86400000)
 #define KWH_J 3.6e6
@@ -163,6 +164,17 @@ static void print_notes(const struct savrep_story *s)
                savrep_exposure_rose(s) > 0 ? "; some of it was paid for with warmer inlets" : "");
 }
 
+static void print_strays(const struct savrep_story *s)
+{
+        char words[STRAY_WORDS];
+
+        for (int db = 0; db < 2; db++)
+                for (int k = 0; k < STORE_ROWS; k++)
+                        if (s->stray[db][k].rows > 0)
+                                printf("%s%s\n", db ? "of the baseline " : "",
+                                       stray_words(&s->stray[db][k], (enum store_rows)k, words));
+}
+
 static void print_figures(const struct savrep_story *s)
 {
         print_model(s);
@@ -182,6 +194,7 @@ void savrep_print(const struct savrep_story *s)
         printf("boundary   chillers, pumps, towers, air handler fans; IT; load: %s\n", s->load);
         if (s->partly)
                 printf("%zu day%s with control in force for part only, left out\n", s->partly, PLURAL_S(s->partly));
+        print_strays(s);
         if (s->measure)
                 printf("measure    %s\n", s->measure);
         if (f->known)
@@ -286,7 +299,10 @@ void savrep_print_json(const struct savrep_story *s)
         json_period("reporting", &s->period[1]);
         printf(",\"n\":%zu,\"p\":%zu,\"m\":%zu,\"m_outside\":%zu,\"unpaired\":%zu", r->n, r->p, r->m, r->m_outside,
                r->unpaired);
-        printf(",\"partly_in_force\":%zu", s->partly);
+        printf(",\"partly_in_force\":%zu,\"left_out\":", s->partly);
+        stray_print_json(s->stray[0]);
+        printf(",\"left_out_of_baseline\":");
+        stray_print_json(s->stray[1]);
         printf(",\"terms\":{\"load\":%s,\"weather\":%s,\"change_point\":%s,\"weekend\":%s}",
                r->by_load ? "true" : "false", r->by_weather ? "true" : "false", r->by_change ? "true" : "false",
                r->by_weekend ? "true" : "false");

@@ -26,12 +26,13 @@ struct savrep_story {
         const char *measure;                     /* what was changed, in the operator's words, or NULL */
         const char *weather;                     /* "wet bulb" or "dry bulb" */
         bool ab, fans_metered, it_checked;
-        struct savrep_period period[2]; /* baseline, reporting; of an A/B its two arms */
-        size_t partly;                  /* days left out: control was in force for part of them only */
-        struct savings_report r;        /* r.reason is what the models say … */
-        struct savings_report it;       /* it_checked: IT as an outcome of calendar and weather */
-        char refusal[32];               /* … and this what stops the verb: a reason, "" = told */
-        char why[512];                  /* of a refusal, a sentence or two */
+        struct savrep_period period[2];          /* baseline, reporting; of an A/B its two arms */
+        size_t partly;                           /* days left out: control was in force for part of them only */
+        struct store_stray stray[2][STORE_ROWS]; /* of --db and of another baseline */
+        struct savings_report r;                 /* r.reason is what the models say … */
+        struct savings_report it;                /* it_checked: IT as an outcome of calendar and weather */
+        char refusal[32];                        /* … and this what stops the verb: a reason, "" = told */
+        char why[512];                           /* of a refusal, a sentence or two */
 };
 
 /* What was asked for. by_time, by_shadow: which kind of baseline; neither: another database. */

@@ -3,6 +3,7 @@
 /* coolplane savings: from days to what is told of them, or why it cannot be; also for others than the verb. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/cli/savings_report.h"
 
@@ -36,6 +37,9 @@ int savrep_tell(struct savrep_work *w)
 {
         int r = savrep_make_periods(w);
 
+        memcpy(w->s.stray[0], w->days->stray, sizeof w->s.stray[0]);
+        if (w->before != w->days)
+                memcpy(w->s.stray[1], w->before->stray, sizeof w->s.stray[1]);
         if (r == 0)
                 check_meters(w);
         if (r == 0 && !w->s.refusal[0])

@@ -13,6 +13,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
 #include "agent/gate/audit.h"
 
 static const char help[] =
@@ -204,31 +205,24 @@ static void end_text(const struct report *r, const struct audit_counts *c)
                 print_gap(&r->gap[i]);
 }
 
-struct options {
-        const char *config, *db;
-        int64_t from_ms, to_ms;
-        bool json, each;
-};
-
-static int report(const struct options *o, const struct site *site, struct store *store)
+static int report(const struct db_args *a, bool each)
 {
-        struct report r = {.json = o->json, .each = o->each};
+        struct report r = {.json = a->json, .each = each};
         const struct audit_sink sink = {on_decision, on_gap, &r};
         struct audit_counts c;
-        const char *db = o->db ? o->db : site->database;
         int code, e;
 
         if (r.json)
                 (void)printf("{\"decisions\":[");
-        e = audit_run(site, store, o->from_ms, o->to_ms, &sink, &c);
+        e = audit_run(a->site, a->store, a->from_ms, a->to_ms, &sink, &c);
         code = EXIT_GENERIC;
         if (e == -ENODEV) {
                 (void)fprintf(stderr, "coolplane audit: nothing is commanded at %s: there are no decisions\n",
-                              site->name);
+                              a->site->name);
                 code = EXIT_CANNOT_EVALUATE;
         } else if (e < 0) {
-                (void)fprintf(stderr, "coolplane audit: %s: %s\n", db,
-                              e == -ENOMEM ? strerror(ENOMEM) : store_errmsg(store));
+                (void)fprintf(stderr, "coolplane audit: %s: %s\n", a->db,
+                              e == -ENOMEM ? strerror(ENOMEM) : store_errmsg(a->store));
                 code = e == -ENOMEM ? EXIT_GENERIC : e == -EUCLEAN ? EXIT_DATA : EXIT_IO;
         } else if (r.failed) {
                 (void)fprintf(stderr, "coolplane audit: %s\n", strerror(ENOMEM));
@@ -239,27 +233,6 @@ static int report(const struct options *o, const struct site *site, struct store
                                                                               : EXIT_OK;
         }
         free(r.gap);
-        return code;
-}
-
-static int run(const struct options *o)
-{
-        struct site *site = NULL;
-        struct store *store = NULL;
-        char why[256];
-        int e, code = cli_load_site(o->config, &site);
-
-        if (code != EXIT_OK)
-                return code;
-        e = store_open(o->db ? o->db : site->database, STORE_READ, &store, why);
-        if (e < 0) {
-                (void)fprintf(stderr, "coolplane audit: %s\n", why);
-                code = e == -ENOENT ? EXIT_UNAVAILABLE : e == -EIO ? EXIT_IO : EXIT_DATA;
-        } else {
-                code = report(o, site, store);
-        }
-        store_close(store);
-        site_free(site);
         return code;
 }
 
@@ -276,42 +249,31 @@ int verb_audit(int argc, char **argv)
             {"from", required_argument, NULL, 'f'},   {"to", required_argument, NULL, 't'},
             {"each", no_argument, NULL, 'e'},         {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
-        struct options o = {.config = CLI_CONFIG_DEFAULT, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
-        int c;
+        struct db_args a = {.config = CLI_CONFIG_DEFAULT, DB_ARGS_ALL_TIME};
+        const char *wrong;
+        bool each = false;
+        int c, code;
 
         optind = 0;
         while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-                switch (c) {
-                case 'c':
-                        o.config = optarg;
-                        break;
-                case 'd':
-                        o.db = optarg;
-                        break;
-                case 'f':
-                        if (clk_parse_time(optarg, &o.from_ms) < 0)
-                                return usage("--from takes RFC 3339 with offset, or epoch ms");
-                        break;
-                case 't':
-                        if (clk_parse_time(optarg, &o.to_ms) < 0)
-                                return usage("--to takes RFC 3339 with offset, or epoch ms");
-                        break;
-                case 'e':
-                        o.each = true;
-                        break;
-                case 'j':
-                        o.json = true;
-                        break;
-                case 'h':
-                        (void)fputs(help, stdout);
-                        return EXIT_OK;
-                default:
-                        return usage("unknown option");
-                }
+                wrong = NULL;
+                if (c == 'e')
+                        each = true;
+                else
+                        wrong = db_args_option(&a, c);
+                if (wrong)
+                        return usage(wrong);
+        }
+        if (a.help) {
+                (void)fputs(help, stdout);
+                return EXIT_OK;
         }
         if (optind + 1 != argc || strcmp(argv[optind], "verify") != 0)
                 return usage("what it does is `audit verify`");
-        if (o.from_ms >= o.to_ms)
+        if (a.from_ms >= a.to_ms)
                 return usage("--from is not before --to");
-        return run(&o);
+        if (db_args_load(&a, &code) && db_args_open(&a, &code))
+                code = report(&a, each);
+        db_args_free(&a);
+        return code;
 }

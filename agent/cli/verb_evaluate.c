@@ -13,6 +13,7 @@
 #include "agent/base/outfile.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
 #include "agent/cli/evaluate_html.h"
 #include "agent/cli/evaluate_report.h"
 #include "agent/cli/replay_origin.h"
@@ -34,6 +35,7 @@ static const char help[] =
     "  proposals; our actions beside what was in force; predicted and measured power; what the record lacks; and\n"
     "  whether shadow wrote anything.\n"
     "A shadow action starts from what the operator runs at each step: what it would have led to was never tried.\n"
+    "A few decisions more than a year from all others (a wrong clock) are left out and told, if no end is given.\n"
     "A what-if (replay --what-if) is refused: what it calls readings are a model's.\n"
     "\n"
     "  --config FILE   site file, default " CLI_CONFIG_DEFAULT "\n"
@@ -50,11 +52,10 @@ static const char help[] =
     "wrong\n";
 
 struct options {
-        const char *config, *db, *log, *html;
+        struct db_args in; /* of the decisions */
+        const char *log, *html;
         const char *command;     /* as it was given */
         bool log_known, unended; /* found out: .log is what was replayed; the replay did not end */
-        int64_t from_ms, to_ms;
-        bool json;
 };
 
 struct progress {
@@ -72,20 +73,24 @@ static void on_progress(void *ctx, int64_t t_ms)
         (void)fprintf(stderr, "\r%.16s", clk_format(t_ms, utc));
 }
 
-static int open_store(const char *path, const struct site *site, struct store **ret)
+static int bind(struct store *s, const char *path, const struct site *site)
+{
+        if (store_bind_site(s, site) == 0)
+                return EXIT_OK;
+        (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", path, store_errmsg(s));
+        return EXIT_IO;
+}
+
+static int open_log(const char *path, const struct site *site, struct store **ret)
 {
         char why[256];
-        int e = store_open(path, STORE_READ, ret, why);
+        const int e = store_open(path, STORE_READ, ret, why);
 
         if (e < 0) {
                 (void)fprintf(stderr, "coolplane evaluate: %s\n", why);
-                return e == -ENOENT ? EXIT_UNAVAILABLE : e == -EIO ? EXIT_IO : EXIT_DATA;
+                return db_exit(e);
         }
-        if (store_bind_site(*ret, site) < 0) {
-                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", path, store_errmsg(*ret));
-                return EXIT_IO;
-        }
-        return EXIT_OK;
+        return bind(*ret, path, site);
 }
 
 static void say_why_not(const struct evaluation *v, bool nothing_commanded)
@@ -111,9 +116,10 @@ static void ask_savings(const struct savrep_options *o, const struct site *site,
 
 static int write_page(const struct options *o, const struct evaluation *v, struct store *samples)
 {
-        const char *db = o->db ? o->db : v->site->database;
-        struct savrep_options by_shadow = {
-            .db = o->log ? o->log : db, .baseline = "shadow", .by_shadow = true, .within = {o->from_ms, o->to_ms}};
+        struct savrep_options by_shadow = {.db = o->log ? o->log : o->in.db,
+                                           .baseline = "shadow",
+                                           .by_shadow = true,
+                                           .within = {o->in.from_ms, o->in.to_ms}};
         struct savrep_work savings;
         struct text page = {0};
         int r;
@@ -122,7 +128,7 @@ static int write_page(const struct options *o, const struct evaluation *v, struc
         ask_savings(&by_shadow, v->site, samples, &savings);
         evaluate_html(&(struct evaluate_page){.e = v,
                                               .savings = savings.s.site ? &savings.s : NULL,
-                                              .db = db,
+                                              .db = o->in.db,
                                               .log = o->log,
                                               .log_known = o->log_known,
                                               .command = o->command},
@@ -137,16 +143,17 @@ static int write_page(const struct options *o, const struct evaluation *v, struc
         return r < 0 ? EXIT_IO : EXIT_OK;
 }
 
-static int report(const struct options *o, const struct site *site, struct store *store, struct store *log)
+static int report(const struct options *o, struct store *log)
 {
+        struct store *store = o->in.store;
         struct progress p = {0};
         struct evaluation v;
-        const bool shows = !o->json && isatty(STDERR_FILENO);
-        int code, e = evaluate_run(&(struct evaluate_args){.site = site,
+        const bool shows = !o->in.json && isatty(STDERR_FILENO);
+        int code, e = evaluate_run(&(struct evaluate_args){.site = o->in.site,
                                                            .store = store,
                                                            .samples = log ? log : store,
-                                                           .from_ms = o->from_ms,
-                                                           .to_ms = o->to_ms,
+                                                           .from_ms = o->in.from_ms,
+                                                           .to_ms = o->in.to_ms,
                                                            .unended = o->unended,
                                                            .progress = shows ? on_progress : NULL,
                                                            .ctx = &p},
@@ -161,10 +168,10 @@ static int report(const struct options *o, const struct site *site, struct store
         } else if (e == -ENODEV || evaluate_refusal(&v)) {
                 say_why_not(&v, e == -ENODEV);
                 if (v.writes.left > 0) /* a breach whatever can be scored */
-                        (o->json ? evaluate_print_writes_json : evaluate_print_writes_text)(&v);
+                        (o->in.json ? evaluate_print_writes_json : evaluate_print_writes_text)(&v);
                 code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_CANNOT_EVALUATE;
         } else {
-                (o->json ? evaluate_print_json : evaluate_print_text)(&v);
+                (o->in.json ? evaluate_print_json : evaluate_print_text)(&v);
                 code = o->html ? write_page(o, &v, log ? log : store) : EXIT_OK;
                 if (code == EXIT_OK && v.writes.left > 0)
                         code = EXIT_VIOLATIONS;
@@ -174,15 +181,16 @@ static int report(const struct options *o, const struct site *site, struct store
 }
 
 /* The page goes nowhere but into the place of another one. */
-static int check_page(const struct options *o, const struct site *site)
+static int check_page(const struct options *o)
 {
+        const struct site *site = o->in.site;
         const char **input = calloc(site->nfile + 2, sizeof *input);
         char why[512];
         bool may;
 
         if (!input)
                 return EXIT_GENERIC;
-        input[0] = o->db ? o->db : site->database;
+        input[0] = o->in.db;
         input[1] = o->log;
         for (size_t i = 0; i < site->nfile; i++)
                 input[i + 2] = site->file[i];
@@ -200,15 +208,15 @@ static int check_page(const struct options *o, const struct site *site)
 }
 
 /* Whether the decisions may be called the plant's, and the log theirs. */
-static int check_origin(struct options *o, const char *db, const struct site *site, struct store *store,
-                        struct store *log)
+static int check_origin(struct options *o, struct store *log)
 {
+        const char *db = o->in.db;
         struct replay_origin origin;
         char differs[160];
-        int r = replay_origin_get(store, &origin);
+        int r = replay_origin_get(o->in.store, &origin);
 
         if (r < 0) {
-                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", db, store_errmsg(store));
+                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", db, store_errmsg(o->in.store));
                 return EXIT_IO;
         }
         if (origin.what_if) {
@@ -228,7 +236,7 @@ static int check_origin(struct options *o, const char *db, const struct site *si
                               db, o->log);
                 return EXIT_OK;
         }
-        r = log_print_is(log, site, &origin.log, differs);
+        r = log_print_is(log, o->in.site, &origin.log, differs);
         if (r < 0) {
                 (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", o->log, store_errmsg(log));
                 return EXIT_IO;
@@ -242,23 +250,25 @@ static int check_origin(struct options *o, const char *db, const struct site *si
 
 static int run(struct options *o)
 {
-        struct site *site = NULL;
-        struct store *store = NULL, *log = NULL;
-        int code = cli_load_site(o->config, &site);
+        struct store *log = NULL;
+        int code = EXIT_OK;
 
-        if (code == EXIT_OK && o->html)
-                code = check_page(o, site);
-        if (code == EXIT_OK)
-                code = open_store(o->db ? o->db : site->database, site, &store);
+        if (!db_args_load(&o->in, &code))
+                goto out;
+        if (o->html)
+                code = check_page(o);
+        if (code != EXIT_OK || !db_args_open(&o->in, &code))
+                goto out;
+        code = bind(o->in.store, o->in.db, o->in.site);
         if (code == EXIT_OK && o->log)
-                code = open_store(o->log, site, &log);
+                code = open_log(o->log, o->in.site, &log);
         if (code == EXIT_OK)
-                code = check_origin(o, o->db ? o->db : site->database, site, store, log);
+                code = check_origin(o, log);
         if (code == EXIT_OK)
-                code = report(o, site, store, log);
+                code = report(o, log);
+out:
         store_close(log);
-        store_close(store);
-        site_free(site);
+        db_args_free(&o->in);
         return code;
 }
 
@@ -279,46 +289,30 @@ int verb_evaluate(int argc, char **argv)
                                              {"html", required_argument, NULL, 'w'},
                                              {"help", no_argument, NULL, 'h'},
                                              {NULL, 0, NULL, 0}};
-        struct options o = {.config = CLI_CONFIG_DEFAULT, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+        struct options o = {.in = {.config = CLI_CONFIG_DEFAULT, DB_ARGS_ALL_TIME}};
         struct text command = {0};
+        const char *wrong;
         int c;
 
         optind = 0;
         while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-                switch (c) {
-                case 'c':
-                        o.config = optarg;
-                        break;
-                case 'd':
-                        o.db = optarg;
-                        break;
-                case 'l':
+                wrong = NULL;
+                if (c == 'l')
                         o.log = optarg;
-                        break;
-                case 'f':
-                        if (clk_parse_time(optarg, &o.from_ms) < 0)
-                                return usage("--from takes RFC 3339 with offset, or epoch ms");
-                        break;
-                case 't':
-                        if (clk_parse_time(optarg, &o.to_ms) < 0)
-                                return usage("--to takes RFC 3339 with offset, or epoch ms");
-                        break;
-                case 'w':
+                else if (c == 'w')
                         o.html = optarg;
-                        break;
-                case 'j':
-                        o.json = true;
-                        break;
-                case 'h':
-                        (void)fputs(help, stdout);
-                        return EXIT_OK;
-                default:
-                        return usage("unknown option");
-                }
+                else
+                        wrong = db_args_option(&o.in, c);
+                if (wrong)
+                        return usage(wrong);
+        }
+        if (o.in.help) {
+                (void)fputs(help, stdout);
+                return EXIT_OK;
         }
         if (optind < argc)
                 return usage("unexpected argument");
-        if (o.from_ms >= o.to_ms)
+        if (o.in.from_ms >= o.in.to_ms)
                 return usage("--from is not before --to");
         text_put(&command, "coolplane");
         for (int i = 0; i < argc; i++) {

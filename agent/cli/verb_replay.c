@@ -163,9 +163,10 @@ static int print_result(const struct replay *r, double wall_s, bool json)
 }
 
 struct options {
-        const char *config, *log, *out, *diff, *whatif;
-        int64_t from_ms, to_ms, learn_h;
-        bool json, planner;
+        struct db_args in; /* but for .db */
+        const char *log, *out, *diff, *whatif;
+        int64_t learn_h;
+        bool planner;
 };
 
 static int open_log(const struct options *o, const struct site *site, struct store **ret,
@@ -293,7 +294,7 @@ static void tell_exists(const char *path)
 static int run(const struct options *o, const struct site *site)
 {
         struct replay_origin origin = {.what_if = o->whatif};
-        struct replay r = {.site = site, .progress = !o->json && isatty(STDERR_FILENO)};
+        struct replay r = {.site = site, .progress = !o->in.json && isatty(STDERR_FILENO)};
         struct store *log = NULL, *out = NULL;
         struct layout *layout = NULL;
         struct store_counts counts = {0};
@@ -312,8 +313,8 @@ static int run(const struct options *o, const struct site *site)
         code = check_log(o, site, layout, log);
         if (code != EXIT_OK)
                 goto out;
-        from = o->from_ms > counts.first_t_ms ? o->from_ms : counts.first_t_ms;
-        to = o->to_ms < counts.last_t_ms + 1 ? o->to_ms : counts.last_t_ms + 1;
+        from = o->in.from_ms > counts.first_t_ms ? o->in.from_ms : counts.first_t_ms;
+        to = o->in.to_ms < counts.last_t_ms + 1 ? o->in.to_ms : counts.last_t_ms + 1;
         if (from >= to) {
                 (void)fprintf(stderr, "coolplane replay: %s holds no samples in this span: it is from %s to %s\n",
                               o->log, clk_format(counts.first_t_ms, begin), clk_format(counts.last_t_ms, end));
@@ -326,7 +327,7 @@ static int run(const struct options *o, const struct site *site)
         if (o->whatif) {
                 code = replay_whatif_open(&(struct replay_whatif_args){.model = o->whatif,
                                                                        .log_path = o->log,
-                                                                       .config = o->config,
+                                                                       .config = o->in.config,
                                                                        .site = site,
                                                                        .layout = layout,
                                                                        .log = log,
@@ -391,7 +392,7 @@ static int run(const struct options *o, const struct site *site)
         }
         if (r.whatif.plant) /* the last step's account */
                 whatif_step(r.whatif.plant, r.next_step_ms);
-        code = print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->json);
+        code = print_result(&r, (double)(clk_real_mono_ms() - started) / 1000.0, o->in.json);
 out:
         replay_whatif_close(&r.whatif);
         brain_free(r.brain);
@@ -418,30 +419,20 @@ int verb_replay(int argc, char **argv)
             {"what-if", required_argument, NULL, 'w'}, {"learn", required_argument, NULL, 'L'},
             {"no-planner", no_argument, NULL, 'n'},    {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
-        struct options o = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .planner = true, .learn_h = -1};
+        struct options o = {.in = {DB_ARGS_ALL_TIME}, .planner = true, .learn_h = -1};
         struct site_errors *errors = NULL;
         struct site *site = NULL;
+        const char *wrong;
         int c;
 
         optind = 0;
         while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
                 switch (c) {
-                case 'c':
-                        o.config = optarg;
-                        break;
                 case 'l':
                         o.log = optarg;
                         break;
                 case 'o':
                         o.out = optarg;
-                        break;
-                case 'f':
-                        if (clk_parse_time(optarg, &o.from_ms) < 0)
-                                return usage("--from takes RFC 3339 with offset, or epoch ms");
-                        break;
-                case 't':
-                        if (clk_parse_time(optarg, &o.to_ms) < 0)
-                                return usage("--to takes RFC 3339 with offset, or epoch ms");
                         break;
                 case 'd':
                         o.diff = optarg;
@@ -456,30 +447,30 @@ int verb_replay(int argc, char **argv)
                 case 'n':
                         o.planner = false;
                         break;
-                case 'j':
-                        o.json = true;
-                        break;
-                case 'h':
-                        (void)fputs(help, stdout);
-                        return EXIT_OK;
                 default:
-                        return usage("unknown option");
+                        wrong = db_args_option(&o.in, c);
+                        if (wrong)
+                                return usage(wrong);
                 }
         }
-        if (o.from_ms >= o.to_ms)
+        if (o.in.help) {
+                (void)fputs(help, stdout);
+                return EXIT_OK;
+        }
+        if (o.in.from_ms >= o.in.to_ms)
                 return usage("--from is not before --to");
         if (o.diff) {
-                if (o.config || o.log || o.out || o.whatif || !o.planner || optind + 1 != argc)
+                if (o.in.config || o.log || o.out || o.whatif || !o.planner || optind + 1 != argc)
                         return usage("--diff takes two databases, and --from, --to and --json");
-                return replay_diff(o.diff, argv[optind], o.from_ms, o.to_ms, o.json);
+                return replay_diff(o.diff, argv[optind], o.in.from_ms, o.in.to_ms, o.in.json);
         }
         if (o.learn_h >= 0 && !o.whatif)
                 return usage("--learn goes with --what-if");
         if (o.learn_h < 0)
                 o.learn_h = LEARN_H;
-        if (!o.config || !o.log || !o.out || optind < argc)
+        if (!o.in.config || !o.log || !o.out || optind < argc)
                 return usage("--config, --log and --out are needed");
-        c = site_load_checked(o.config, gate_check_site, &site, &errors);
+        c = site_load_checked(o.in.config, gate_check_site, &site, &errors);
         site_errors_print(errors, stderr);
         site_errors_free(errors);
         if (c < 0) {

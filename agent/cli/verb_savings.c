@@ -50,6 +50,7 @@ static const char help[] =
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
+    "A few samples or decisions more than a year from all others (a wrong clock) are left out and told.\n"
     "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, more than 20 years of\n"
     "samples, not a database, or one of another site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 

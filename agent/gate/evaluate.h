@@ -65,11 +65,12 @@ struct evaluation {
         struct gate_envelope envelope;
         double soft_c, hard_c;
         size_t nahead, ahead[HINDSIGHT_AHEAD], horizon, stride; /* steps */
-        int64_t first_ms, last_ms; /* with a step for each changed decision at either end */
-        size_t decisions;          /* in the span */
-        size_t scored;             /* of this site file's configuration */
-        size_t shadow;             /* of these: not acting */
-        size_t evidence;           /* of these: with readings and model set */
+        int64_t first_ms, last_ms;            /* with a step for each changed decision at either end */
+        size_t decisions;                     /* in the span, without: */
+        struct store_stray stray[STORE_ROWS]; /* of a wrong clock (store_true_span), in no other figure */
+        size_t scored;                        /* of this site file's configuration */
+        size_t shadow;                        /* of these: not acting */
+        size_t evidence;                      /* of these: with readings and model set */
         size_t changed; /* of the decisions: not as they were written; in no other figure, their time is a gap */
         struct evaluate_skip skip[EVALUATE_WHYS];
         size_t nskip;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/parse.h"
 #include "agent/points/total.h"
@@ -193,14 +194,21 @@ static int count_steps(struct store *s, struct loading *l, int64_t from_ms, int6
 int daily_load(struct store *s, const struct daily_args *a, struct daily **ret)
 {
         struct loading l = {.a = a};
-        struct store_counts c;
-        int64_t from, to, day;
-        int r = store_counts(s, &c);
+        struct store_stray stray[STORE_ROWS];
+        struct store_counts c = {0};
+        int64_t from = a->from_ms, to = a->to_ms, day;
+        int r = store_true_span(s, STORE_DECISIONS, &from, &to, &stray[STORE_DECISIONS]);
 
+        from = a->from_ms; /* days are days of samples */
+        to = a->to_ms;
+        if (r == 0)
+                r = store_true_span(s, STORE_SAMPLES, &from, &to, &stray[STORE_SAMPLES]);
+        if (r == 0)
+                r = store_counts(s, &c);
         if (r < 0)
                 return r;
-        from = a->from_ms > c.first_t_ms ? a->from_ms : c.first_t_ms;
-        to = a->to_ms < c.last_t_ms + 1 ? a->to_ms : c.last_t_ms + 1;
+        from = from > c.first_t_ms ? from : c.first_t_ms;
+        to = to < c.last_t_ms + 1 ? to : c.last_t_ms + 1;
         if (c.samples == 0 || from >= to)
                 return -ENODATA;
         day = local_day(a, from);
@@ -211,6 +219,7 @@ int daily_load(struct store *s, const struct daily_args *a, struct daily **ret)
                 return -ENOMEM;
         l.d->n = (size_t)(local_day(a, to - 1) - day + 1);
         l.d->npoint = a->site->npoint;
+        memcpy(l.d->stray, stray, sizeof stray);
         l.d->day = calloc(l.d->n, sizeof(*l.d->day));
         l.d->mean = calloc(l.d->n * l.d->npoint + 1, sizeof(double));
         l.covered_s = calloc(l.d->n * l.d->npoint + 1, sizeof(double));

@@ -40,10 +40,11 @@ struct daily_day {
 };
 struct daily {
         size_t n, npoint;
-        struct daily_day *day; /* [n] ascending, days without a sample among them */
-        double *mean;          /* [n × npoint] of each point */
+        struct daily_day *day;                /* [n] ascending, days without a sample among them */
+        double *mean;                         /* [n × npoint] of each point */
+        struct store_stray stray[STORE_ROWS]; /* what a wrong clock left beyond the days: in none of them */
 };
-/* -ENODATA: no samples there; -ERANGE: more than 20 years. */
+/* -ENODATA: no samples there; -ERANGE: more than 20 years, without what is stray. */
 int daily_load(struct store *s, const struct daily_args *a, struct daily **ret);
 struct daily *daily_free(struct daily *d);
 

@@ -170,6 +170,18 @@ struct store_counts {
 /* Cheap (kept in a counters table; no COUNT over samples). */
 int store_counts(struct store *s, struct store_counts *ret);
 
+/* Rows of a wrong clock: more than a year from all others, at either end of the log, and no more there than 1 % of all
+ * (of fewer than 200 one, of fewer than three none). */
+enum store_rows { STORE_SAMPLES, STORE_DECISIONS, STORE_ROWS };
+struct store_stray {
+        int64_t rows, first_ms, last_ms; /* times: only with rows > 0 */
+        int64_t points;                  /* of samples: how many points, and of the first sample: */
+        char point[POINT_NAME_MAX];
+};
+/* Narrows a span to the log without them; an end that is not INT64_MIN or INT64_MAX stays: who names one knows it. A
+ * few seeks. 0, -errno. */
+int store_true_span(struct store *s, enum store_rows rows, int64_t *from_ms, int64_t *to_ms, struct store_stray *ret);
+
 /* Samples with from ≤ t_ms < to in time order, as site indices of the bound site (points unknown to it are skipped).
  * The callback returns 0 to go on, else the walk stops and returns that value. */
 typedef int (*store_sample_fn)(void *ctx, const struct sample *v, size_t n); /* batches */

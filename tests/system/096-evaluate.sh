@@ -49,6 +49,22 @@ sqlite3 -readonly "$db" "VACUUM INTO '$work/left.db'" && sqlite3 "$work/left.db"
 "$BIN/coolplane" evaluate --config "$config" --db "$work/left.db" >"$work/left.txt" 2>&1
 [ $? = 3 ] || fail "a write in shadow is not found: $(cat "$work/left.txt")"
 grep -q 'first: .*tiny/.*: ACCEPTED' "$work/left.txt" || fail "the write is not named: $(cat "$work/left.txt")"
+# a decision and a sample of a wrong clock: told, and the scores are those of the rest
+sqlite3 -readonly "$db" "VACUUM INTO '$work/clock.db'" && sqlite3 "$work/clock.db" "DELETE FROM evidence WHERE decision_id = (SELECT max(id) FROM decision);
+  UPDATE decision SET t_ms = 4070908800000 WHERE id = (SELECT max(id) FROM decision);
+  INSERT INTO sample SELECT 1000, point_id, value, raw, quality, reason FROM sample LIMIT 1" || fail "cannot change a copy"
+"$BIN/coolplane" evaluate --config "$config" --db "$work/clock.db" --json --html "$work/clock.html" >"$work/clock.json" || fail "evaluate of a wrong clock"
+python3 - "$work/shadow.json" "$work/clock.json" <<'PY' || fail "a wrong clock: $(head -c 1500 "$work/clock.json")"
+import json, sys
+a, d = (json.load(open(f)) for f in sys.argv[1:])
+assert a["left_out"] == {"samples": None, "decisions": None}
+assert d["left_out"]["decisions"]["rows"] == 1 and d["left_out"]["decisions"]["first"] == "2099-01-01T00:00:00.000Z", d["left_out"]
+assert d["left_out"]["samples"]["rows"] == 1 and d["left_out"]["samples"]["first"] == "1970-01-01T00:00:01.000Z" and d["left_out"]["samples"]["point"]
+assert d["decisions"] == d["scored"] == a["decisions"] - 1 and d["from"] == a["from"] and d["to"] < a["to"] and len(d["days"]) == len(a["days"])
+assert d["availability"]["gaps"] == a["availability"]["gaps"]
+PY
+"$BIN/coolplane" evaluate --config "$config" --db "$work/clock.db" | grep -q '^  left out: 1 decision, 2099-01-01T00:00:00.000Z, more than a year from all others' || fail "a wrong clock is not told"
+grep -q 'left out: 1 sample of ' "$work/clock.html" && ! grep -q 'out of range' "$work/clock.html" || fail "the page: a wrong clock"
 # … also when nothing else can be scored: by a site file that was edited since, in words and as JSON
 cp -r "$(dirname "$config")" "$work/edited" && sed -i 's/inlet_recommended: 27/inlet_recommended: 26/' "$work/edited/site.yaml" || fail "cannot edit a copy of the site"
 "$BIN/coolplane" evaluate --config "$work/edited/site.yaml" --db "$work/left.db" >"$work/edited.txt" 2>"$work/edited.log"

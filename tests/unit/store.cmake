@@ -5,6 +5,7 @@ coolplane_unit_test(test_store_evidence LINK coolplane_store)
 coolplane_unit_test(test_store_kill LINK coolplane_store)
 coolplane_unit_test(test_dataset LINK coolplane_store)
 coolplane_unit_test(test_daily LINK coolplane_store)
+coolplane_unit_test(test_stray LINK coolplane_store)
 coolplane_unit_test(test_csvlog LINK coolplane_store)
 coolplane_unit_test(test_transcode LINK coolplane_store)
 coolplane_unit_test(test_logtime LINK coolplane_store)
@@ -20,7 +21,7 @@ coolplane_unit_test(test_cli_db
   LINK coolplane_store coolplane_num)
 coolplane_unit_test(test_evaluate_html
   SOURCES ${cli}/evaluate_html.c ${cli}/evaluate_html_points.c ${cli}/evaluate_html_time.c ${cli}/evaluate_golive.c ${cli}/evaluate_rank.c
-    ${cli}/evaluate_text.c ${cli}/savings_tell.c ${cli}/savings_periods.c ${cli}/savings_print.c ${cli}/cli.c
+    ${cli}/evaluate_text.c ${cli}/savings_tell.c ${cli}/savings_periods.c ${cli}/savings_print.c ${cli}/stray.c ${cli}/cli.c
   LINK coolplane_gate coolplane_drivers coolplane_savings)
 target_compile_definitions(test_evaluate_html PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 coolplane_unit_test(test_replay_origin SOURCES ${cli}/log_print.c ${cli}/replay_origin.c LINK coolplane_store coolplane_num)

@@ -269,6 +269,8 @@ static void test_why_step(void **state)
         assert_has(c->err, "no gate has run with this configuration yet");
         assert_int_equal(verb(c, verb_status, "status", "--db", c->f->db, NULL), EXIT_UNAVAILABLE);
         assert_null(strstr(c->err, "no gate has run"));
+        assert_int_equal(verb(c, verb_why, "why", "--config", c->site, "--db", "none.db", NULL), EXIT_UNAVAILABLE);
+        assert_null(strstr(c->err, "no gate has run")); /* another database than the configuration's */
 }
 
 /* Accepted, and yet one command stays: the reason says so. */

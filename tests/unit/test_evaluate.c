@@ -2,9 +2,8 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* What is scored of what a gate in shadow stored: counts against what was done, the full projection cost of a proposer
  * that always asks for what is not allowed (R30), what is not there, and a write that must not have been. */
-#include "tests/unit/recorded_rig.h"
+#include "tests/unit/evaluate_rig.h"
 
-#include "agent/gate/evaluate.h"
 #include "models/num/rng.h"
 
 enum { STEPS = 215, HEAT_FROM = 175, SILENT_FROM = 10, SILENT_TO = 50, DARK = 30, NAN_AT = 100 };
@@ -59,41 +58,12 @@ static int record_run(void **state)
         return 0;
 }
 
-static int forget_run(void **state)
-{
-        (void)state;
-        rig_free(recorded);
-        return 0;
-}
-
 static int64_t number(const char *text)
 {
         int64_t v = -1;
 
         assert_int_equal(store_get_int(recorded->store, text, -1, &v), 0);
         return v;
-}
-
-static struct evaluation *evaluate(int64_t from_ms, int64_t to_ms)
-{
-        static struct evaluation e;
-
-        evaluate_free(&e);
-        assert_int_equal(evaluate_run(&(struct evaluate_args){.site = recorded->site,
-                                                              .store = recorded->store,
-                                                              .samples = recorded->store,
-                                                              .from_ms = from_ms,
-                                                              .to_ms = to_ms},
-                                      &e),
-                         0);
-        return &e;
-}
-
-static int forget_result(void **state)
-{
-        (void)state;
-        evaluate_free(evaluate(0, 1));
-        return 0;
 }
 
 static size_t skipped(const struct evaluation *e, const char *why)
@@ -327,6 +297,57 @@ static void test_a_changed_record(void **state)
         assert_int_equal(e->changed, STEPS);
 }
 
+static int again_in_2099(void *ctx, const struct store_record *rec)
+{
+        struct store_evidence e = {.set_id = rec->set_id, .blob = rec->blob, .len = rec->len};
+        struct store_decision d = rec->d;
+
+        d.t_ms = INT64_C(4070908800000);
+        d.step += 1000; /* unique in its run */
+        d.evidence = &e;
+        return store_put_decision(recorded->store, rec->run_id, &d, ctx);
+}
+
+/* What is scored is the record without what a wrong clock dated, and that is told; what was changed is never stray. */
+static void test_a_wrong_clock(void **state)
+{
+        const int64_t first = number("SELECT min(t_ms) FROM decision"), last = number("SELECT max(t_ms) FROM decision");
+        const struct evaluation *e = evaluate(INT64_MIN, INT64_MAX);
+        const int64_t width_ms = e->series.width_ms;
+        const size_t samples = e->samples, powers = e->all.power.n;
+        int64_t id = 0;
+
+        (void)state;
+        assert_int_equal(e->stray[STORE_DECISIONS].rows + e->stray[STORE_SAMPLES].rows, 0);
+        assert_int_equal(store_read_records(recorded->store, last, last + 1, 0, again_in_2099, &id), 0);
+        sql("INSERT INTO sample (t_ms, point_id, value, raw, quality, reason)"
+            " SELECT 0, min(id), 1, 1, 0, 0 FROM point");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->stray[STORE_DECISIONS].rows, 1);
+        assert_true(e->stray[STORE_DECISIONS].first_ms == INT64_C(4070908800000));
+        assert_int_equal(e->stray[STORE_SAMPLES].rows, 1);
+        assert_true(e->stray[STORE_SAMPLES].first_ms == 0);
+        assert_true(site_find_point(recorded->site, e->stray[STORE_SAMPLES].point) >= 0);
+        assert_int_equal(e->decisions, STEPS);
+        assert_int_equal(e->scored, STEPS);
+        assert_int_equal(e->first_ms, first);
+        assert_int_equal(e->last_ms, last);
+        assert_int_equal(e->gaps, 0);
+        assert_int_equal(e->nday, 1);
+        assert_int_equal(e->series.width_ms, width_ms);
+        assert_int_equal(e->samples, samples);
+        assert_int_equal(e->all.power.n, powers);
+        /* asked for, it is there */
+        assert_int_equal(evaluate(first, INT64_C(4070908800001))->decisions, STEPS + 1);
+        sql("UPDATE decision SET worst_inlet_c = 99 WHERE t_ms = 4070908800000");
+        e = evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->changed, 1);
+        assert_int_equal(e->stray[STORE_DECISIONS].rows, 0);
+        sql("DELETE FROM evidence WHERE decision_id = (SELECT id FROM decision WHERE t_ms = 4070908800000);"
+            "DELETE FROM decision_var WHERE decision_id = (SELECT id FROM decision WHERE t_ms = 4070908800000);"
+            "DELETE FROM decision WHERE t_ms = 4070908800000; DELETE FROM sample WHERE t_ms = 0");
+}
+
 static void test_a_set_that_is_not_there(void **state)
 {
         (void)state;
@@ -380,9 +401,10 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_a_span_and_gaps, begin, take_back),
             cmocka_unit_test_setup_teardown(test_nothing_stored, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_changed_record, begin, take_back),
+            cmocka_unit_test(test_a_wrong_clock),
             cmocka_unit_test_setup_teardown(test_a_set_that_is_not_there, begin, take_back),
             cmocka_unit_test_setup_teardown(test_a_write_in_shadow, begin, take_back),
-            cmocka_unit_test_teardown(test_counts, forget_result),
+            cmocka_unit_test(test_counts), /* all is as it was */
         };
         return cmocka_run_group_tests(tests, record_run, forget_run);
 }

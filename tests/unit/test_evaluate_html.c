@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* The page of coolplane evaluate, of a recorded gate: all of its sections, names that are markup, no number that is
  * none, records that are short or lack something; and the conditions to go live. */
-#include "tests/unit/recorded_rig.h"
+#include "tests/unit/evaluate_rig.h"
 
 #include <ctype.h>
 
@@ -12,7 +12,7 @@
 
 enum { STEPS = 130, SILENT = 20 };
 
-static struct evaluation e;
+static struct evaluation *const e = &evaluated;
 static struct text page;
 
 static int record_run(void **state)
@@ -47,26 +47,10 @@ static int record_run(void **state)
         return 0;
 }
 
-static int forget_run(void **state)
+static int forget_page(void **state)
 {
-        (void)state;
-        evaluate_free(&e);
         text_free(&page);
-        rig_free(recorded);
-        return 0;
-}
-
-static void evaluate(int64_t from_ms, int64_t to_ms)
-{
-        evaluate_free(&e);
-        assert_int_equal(evaluate_run(&(struct evaluate_args){.site = recorded->site,
-                                                              .store = recorded->store,
-                                                              .samples = recorded->store,
-                                                              .from_ms = from_ms,
-                                                              .to_ms = to_ms},
-                                      &e),
-                         0);
-        assert_null(evaluate_refusal(&e));
+        return forget_run(state);
 }
 
 static size_t count(const char *what)
@@ -92,8 +76,9 @@ static size_t words(const char *word)
 
 static void render(const struct savrep_story *savings)
 {
+        assert_null(evaluate_refusal(e));
         text_free(&page);
-        evaluate_html(&(struct evaluate_page){.e = &e,
+        evaluate_html(&(struct evaluate_page){.e = e,
                                               .savings = savings,
                                               .db = "/var/lib/a b's <db>.db",
                                               .command = "coolplane evaluate --html '<x>.html'"},
@@ -171,11 +156,11 @@ static void test_short_records(void **state)
         assert_int_equal(store_get_int(recorded->store, "SELECT min(t_ms) FROM decision", -1, &first), 0);
         for (int64_t n = 1; n < 4; n++) {
                 evaluate(first, first + n * STEP_MS);
-                assert_int_equal(e.decisions, n);
+                assert_int_equal(e->decisions, n);
                 render(NULL);
         }
         evaluate(first, first + STEP_MS);
-        assert_int_equal(e.series.n, 1);
+        assert_int_equal(e->series.n, 1);
 }
 
 static void test_several_days(void **state)
@@ -186,15 +171,15 @@ static void test_several_days(void **state)
         assert_non_null(day);
         evaluate(INT64_MIN, INT64_MAX);
         for (int k = 0; k < 4; k++) {
-                day[k] = e.day[0];
+                day[k] = e->day[0];
                 day[k].t_ms += k * INT64_C(86400000);
         }
         day[1].sum.forecast[GROUP_INLET] = (struct hindsight_score){0}; /* a day without forecasts */
         day[2].sum.forecast[GROUP_INLET].error[0].sq *= 1e6;
-        free(e.day);
-        e.day = day;
-        e.nday = 4;
-        e.last_ms += 3 * INT64_C(86400000);
+        free(e->day);
+        e->day = day;
+        e->nday = 4;
+        e->last_ms += 3 * INT64_C(86400000);
         render(NULL);
         assert_int_equal(count("Skill 5 min ahead, by day</title>"), 1);
         assert_int_equal(count(">07-16<"), count("</svg>") - 1); /* but of the hours of the day */
@@ -208,11 +193,15 @@ static void test_nothing_stored(void **state)
         sql("DELETE FROM evidence; DELETE FROM sample; UPDATE decision SET predicted_w = NULL, worst_inlet_c = NULL");
         evaluate(INT64_MIN, INT64_MAX);
         render(NULL);
-        golive_judge(&e, &g);
+        golive_judge(e, &g);
         assert_true(g.n[GOLIVE_NOT_KNOWN] >= 6);
         assert_non_null(strstr(page.v, "cannot be told"));
         assert_non_null(strstr(page.v, "No samples are stored"));
         assert_non_null(strstr(page.v, "None is known."));
+        e->stray[STORE_SAMPLES] = (struct store_stray){.rows = 3, .points = 2, .point = "<b>"};
+        render(NULL);
+        assert_int_equal(count("; left out: 3 samples of &lt;b&gt; and 1 more point, 1970-01-01T00:00:00.000Z to 1970"),
+                         1);
 }
 
 static enum golive_state state_of(const struct golive *g, const char *what)
@@ -230,7 +219,7 @@ static void test_conditions(void **state)
 
         (void)state;
         evaluate(INT64_MIN, INT64_MAX);
-        golive_judge(&e, &g);
+        golive_judge(e, &g);
         assert_int_equal(g.n[GOLIVE_MET] + g.n[GOLIVE_NOT_MET] + g.n[GOLIVE_NOT_KNOWN], GOLIVE_ITEMS);
         for (size_t k = 0; k < GOLIVE_ITEMS; k++)
                 assert_true(g.item[k].what && g.item[k].limit && g.item[k].why && g.item[k].figure[0]);
@@ -243,14 +232,14 @@ static void test_conditions(void **state)
         assert_int_equal(state_of(&g, "could be judged"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "as it was written"), GOLIVE_MET);
         /* each at its limit and beyond */
-        e.changed = 1;
-        e.writes.left = 1;
-        e.all.heat[HEAT_MEASURED].hard = 1;
-        e.gap_ms = (int64_t)(0.02 * (double)(e.last_ms - e.first_ms));
-        e.all.no_proposal = e.all.steps / 100;
-        e.y[0].unusable = e.evidence / 10;
-        e.evidence = e.decisions - e.changed - 2;
-        golive_judge(&e, &g);
+        e->changed = 1;
+        e->writes.left = 1;
+        e->all.heat[HEAT_MEASURED].hard = 1;
+        e->gap_ms = (int64_t)(0.02 * (double)(e->last_ms - e->first_ms));
+        e->all.no_proposal = e->all.steps / 100;
+        e->y[0].unusable = e->evidence / 10;
+        e->evidence = e->decisions - e->changed - 2;
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, "as it was written"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "wrote nothing"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "measured above"), GOLIVE_NOT_MET);
@@ -258,12 +247,12 @@ static void test_conditions(void **state)
         assert_int_equal(state_of(&g, "proposal was at hand"), GOLIVE_MET);
         assert_int_equal(state_of(&g, "can be read"), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "could be judged"), GOLIVE_NOT_MET);
-        e.changed = e.decisions / 10; /* they are in no share: what is left could all be judged */
-        e.evidence = e.decisions - e.changed;
-        golive_judge(&e, &g);
+        e->changed = e->decisions / 10; /* they are in no share: what is left could all be judged */
+        e->evidence = e->decisions - e->changed;
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, "could be judged"), GOLIVE_MET);
-        e.all.steps = (size_t)ceil(14 * 86400 / e.layout->step_s);
-        golive_judge(&e, &g);
+        e->all.steps = (size_t)ceil(14 * 86400 / e->layout->step_s);
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, "long enough"), GOLIVE_MET);
         render(NULL);
 }
@@ -276,17 +265,17 @@ static void test_nothing_good(void **state)
 
         (void)state;
         evaluate(INT64_MIN, INT64_MAX);
-        golive_judge(&e, &g);
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, metered), GOLIVE_MET);
         sql("UPDATE sample SET quality = 2 WHERE point_id = (SELECT id FROM point WHERE role = 'rack_power' LIMIT 1)");
         evaluate(INT64_MIN, INT64_MAX);
-        golive_judge(&e, &g);
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, metered), GOLIVE_NOT_MET);
         sql("UPDATE sample SET quality = 2");
         evaluate(INT64_MIN, INT64_MAX);
-        e.all.compared = 0;
+        e->all.compared = 0;
         render(NULL);
-        golive_judge(&e, &g);
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, metered), GOLIVE_NOT_MET);
         assert_int_equal(state_of(&g, "Every setpoint moved"), GOLIVE_NOT_KNOWN);
         assert_int_equal(count("meters are named in the site file, but none had a good sample"), 1);
@@ -294,7 +283,7 @@ static void test_nothing_good(void **state)
         assert_int_equal(count("no decision in shadow"), 0);
         sql("DELETE FROM sample");
         evaluate(INT64_MIN, INT64_MAX);
-        golive_judge(&e, &g);
+        golive_judge(e, &g);
         assert_int_equal(state_of(&g, metered), GOLIVE_NOT_KNOWN);
         evaluate(INT64_MIN, INT64_MAX);
 }
@@ -373,5 +362,5 @@ int main(void)
             cmocka_unit_test(test_savings),
             cmocka_unit_test(numbers_for_readers),
         };
-        return cmocka_run_group_tests(tests, record_run, forget_run);
+        return cmocka_run_group_tests(tests, record_run, forget_page);
 }

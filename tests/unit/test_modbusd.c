@@ -824,13 +824,18 @@ static void test_examples_are_current(void **state)
         static const char *const sites[] = {"tiny", "hall"};
         (void)state;
         for (size_t k = 0; k < 2; k++) {
-                char dir[] = "/tmp/test_modbusd.XXXXXX", example[512];
+                char dir[] = "/tmp/test_modbusd.XXXXXX", example[512], why[512];
                 struct plant_spec spec;
                 struct registers *r;
                 assert_non_null(mkdtemp(dir));
                 assert_int_equal(plant_spec_named(sites[k], &spec), 0);
                 assert_int_equal(registers_create(&spec, NULL, &r), 0);
+                assert_true(print_site_may(r, dir, NULL, 0, why));
                 assert_int_equal(print_site(r, dir, 15020, "127.0.0.1", 1883), 0);
+                assert_true(print_site_may(r, dir, NULL, 0, why)); /* again */
+                snprintf(example, sizeof(example), "%s/points.csv", dir);
+                assert_false(print_site_may(r, dir, (const char *const[]){NULL, example}, 2, why));
+                assert_non_null(strstr(why, example));
                 registers_free(r);
                 snprintf(example, sizeof(example), COOLPLANE_SOURCE_DIR "/deploy/examples/%s", sites[k]);
                 assert_same_file(dir, example, "site.yaml");
