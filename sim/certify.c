@@ -70,7 +70,7 @@ struct certify_kinds certify_kinds(uint64_t e)
 
 bool certify_failed(const struct certify_result *r)
 {
-        const bool lost = r->out || r->no_set || r->no_anchor || r->no_first || r->no_sum;
+        const bool lost = r->out || r->no_set || r->no_anchor || r->no_first || r->no_sum || r->resets;
 
         return r->hard || r->within || r->unfounded || certify_illegal_any(&r->illegal) ||
                (r->strict && r->kind.plant != CERTIFY_DRIFT && lost);
@@ -427,6 +427,19 @@ static void run(struct episode *e)
         }
 }
 
+static uint64_t count_resets(const struct episode *e)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < e->site.st.ny; i++) {
+                struct arx_row_info info;
+
+                arx_row_info(e->gate.model, i, &info);
+                n += info.resets;
+        }
+        return n;
+}
+
 int certify_episode(const struct certify_args *a, struct certify_result *ret)
 {
         struct certify_result res = {.number = a->number,
@@ -452,6 +465,7 @@ int certify_episode(const struct certify_args *a, struct certify_result *ret)
                 read_noise_bounds(e);
                 settle(e);
                 run(e);
+                res.resets = count_resets(e);
                 *ret = res;
         }
         certify_gate_free(&e->gate);

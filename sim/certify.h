@@ -21,7 +21,7 @@
  *
  * Strict: the model knows W. Set membership is its only learned set, and every step counts W, the mean of the anchor
  * too. Then nothing is statistical any more: of plants that do not drift every certificate must hold whatever the noise
- * does within W, and all that it assumes with it.
+ * does within W, with all that it assumes, and no row may begin anew.
  *
  * Pure but for the clock that times the filter; allocates at the start of an episode only.
  */
@@ -131,6 +131,7 @@ struct certify_result {
         /* certificates of which an assumption did not hold: the set, the window's noise, the noise of the first step,
          * what accumulates later (of any inlet) */
         uint64_t no_set, no_anchor, no_first, no_sum;
+        uint64_t resets; /* of rows, whose readings contradicted what was learned */
         uint64_t judged, cut,
             cut_robust;                 /* sensible proposals; changed; changed by the worst case or for want of one */
         uint64_t judged_late, cut_late; /* the same after the third hour */

@@ -48,6 +48,7 @@ static void add(struct sum *s, const struct certify_result *r)
         t->no_anchor += r->no_anchor;
         t->no_first += r->no_first;
         t->no_sum += r->no_sum;
+        t->resets += r->resets;
         t->judged += r->judged;
         t->cut += r->cut;
         t->cut_robust += r->cut_robust;
@@ -158,12 +159,13 @@ static void print_sums(FILE *f, const struct sum *s)
                 " episodes while an assumption of the last certificate "
                 "did not hold\n",
                 t->hard_outside, s->episodes_outside);
-        fprintf(f,
-                "certificates: %" PRIu64
-                "; of these plant outside the learned set %.2f %%, window noise %.2f %%, noise "
-                "of the first step %.2f %%, of later steps %.2f %% beyond what they count\n",
-                t->certified, percent(t->no_set, t->certified), percent(t->no_anchor, t->certified),
-                percent(t->no_first, t->certified), percent(t->no_sum, t->certified));
+        fprintf(
+            f,
+            "certificates: %" PRIu64 "; of these plant outside the learned set %.2f %%, window noise %.2f %%, noise "
+            "of the first step %.2f %%, of later steps %.2f %% beyond what they count; model rows begun anew: %" PRIu64
+            "\n",
+            t->certified, percent(t->no_set, t->certified), percent(t->no_anchor, t->certified),
+            percent(t->no_first, t->certified), percent(t->no_sum, t->certified), t->resets);
         fprintf(f, "margin: mean %.2f K, least %.3f K; terminal %.1f %%\n",
                 t->certified > 0 ? s->margin_k / (double)t->certified : 0, s->margin_min_k,
                 percent(t->terminal, t->certified));
@@ -264,12 +266,12 @@ static json_t *json_sum(const struct sum *s)
 {
         const struct certify_result *t = &s->r;
         json_t *o = json_pack(
-            "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "episodes", json_count(s->episodes), "failed",
+            "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "episodes", json_count(s->episodes), "failed",
             json_count(s->episodes_failed), "steps", json_count(t->steps), "accept",
             json_count(t->kind_steps[DECISION_ACCEPT]), "project", json_count(t->kind_steps[DECISION_PROJECT]), "hold",
             json_count(t->kind_steps[DECISION_HOLD]), "fallback", json_count(t->kind_steps[DECISION_FALLBACK]),
             "hard_violations", json_count(t->hard), "hard_violations_outside_assumptions", json_count(t->hard_outside),
-            "episodes_outside_assumptions", json_count(s->episodes_outside));
+            "episodes_outside_assumptions", json_count(s->episodes_outside), "model_resets", json_count(t->resets));
         json_t *more = json_pack(
             "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "hard_violations_certified",
             json_count(t->hard_covered), "certificates", json_count(t->certified), "terminal", json_count(t->terminal),

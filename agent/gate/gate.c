@@ -11,6 +11,7 @@
 
 #include "agent/base/text.h"
 #include "agent/gate/gate_internal.h"
+#include "agent/gate/safety_model.h"
 #include "agent/gate/vm.h"
 
 enum { ALIGN = 64 };
@@ -256,6 +257,10 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (r < 0)
                 goto fail;
         gate_model_seed(g);
+        /* not before: the seed's rows are means, and what is said of noise is said of readings */
+        r = safety_model_bound_noise(g->layout, g->model, &g->member_mem);
+        if (r < 0)
+                goto fail;
         gate_model_store(g, clk_mono_ms(args->clk));
         g->status.mode = !g->a.acting ? GATE_SHADOW : actuate_release_latched(g->actuate) ? GATE_RELEASE : GATE_HOLD;
         *ret = g;
@@ -286,6 +291,7 @@ struct gate *gate_free(struct gate *g)
         free(g->safety_mem);
         free(g->watch_y);
         free(g->watch_work);
+        free(g->member_mem);
         free(g->model_mem);
         free(g->structure);
         gate_envelope_free(&g->envelope);

@@ -85,7 +85,7 @@ struct gate {
         int64_t last_row_t_ms;
         uint32_t *age; /* [ny] steps since the output's last good sample */
 
-        void *model_mem, *safety_mem;
+        void *model_mem, *member_mem, *safety_mem;
         struct arx_structure *structure;
         struct arx *model;
         struct safety *safety;        /* NULL: nothing can be commanded or certified here, the gate only watches */
@@ -94,7 +94,9 @@ struct gate {
         struct gate_envelope envelope;
         struct evidence *evidence; /* of decisions on their way to the store; NULL where none is stored */
         size_t fit_countdown, fitted_told;
-        size_t *resets_told;  /* [ny] how often a row's readings contradicted what was learned */
+        struct {
+                size_t all, member;
+        } * resets_told;      /* [ny] how often a row's readings contradicted what was learned; its noise bound */
         char layout_id[17];   /* of the variables the model knows by number */
         int64_t learned_t_ms; /* beginning of the last step it learned from */
         int64_t model_stored_mono_ms;

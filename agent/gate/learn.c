@@ -63,10 +63,28 @@ int gate_model_create(struct gate *g)
         return r < 0 ? r : name_layout(g);
 }
 
+static void tell_reset(struct gate *g, size_t i, bool member)
+{
+        const struct layout *l = g->layout;
+        const char *name = l->y[i].point >= 0 ? l->site->point[l->y[i].point].name : "?";
+        char text[192 + POINT_NAME_MAX];
+
+        if (member)
+                (void)snprintf(
+                    text, sizeof text,
+                    "%s: nothing that data sheets allow explains its readings within noise_max_k %g K: that is "
+                    "too small, or the plant has changed; forgotten, learned anew from data sheets",
+                    name, l->site->limits.noise_max_k);
+        else
+                (void)snprintf(
+                    text, sizeof text,
+                    "%s: readings contradict what was learned of it; forgotten, learned anew from data sheets", name);
+        gate_event(g, 4, "model", text);
+}
+
 static void see_drift(struct gate *g)
 {
         const struct layout *l = g->layout;
-        char text[128 + POINT_NAME_MAX];
         bool reset = false;
 
         g->status.drift_score = 0;
@@ -75,15 +93,12 @@ static void see_drift(struct gate *g)
 
                 arx_row_info(g->model, i, &info);
                 g->status.drift_score = fmax(g->status.drift_score, fmax(info.drift, info.drift_low));
-                if (info.resets == g->resets_told[i])
+                if (info.resets == g->resets_told[i].all)
                         continue;
-                g->resets_told[i] = info.resets;
+                tell_reset(g, i, info.resets_member > g->resets_told[i].member);
+                g->resets_told[i].all = info.resets;
+                g->resets_told[i].member = info.resets_member;
                 reset = true;
-                (void)snprintf(
-                    text, sizeof text,
-                    "%s: readings contradict what was learned of it; forgotten, learned anew from data sheets",
-                    l->y[i].point >= 0 ? l->site->point[l->y[i].point].name : "?");
-                gate_event(g, 4, "model", text);
         }
         if (reset) /* the decision of this step is made on what is left, and says so */
                 gate_model_rows(g);

@@ -11,12 +11,15 @@
 struct safety_model {
         struct arx_structure *structure;
         void *mem;
-        struct arx *arx; /* in mem; with set membership where the site file bounds the noise */
+        struct arx *arx; /* in mem */
         size_t window;   /* rows of history that it and the filter may look at */
 };
 
 /* 0 or -Exxx; free what ret holds in both cases. */
 int safety_model_create(const struct layout *l, struct safety_model *ret);
 void safety_model_free(struct safety_model *m);
+/* Set membership of m from its next sample on, where the site file bounds the noise (noise_max_k); else *ret_mem is
+ * NULL. 0, -ENOMEM. Free *ret_mem after m. */
+int safety_model_bound_noise(const struct layout *l, struct arx *m, void **ret_mem);
 
 #endif

@@ -501,13 +501,17 @@ static void check_told(struct builder *b)
 static void check_noise(struct builder *b)
 {
         const double most_k = b->s->limits.noise_max_k;
+        const struct point *coarsest = NULL;
 
         for (size_t i = 0; i < b->s->npoint; i++) {
                 const struct point *p = &b->s->point[i];
-                if ((p->role == ROLE_INLET_TEMP || p->role == ROLE_SAT) && point_resolution(p) > most_k * (1 + 1e-9))
-                        bad(b, b->limits_at, "limits: noise_max_k %g is less than one count of point '%s', %g K",
-                            most_k, p->name, point_resolution(p));
+                if ((p->role == ROLE_INLET_TEMP || p->role == ROLE_SAT) &&
+                    (coarsest == NULL || point_resolution(p) > point_resolution(coarsest)))
+                        coarsest = p;
         }
+        if (coarsest != NULL && point_resolution(coarsest) > most_k * (1 + 1e-9))
+                bad(b, b->limits_at, "limits: noise_max_k %g is less than one count of point '%s', %g K", most_k,
+                    coarsest->name, point_resolution(coarsest));
 }
 
 void check_points(struct builder *b)

@@ -436,6 +436,7 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
 
                 if (!arx_member_add(m, i, z, target)) {
                         arx_row_reset(m, i);
+                        r->resets_member++;
                         (void)arx_member_add(m, i, z, target);
                 }
                 double f = m->args.forget;
@@ -471,6 +472,7 @@ void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret)
             .readings = r->readings,
             .misses = r->misses,
             .resets = r->resets,
+            .resets_member = r->resets_member,
             .width = width,
             .sum1_infeasible = r->sum1_infeasible,
         };

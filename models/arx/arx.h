@@ -119,14 +119,16 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
 
 /* Set membership, beside the confidence set of least squares: no noise of row i ever exceeds w_max [ny] (unit of y,
  * 0 = nobody knows such a bound). Each sample then leaves of the prior only the θ that explain it so; the intervals are
- * those around what is left ∩ those of least squares, whose fit is held to it as to the prior. Deterministic where the
- * bound is true, whatever the noise does within it (least squares need noise that averages out), and narrower where it
- * is tight; from three standard deviations on least squares are narrower. A sample's bound widens by 1/forget a sample.
- * Nothing left: the data contradict bound or prior, the row begins anew (resets). Costs two programs a coefficient and
- * fit. After Milanese and Vicino, "Optimal estimation theory for dynamic systems with set membership uncertainty",
- * Automatica 1991. mem: arx_member_memsize() bytes, aligned to 16, borrowed for the life of m. Not saved: after
- * arx_load the intervals are those saved, and from the next fit on those of least squares and of what came since.
- * -EINVAL: a bound that is none, or for a row whose prior is not finite. */
+ * those around what is left ∩ those of least squares, whose fit is held to it as to the prior. Where prior and bound
+ * are true and θ stays, it holds the plant whatever the noise does (least squares need noise that averages out), and is
+ * narrower where the bound is tight; from three standard deviations on least squares are narrower. Not all samples are
+ * kept, and the bound of each widens by 1/forget a sample: looser, never wrong. Nothing left: the data contradict bound
+ * or prior, and the row begins anew (resets_member); a bound that is a little too small loses the plant long before.
+ * Costs two programs a coefficient and fit, and each time 64 samples came without one. After Milanese and Vicino,
+ * "Optimal estimation theory for dynamic systems with set membership uncertainty", Automatica 1991.
+ * mem: arx_member_memsize() bytes, aligned to 16, borrowed for the life of m. Not saved: after arx_load the intervals
+ * are those saved, and from the next fit on those of least squares and of what came since. -EINVAL: a bound that is
+ * none, or for a row whose prior is not finite. */
 size_t arx_member_memsize(const struct arx_structure *st);
 int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max);
 
@@ -158,7 +160,8 @@ struct arx_row_info {
         double drift_low;        /* the same of readings below their lower bound; adds nothing, resets nothing, ends at
                                   * track_reset; begins        anew after arx_load */
         size_t readings, misses; /* one-step bounds that were compared with a reading, and how many it exceeded */
-        size_t resets;           /* how often the data contradicted the set since create */
+        size_t resets;           /* how often the data contradicted the set since create … */
+        size_t resets_member;    /* … and of these: no θ of the prior explained the samples within w_max */
         double width;            /* Σ (hi − lo)·scale: how wide the set still is */
         bool sum1_infeasible;    /* the intervals cannot add to 1: arx_worst drops the group's constraint */
 };

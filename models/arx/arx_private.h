@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: coolplane contributors */
-/* Inside of struct arx, shared by arx.c, predict.c and arx_io.c only. */
+/* Inside of struct arx, shared by the files of models/arx only (and looked into by sim/certify_assume.c). */
 #ifndef COOLPLANE_ARX_PRIVATE_H
 #define COOLPLANE_ARX_PRIVATE_H
 
@@ -34,7 +34,7 @@ struct arx_row {
          * at once, lowered by a fit, so that the set changes seldom). */
         double track, w_more;
         double track_low; /* the same of the lower bound: only told, adds nothing, not stored */
-        size_t readings, misses, resets;
+        size_t readings, misses, resets, resets_member;
 };
 
 static inline double arx_w_bar(const struct arx_row *r)

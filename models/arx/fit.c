@@ -298,6 +298,7 @@ static bool fit_row(struct arx *m, size_t i)
         struct problem p;
         if (!arx_member_fit(m, i)) {
                 arx_row_reset(m, i);
+                r->resets_member++;
                 return false;
         }
         build(m, r, &p);

@@ -21,8 +21,8 @@
 #define KEEP (STRIPS / 2)
 #define ROWS (STRIPS + 1) /* and the reference's interval */
 #define FAINT 1e-4        /* Hessian, of coefficients in widths of their box */
-#define ITERATIONS 200
-#define ROUNDING 1e-12 /* relative, of all that is summed */
+#define ROUNDING 1e-12    /* relative, of all that is summed */
+#define SUM_ROUNDING 1e-9 /* as arx_row_check_sum1 grants */
 
 struct strips {
         size_t n;
@@ -105,6 +105,8 @@ int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max
         b->qp_mem = at;
         b->qp_size = qp_bytes(&(struct qp_dims){n, ROWS, 0});
         m->member = b;
+        for (size_t i = 0; i < st->ny; i++)
+                arx_member_forget(m, i);
         return 0;
 }
 
@@ -144,11 +146,11 @@ static bool set_up(struct arx *m, size_t i, struct around *p)
                 sum += p->group[j] * p->lo[j];
                 j++;
         }
-        p->cl[p->s->n] = 1.0 - ref_hi - sum;
-        p->cu[p->s->n] = 1.0 - ref_lo - sum;
+        p->cl[p->s->n] = 1.0 - ref_hi - sum - SUM_ROUNDING;
+        p->cu[p->s->n] = 1.0 - ref_lo - sum + SUM_ROUNDING;
         for (size_t q = 0; q < p->s->n; q++) {
                 const double *strip = p->s->z + q * r->m, from = p->s->target[q] - num_dot(r->m, strip, p->lo);
-                double size = fabs(p->s->target[q]), half;
+                double size = 1.0 + fabs(p->s->target[q]), half;
                 for (j = 0; j < r->m; j++) {
                         b->a[q * r->m + j] = strip[j] * p->width[j];
                         size += fabs(strip[j] * p->lo[j]);
@@ -169,9 +171,9 @@ static double proven(const struct around *p, const double *e, const double *lam)
 
         memcpy(rest, e, sizeof(double) * p->r->m);
         for (size_t q = 0; q < p->rows; q++) {
-                const double part = lam[q] > 0.0 ? lam[q] * p->cu[q] : lam[q] < 0.0 ? lam[q] * p->cl[q] : 0.0;
                 if (lam[q] == 0.0)
                         continue;
+                const double part = lam[q] * (lam[q] > 0.0 ? p->cu[q] : p->cl[q]);
                 sum += part;
                 size += fabs(part);
                 for (size_t j = 0; j < p->r->m; j++) {
@@ -184,17 +186,16 @@ static double proven(const struct around *p, const double *e, const double *lam)
         return sum + ROUNDING * (size + 1.0);
 }
 
-/* ret: no point of the set has a larger eᵀx; false = the set is empty. */
+/* ret: no point of the set has a larger eᵀx, e [m] with 1 its largest; false = the set is empty. */
 static bool support(struct around *p, const double *e, double *ret)
 {
         const struct qp_dims dims = {p->r->m, p->rows, 0};
-        const double zero[ARX_TERMS_MAX] = {0.0};
-        double g[ARX_TERMS_MAX], none[ROWS] = {0.0};
+        const struct qp_settings set = qp_settings_default();
+        const double zero[ARX_TERMS_MAX] = {0.0}, none[ROWS] = {0.0};
+        double g[ARX_TERMS_MAX];
         const struct qp_vectors v = {g, zero, p->ones, p->cl, p->cu, NULL, NULL};
-        struct qp_settings set = qp_settings_default();
         struct qp_result res;
 
-        set.iter_max = ITERATIONS;
         for (size_t j = 0; j < p->r->m; j++)
                 g[j] = -e[j];
         *ret = proven(p, e, none);
@@ -210,20 +211,26 @@ static bool support(struct around *p, const double *e, double *ret)
         return true;
 }
 
-/* Least and largest Σ e_j width_j x_j + base into the box of term t. */
+/* θ_t = base + eᵀx: its box; e [m] is overwritten. */
 static bool bound_term(struct around *p, size_t t, double base, double *e)
 {
         struct arx *m = p->m;
-        double most, least;
+        double unit = 0.0, up, down, rounding = ROUNDING * fabs(base);
 
-        if (!support(p, e, &most))
+        for (size_t j = 0; j < p->r->m; j++)
+                unit = fmax(unit, fabs(e[j]));
+        if (unit == 0.0) /* known beforehand */
+                return true;
+        for (size_t j = 0; j < p->r->m; j++)
+                e[j] /= unit;
+        if (!support(p, e, &up))
                 return false;
         for (size_t j = 0; j < p->r->m; j++)
                 e[j] = -e[j];
-        if (!support(p, e, &least))
+        if (!support(p, e, &down))
                 return false;
-        m->box_lo[t] = fmax(m->prior_lo[t], base - least);
-        m->box_hi[t] = fmin(m->prior_hi[t], base + most);
+        m->box_lo[t] = fmax(m->prior_lo[t], base - unit * down - rounding);
+        m->box_hi[t] = fmin(m->prior_hi[t], base + unit * up + rounding);
         return m->box_lo[t] <= m->box_hi[t];
 }
 
@@ -234,10 +241,10 @@ static void swap(double *a, double *b)
         *b = v;
 }
 
-/* The KEEP strips with the largest multipliers stay. */
+/* Of STRIPS the KEEP with the largest multipliers stay. */
 static void thin(struct strips *s, size_t m)
 {
-        for (size_t k = 0; k < KEEP && s->n > KEEP; k++) {
+        for (size_t k = 0; k < KEEP; k++) {
                 size_t best = k;
                 for (size_t q = k + 1; q < s->n; q++)
                         if (s->use[q] > s->use[best])
@@ -248,7 +255,7 @@ static void thin(struct strips *s, size_t m)
                 for (size_t j = 0; j < m; j++)
                         swap(&s->z[k * m + j], &s->z[best * m + j]);
         }
-        s->n = s->n < KEEP ? s->n : KEEP;
+        s->n = KEEP;
 }
 
 bool arx_member_fit(struct arx *m, size_t i)
@@ -276,24 +283,44 @@ bool arx_member_fit(struct arx *m, size_t i)
                 if (!bound_term(&p, t, base, e))
                         return false;
         }
-        thin(p.s, r->m);
         return true;
+}
+
+/* All of the box explains it: nothing is learned from it. */
+static bool covers(const struct arx *m, const struct arx_row *r, const double *z, double target, double w)
+{
+        double least = 0.0, most = 0.0;
+        size_t j = 0;
+
+        for (size_t k = 0; k < r->n; k++) {
+                const size_t t = r->t0 + k;
+                if (k == r->ref)
+                        continue;
+                const double zs = z[j++] * m->st.scale[t], a = zs * m->box_lo[t], b = zs * m->box_hi[t];
+                least += fmin(a, b);
+                most += fmax(a, b);
+        }
+        return most <= target + w && least >= target - w;
 }
 
 bool arx_member_add(struct arx *m, size_t i, const double *z, double target)
 {
+        const struct arx_row *r = &m->row[i];
         struct strips *s;
 
         if (!m->member || !(m->member->row[i].w_max > 0.0))
                 return true;
         s = &m->member->row[i];
-        if (s->n == STRIPS && !arx_member_fit(m, i))
-                return false;
-        if (s->n == STRIPS) /* the solver was of no use */
-                thin(s, m->row[i].m);
         for (size_t q = 0; q < s->n; q++)
                 s->w[q] /= m->args.forget;
-        memcpy(s->z + s->n * m->row[i].m, z, sizeof(double) * m->row[i].m);
+        if (covers(m, r, z, target, s->w_max))
+                return true;
+        if (s->n == STRIPS) {
+                if (!arx_member_fit(m, i))
+                        return false;
+                thin(s, r->m);
+        }
+        memcpy(s->z + s->n * r->m, z, sizeof(double) * r->m);
         s->target[s->n] = target;
         s->w[s->n++] = s->w_max;
         return true;

@@ -16,6 +16,7 @@
 #include "models/arx/arx.h"
 #include "models/num/rng.h"
 
+#define STRIPS 64  /* member.c */
 #define LOOSE 1e-3 /* of a prior's width: how far a bound may be from the exact one (member.c, FAINT) */
 
 /* y⁺ = a y + b₁ u₁ + b₂ u₂ + c d + e, a + b₁ + b₂ = 1: a room between two air handlers. */
@@ -35,6 +36,16 @@ static const struct arx_term square_term[] = {{ARX_SRC_U, 1, 0, 0, 0}, {ARX_SRC_
 static const struct arx_structure square = {1, 2, 0, 1, 2, square_start, square_term, scale};
 static const double square_lo[] = {0, 0}, square_hi[] = {1, 1};
 
+/* The square, then the room: rows of different width, of which the second reads y₂. */
+static const size_t both_start[] = {0, 2, 2 + NT};
+static const struct arx_term both_term[] = {
+    {ARX_SRC_U, 1, 0, 0, 0}, {ARX_SRC_U, 1, 0, 0, 1}, {ARX_SRC_Y, 1, 1, 1, 1},   {ARX_SRC_U, 1, 1, 1, 0},
+    {ARX_SRC_U, 1, 1, 1, 1}, {ARX_SRC_D, 1, 0, 1, 0}, {ARX_SRC_ONE, 0, 0, 0, 0},
+};
+static const double both_scale[] = {1, 1, 4, 0.5, 3, 2, 1};
+static const struct arx_structure both = {2, 2, 1, 1, 2 + NT, both_start, both_term, both_scale};
+static const double both_lo[] = {0, 0, 0.6, 0.05, 0.05, 0.2, -0.5}, both_hi[] = {1, 1, 0.9, 0.3, 0.3, 0.8, 0.5};
+
 struct model {
         struct arx *m;
         void *mem, *member;
@@ -49,17 +60,24 @@ static struct arx_args args_of(enum arx_set set)
         return a;
 }
 
-static struct model model_new(const struct arx_structure *st, const struct arx_args *a, const double *lo,
-                              const double *hi, double w_max)
+static struct model model_of(const struct arx_structure *st, const struct arx_args *a, const double *lo,
+                             const double *hi, const double *w_max)
 {
-        const size_t size = (arx_memsize(st) + 15) & ~(size_t)15, more = (arx_member_memsize(st) + 15) & ~(size_t)15;
-        struct model m = {.mem = aligned_alloc(16, size), .member = aligned_alloc(16, more)};
+        const size_t size = (arx_memsize(st) + 15) & ~(size_t)15, more = arx_member_memsize(st);
+        struct model m = {.mem = aligned_alloc(16, size),
+                          .member = malloc(more)}; /* malloc: aligned to 16, and no more */
 
         assert_non_null(m.mem);
         assert_non_null(m.member);
         assert_int_equal(arx_create(m.mem, size, st, a, lo, hi, &m.m), 0);
-        assert_int_equal(arx_member_create(m.m, m.member, more, &w_max), 0);
+        assert_int_equal(arx_member_create(m.m, m.member, more, w_max), 0);
         return m;
+}
+
+static struct model model_new(const struct arx_structure *st, const struct arx_args *a, const double *lo,
+                              const double *hi, double w_max)
+{
+        return model_of(st, a, lo, hi, &w_max);
 }
 
 static void model_free(struct model *m)
@@ -137,6 +155,81 @@ static void reference_of_the_sum(void **state)
         model_free(&m);
 }
 
+/* a ≥ 0.75 leaves at most 0.25 to both others. */
+static void reference_of_the_sum_from_below(void **state)
+{
+        (void)state;
+        const struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
+        const double lo[] = {0.75, 0.05, 0.05, 0.5, 0}, hi[] = {0.9, 0.3, 0.3, 0.5, 0};
+        struct model m = model_new(&room, &a, lo, hi, 0.1);
+
+        add(m.m, 20, 10, 20, 1, 20 - 1.1 + 0.5); /* 0.1 ≤ b₁ ≤ 0.12 */
+        assert_int_equal(arx_fit(m.m, 1), 1);
+        near_box(m.m, 1, 0.1, 0.12);
+        near_box(m.m, 2, 0.05, 0.15);
+        near_box(m.m, REF, 0.75, 0.85);
+        model_free(&m);
+}
+
+/* Members whose prior is a point that adds to one only to rounding: nothing is contradicted. */
+static void known_beforehand(void **state)
+{
+        (void)state;
+        const struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
+
+        for (int k = 1; k < 99; k++) {
+                const double b = 0.01 * k, c = 0.01 * (99 - k) - 1e-3, all[] = {1 - b - c, b, c, 0.5, 0.1};
+                struct model m = model_new(&room, &a, all, all, 0.1);
+                struct arx_row_info info;
+
+                for (int n = 0; n < 5; n++) {
+                        const double y = 20 + n, u0 = 15 + 2 * n, u1 = 25 - n;
+
+                        add(m.m, y, u0, u1, 1, all[0] * y + b * u0 + c * u1 + 0.6 + (n % 2 ? 0.1 : -0.1));
+                        assert_int_equal(arx_fit(m.m, 1), 1);
+                }
+                arx_row_info(m.m, 0, &info);
+                assert_int_equal(info.resets, 0);
+                model_free(&m);
+        }
+}
+
+/* The same samples with the load in another unit leave the same of its gain. */
+static void units_do_not_matter(void **state)
+{
+        (void)state;
+        const struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
+        double got[2][NT];
+
+        for (int i = 0; i < 2; i++) {
+                const double per = i ? 1e5 : 1; /* W for 100 kW */
+                const double scales[] = {1, 1, 1, 2 * per, 1};
+                const double lo[] = {0.6, 0.05, 0.05, 0.2 / per, -0.5}, hi[] = {0.9, 0.3, 0.3, 0.8 / per, 0.5};
+                struct arx_structure st = room;
+                st.scale = scales;
+                struct model m = model_new(&st, &a, lo, hi, 0.05);
+                const double *theta, *l, *h;
+                struct rng r;
+
+                rng_seed(&r, 9, 0);
+                for (int k = 0; k < 200; k++) {
+                        const double y = rng_range(&r, 18, 28), u0 = rng_range(&r, 15, 25), u1 = rng_range(&r, 15, 25),
+                                     d = rng_range(&r, 0, 2);
+                        add(m.m, y, u0, u1, d * per,
+                            0.7 * y + 0.1 * u0 + 0.2 * u1 + 0.5 * d + 0.1 + rng_range(&r, -0.05, 0.05));
+                }
+                assert_int_equal(arx_fit(m.m, 1), 1);
+                arx_row(m.m, 0, &theta, &l, &h);
+                for (size_t k = 0; k < NT; k++)
+                        got[i][k] = (h[k] - l[k]) / (hi[k] - lo[k]);
+                model_free(&m);
+        }
+        for (size_t k = 0; k < NT; k++) {
+                assert_true(got[0][k] < 0.2);
+                assert_true(fabs(got[0][k] - got[1][k]) < 1e-2 * got[0][k]);
+        }
+}
+
 static void contradiction_begins_anew(void **state)
 {
         (void)state;
@@ -153,6 +246,7 @@ static void contradiction_begins_anew(void **state)
         assert_int_equal(arx_fit(m.m, 1), 0);
         arx_row_info(m.m, 0, &info);
         assert_int_equal(info.resets, 1);
+        assert_int_equal(info.resets_member, 1);
         assert_int_equal(info.samples, 0);
         assert_false(info.fitted);
         arx_row(m.m, 0, &theta, &lo, &hi);
@@ -171,7 +265,7 @@ static void contradiction_without_a_fit(void **state)
         const struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
         struct model m = model_new(&square, &a, square_lo, square_hi, 0.1);
 
-        for (size_t k = 0; k < 64; k++)
+        for (size_t k = 0; k < STRIPS; k++)
                 add(m.m, 0, 1, 0, 0, k < 40 ? 0.2 : 0.8);
         assert_int_equal(resets(m.m), 0);
         add(m.m, 0, 1, 0, 0, 0.5);
@@ -271,21 +365,22 @@ static void the_plant_is_never_lost(void **state)
         (void)state;
         const char *env = getenv("COOLPLANE_SEED");
         const uint64_t seed = env ? strtoull(env, NULL, 10) : 11;
-        const struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
+        struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
         struct rng r;
         double narrowed = 0;
 
         print_message("seed %llu\n", (unsigned long long)seed);
         for (size_t k = 0; k < 200; k++) {
-                const double w = exp(rng_range(&r, log(0.01), log(1)));
-                struct model m = model_new(&room, &a, room_lo, room_hi, w);
-                const double before = width(&m);
                 struct plant p;
 
                 rng_seed(&r, seed, k);
+                a.forget = k % 3 == 0 ? 0.98 : 1;
+                const double w = exp(rng_range(&r, log(0.01), log(1)));
+                struct model m = model_new(&room, &a, room_lo, room_hi, w);
+                const double before = width(&m);
                 draw(&p, &r);
                 for (size_t n = 0; n < 300;) {
-                        const size_t some = 1 + rng_below(&r, 60);
+                        const size_t some = 1 + rng_below(&r, k % 2 ? 60 : 150);
                         run(&m, &p, some, (enum noise)(k % NOISES), w, &r);
                         n += some;
                         assert_int_equal(arx_fit(m.m, 1), 1);
@@ -326,33 +421,86 @@ static void least_squares_lose_it(void **state)
         assert_true(lost >= 15);
 }
 
-/* Beside each other they are narrower than either, and with uniform noise membership is the narrower one by far. */
+/* Where the noise fills its bound membership is the narrower one by far; where the bound is five standard deviations,
+ * the two together are narrower than either. What is fitted adds to one. */
 static void narrower_together(void **state)
 {
         (void)state;
         const enum arx_set set[] = {ARX_SET_ASYMPTOTIC, ARX_SET_MEMBERSHIP, ARX_SET_ASYMPTOTIC};
-        const double w_max[] = {0, 0.1, 0.1};
-        double got[3];
+        double got[2][3];
 
-        for (size_t i = 0; i < 3; i++) {
-                const struct arx_args a = args_of(set[i]);
-                struct model m = model_new(&room, &a, room_lo, room_hi, w_max[i]);
-                struct plant p;
+        for (size_t wide = 0; wide < 2; wide++)
+                for (size_t i = 0; i < 3; i++) {
+                        const struct arx_args a = args_of(set[i]);
+                        const double w_max = i == 0 ? 0 : wide ? 0.3 : 0.1;
+                        struct model m = model_new(&room, &a, room_lo, room_hi, w_max);
+                        struct plant p;
+                        struct rng r;
+
+                        rng_seed(&r, 6, 0);
+                        draw(&p, &r);
+                        for (size_t n = 0; n < 50; n++) {
+                                const double *theta, *lo, *hi;
+
+                                run(&m, &p, 20, UNIFORM, 0.1, &r);
+                                assert_int_equal(arx_fit(m.m, 1), 1);
+                                assert_true(held(&m, &p));
+                                arx_row(m.m, 0, &theta, &lo, &hi);
+                                assert_true(fabs(theta[0] + theta[1] + theta[2] - 1) < 1e-9);
+                        }
+                        got[wide][i] = width(&m);
+                        model_free(&m);
+                }
+        for (size_t wide = 0; wide < 2; wide++)
+                print_message("width: least squares %.4f, membership %.4f, both %.4f\n", got[wide][0], got[wide][1],
+                              got[wide][2]);
+        assert_true(got[0][1] < 0.5 * got[0][0]);
+        assert_true(got[0][2] <= got[0][1] * (1 + 1e-9) && got[0][2] <= got[0][0]);
+        assert_true(got[1][2] < 0.98 * got[1][0] && got[1][2] < 0.8 * got[1][1]);
+}
+
+/* Rows of different width: each has a bound of its own, or none, and strips of its own. */
+static void rows_by_themselves(void **state)
+{
+        (void)state;
+        const struct arx_args a = args_of(ARX_SET_MEMBERSHIP);
+
+        for (int kind = 0; kind < 3; kind++) {
+                const double w_max[] = {kind == 1 ? 0 : 0.1, kind == 2 ? 0 : 0.05};
+                struct model m = model_of(&both, &a, both_lo, both_hi, w_max);
+                const double theta[] = {0.3, 0.7, 0.7, 0.1, 0.2, 0.5, 0.1}, *t, *lo, *hi;
+                struct arx_row_info info;
+                double y[] = {0, 22};
                 struct rng r;
 
-                rng_seed(&r, 6, 0);
-                draw(&p, &r);
-                for (size_t n = 0; n < 50; n++) {
-                        run(&m, &p, 20, UNIFORM, 0.1, &r);
-                        assert_int_equal(arx_fit(m.m, 1), 1);
-                        assert_true(held(&m, &p));
+                rng_seed(&r, 8, (uint64_t)kind);
+                for (int k = 0; k < 300; k++) {
+                        const double u[] = {rng_range(&r, 15, 25), rng_range(&r, 15, 25)}, d = rng_range(&r, 0, 2);
+                        const double next[] = {theta[0] * u[0] + theta[1] * u[1] + rng_range(&r, -0.1, 0.1),
+                                               theta[2] * y[1] + theta[3] * u[0] + theta[4] * u[1] + theta[5] * d +
+                                                   theta[6] + (rng_below(&r, 2) ? 0.05 : -0.05)};
+
+                        assert_int_equal(arx_add(m.m, &(struct arx_window){1, y, u, &d}, next), 2);
+                        memcpy(y, next, sizeof(y));
+                        if (k % 20 == 19)
+                                assert_int_equal(arx_fit(m.m, 1), 2);
                 }
-                got[i] = width(&m);
+                for (size_t i = 0; i < 2; i++) {
+                        double all = 0, left = 0;
+
+                        arx_row(m.m, i, &t, &lo, &hi);
+                        arx_row_info(m.m, i, &info);
+                        assert_int_equal(info.resets, 0);
+                        for (size_t k = 0; k < both_start[i + 1] - both_start[i]; k++) {
+                                const size_t at = both_start[i] + k;
+                                assert_true(theta[at] >= lo[k] && theta[at] <= hi[k]);
+                                all += both_hi[at] - both_lo[at];
+                                left += hi[k] - lo[k];
+                        }
+                        assert_true(w_max[i] > 0 ? left < 0.2 * all : left == all);
+                }
                 model_free(&m);
         }
-        print_message("width: least squares %.4f, membership %.4f, both %.4f\n", got[0], got[1], got[2]);
-        assert_true(got[1] < 0.5 * got[0]);
-        assert_true(got[2] <= got[1] * (1 + 1e-9) && got[2] <= got[0]);
 }
 
 /* A bound that is too small is found out. */
@@ -407,6 +555,7 @@ static void bad_arguments(void **state)
 
         assert_int_equal(arx_member_create(m.m, NULL, size, &good), -EINVAL);
         assert_int_equal(arx_member_create(m.m, m.member, size - 1, &good), -EINVAL);
+        assert_int_equal(arx_member_create(m.m, (char *)m.member + 8, size, &good), -EINVAL);
         for (size_t k = 0; k < 3; k++)
                 assert_int_equal(arx_member_create(m.m, m.member, size, &bad[k]), -EINVAL);
         assert_int_equal(arx_member_create(m.m, m.member, size, &good), 0);
@@ -414,6 +563,19 @@ static void bad_arguments(void **state)
         m = model_new(&square, &a, NULL, NULL, 0); /* no prior, no membership asked for */
         assert_int_equal(arx_member_create(m.m, m.member, size, &good), -EINVAL);
         model_free(&m);
+        for (size_t k = 0; k < 4; k++) { /* of the second row alone, either side */
+                double lo[2 + NT], hi[2 + NT], w_max[] = {0.1, k < 2 ? 0 : 0.1};
+
+                memcpy(lo, both_lo, sizeof(lo));
+                memcpy(hi, both_hi, sizeof(hi));
+                lo[6] = k % 2 ? (double)-INFINITY : lo[6];
+                hi[6] = k % 2 ? hi[6] : (double)INFINITY;
+                m = model_of(&both, &a, both_lo, both_hi, w_max);
+                assert_int_equal(arx_create(m.mem, arx_memsize(&both), &both, &a, lo, hi, &m.m), 0);
+                assert_int_equal(arx_member_create(m.m, m.member, arx_member_memsize(&both), w_max),
+                                 k < 2 ? 0 : -EINVAL);
+                model_free(&m);
+        }
 }
 
 int main(void)
@@ -421,6 +583,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(known_corners),
             cmocka_unit_test(reference_of_the_sum),
+            cmocka_unit_test(reference_of_the_sum_from_below),
+            cmocka_unit_test(known_beforehand),
+            cmocka_unit_test(units_do_not_matter),
+            cmocka_unit_test(rows_by_themselves),
             cmocka_unit_test(contradiction_begins_anew),
             cmocka_unit_test(contradiction_without_a_fit),
             cmocka_unit_test(old_samples_widen),

@@ -695,10 +695,13 @@ static double learned_width(void)
         struct layout *l;
         struct arx_row_info info;
         struct rng rng;
+        void *member;
         double y[8] = {0}, u[8] = {0}, d[8] = {0}, next[8] = {0};
 
         assert_int_equal(layout_create(s, &l), 0);
         assert_int_equal(safety_model_create(l, &m), 0);
+        assert_int_equal(safety_model_bound_noise(l, m.arx, &member), 0);
+        assert_true((member == NULL) == isnan(s->limits.noise_max_k));
         assert_true(l->ny == 1 && l->nu <= 8 && l->nd <= 8);
         rng_seed(&rng, seed, 7);
         for (int k = 0; k < 100; k++) {
@@ -713,6 +716,7 @@ static double learned_width(void)
         assert_int_equal(arx_fit(m.arx, 1), 1);
         arx_row_info(m.arx, 0, &info);
         assert_int_equal(info.resets, 0);
+        free(member);
         safety_model_free(&m);
         layout_free(l);
         site_free(s);
