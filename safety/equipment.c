@@ -85,17 +85,21 @@ bool equipment_may_stop(const struct equipment *q, const struct safety_u *u, dou
         return mono_s - q->on_s >= u->min_on_s && starts_in_hour(q, mono_s) < (unsigned)u->max_starts_per_h;
 }
 
-/* Capacity of the units that report running and stay enabled when unit j stops; the units before j are decided. */
+/* Unit k reports running and stays enabled when unit j stops; the units before j are decided. */
+static bool stays(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
+                  const double *act, size_t j, size_t k)
+{
+        return e->u[k].kind == SAFETY_U_ONOFF && k != j && (k < j ? act[k] : base[k]) > 0 && snap->onoff_status &&
+               snap->onoff_status[k] == 1;
+}
+
+/* What those that stay carry. */
 static double capacity_without(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
                                const double *act, size_t j)
 {
         double sum_w = 0;
-        for (size_t k = 0; k < e->nu; k++) {
-                bool stays = k < j ? act[k] > 0 : base[k] > 0;
-                if (e->u[k].kind == SAFETY_U_ONOFF && k != j && stays && snap->onoff_status &&
-                    snap->onoff_status[k] == 1)
-                        sum_w += e->u[k].capacity_w;
-        }
+        for (size_t k = 0; k < e->nu; k++)
+                sum_w += stays(e, snap, base, act, j, k) ? e->u[k].capacity_w : 0;
         return sum_w;
 }
 
@@ -106,6 +110,18 @@ static bool others_carry(const struct safety_envelope *e, const struct safety_sn
 {
         const double left_w = capacity_without(e, snap, base, act, j);
         return left_w > 0 && left_w >= snap->cooling_load_w * (1 + e->capacity_margin);
+}
+
+/* The water of the others does not change faster than they take; a change that nobody knows holds no one. */
+static bool others_settled(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
+                           const double *act, size_t j)
+{
+        for (size_t k = 0; k < e->nu; k++) {
+                const double most = e->u[k].max_flow_ramp_per_min;
+                if (stays(e, snap, base, act, j, k) && most > 0 && snap->evap_flow_ramp_per_min > most)
+                        return false;
+        }
+        return true;
 }
 
 /* Unit k takes its share of the water: it runs, as far as anyone knows, or it was ordered on just now and is about to.
@@ -204,7 +220,8 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                         on = true;
                         cut = DR_SLOW_STEP;
                 } else if (!on && was &&
-                           !(equipment_may_stop(&q[j], u, snap->mono_s) && others_carry(e, snap, base, act, j))) {
+                           !(equipment_may_stop(&q[j], u, snap->mono_s) && others_carry(e, snap, base, act, j) &&
+                             others_settled(e, snap, base, act, j))) {
                         on = true;
                         cut = DR_EQUIPMENT;
                 }

@@ -474,13 +474,17 @@ static void certify_drivers(struct safety *s, const struct safety_snapshot *snap
 
 /* Pairs share setpoints, so what keeps one may undo another: again, until nothing moves. Every move is toward what the
  * plant has, where all of them are kept. What a pass too few would leave the second checker refuses. */
-static void keep_lift(const struct safety *s, double *act, enum decision_reason *why, int *binding)
+static void keep_lift(const struct safety *s, const struct safety_snapshot *snap, double *act,
+                      enum decision_reason *why, int *binding)
 {
         size_t pass = 0;
         while (pass <= s->env.nlift) {
                 bool moved = false;
-                for (size_t i = 0; i < s->env.nlift; i++)
-                        moved = limits_lift(&s->env.lift[i], s->env.u, s->base, act, why, binding) || moved;
+                for (size_t i = 0; i < s->env.nlift; i++) {
+                        struct safety_lift p = s->env.lift[i];
+                        p.max_k = limits_greatest_lift(&s->env, snap, &p);
+                        moved = limits_lift(&p, s->env.u, s->base, act, why, binding) || moved;
+                }
                 pass = moved ? pass + 1 : s->env.nlift + 1;
         }
 }
@@ -576,7 +580,7 @@ static void backup(struct safety *s, const struct safety_snapshot *snap, bool ma
         }
         if (machines)
                 equipment_move(&s->env, s->equip, snap, s->base, s->want, s->act, &cut, &binding);
-        keep_lift(s, s->act, &cut, &binding);
+        keep_lift(s, snap, s->act, &cut, &binding);
 }
 
 /* The second checker has the last word: the action, else the whole backup, else the backup without the machines, else
@@ -640,13 +644,13 @@ const struct safety_decision *safety_filter(struct safety *s, const struct safet
                 dark_rooms(s, snap);
         clip_all(s, snap, lock.order == ORDER_NORMAL, &cut, &binding_u);
         if (lock.order >= ORDER_FALLBACK) {
-                keep_lift(s, s->clip, &cut, &binding_u);
+                keep_lift(s, snap, s->clip, &cut, &binding_u);
                 memcpy(s->act, s->clip, s->env.nu * sizeof(double));
         } else {
                 hold_blind(s);
                 tighten_window(s, snap);
                 certify_drivers(s, snap, &cut, &binding_u);
-                keep_lift(s, s->clip, &cut, &binding_u);
+                keep_lift(s, snap, s->clip, &cut, &binding_u);
                 certify(s, snap);
                 conclude(s, cut, &binding_u);
         }

@@ -66,6 +66,9 @@ double limits_move(const struct safety_u *u, double base, double want, bool slow
 /* u's box of this step ends at `floor`, or at base where that is colder: what the plant has may stay. Floors bind
  * variables with safe_dir −1. */
 void limits_raise(struct safety_u *u, double base, double floor);
+/* The greatest lift of pair p at this step's load. */
+double limits_greatest_lift(const struct safety_envelope *e, const struct safety_snapshot *snap,
+                            const struct safety_lift *p);
 /* Lift of act [nu] ← inside its bounds, or no farther outside than what the plant has, whichever of the two setpoints
  * comes into force first: first the condenser water goes back toward what the plant has, then the chilled water. True
  * when that moved something; *why and *binding as limits_move. */

@@ -72,6 +72,8 @@ static const char *check_onoff(const struct safety_u *u)
                 return "u.max_starts_per_h";
         if (!(isfinite(u->min_flow_m3s) && u->min_flow_m3s >= 0))
                 return "u.min_flow_m3s";
+        if (!(isfinite(u->max_flow_ramp_per_min) && u->max_flow_ramp_per_min >= 0))
+                return "u.max_flow_ramp_per_min";
         return NULL;
 }
 
@@ -110,10 +112,11 @@ static const char *check_cert(const struct safety_envelope *e, size_t i)
         return NULL;
 }
 
-/* The coldest water must be in reach, and some pair inside both boxes. */
+/* The coldest water must be in reach, at any load, and some pair inside both boxes. */
 static const char *check_lift(const struct safety_envelope *e, const struct safety_lift *p)
 {
         const struct safety_u *cw, *chw;
+        double least_k;
         if (!(p->cw < e->nu && e->u[p->cw].kind == SAFETY_U_CONTINUOUS))
                 return "lift.cw";
         if (!(p->chw < e->nu && p->chw != p->cw && e->u[p->chw].kind == SAFETY_U_CONTINUOUS &&
@@ -123,7 +126,12 @@ static const char *check_lift(const struct safety_envelope *e, const struct safe
         chw = &e->u[p->chw];
         if (!(p->min_k <= p->max_k && p->min_k <= cw->hi - chw->lo))
                 return "lift.min_k";
-        return p->max_k >= cw->lo - chw->lo ? NULL : "lift.max_k";
+        if (!(p->max_k >= cw->lo - chw->lo))
+                return "lift.max_k";
+        least_k = fmax(p->min_k, cw->lo - chw->lo) - SAFETY_LIFT_TOL_K;
+        if (!(isfinite(p->surge_k) && p->surge_k >= 0 && p->max_k - p->surge_k >= least_k))
+                return "lift.surge_k";
+        return NULL;
 }
 
 static const char *check_scalars(const struct safety_envelope *e)
@@ -300,6 +308,24 @@ static double toward(const struct safety_u *u, double v, double rest_at)
         if (fabs(q - rest_at) > fabs(v - rest_at) + SAFETY_LIFT_TOL_K)
                 q = limits_quantise(&t, q > rest_at ? q - u->step : q + u->step, rest_at);
         return q;
+}
+
+/* Share of what the machines that report running can carry; 1 where it is not known. */
+static double part_load(const struct safety_envelope *e, const struct safety_snapshot *snap)
+{
+        double running_w = 0, part;
+        for (size_t j = 0; snap->onoff_status && j < e->nu; j++) {
+                if (e->u[j].kind == SAFETY_U_ONOFF && snap->onoff_status[j] == 1)
+                        running_w += e->u[j].capacity_w;
+        }
+        part = snap->cooling_load_w / running_w;
+        return part >= 0 && part < 1 ? part : 1;
+}
+
+double limits_greatest_lift(const struct safety_envelope *e, const struct safety_snapshot *snap,
+                            const struct safety_lift *p)
+{
+        return p->max_k - p->surge_k * (1 - part_load(e, snap));
 }
 
 bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,

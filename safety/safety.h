@@ -23,10 +23,10 @@
  * cooling leaves it there. From the other side it enters the box at once. What stays beyond is not written.
  *
  * Hard, whoever asks: boxes and grids, minimum on and off, starts per hour, water for the evaporators, lift, freezing,
- * the outputs' hard limit. A missing reading of flow, freezing or dew point forbids nothing: that would be less
- * cooling. Soft, and given up in this order: first hi − soft_k, which proposals aim at: none goes below u_floor for its
- * sake. Then u_floor, for what the hard limit asks through backup, fallback or trip, and only while some certified
- * reading is missing or less than SAFETY_COMFORT below hi − soft_k. Nothing else gives way.
+ * the outputs' hard limit. A missing reading of flow, load (of a lift), freezing or dew point forbids nothing: that
+ * would be less cooling. Soft, and given up in this order: first hi − soft_k, which proposals aim at: none goes below
+ * u_floor for its sake. Then u_floor, for what the hard limit asks through backup, fallback or trip, and only while
+ * some certified reading is missing or less than SAFETY_COMFORT below hi − soft_k. Nothing else gives way.
  *
  * NaN, late, malformed or absent proposals are ordinary: HOLD, then FALLBACK. Guarantee layers: ARCHITECTURE.md.
  * Pure: caller's memory, no I/O, no clock, no logging, no allocation after create.
@@ -77,18 +77,25 @@ struct safety_u {
          * minimum off time and starts per hour bind toward more cooling as well: no one may start a chiller against
          * them. No unit stops unless others report running and carry the load with the margin; but where those
          * that run get less than 1.10 of their min_flow_m3s, one stops in time, the last one never. With less than
-         * that for all and the margin none starts beside another. Such a unit is read by no row of the model. */
+         * that for all and the margin none starts beside another. Such a unit is read by no row of the model. None
+         * stops for want of load while the water of the others that report running and stay changes faster than one of
+         * these takes: what it leaves to them would come on top. A start, and a stop for want of water, never wait. */
         double capacity_w;                            /* cooling capacity; 0 = unknown */
         double min_on_s, min_off_s, max_starts_per_h; /* 1 … 16 starts in any sliding hour */
         double min_flow_m3s;                          /* least water through its evaporator; 0 = unknown, no rule */
+        double max_flow_ramp_per_min;                 /* how fast that may change, share of it; 0 = unknown, no rule */
 };
 
 /* What a machine can lift: condenser-water setpoint − chilled-water setpoint. Too little and oil does not return, too
- * much and it surges at part load. Kept whichever of the two setpoints comes into force first. Two continuous variables
- * that no row of the model reads, chw with safe_dir −1. */
+ * much and it surges, the sooner the less it carries. Kept whichever of the two setpoints comes into force first. Two
+ * continuous variables that no row of the model reads, chw with safe_dir −1.
+ * The greatest is max_k at full load and surge_k less at none, linear between. Part load: cooling_load_w, which is all
+ * machines', of the capacity of all that report running. Full load where it is not known (no load, or one below 0; none
+ * that is known to run): the lower bound would hold colder water back for want of a meter. */
 struct safety_lift {
         size_t cw, chw;      /* variables */
-        double min_k, max_k; /* min_k ≤ max_k; ∓INFINITY = no such bound */
+        double min_k, max_k; /* min_k ≤ max_k − surge_k; ∓INFINITY = no such bound */
+        double surge_k;      /* ≥ 0, 0 = max_k whatever the load */
 };
 
 /* One certified output: arx row → limit. Upper limits only. */
@@ -145,10 +152,13 @@ struct safety_snapshot {
         double cooling_load_w;       /* measured or estimated load on the chillers; NaN = unknown */
         double chw_flow_m3s;         /* chilled water that evaporators could share; NaN = unknown: forbids no start */
         double evap_flow_m3s;        /* what those that report running do get, lately; NaN = unknown: stops none */
-        bool slow_step;              /* true when slow variables may change this step */
-        bool interlock;              /* an interlock outside this library demands full cooling */
-        bool no_warmer_water;        /* valve or request interlock: water setpoints may not rise */
-        bool no_colder_water;        /* water near freezing: slow variables with safe_dir −1 may not fall */
+        /* largest change of the water of one that reports running, over the last minute, share of it per minute; NaN =
+         * unknown: no stop waits */
+        double evap_flow_ramp_per_min;
+        bool slow_step;        /* true when slow variables may change this step */
+        bool interlock;        /* an interlock outside this library demands full cooling */
+        bool no_warmer_water;  /* valve or request interlock: water setpoints may not rise */
+        bool no_colder_water;  /* water near freezing: slow variables with safe_dir −1 may not fall */
         const double *u_floor; /* [nu] soft floor where safe_dir is −1 (dew point); NaN = none; NULL = none at all */
 };
 

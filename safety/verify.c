@@ -215,7 +215,7 @@ static bool short_of_water(const struct verifier *v, const struct safety_snapsho
 static bool stop_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act, size_t j)
 {
         const struct unit *q = &v->unit[j];
-        double left_w = 0;
+        double left_w = 0, slowest = (double)INFINITY; /* of those that stay: what they carry, what change they take */
         if (snap->mono_s - q->up_s < v->env.u[j].min_on_s || starts_left(q, &v->env.u[j], snap->mono_s) < 1)
                 return false;
         if (v->env.u[j].min_flow_m3s > 0 && short_of_water(v, snap, act) && snap->onoff_status[j] == 1)
@@ -224,9 +224,14 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
                 return false;
         for (size_t k = 0; k < v->env.nu; k++) {
                 if (v->env.u[k].kind == SAFETY_U_ONOFF && act[k] == 1 && v->have[k] == 1 && snap->onoff_status &&
-                    snap->onoff_status[k] == 1)
+                    snap->onoff_status[k] == 1) {
                         left_w += v->env.u[k].capacity_w;
+                        if (v->env.u[k].max_flow_ramp_per_min > 0)
+                                slowest = fmin(slowest, v->env.u[k].max_flow_ramp_per_min);
+                }
         }
+        if (snap->evap_flow_ramp_per_min > slowest) /* their water has not settled yet; unknown: it may have */
+                return false;
         return left_w > 0 && left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
 }
 
@@ -507,15 +512,28 @@ static double still(const struct verifier *v, size_t j)
         return v->stuck[j] || outside(v, j) ? v->have[j] : fmin(fmax(v->have[j], edge(u, false)), edge(u, true));
 }
 
+/* How much of what those that report running can carry nobody asks for; 0 where load or machines are not known. */
+static double spare_share(const struct verifier *v, const struct safety_snapshot *snap)
+{
+        double able_w = 0;
+        for (size_t k = 0; snap->onoff_status && k < v->env.nu; k++)
+                able_w += v->env.u[k].kind == SAFETY_U_ONOFF && snap->onoff_status[k] == 1 ? v->env.u[k].capacity_w : 0;
+        if (!(snap->cooling_load_w >= 0 && snap->cooling_load_w < able_w))
+                return 0;
+        return 1 - snap->cooling_load_w / able_w;
+}
+
 /* Lift inside its bounds, or no farther outside than when nothing moves, but for a count of the registers: with both
  * setpoints as ordered, and with one of them still where it is. */
-static bool lift_allowed(const struct verifier *v, const double *act, const struct safety_lift *p)
+static bool lift_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act,
+                         const struct safety_lift *p)
 {
+        const double greatest = p->max_k - p->surge_k * spare_share(v, snap);
         const double cw = still(v, p->cw), chw = still(v, p->chw), now = cw - chw;
         const double least = fmin(cw, act[p->cw]) - fmax(chw, act[p->chw]);
         const double most = fmax(cw, act[p->cw]) - fmin(chw, act[p->chw]);
         const double count = v->env.u[p->cw].step + v->env.u[p->chw].step + TOL;
-        return (least >= p->min_k - TOL || least >= now - count) && (most <= p->max_k + TOL || most <= now + count);
+        return (least >= p->min_k - TOL || least >= now - count) && (most <= greatest + TOL || most <= now + count);
 }
 
 bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)
@@ -527,7 +545,7 @@ bool verify_action(const struct verifier *v, const struct safety_snapshot *snap,
                         return false;
         }
         for (size_t i = 0; i < v->env.nlift; i++) {
-                if (!lift_allowed(v, act, &v->env.lift[i]))
+                if (!lift_allowed(v, snap, act, &v->env.lift[i]))
                         return false;
         }
         for (size_t i = 0; i < v->env.ncert; i++) {

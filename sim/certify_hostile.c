@@ -66,8 +66,17 @@ static void chiller(struct rng *r, struct safety_u *u)
         u->max_starts_per_h = rng_below(r, 2) ? rng_range(r, 1, 4) : rng_range(r, 1, 16);
         u->capacity_w = rng_below(r, 6) ? rng_range(r, 0, 2 * CERTIFY_RACK_W) : rng_below(r, 2) ? 0 : 1e308;
         u->min_flow_m3s = rng_below(r, 3) ? rng_range(r, 0.005, 0.02) : rng_below(r, 6) ? 0 : 1e308;
+        u->max_flow_ramp_per_min = rng_below(r, 3) ? rng_range(r, 0.02, 0.5) : rng_below(r, 6) ? 0 : 1e308;
         u->nominal = rng_below(r, 4) > 0;
         u->fast = (uint8_t)rng_below(r, 2);
+}
+
+/* How much less the lift may be at no load: down to `least` at most, or anything where there is no bound. */
+static void surge(struct rng *r, struct safety_lift *p, double least)
+{
+        const double most = isfinite(p->max_k) ? p->max_k - least : 8;
+
+        p->surge_k = rng_below(r, 3) ? most * (rng_below(r, 4) ? rng_uniform(r) : 1) : 0;
 }
 
 /* Pairs share a setpoint, or one's condenser side is the other's chilled water. */
@@ -87,7 +96,8 @@ static void lifts(struct gun *g)
                         continue;
                 g->lift[s->env.nlift++] = (struct safety_lift){
                     pair[i][0], pair[i][1], rng_below(r, 6) && least <= cw->hi - chw->lo ? least : -(double)INFINITY,
-                    rng_below(r, 6) ? most + rng_range(r, 0, 8) : (double)INFINITY};
+                    rng_below(r, 6) ? most + rng_range(r, 0, 8) : (double)INFINITY, 0};
+                surge(r, &g->lift[s->env.nlift - 1], most);
         }
 }
 
@@ -364,6 +374,7 @@ static void snapshot(struct gun *g, struct safety_snapshot *ret)
                                         .cooling_load_w = whatever(r, 0, 2 * g->d[1]),
                                         .chw_flow_m3s = flow_m3s,
                                         .evap_flow_m3s = rng_below(r, 4) ? flow_m3s : whatever(r, 0, 0.08),
+                                        .evap_flow_ramp_per_min = whatever(r, 0, 0.5),
                                         .slow_step = rng_below(r, 5) == 0,
                                         .interlock = rng_below(r, 200) == 0,
                                         .no_warmer_water = rng_below(r, 3) == 0,

@@ -162,6 +162,20 @@ static double still(const struct certify_move *m, size_t j)
         return fmin(fmax(m->was[j], end(u, false)), end(u, true));
 }
 
+/* The greatest lift: a machine surges at less of it the less it carries. Nobody says how much: as if it were full. */
+static double greatest(const struct certify_move *m, const struct safety_lift *p)
+{
+        const double load_w = m->snap->cooling_load_w;
+        double carry_w = 0;
+
+        for (size_t k = 0; k < m->env->nu; k++)
+                if (runs(m, k))
+                        carry_w += m->env->u[k].capacity_w;
+        if (!(load_w >= 0) || !(load_w < carry_w))
+                return p->max_k;
+        return p->max_k - p->surge_k + load_w / carry_w * p->surge_k;
+}
+
 static bool in_pair(const struct safety_lift *p, size_t j)
 {
         return p->cw == j || p->chw == j;
@@ -196,7 +210,7 @@ static bool pair_has_room(const struct certify_move *m, size_t i, size_t j)
                 if (k != i && (in_pair(&m->env->lift[k], p->cw) || in_pair(&m->env->lift[k], p->chw)))
                         return false;
         lift = lifts_of(m, p, m->act[p->cw] + (p->cw == j ? more : 0), m->act[p->chw] + (p->chw == j ? more : 0));
-        return lift.least >= fmin(p->min_k, lift.had) && lift.most <= fmax(p->max_k, lift.had);
+        return lift.least >= fmin(p->min_k, lift.had) && lift.most <= fmax(greatest(m, p), lift.had);
 }
 
 static bool has_room(const struct certify_move *m, size_t j)
@@ -277,6 +291,17 @@ static bool relieves(const struct certify_move *m, size_t j)
         return runs(m, j) && stay > 0 && go == 1 && m->snap->evap_flow_m3s < need * RELIEF * (1 + ROUNDING);
 }
 
+/* The water of the others, which go on, changes faster already than one of them takes. */
+static bool disturbs(const struct certify_move *m, size_t j)
+{
+        for (size_t k = 0; k < m->env->nu; k++)
+                if (k != j && runs(m, k) && m->was[k] >= 0.5 && m->act[k] >= 0.5 &&
+                    m->env->u[k].max_flow_ramp_per_min > 0 &&
+                    m->snap->evap_flow_ramp_per_min > m->env->u[k].max_flow_ramp_per_min)
+                        return true;
+        return false;
+}
+
 /* Least water of the other evaporators that have it: as far as anyone knows they run, or may be about to. */
 static double beside(const struct certify_move *m, size_t j)
 {
@@ -310,6 +335,8 @@ const char *certify_judge_stage(const struct certify_move *m, size_t j, struct c
                 what = "stop off the slow step";
         else if (was && !relieves(m, j) && !(carried(m, j) >= m->snap->cooling_load_w * more)) /* unknown: none stops */
                 what = "stop against the load";
+        else if (was && !relieves(m, j) && disturbs(m, j))
+                what = "stop into changing water";
         n->automaton += what != NULL;
         return what;
 }
@@ -320,7 +347,7 @@ const char *certify_judge_lift(const struct certify_move *m, const struct safety
         /* what is off the grid is rounded, and may come from beyond its box */
         const double tol = m->env->u[p->cw].step + m->env->u[p->chw].step + 1e-6;
         const bool bad =
-            !(l.least >= fmin(p->min_k - 1e-6, l.had - tol) && l.most <= fmax(p->max_k + 1e-6, l.had + tol));
+            !(l.least >= fmin(p->min_k - 1e-6, l.had - tol) && l.most <= fmax(greatest(m, p) + 1e-6, l.had + tol));
 
         n->automaton += bad;
         return bad ? "lift" : NULL;

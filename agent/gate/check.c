@@ -44,9 +44,10 @@ static void tell_envelope(const struct layout *l, const struct safety_envelope *
         chw = &l->site->point[l->u[env->lift[index].chw].point];
         site_errors_add(
             e, l->site, cw->file, cw->line,
-            "'%s' and '%s': with the chillers' min_lift_k %g and max_lift_k %g the coldest chilled water is out "
-            "of reach, or no pair of setpoints is left",
-            cw->name, chw->name, env->lift[index].min_k, env->lift[index].max_k);
+            "'%s' and '%s': with the chillers' min_lift_k %g and max_lift_k %g (surge_lift_k %g) the coldest chilled "
+            "water is out of reach, or no pair of setpoints is left",
+            cw->name, chw->name, env->lift[index].min_k, env->lift[index].max_k,
+            env->lift[index].max_k - env->lift[index].surge_k);
 }
 
 static void check_size(const struct layout *l, struct site_errors *e, const char *what, size_t n, size_t most)

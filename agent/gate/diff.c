@@ -318,12 +318,16 @@ static bool same_readings(struct walk *w)
 {
         const struct safety_snapshot *a = &w->side[0].snap, *b = &w->side[1].snap;
         const struct layout *l = w->side[0].made.layout;
+        /* evidence of version 1 does not know it */
+        const bool ramp_known = !isnan(a->evap_flow_ramp_per_min) && !isnan(b->evap_flow_ramp_per_min);
         const struct {
                 const char *name;
                 double a, b;
         } value[] = {{"cooling load", a->cooling_load_w, b->cooling_load_w},
                      {"chilled water flow", a->chw_flow_m3s, b->chw_flow_m3s},
                      {"evaporator flow", a->evap_flow_m3s, b->evap_flow_m3s},
+                     {"evaporator flow ramp", ramp_known ? a->evap_flow_ramp_per_min : 0,
+                      ramp_known ? b->evap_flow_ramp_per_min : 0},
                      {"interlock", a->interlock, b->interlock},
                      {"water may not get warmer", a->no_warmer_water, b->no_warmer_water},
                      {"water may not get colder", a->no_colder_water, b->no_colder_water}};

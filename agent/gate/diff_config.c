@@ -58,18 +58,20 @@ static void compare_variable(struct diff_config *c, const struct made *m, size_t
                 const char *what, *unit; /* NULL: the variable's own */
                 size_t offset;
                 bool difference;
-        } field[] = {{"lowest value", NULL, offsetof(struct safety_u, lo), false},
-                     {"highest value", NULL, offsetof(struct safety_u, hi), false},
-                     {"resolution", NULL, offsetof(struct safety_u, step), true},
-                     {"largest step toward less cooling", NULL, offsetof(struct safety_u, rate), true},
-                     {"step of the backup", NULL, offsetof(struct safety_u, backup_rate), true},
-                     {"what it runs on its own", NULL, offsetof(struct safety_u, nominal), false},
-                     {"dead band", NULL, offsetof(struct safety_u, dead_band), true},
-                     {"capacity", "W", offsetof(struct safety_u, capacity_w), false},
-                     {"minimum on time", "s", offsetof(struct safety_u, min_on_s), false},
-                     {"minimum off time", "s", offsetof(struct safety_u, min_off_s), false},
-                     {"starts per hour", "", offsetof(struct safety_u, max_starts_per_h), false},
-                     {"least evaporator flow", "m3/s", offsetof(struct safety_u, min_flow_m3s), false}};
+        } field[] = {
+            {"lowest value", NULL, offsetof(struct safety_u, lo), false},
+            {"highest value", NULL, offsetof(struct safety_u, hi), false},
+            {"resolution", NULL, offsetof(struct safety_u, step), true},
+            {"largest step toward less cooling", NULL, offsetof(struct safety_u, rate), true},
+            {"step of the backup", NULL, offsetof(struct safety_u, backup_rate), true},
+            {"what it runs on its own", NULL, offsetof(struct safety_u, nominal), false},
+            {"dead band", NULL, offsetof(struct safety_u, dead_band), true},
+            {"capacity", "W", offsetof(struct safety_u, capacity_w), false},
+            {"minimum on time", "s", offsetof(struct safety_u, min_on_s), false},
+            {"minimum off time", "s", offsetof(struct safety_u, min_off_s), false},
+            {"starts per hour", "", offsetof(struct safety_u, max_starts_per_h), false},
+            {"least evaporator flow", "m3/s", offsetof(struct safety_u, min_flow_m3s), false},
+            {"largest evaporator flow ramp", "1/min", offsetof(struct safety_u, max_flow_ramp_per_min), false}};
 
         for (size_t i = 0; i < sizeof field / sizeof field[0]; i++)
                 tell_limit(c, field[i].what, u_name(m, j),
@@ -117,6 +119,8 @@ static void compare_limits(struct diff_config *c, const struct made *a, const st
                                 continue;
                         tell_limit(c, "least lift", u_name(a, la->cw), "K", la->min_k, lb->min_k);
                         tell_limit(c, "greatest lift", u_name(a, la->cw), "K", la->max_k, lb->max_k);
+                        tell_limit(c, "greatest lift at no load", u_name(a, la->cw), "K", la->max_k - la->surge_k,
+                                   lb->max_k - lb->surge_k);
                 }
 }
 

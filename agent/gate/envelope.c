@@ -184,6 +184,7 @@ static void envelope_u(const struct layout *l, size_t j, struct safety_u *ret)
                         u.min_off_s = fallback(e->min_off_s, 600);
                         u.max_starts_per_h = fallback(e->max_starts_per_h, 3);
                         u.min_flow_m3s = fallback(e->min_flow_m3s, 0);
+                        u.max_flow_ramp_per_min = fallback(e->max_flow_ramp_per_min, 0);
                 }
                 break;
         }
@@ -246,10 +247,11 @@ static bool acts_on(const struct layout *l, const struct layout_var *v, size_t e
         return v->equipment < 0 || l->site->equipment[v->equipment].cls != EQ_CHILLER || v->equipment == (int)e;
 }
 
-/* What every machine between the two setpoints can lift; false: none says. */
+/* What every machine between the two setpoints can lift, at any load; false: none says. */
 static bool envelope_lift(const struct layout *l, size_t cw, size_t chw, struct safety_lift *ret)
 {
-        struct safety_lift p = {cw, chw, -(double)INFINITY, (double)INFINITY};
+        struct safety_lift p = {cw, chw, -(double)INFINITY, (double)INFINITY, 0};
+        double idle_k = (double)INFINITY;
 
         for (size_t e = 0; e < l->site->nequipment; e++) {
                 const struct equipment *q = &l->site->equipment[e];
@@ -258,7 +260,10 @@ static bool envelope_lift(const struct layout *l, size_t cw, size_t chw, struct 
                         continue;
                 p.min_k = fmax(p.min_k, q->min_lift_k); /* NaN: not given */
                 p.max_k = fmin(p.max_k, q->max_lift_k);
+                idle_k = fmin(idle_k, fallback(q->surge_lift_k, q->max_lift_k));
         }
+        if (isfinite(p.max_k))
+                p.surge_k = p.max_k - idle_k;
         *ret = p;
         return isfinite(p.min_k) || isfinite(p.max_k);
 }

@@ -3,7 +3,8 @@
 /*
  * Formats, little-endian.
  * Frame: doubles: rows in the window, mono_s, cooling load, chilled water and evaporator flow, four flags, the window's
- * y, u and d (each `rows` rows, newest last, unused ones 0), d_hi, u_floor, u_fixed, on/off status, y_ok, basis.
+ * y, u and d (each `rows` rows, newest last, unused ones 0), d_hi, u_floor, u_fixed, on/off status, y_ok, basis,
+ * evaporator flow ramp (from version 2; a frame of version 1 is read as one that did not know it).
  * Packed: of the XOR of two arrays of doubles the bytes, all most significant ones first, as { zeros, literals, bytes
  * }, counts in base 128. Evidence: version, flags, CRC-32 of the frame (u32), length of the packed frame (u32), packed
  * frame, packed set; no packed set: it is the one stored. Set: version, packed set.
@@ -18,7 +19,7 @@
 
 #include "models/num/bytes.h"
 
-enum { VERSION = 1, FLAG_KEY = 1, FLAG_SHIFT = 2, HEAD = 10, ZEROS_MIN = 6, PACK_OVER = 6 };
+enum { VERSION = 2, SET_VERSION = 1, FLAG_KEY = 1, FLAG_SHIFT = 2, HEAD = 10, ZEROS_MIN = 6, PACK_OVER = 6 };
 enum { F_ROWS, F_MONO, F_LOAD, F_CHW_FLOW, F_EVAP_FLOW, F_SLOW, F_INTERLOCK, F_NO_WARMER, F_NO_COLDER, SCALARS };
 
 struct part {
@@ -27,7 +28,7 @@ struct part {
 
 struct evidence {
         struct evidence_shape shape;
-        struct part y, u, d, d_hi, floor, fixed, onoff, ok, basis;
+        struct part y, u, d, d_hi, floor, fixed, onoff, ok, basis, ramp;
         size_t count;          /* doubles of a frame */
         uint8_t *past, *now;   /* [8 count] frames */
         uint8_t *told;         /* [8 count] what is foretold of now */
@@ -72,6 +73,7 @@ int evidence_create(const struct evidence_shape *shape, struct evidence **ret)
         e->onoff = part(&e->count, shape->nu);
         e->ok = part(&e->count, shape->ny);
         e->basis = part(&e->count, shape->nbasis);
+        e->ramp = part(&e->count, 1);
 
         const size_t frame = 8 * e->count, most = larger(frame, shape->set_bytes);
         e->past = calloc(1, frame);
@@ -261,6 +263,7 @@ static void put_frame(struct evidence *e, const struct safety_snapshot *s)
         put_bytes(v, e->fixed, s->u_fixed);
         put_bytes(v, e->onoff, s->onoff_status);
         put_bytes(v, e->ok, s->y_ok);
+        v[e->ramp.at] = s->evap_flow_ramp_per_min;
         (void)bytes_put_f64(e->now, v, e->count);
 }
 
@@ -304,7 +307,7 @@ static uint8_t *pack_set(struct evidence *e, uint64_t set_hash, uint8_t *p, stru
         e->new_base = true;
         e->base_hash = set_hash;
         memcpy(e->base, e->set, n);
-        e->whole[0] = VERSION;
+        e->whole[0] = SET_VERSION;
         ret->set_len = (size_t)(pack(e->set, NULL, n, e->diff, e->whole + 1) - e->whole);
         ret->set = e->whole;
         ret->set_hash = set_hash;
@@ -355,7 +358,7 @@ int evidence_read_base(struct evidence *e, const void *blob, size_t len)
         const uint8_t *p = blob;
 
         e->have_base =
-            len > 1 && p[0] == VERSION && unpack(p + 1, p + len, NULL, e->shape.set_bytes, e->diff, e->base) == 0;
+            len > 1 && p[0] == SET_VERSION && unpack(p + 1, p + len, NULL, e->shape.set_bytes, e->diff, e->base) == 0;
         return e->have_base ? 0 : -EBADMSG;
 }
 
@@ -390,12 +393,14 @@ static int take_frame(struct evidence *e)
 
 static int read_frame(struct evidence *e, const uint8_t *p, size_t len)
 {
-        const size_t n = 8 * e->count;
+        const double unknown = (double)NAN;
         const uint8_t *told = NULL;
-        size_t packed;
+        size_t packed, n = 8 * e->count;
 
-        if (len < HEAD || p[0] != VERSION || (p[1] & ~(FLAG_KEY | FLAG_SHIFT)) != 0)
+        if (len < HEAD || p[0] < 1 || p[0] > VERSION || (p[1] & ~(FLAG_KEY | FLAG_SHIFT)) != 0)
                 return -EBADMSG;
+        if (p[0] == 1)
+                n = 8 * e->ramp.at;
         packed = (size_t)bytes_get(p + 6, 4);
         if (packed > len - HEAD)
                 return -EBADMSG;
@@ -408,6 +413,8 @@ static int read_frame(struct evidence *e, const uint8_t *p, size_t len)
         if (unpack(p + HEAD, p + HEAD + packed, told, n, e->diff, e->now) < 0 ||
             bytes_crc32(e->now, n) != bytes_get(p + 2, 4))
                 return -EBADMSG;
+        if (p[0] == 1)
+                (void)bytes_put_f64(e->now + n, &unknown, 1);
         return take_frame(e);
 }
 
@@ -450,6 +457,7 @@ void evidence_snapshot(const struct evidence *e, struct safety_snapshot *ret)
                                         .cooling_load_w = v[F_LOAD],
                                         .chw_flow_m3s = v[F_CHW_FLOW],
                                         .evap_flow_m3s = v[F_EVAP_FLOW],
+                                        .evap_flow_ramp_per_min = v[e->ramp.at],
                                         .slow_step = v[F_SLOW] != 0,
                                         .interlock = v[F_INTERLOCK] != 0,
                                         .no_warmer_water = v[F_NO_WARMER] != 0,

@@ -91,6 +91,10 @@ static int create_arrays(struct gate *g)
         g->y_ok = calloc(l->ny + 1, 1);
         g->onoff = calloc(l->nu + 1, 1);
         g->ran = malloc(l->nu + 1);
+        g->evap_cap = (size_t)ceil(GATE_RAMP_S / l->step_s);
+        g->evap_rows = calloc(g->evap_cap * (l->nu + 1), sizeof(double));
+        g->evap_row_s = calloc(g->evap_cap, sizeof(double));
+        g->evap_now = calloc(l->nu + 1, sizeof(double));
         g->u_floor = calloc(l->nu + 1, sizeof *g->u_floor);
         g->u_fixed = calloc(l->nu + 1, 1);
         g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
@@ -100,7 +104,7 @@ static int create_arrays(struct gate *g)
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
             !g->d_change2 || !g->d_steps || !g->d_own || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff ||
             !g->ran || !g->u_floor || !g->u_fixed || !g->fixed || !g->advice || !g->resets_told || !g->queue ||
-            !g->window_u_seen || !g->u_seen)
+            !g->window_u_seen || !g->u_seen || !g->evap_rows || !g->evap_row_s || !g->evap_now)
                 return -ENOMEM;
         if (gate_assumed_create(l->nd, g->span.horizon, &g->assumed) < 0)
                 return -ENOMEM;
@@ -314,6 +318,9 @@ struct gate *gate_free(struct gate *g)
         free(g->y_ok);
         free(g->onoff);
         free(g->ran);
+        free(g->evap_rows);
+        free(g->evap_row_s);
+        free(g->evap_now);
         free(g->u_floor);
         free(g->u_fixed);
         free(g->fixed);

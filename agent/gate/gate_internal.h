@@ -23,6 +23,7 @@ enum {
         GATE_FLUSH_MAX = 5000, /* samples of one flush: about 15 ms */
         GATE_EVENTS = 512,     /* events that wait for a store */
         GATE_FIXED_STEPS = 3,  /* steps until a variable that cannot be moved is an event */
+        GATE_RAMP_S = 60,      /* over which the change of the evaporators' water is taken */
         GATE_HOLD_STEPS = 3,   /* a missing reading is carried this many steps in the model's window */
 };
 
@@ -117,6 +118,10 @@ struct gate {
         struct advice *advice;    /* [nu] of shadow */
         double power_w[4], cooling_load_w, chillers_on, max_inlet_c, total_power_w;
         double chw_flow_m3s, evap_flow_m3s;
+        /* water of each machine that reports running, over the last minute, newest last; NaN = none, or not known */
+        double *evap_rows, *evap_row_s, *evap_now; /* [evap_cap × nu], [evap_cap] when, [nu] now */
+        size_t evap_cap, evap_n;
+        double evap_flow_ramp_per_min;
         double evap_share;    /* in the last step: what the best supplied machine had of its least; NaN = unknown */
         double flow_held_m3s; /* last known of chw_flow_m3s, */
         unsigned flow_unknown_steps; /* and since when not */

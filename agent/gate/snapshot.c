@@ -67,6 +67,13 @@ static void read_powers(struct gate *g, int64_t t_ms)
         g->chillers_on = total_all_known(&on);
 }
 
+static void push_row(double *rows, size_t n, size_t cap, size_t width, const double *row)
+{
+        if (n == cap)
+                memmove(rows, rows + width, --n * width * sizeof *rows);
+        memcpy(rows + n * width, row, width * sizeof *rows);
+}
+
 /* A reading below this share of what the machines that run need is a dead meter's: they would have tripped. */
 #define FLOW_BELIEVED 0.7
 
@@ -134,6 +141,31 @@ static void read_flow(struct gate *g, int64_t t_ms)
         g->evap_flow_m3s = share * need;
         share = believed(best_share(g, t_ms, true, &need), 1);
         g->chw_flow_m3s = held_flow(g, believed(fmax(loop, share * need), need));
+}
+
+/* Largest change of the water of one machine since about a minute ago, by its own meter. Of each by itself: one that
+ * stops leaves its share to the others, which the sum of all does not show. One that did not run then, or does not now,
+ * has none to compare: what its start or stop does, the others show. NaN: of none it is known, or not for so long. */
+static void read_flow_ramp(struct gate *g, int64_t t_ms, double mono_s)
+{
+        const size_t nu = g->layout->nu, n = g->evap_n;
+        const double minutes = n == g->evap_cap ? (mono_s - g->evap_row_s[0]) / 60 : 0;
+
+        g->evap_flow_ramp_per_min = (double)NAN;
+        for (size_t j = 0; j < nu; j++) {
+                const int p =
+                    g->onoff[j] == 1 ? site_point_of(g->a.site, g->layout->u[j].equipment, ROLE_CHW_FLOW) : -1;
+                const double now = p >= 0 ? reading(g, (size_t)p, t_ms) : (double)NAN, then = g->evap_rows[j];
+
+                g->evap_now[j] = now;
+                if (minutes >= 0.5 && then > 0) /* fmax: of those that are known */
+                        g->evap_flow_ramp_per_min = fmax(g->evap_flow_ramp_per_min, fabs(now - then) / then / minutes);
+        }
+        if (n > 0 && mono_s - g->evap_row_s[n - 1] < g->layout->step_s / 2)
+                return; /* a step soon after another */
+        push_row(g->evap_rows, n, g->evap_cap, nu, g->evap_now);
+        push_row(g->evap_row_s, n, g->evap_cap, 1, &mono_s);
+        g->evap_n = n < g->evap_cap ? n + 1 : n;
 }
 
 /* A chiller runs, by its status, or else by its order; one of which neither is known may. */
@@ -225,13 +257,6 @@ static void read_floors(struct gate *g, int64_t t_ms)
                         g->u_floor[j] =
                             ceil(10 * (dewpoint_c(g, l->u[j].zone, t_ms) + l->site->limits.dewpoint_margin_k)) / 10;
         }
-}
-
-static void push_row(double *rows, size_t n, size_t cap, size_t width, const double *row)
-{
-        if (n == cap)
-                memmove(rows, rows + width, --n * width * sizeof *rows);
-        memcpy(rows + n * width, row, width * sizeof *rows);
 }
 
 static void window_push(struct gate *g, const double *y, const double *u, const double *d)
@@ -520,6 +545,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
                 see_assumed(g, d);
         read_powers(g, t_ms);
         read_flow(g, t_ms);
+        read_flow_ramp(g, t_ms, (double)mono_ms / 1000.0);
         read_floors(g, t_ms);
 
         if (g->last_step_mono_ms > 0 && g->status.exploring && g->status.mode == GATE_ACTIVE)
@@ -538,6 +564,7 @@ void gate_step_begin(struct gate *g, struct ipc_step *msg)
             .cooling_load_w = g->cooling_load_w,
             .chw_flow_m3s = g->chw_flow_m3s,
             .evap_flow_m3s = g->evap_flow_m3s,
+            .evap_flow_ramp_per_min = g->evap_flow_ramp_per_min,
             .slow_step = ratio <= 1 || g->step % (uint64_t)ratio == 0,
             .interlock = interlock(g, t_ms),
             .no_colder_water = near_freezing(g, t_ms),

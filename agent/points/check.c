@@ -27,6 +27,15 @@ static void check_zones_equipment(struct builder *b)
                 if (e->min_lift_k > e->max_lift_k)
                         bad(b, more->at, "equipment '%s': min_lift_k %g is above max_lift_k %g", e->name, e->min_lift_k,
                             e->max_lift_k);
+                if (isfinite(e->surge_lift_k) && !isfinite(e->max_lift_k))
+                        bad(b, more->at, "equipment '%s': surge_lift_k (at no load) needs max_lift_k (at full load)",
+                            e->name);
+                if (e->surge_lift_k > e->max_lift_k)
+                        bad(b, more->at, "equipment '%s': surge_lift_k %g is above max_lift_k %g", e->name,
+                            e->surge_lift_k, e->max_lift_k);
+                if (e->min_lift_k > e->surge_lift_k)
+                        bad(b, more->at, "equipment '%s': min_lift_k %g is above surge_lift_k %g", e->name,
+                            e->min_lift_k, e->surge_lift_k);
                 if (more->zone[0] != '\0') {
                         e->zone = find_name(more->zone, zone_name, s);
                         if (e->zone < 0)
@@ -462,6 +471,24 @@ static bool has_role(const struct site *s, enum role role, int equipment, int zo
         return false;
 }
 
+/* Power of racks, and a machine that is commanded, says whether it runs and has a size. */
+static bool part_load_told(const struct site *s, size_t equipment)
+{
+        const int enable = site_point_of(s, (int)equipment, ROLE_CHILLER_ENABLE);
+        return has_role(s, ROLE_RACK_POWER, -1, -1) && isfinite(s->equipment[equipment].capacity_w) &&
+               has_role(s, ROLE_CHILLER_STATUS, (int)equipment, -1) && enable >= 0 && s->point[enable].writable;
+}
+
+/* Some machine says whether it runs and how much water it gets. */
+static bool evaporator_flow_told(const struct site *s)
+{
+        for (size_t i = 0; i < s->nequipment; i++)
+                if (s->equipment[i].cls == EQ_CHILLER && has_role(s, ROLE_CHW_FLOW, (int)i, -1) &&
+                    has_role(s, ROLE_CHILLER_STATUS, (int)i, -1))
+                        return true;
+        return false;
+}
+
 /* A limit that the site file asks for and that no point tells about limits nothing. */
 static void check_told(struct builder *b)
 {
@@ -482,6 +509,17 @@ static void check_told(struct builder *b)
                             "equipment '%s': min_flow_m3s, but no point tells whether it runs: it is taken to do as it "
                             "is ordered, and never stopped for want of water",
                             e->name);
+                if (isfinite(e->max_flow_ramp_per_min) &&
+                    !(evaporator_flow_told(s) && has_role(s, ROLE_CHILLER_STATUS, (int)i, -1)))
+                        warn(b, b->equipment_more[i].at,
+                             "equipment '%s': max_flow_ramp, but no point tells whether it runs, or the flow of any "
+                             "chiller that says so: no stop waits for it",
+                             e->name);
+                if (isfinite(e->surge_lift_k) && !part_load_told(s, i))
+                        warn(b, b->equipment_more[i].at,
+                             "equipment '%s': surge_lift_k, but without its capacity_w, its command, its status and "
+                             "the power of racks its load is not known: max_lift_k is the limit",
+                             e->name);
                 if ((isfinite(e->min_lift_k) || isfinite(e->max_lift_k)) &&
                     !(has_role(s, ROLE_CWST_SP, -1, -1) && has_role(s, ROLE_CHWST_SP, -1, -1)))
                         warn(b, b->equipment_more[i].at,

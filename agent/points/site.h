@@ -59,7 +59,9 @@ struct equipment {
         double power_w;                               /* rated electrical */
         double min_on_s, min_off_s, max_starts_per_h; /* chillers */
         double min_flow_m3s;                          /* chillers: least water through the evaporator */
+        double max_flow_ramp_per_min;                 /* chillers: how fast that may change, ratio */
         double min_lift_k, max_lift_k;                /* chillers: condenser minus chilled water setpoint */
+        double surge_lift_k; /* chillers: the greatest at no load; max_lift_k is at full load */
         int line;
 };
 

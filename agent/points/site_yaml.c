@@ -404,8 +404,10 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
             FIELD("min_off", F_SECONDS, struct equipment, min_off_s, 0, 86400e3),
             FIELD("max_starts_per_h", F_NUMBER, struct equipment, max_starts_per_h, 1, 16),
             FIELD("min_flow_m3s", F_NUMBER, struct equipment, min_flow_m3s, 1e-6, 1e3),
+            FIELD("max_flow_ramp", F_NUMBER, struct equipment, max_flow_ramp_per_min, 1e-3, 100),
             FIELD("min_lift_k", F_NUMBER, struct equipment, min_lift_k, -30, 60),
             FIELD("max_lift_k", F_NUMBER, struct equipment, max_lift_k, -30, 60),
+            FIELD("surge_lift_k", F_NUMBER, struct equipment, surge_lift_k, -30, 60),
         };
         static const struct field refs[] = {
             FIELD("brick", F_TEXT, struct equipment_more, brick, 0, 0),
@@ -422,7 +424,8 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
         *e = (struct equipment){.zone = -1, .line = n->line};
         e->capacity_w = e->airflow_m3s = e->fan_power_w = e->power_w = (double)NAN;
         e->min_on_s = e->min_off_s = e->max_starts_per_h = (double)NAN;
-        e->min_flow_m3s = e->min_lift_k = e->max_lift_k = (double)NAN;
+        e->min_flow_m3s = e->max_flow_ramp_per_min = (double)NAN;
+        e->min_lift_k = e->max_lift_k = e->surge_lift_k = (double)NAN;
         *more = (struct equipment_more){.at = at_node(r, n)};
         uint64_t seen = apply(r, n, "equipment", own, COUNT(own), e);
         need(r, n, "equipment", own, seen, 0);

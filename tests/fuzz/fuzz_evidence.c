@@ -128,6 +128,7 @@ static void fill(struct values *v, double *basis, const uint8_t *data, size_t si
                                            .cooling_load_w = 5e4,
                                            .chw_flow_m3s = 0.01,
                                            .evap_flow_m3s = (double)NAN,
+                                           .evap_flow_ramp_per_min = 0.07,
                                            .slow_step = true,
                                            .no_colder_water = true,
                                            .u_floor = v->floor};
@@ -138,7 +139,8 @@ static void same_snapshot(const struct safety_snapshot *a, const struct safety_s
         MUST(a->window.n == b->window.n && a->slow_step == b->slow_step && a->interlock == b->interlock &&
              a->no_warmer_water == b->no_warmer_water && a->no_colder_water == b->no_colder_water &&
              fuzz_same(a->mono_s, b->mono_s) && fuzz_same(a->cooling_load_w, b->cooling_load_w) &&
-             fuzz_same(a->chw_flow_m3s, b->chw_flow_m3s) && fuzz_same(a->evap_flow_m3s, b->evap_flow_m3s));
+             fuzz_same(a->chw_flow_m3s, b->chw_flow_m3s) && fuzz_same(a->evap_flow_m3s, b->evap_flow_m3s) &&
+             fuzz_same(a->evap_flow_ramp_per_min, b->evap_flow_ramp_per_min));
         MUST(memcmp(a->window.y, b->window.y, a->window.n * NY * sizeof(double)) == 0);
         MUST(memcmp(a->window.u, b->window.u, a->window.n * NU * sizeof(double)) == 0);
         MUST(memcmp(a->window.d, b->window.d, a->window.n * ND * sizeof(double)) == 0);

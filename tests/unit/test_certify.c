@@ -31,6 +31,8 @@ static enum {
         NO_FLOW,
         NO_EVAPORATOR_FLOW,
         NO_LIFT,
+        NO_SURGE,
+        NO_RAMP,
         NO_TIMES,
         BLINDNESSES
 } blind = SEES_ALL;
@@ -59,6 +61,8 @@ const struct safety_decision *__wrap_safety_filter(struct safety *s, const struc
                 seen.cooling_load_w = 0;
         if (blind == NO_FLOW)
                 seen.chw_flow_m3s = (double)NAN;
+        if (blind == NO_RAMP)
+                seen.evap_flow_ramp_per_min = (double)NAN;
         if (blind == NO_EVAPORATOR_FLOW)
                 seen.evap_flow_m3s = 0;
         return __real_safety_filter(s, &seen, prop);
@@ -68,6 +72,7 @@ int __wrap_safety_create(void *mem, size_t size, const struct safety_envelope *e
                          struct safety **ret)
 {
         static struct safety_u u[CERTIFY_U_MAX];
+        static struct safety_lift lift[4];
         struct safety_envelope known = *e;
 
         memcpy(u, e->u, e->nu * sizeof(*u));
@@ -76,6 +81,12 @@ int __wrap_safety_create(void *mem, size_t size, const struct safety_envelope *e
                 u[j].max_starts_per_h = 16;
         }
         known.u = u;
+        assert_true(e->nlift <= sizeof(lift) / sizeof(lift[0]));
+        for (size_t i = 0; i < e->nlift; i++) {
+                lift[i] = e->lift[i];
+                lift[i].surge_k = blind == NO_SURGE ? 0 : lift[i].surge_k;
+        }
+        known.lift = lift;
         if (blind == NO_LIFT)
                 known.nlift = 0;
         return __real_safety_create(mem, size, &known, model, ret);
@@ -231,6 +242,8 @@ static void test_hostile_breaks_are_found(void **state)
             [NO_FLOW] = {"(start without water)", offsetof(struct certify_illegal, automaton)},
             [NO_EVAPORATOR_FLOW] = {"(stop ", offsetof(struct certify_illegal, automaton)},
             [NO_LIFT] = {"(lift)", offsetof(struct certify_illegal, automaton)},
+            [NO_SURGE] = {"(lift)", offsetof(struct certify_illegal, automaton)},
+            [NO_RAMP] = {"(stop into changing water)", offsetof(struct certify_illegal, automaton)},
             [NO_TIMES] = {"(times)", offsetof(struct certify_illegal, automaton)},
         };
 
@@ -569,6 +582,30 @@ static void test_judges_stops(void **state)
         assert_string_equal(stage(&b, 1, 0), "stop off the slow step");
 }
 
+/* Ordered off while the water of the other one changes: how fast, and what that one takes. */
+static void test_judges_stops_into_changing_water(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b);
+        b.snap.cooling_load_w = 50;
+        b.u[3].max_flow_ramp_per_min = 0.1;
+        b.snap.evap_flow_ramp_per_min = 0.1;
+        assert_string_equal(stage(&b, 1, 0), "");
+        b.snap.evap_flow_ramp_per_min = 0.101;
+        assert_string_equal(stage(&b, 1, 0), "stop into changing water");
+        assert_string_equal(stage(&b, 0, 1), ""); /* the other one takes anything */
+        b.snap.evap_flow_ramp_per_min = (double)NAN;
+        assert_string_equal(stage(&b, 1, 0), "");
+        b.snap.evap_flow_ramp_per_min = 1;
+        b.snap.evap_flow_m3s = 0.0219; /* short of water: at once */
+        assert_string_equal(stage(&b, 1, 0), "");
+        b.was[4] = b.status[4] = 0; /* a start as well */
+        b.unit[4] = (struct certify_automaton){.told = true};
+        assert_string_equal(stage(&b, 1, 1), "");
+}
+
 static void test_judges_starts(void **state)
 {
         struct bench b;
@@ -639,6 +676,33 @@ static void test_judges_lifts(void **state)
         assert_true(lift_ok(&b, 14, 14));
 }
 
+/* 15 K at the 200 W of both machines, 11 K at none. */
+static void test_judges_lifts_by_load(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        open_bench(&b);
+        b.lift.surge_k = 4;
+        b.snap.cooling_load_w = 0;
+        assert_true(lift_ok(&b, 21, 10));
+        assert_false(lift_ok(&b, 21.5, 10));
+        b.snap.cooling_load_w = 100;
+        assert_true(lift_ok(&b, 23, 10));
+        assert_false(lift_ok(&b, 23.5, 10));
+        b.status[3] = 255; /* nobody hears it: all of the other one */
+        assert_true(lift_ok(&b, 25, 10));
+        assert_false(lift_ok(&b, 25.5, 10));
+        b.snap.cooling_load_w = 50;
+        assert_true(lift_ok(&b, 23, 10));
+        assert_false(lift_ok(&b, 23.5, 10));
+        b.snap.cooling_load_w = (double)NAN;
+        assert_true(lift_ok(&b, 25, 10));
+        b.snap.cooling_load_w = 0;
+        b.status[4] = 0;
+        assert_true(lift_ok(&b, 25, 10));
+}
+
 static void test_rejects(void **state)
 {
         struct certify_result r;
@@ -666,8 +730,10 @@ int main(void)
             cmocka_unit_test(test_judges_setpoints),
             cmocka_unit_test(test_judges_full_cooling),
             cmocka_unit_test(test_judges_stops),
+            cmocka_unit_test(test_judges_stops_into_changing_water),
             cmocka_unit_test(test_judges_starts),
             cmocka_unit_test(test_judges_lifts),
+            cmocka_unit_test(test_judges_lifts_by_load),
             cmocka_unit_test(test_rejects),
         };
 

@@ -569,6 +569,22 @@ static void check_lift(size_t n, double min_k, double max_k)
         site_free(s);
 }
 
+/* Of the only pair: the greatest lift at no load. */
+static void check_surge(double idle_k)
+{
+        struct site *s = accepted();
+        struct layout *l;
+        struct gate_envelope e;
+
+        assert_int_equal(layout_create(s, &l), 0);
+        assert_int_equal(gate_envelope_build(l, &e), 0);
+        assert_int_equal(e.safety.nlift, 1);
+        assert_true(fabs(e.lift[0].max_k - e.lift[0].surge_k - idle_k) < 1e-9);
+        gate_envelope_free(&e);
+        layout_free(l);
+        site_free(s);
+}
+
 /* The narrowest of the machines between two setpoints; none where nobody says, or where there is nothing to compare. */
 static void test_lift_of_the_machines(void **state)
 {
@@ -592,6 +608,29 @@ static void test_lift_of_the_machines(void **state)
         check_lift(1, -(double)INFINITY, 8);
         put_chillers(", max_lift_k: 7.5", "", "");
         refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 7.5");
+        put_chillers(", max_lift_k: 22, surge_lift_k: 15", "", "");
+        check_lift(1, -(double)INFINITY, 22);
+        check_surge(15);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 15", ", max_lift_k: 20", "");
+        check_surge(15);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 18", ", max_lift_k: 16", ""); /* the narrowest at either end */
+        check_surge(16);
+        put_chillers(", min_lift_k: 8.5, max_lift_k: 22, surge_lift_k: 15", ", max_lift_k: 20, surge_lift_k: 8.5", "");
+        check_surge(8.5);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 22", "", "");
+        check_surge(22);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 22.5", "", "");
+        refused("site.yaml:6:5: equipment 'c1': surge_lift_k 22.5 is above max_lift_k 22");
+        put_chillers(", surge_lift_k: 20", "", "");
+        refused("site.yaml:6:5: equipment 'c1': surge_lift_k (at no load) needs max_lift_k (at full load)");
+        put_chillers(", min_lift_k: 9, max_lift_k: 22, surge_lift_k: 8.5", "", "");
+        refused("site.yaml:6:5: equipment 'c1': min_lift_k 9 is above surge_lift_k 8.5");
+        put_chillers(", min_lift_k: 9", ", max_lift_k: 22, surge_lift_k: 8.5", ""); /* of two machines */
+        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k 9 and max_lift_k 22 (surge_lift_k 8.5)");
+        put_chillers(", max_lift_k: 22, surge_lift_k: 8", "", ""); /* 14 over 6 */
+        check_surge(8);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 7.5", "", "");
+        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 22");
         put("points.csv", WATER_HEAD);
         put_chillers(", max_lift_k: 22", "", "");
         check_lift(0, 0, 0);
@@ -638,6 +677,12 @@ static void test_limits_that_no_point_tells_about(void **state)
             "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells its flow";
         static const char no_status[] =
             "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells whether it runs";
+#define ENABLE(access) "s/e,d,c1,holding,8,uint16,1,0,," access ",0,1,,+,Enable_Command\n"
+#define POWER "s/p,d,r1,input,9,uint16,1,0,W,R,,,,,Electric_Power_Sensor\n"
+        static const char no_ramp[] =
+            "site.yaml:6:5: warning: equipment 'c1': max_flow_ramp, but no point tells whether it runs";
+        static const char no_load[] =
+            "site.yaml:6:5: warning: equipment 'c1': surge_lift_k, but without its capacity_w";
         static const char no_dew[] = "dewpoint_margin_k: no point tells the dew point of zone 'z'";
         static const char sat[] = HEAD INLET "s/sat,d,a1,holding,3,int16,0.1,0,degC,RW,14,27,,-,"
                                              "Supply_Air_Temperature_Setpoint\n";
@@ -659,9 +704,40 @@ static void test_limits_that_no_point_tells_about(void **state)
         told(no_flow, false);
         put("points.csv", HEAD INLET FLOW("p1"));
         told(no_flow, false);
+        put_chillers(", max_flow_ramp: 0.1", "", "");
+        put("points.csv", HEAD INLET RUNS("c1"));
+        told(no_ramp, true);
+        put("points.csv", HEAD INLET FLOW("c1"));
+        told(no_ramp, true);
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("p1"));
+        told(no_ramp, true); /* the plant's meter does not tell what each gets */
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("c2"));
+        told(no_ramp, true); /* nobody knows whether that one runs */
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("c1"));
+        told(no_ramp, false);
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("c2") "s/r2,d,c2,discrete,7,bit,1,0,,R,,,,,On_Off_Status\n");
+        told(no_ramp, false);
+
+        put_chillers(", capacity_w: 100000, max_lift_k: 22, surge_lift_k: 15", "", "");
+        put("points.csv", HEAD INLET RUNS("c1") ENABLE("RW") POWER);
+        told(no_load, false);
+        put("points.csv", HEAD INLET ENABLE("RW") POWER);
+        told(no_load, true);
+        put("points.csv", HEAD INLET RUNS("c1") POWER);
+        told(no_load, true);
+        put("points.csv", HEAD INLET RUNS("c1") ENABLE("R") POWER);
+        told(no_load, true);
+        put("points.csv", HEAD INLET RUNS("c1") ENABLE("RW"));
+        told(no_load, true);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 15", "", "");
+        put("points.csv", HEAD INLET RUNS("c1") ENABLE("RW") POWER);
+        told(no_load, true);
+
         put_chillers("", "", "");
         put("points.csv", HEAD INLET);
         told("min_flow_m3s", false);
+        told("max_flow_ramp", false);
+        told("surge_lift_k", false);
 
         put("points.csv", sat);
         put_site("", "");

@@ -7,7 +7,10 @@
 #include "tests/unit/test_safety_common.h"
 #undef equipment
 
+#include <errno.h>
+
 #include "agent/gate/evidence.h"
+#include "models/num/bytes.h"
 
 enum { HEAD = 10, OVER = 6, BASIS_MAX = 512, CHW = 8, CHILLER = 9 };
 
@@ -93,6 +96,7 @@ static void test_every_field_comes_back(void **state)
                 s->cooling_load_w = turn == 3 ? (double)NAN : 1e5 + turn;
                 s->chw_flow_m3s = turn == 5 ? (double)NAN : 0.02 + 1e-3 * turn;
                 s->evap_flow_m3s = turn == 7 ? (double)NAN : 0.01 + 1e-3 * turn;
+                s->evap_flow_ramp_per_min = turn == 11 ? (double)NAN : 0.01 * turn;
                 s->slow_step = turn & 1;
                 s->interlock = turn >> 1 & 1;
                 s->no_warmer_water = turn >> 2 & 1;
@@ -114,6 +118,7 @@ static void test_every_field_comes_back(void **state)
                 same(&got.cooling_load_w, &s->cooling_load_w, 1);
                 same(&got.chw_flow_m3s, &s->chw_flow_m3s, 1);
                 same(&got.evap_flow_m3s, &s->evap_flow_m3s, 1);
+                same(&got.evap_flow_ramp_per_min, &s->evap_flow_ramp_per_min, 1);
                 assert_true(got.slow_step == s->slow_step && got.interlock == s->interlock);
                 assert_true(got.no_warmer_water == s->no_warmer_water && got.no_colder_water == s->no_colder_water);
                 same(got.window.y, s->window.y, s->window.n * r->ny);
@@ -205,6 +210,30 @@ static void test_flow_for_a_stop(void **state)
         path_close(&p);
 }
 
+static void test_ramp_for_a_stop(void **state)
+{
+        struct path p;
+        double act[16];
+
+        (void)state;
+        path_open(&p, rig_default());
+        settle(&p, 22);
+        p.r.u[CHILLER + 1].max_flow_ramp_per_min = 0.1;
+        rig_create(&p.r);
+        p.r.snap.cooling_load_w = 50e3;
+        p.r.snap.evap_flow_m3s = 1;
+        wait(&p);
+        memcpy(act, p.r.confirmed, p.r.nu * sizeof(double));
+        act[CHILLER] = 0;
+        p.r.snap.evap_flow_ramp_per_min = 0.09;
+        assert_true(passes(&p, act));
+        p.r.snap.evap_flow_ramp_per_min = 0.11;
+        assert_false(passes(&p, act));
+        p.r.snap.evap_flow_ramp_per_min = (double)NAN;
+        assert_true(passes(&p, act));
+        path_close(&p);
+}
+
 static void test_water_near_freezing(void **state)
 {
         struct path p;
@@ -242,6 +271,55 @@ static void test_soft_floor(void **state)
         path_close(&p);
 }
 
+/* --- what an older version wrote */
+
+/* Version 1 of a frame of one variable of each kind, packed as one run of literals, or (follows) as no change. */
+static size_t put_version_1(uint8_t *blob, bool follows)
+{
+        const double frame[18] = {1, 1000, 5e4, 0.02, 0.01, 1, 0, 0, 0, 21, 18, 1, 1.5, 16, 0, 255, 1, 77};
+        uint8_t bytes[sizeof frame], *p = blob + HEAD;
+
+        (void)bytes_put_f64(bytes, frame, 18);
+        blob[0] = 1;
+        blob[1] = follows ? 0 : 1;
+        (void)bytes_put(blob + 2, bytes_crc32(bytes, sizeof bytes), 4);
+        memcpy(p, follows ? "\x90\x01\x00" : "\x00\x90\x01", 3); /* 144 zeros, or 144 literals */
+        p += 3;
+        for (size_t plane = 8; !follows && plane-- > 0;)
+                for (size_t k = 0; k < 18; k++)
+                        *p++ = bytes[8 * k + plane];
+        (void)bytes_put(blob + 6, (uint64_t)(p - blob - HEAD), 4);
+        return (size_t)(p - blob);
+}
+
+static void test_version_1_is_read(void **state)
+{
+        const struct evidence_shape shape = {.nu = 1, .ny = 1, .nd = 1, .rows = 1, .nbasis = 1, .set_bytes = 8};
+        struct safety_snapshot s;
+        struct evidence *e;
+        uint8_t blob[256];
+
+        (void)state;
+        assert_int_equal(evidence_create(&shape, &e), 0);
+        for (int turn = 0; turn < 3; turn++) {
+                const size_t len = put_version_1(blob, turn > 0);
+
+                assert_int_equal(evidence_read(e, blob, len), 0);
+                evidence_snapshot(e, &s);
+                assert_true(s.mono_s == 1000 && s.window.n == 1 && s.window.y[0] == 21 && s.d_hi[0] == 1.5);
+                assert_true(s.cooling_load_w == 5e4 && s.evap_flow_m3s == 0.01 && s.slow_step && !s.interlock);
+                assert_true(s.onoff_status[0] == 255 && s.y_ok[0] == 1 && evidence_basis(e)[0] == 77);
+                assert_true(isnan(s.evap_flow_ramp_per_min)); /* it did not know it */
+        }
+        for (int version = 0; version < 4; version++) {
+                const size_t len = put_version_1(blob, false);
+
+                blob[0] = (uint8_t)version;
+                assert_int_equal(evidence_read(e, blob, len), version == 1 ? 0 : -EBADMSG);
+        }
+        evidence_free(e);
+}
+
 /* --- what it takes at most */
 
 /* n bytes: `zeros` of them 0, `literals` of them not, over and over. */
@@ -263,7 +341,7 @@ static void pack_pattern(size_t n, size_t zeros, size_t literals)
                                              .u_fixed = none,
                                              .onoff_status = none,
                                              .y_ok = none};
-        const size_t frame = 8 * (n + 17);
+        const size_t frame = 8 * (n + 18);
         struct evidence *w, *r;
         struct store_evidence out;
         uint8_t *set = rig_alloc(8 * n, 1);
@@ -321,6 +399,8 @@ int main(void)
             cmocka_unit_test(test_water_near_freezing),
             cmocka_unit_test(test_soft_floor),
             cmocka_unit_test(test_never_larger_than_its_memory),
+            cmocka_unit_test(test_ramp_for_a_stop),
+            cmocka_unit_test(test_version_1_is_read),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

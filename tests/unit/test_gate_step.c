@@ -492,6 +492,58 @@ static void show_flows(struct rig *r, double flow_m3s)
                 show(r, machine[i], ROLE_CHW_FLOW, flow_m3s);
 }
 
+static bool ramp_is(struct rig *r, double per_min)
+{
+        double v;
+
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 30000 - STEP_MS); /* the hall's own step */
+        (void)flow_after(r, ROLE_NONE);
+        v = r->gate->snap.evap_flow_ramp_per_min;
+        if (isnan(per_min) ? isnan(v) : fabs(v - per_min) < 1e-9)
+                return true;
+        print_message("ramp %.9g, not %.9g\n", v, per_min);
+        return false;
+}
+
+/* How fast the water of a machine changes: of each by its own meter, over the last minute (two steps). */
+static void test_how_fast_evaporator_flow_changes(void **state)
+{
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        show_flows(r, 0.010);
+        show(r, "plant", ROLE_CHW_FLOW, 0.030);
+        assert_true(ramp_is(r, (double)NAN) && ramp_is(r, (double)NAN)); /* no minute yet */
+        assert_true(ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0.011);
+        assert_true(ramp_is(r, 0.1) && ramp_is(r, 0.1) && ramp_is(r, 0));
+        show(r, machine[1], ROLE_CHW_FLOW, 0.008);
+        show(r, machine[0], ROLE_CHW_FLOW, 0.0121);
+        assert_true(ramp_is(r, 0.2) && ramp_is(r, 0.2) && ramp_is(r, 0)); /* the largest, either way */
+        show_flows(r, 0.010);
+        assert_true(ramp_is(r, 0.25) && ramp_is(r, 0.25) && ramp_is(r, 0));
+        show(r, machine[2], ROLE_CHILLER_STATUS, 0); /* one stops; all of them have as much as before */
+        show(r, machine[2], ROLE_CHW_FLOW, 0);
+        show(r, machine[0], ROLE_CHW_FLOW, 0.015);
+        show(r, machine[1], ROLE_CHW_FLOW, 0.015);
+        assert_true(ramp_is(r, 0.5) && ramp_is(r, 0.5) && ramp_is(r, 0));
+        show(r, machine[2], ROLE_CHW_FLOW, 0.5); /* what stands has none */
+        assert_true(ramp_is(r, 0));
+        show_flows(r, 0.010);
+        show(r, machine[2], ROLE_CHILLER_STATUS, 1); /* one starts: the others show it */
+        assert_true(ramp_is(r, 1.0 / 3) && ramp_is(r, 1.0 / 3) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0.012);
+        (void)flow_after(r, ROLE_NONE); /* ten seconds after another step it is against 40 s; that one is not kept */
+        assert_true(fabs(r->gate->snap.evap_flow_ramp_per_min - 0.2 * 60 / 40) < 1e-9);
+        assert_true(ramp_is(r, 0.2 * 60 / 70) && ramp_is(r, 0.2 * 60 / 70) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0); /* a meter that dies is a change, for a minute */
+        assert_true(ramp_is(r, 1) && ramp_is(r, 1) && ramp_is(r, 0));
+        for (int i = 0; i < 12; i++)
+                (void)flow_after(r, ROLE_CHW_FLOW);
+        assert_true(isnan(r->gate->snap.evap_flow_ramp_per_min)); /* no meter can be read */
+        rig_free(r);
+}
+
 static void test_water_that_evaporators_can_share(void **state)
 {
         struct rig *r = rig_hall(true);
@@ -721,6 +773,7 @@ int main(void)
             cmocka_unit_test(test_restart_keeps_what_was_learned),
             cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
+            cmocka_unit_test(test_how_fast_evaporator_flow_changes),
             cmocka_unit_test(test_water_that_evaporators_can_share),
             cmocka_unit_test(test_one_bad_scan_of_the_water),
             cmocka_unit_test(test_water_of_a_machine_that_is_silent),

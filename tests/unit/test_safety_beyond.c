@@ -409,7 +409,7 @@ static void test_lift_leaves_it_beyond(void **state)
             {.lo = 14, .hi = 30, .step = 0.6, .origin = 0.51, .rate = 2, .nominal = 20},
             {.safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 1, .backup_rate = 0.5, .nominal = 8}};
         /* 14.3096 at most, which reads as the first value inside; the register has 13.71 and 14.31 */
-        const struct safety_lift pair = {0, 1, 0, 6.3096};
+        const struct safety_lift pair = {0, 1, 0, 6.3096, 0};
         const double base[] = {13.02, 8};
         double act[] = {14.31, 8};
         enum decision_reason why = DR_ACCEPTED;

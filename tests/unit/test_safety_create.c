@@ -9,7 +9,7 @@
 static void test_envelope_is_copied(void **state)
 {
         struct rig_args a = rig_default();
-        struct safety_lift pair = {8, 9, 8, 12}; /* condenser water, chilled water: 20 and 8 */
+        struct safety_lift pair = {8, 9, 8, 12, 0}; /* condenser water, chilled water: 20 and 8 */
         struct rig r;
 
         (void)state;
@@ -18,7 +18,7 @@ static void test_envelope_is_copied(void **state)
         r.env.lift = &pair;
         r.env.nlift = 1;
         rig_create(&r);
-        pair = (struct safety_lift){0, 0, -100, 100};
+        pair = (struct safety_lift){0, 0, -100, 100, 0};
         for (size_t j = 0; j < r.nu; j++)
                 r.u[j].rate = 100;
         for (size_t i = 0; i < r.ninlet; i++)
@@ -42,7 +42,7 @@ static void test_envelope_is_copied(void **state)
 static void test_create_refuses_shared_water_everywhere(void **state)
 {
         struct rig_args a = rig_default();
-        struct safety_lift pair = {8, 9, -100, 100};
+        struct safety_lift pair = {8, 9, -100, 100, 0};
         struct rig r;
 
         (void)state;

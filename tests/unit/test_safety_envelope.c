@@ -187,7 +187,7 @@ static void test_validate_names_the_field(void **state)
 /* One of everything. */
 static void test_smallest_envelope(void **state)
 {
-        const struct safety_lift own = {0, 0, -1, 1};
+        const struct safety_lift own = {0, 0, -1, 1, 0};
         const char *what;
         size_t at;
         struct rig r;

@@ -293,6 +293,132 @@ static void test_relief_keeps_the_timers(void **state)
         rig_close(&r);
 }
 
+/* ---- water that still changes: nothing stops on top of it ---- */
+
+/* A and B run and take a tenth a minute; either carries the load. */
+static void open_ramp(struct rig *r)
+{
+        rig_open(r, rig_default(), 1);
+        r->u[A].max_flow_ramp_per_min = r->u[B].max_flow_ramp_per_min = 0.1;
+        rig_create(r);
+        r->snap.evap_flow_m3s = 1;
+        (void)rig_decide(r);
+        r->snap.mono_s = 4000;
+        r->prop[B] = 0;
+}
+
+/* Both checkers about the stop of B. */
+static bool stops_at(struct rig *r, double ramp_per_min)
+{
+        bool off;
+
+        r->snap.evap_flow_ramp_per_min = ramp_per_min;
+        rig_point(r);
+        decide_again(r);
+        off = rig_action(&r->s->decision)[B] == 0;
+        assert_true(decision_certificate(&r->s->decision)->verified);
+        assert_int_equal(decision_reason(&r->s->decision), off ? DR_ACCEPTED : DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r->s->decision)->binding_u, off ? -1 : B);
+        assert_int_equal(verdict(r, B, 0), off);
+        return off;
+}
+
+static void test_no_stop_while_water_changes(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_ramp(&r);
+        assert_true(stops_at(&r, 0));
+        assert_true(stops_at(&r, 0.1));
+        assert_false(stops_at(&r, nextafter(0.1, 1)));
+        assert_false(stops_at(&r, (double)INFINITY));
+        assert_true(stops_at(&r, (double)NAN)); /* nobody knows it: nobody waits */
+        rig_close(&r);
+        open_ramp(&r);
+        r.u[A].max_flow_ramp_per_min = 0; /* the one that gets its water takes any change */
+        rig_create(&r);
+        r.snap.mono_s = 0;
+        r.prop[B] = 1;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.prop[B] = 0;
+        assert_true(stops_at(&r, 0.2));
+        assert_true(stops_at(&r, (double)INFINITY));
+        rig_close(&r);
+}
+
+static void test_what_never_waits_for_water(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_ramp(&r); /* a start */
+        r.confirmed[B] = r.status[B] = 0;
+        r.snap.evap_flow_ramp_per_min = 1;
+        rig_point(&r);
+        decide_again(&r);
+        r.snap.mono_s = 8000;
+        r.prop[B] = 1;
+        decide_again(&r);
+        assert_true(rig_action(&r.s->decision)[B] == 1 && verdict(&r, B, 1));
+        assert_true(decision_certificate(&r.s->decision)->verified);
+        rig_close(&r);
+        open_short(&r); /* a stop for want of water */
+        r.u[A].max_flow_ramp_per_min = r.u[B].max_flow_ramp_per_min = 0.1;
+        rig_create(&r);
+        r.snap.mono_s = 0;
+        (void)rig_decide(&r);
+        r.snap.mono_s = 4000;
+        r.snap.evap_flow_ramp_per_min = 1;
+        assert_false(stops(&r, 0.0221) || verdict(&r, B, 0));
+        assert_true(stops(&r, 0.0219) && verdict(&r, B, 0));
+        rig_close(&r);
+}
+
+/* The machines that stay and report running, in every place; not the one that stops. */
+static void test_ramp_of_every_place(void **state)
+{
+        struct safety_u u[4];
+        struct equipment q[4];
+        const struct safety_envelope e = {.nu = 4, .u = u};
+        const double base[4] = {1, 1, 1, 0.5};
+        double want[4] = {1, 1, 1, 0.5}, act[4];
+
+        (void)state;
+        for (size_t stop = 0; stop < 3; stop++)
+                for (size_t limited = 0; limited < 4; limited++)
+                        for (uint8_t heard = 0; heard < 2; heard++) {
+                                uint8_t status[4] = {1, 1, 1, 1};
+                                const struct safety_snapshot snap = {.mono_s = 4000,
+                                                                     .slow_step = true,
+                                                                     .onoff_status = status,
+                                                                     .evap_flow_m3s = 1,
+                                                                     .evap_flow_ramp_per_min = 0.2};
+                                enum decision_reason why = DR_ACCEPTED;
+                                int binding = -1;
+
+                                for (size_t k = 0; k < 4; k++) {
+                                        u[k] = (struct safety_u){.kind = SAFETY_U_ONOFF,
+                                                                 .safe_dir = 1,
+                                                                 .hi = 1,
+                                                                 .step = 1,
+                                                                 .capacity_w = 1e5,
+                                                                 .max_starts_per_h = 3};
+                                        u[k].max_flow_ramp_per_min = k == limited ? 0.1 : 0.3;
+                                        equipment_reset(&q[k]);
+                                        equipment_observe(&q[k], &u[k], true, 1, 0);
+                                }
+                                u[3].kind = SAFETY_U_CONTINUOUS; /* no machine */
+                                status[limited] = heard ? 1 : 255;
+                                want[stop] = 0;
+                                equipment_move(&e, q, &snap, base, want, act, &why, &binding);
+                                assert_int_equal(act[stop], heard && limited < 3 && limited != stop);
+                                assert_int_equal(why, act[stop] == 1 ? DR_EQUIPMENT : DR_ACCEPTED);
+                                want[stop] = 1;
+                        }
+}
+
 /* Exactly what one more needs lets it start, and exactly what all need keeps them, for both checkers. */
 static void test_water_to_the_last_bit(void **state)
 {
@@ -589,6 +715,9 @@ int main(void)
             cmocka_unit_test(test_relief_by_whom_it_helps),
             cmocka_unit_test(test_relief_waits_for_another_stop),
             cmocka_unit_test(test_relief_stops_one),
+            cmocka_unit_test(test_no_stop_while_water_changes),
+            cmocka_unit_test(test_what_never_waits_for_water),
+            cmocka_unit_test(test_ramp_of_every_place),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

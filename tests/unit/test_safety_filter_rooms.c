@@ -401,7 +401,7 @@ static void test_water_and_every_room(void **state)
 static void test_one_pair_from_both_sides(void **state)
 {
         struct rig_args a = rig_default();
-        struct safety_lift pair = {8, 9, 8, 14}; /* condenser water, chilled water */
+        struct safety_lift pair = {8, 9, 8, 14, 0}; /* condenser water, chilled water */
         struct rig r;
 
         (void)state;

@@ -15,8 +15,8 @@ static void open_lift(struct rig *r, double min_k, double max_k, double chw, dou
         r->u[W].rate = 2;
         r->u[A] = (struct safety_u){.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = cw};
         r->u[W].nominal = chw;
-        pair = (struct safety_lift){A, W, min_k, max_k};
-        pairs[0] = (struct safety_lift){A, W, -(double)INFINITY, (double)INFINITY};
+        pair = (struct safety_lift){A, W, min_k, max_k, 0};
+        pairs[0] = (struct safety_lift){A, W, -(double)INFINITY, (double)INFINITY, 0};
         r->env.lift = pairs;
         r->env.nlift = 2;
         rig_create(r);
@@ -102,6 +102,155 @@ static void test_lift_maximum(void **state)
         rig_close(&r);
 }
 
+/* ---- the greatest lift by load: 12 K at full load of machine B (100 kW), 8 K at none ---- */
+
+static void open_surge(struct rig *r, double load_w)
+{
+        open_lift(r, -(double)INFINITY, 12, 9, 17); /* 8 K */
+        pair.surge_k = 4;
+        rig_create(r);
+        r->snap.cooling_load_w = load_w;
+}
+
+static void test_lift_by_load(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_surge(&r, 0);
+        lift_of(&r, 9, 17, 9, 17); /* exactly 8 K */
+        assert_int_equal(decision_reason(&r.s->decision), DR_ACCEPTED);
+        lift_of(&r, 9, 17.5, 9, 17);
+        assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
+        assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
+        lift_of(&r, 8.9, 17, 9, 17);
+        assert_true(lift_ok(&r, 9, 17) && lift_ok(&r, 9, 17.5)); /* a count of each is rounding, from there */
+        assert_false(lift_ok(&r, 9, 18) || lift_ok(&r, 8.3, 17));
+        r.snap.cooling_load_w = 50e3; /* 10 K */
+        lift_of(&r, 9, 19, 9, 19);
+        lift_of(&r, 8.5, 19, 8.5, 18.5); /* condenser water first */
+        lift_of(&r, 7, 17, 7, 17);
+        assert_true(lift_ok(&r, 9, 19) && lift_ok(&r, 7, 17));
+        assert_false(lift_ok(&r, 8.9, 19) || lift_ok(&r, 7, 17.5));
+        r.snap.cooling_load_w = 75e3; /* 11 K */
+        lift_of(&r, 8, 19, 8, 19);
+        lift_of(&r, 7.9, 19, 7.9, 18.5);
+        assert_true(lift_ok(&r, 8, 19));
+        assert_false(lift_ok(&r, 7.9, 19));
+        r.snap.cooling_load_w = 50e3;
+        r.snap.interlock = true; /* whoever asks */
+        r.confirmed[A] = 18;
+        rig_point(&r);
+        lift_of(&r, 9, 18, 8, 17); /* against what the plant has; the condenser water comes down to let more in */
+        rig_close(&r);
+}
+
+/* What nobody knows narrows nothing: full load. */
+static void test_lift_at_a_load_nobody_knows(void **state)
+{
+        static const double odd[] = {(double)NAN, -1e-9, -1e300, -(double)INFINITY, 100e3, 1e300, (double)INFINITY};
+        struct rig r;
+
+        (void)state;
+        open_surge(&r, 0);
+        for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+                r.snap.cooling_load_w = odd[i];
+                lift_of(&r, 7, 19, 7, 19); /* 12 K */
+                assert_true(lift_ok(&r, 7, 19));
+        }
+        r.snap.cooling_load_w = 0;
+        for (unsigned k = 0; k < 2; k++) { /* it stands; nobody hears it */
+                r.status[B] = k ? 255 : 0;
+                lift_of(&r, 7, 19, 7, 19);
+                assert_true(lift_ok(&r, 7, 19));
+        }
+        r.status[B] = 1;
+        r.snap.onoff_status = NULL; /* nor any machine */
+        decide_again(&r);
+        assert_true(rig_action(&r.s->decision)[W] == 7 && rig_action(&r.s->decision)[A] == 19);
+        assert_true(lift_ok(&r, 7, 19));
+        r.snap.onoff_status = r.status;
+        assert_false(lift_ok(&r, 7, 19));
+        rig_close(&r);
+        open_surge(&r, 0);
+        r.u[B].capacity_w = 0; /* its size is not known */
+        rig_create(&r);
+        lift_of(&r, 7, 19, 7, 19);
+        assert_true(lift_ok(&r, 7, 19));
+        r.snap.cooling_load_w = 1;
+        lift_of(&r, 7, 19, 7, 19);
+        rig_close(&r);
+        open_surge(&r, 0);
+        r.u[B].capacity_w = 1e308;
+        pair.max_k = (double)INFINITY; /* less than any lift is any */
+        rig_create(&r);
+        lift_of(&r, 7, 19, 7, 19);
+        assert_true(lift_ok(&r, 7, 19));
+        rig_close(&r);
+}
+
+/* The load falls below what the lift is for: it stays, and gets no worse. */
+static void test_lift_when_the_load_falls(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_surge(&r, 100e3);
+        r.confirmed[W] = r.prop[W] = 7;
+        r.confirmed[A] = r.prop[A] = 18; /* 11 K */
+        rig_point(&r);
+        lift_of(&r, 7, 19, 7, 19);
+        r.snap.cooling_load_w = 0;
+        lift_of(&r, 7, 18, 7, 18);
+        assert_int_equal(decision_reason(&r.s->decision), DR_ACCEPTED);
+        lift_of(&r, 7, 18.5, 7, 18);
+        lift_of(&r, 7, 16, 7, 16); /* back by its own rate, */
+        lift_of(&r, 8, 18, 8, 18); /* or by the chilled water's */
+        r.confirmed[W] = 8;
+        rig_point(&r);
+        lift_of(&r, 7, 18, 8, 18);
+        assert_true(lift_ok(&r, 8, 18));
+        assert_false(lift_ok(&r, 7, 18) || lift_ok(&r, 8, 19));
+        rig_close(&r);
+}
+
+/* Machines in every place, of any size, heard or not, at any load: both checkers have the same bound. */
+static void test_lift_by_load_of_both_checkers(void **state)
+{
+        struct rig r;
+        uint64_t seed = rig_seed();
+
+        (void)state;
+        open_surge(&r, 0);
+        r.u[0] = r.u[1] = r.u[B]; /* the first of the variables, too */
+        r.u[0].max_flow_ramp_per_min = r.u[1].max_flow_ramp_per_min = 0;
+        r.u[W].step = r.u[A].step = 0;
+        r.u[W].rate = r.u[A].rate = 100;
+        for (size_t k = 0; k < 2000; k++) {
+                static const size_t machine[] = {0, 1, B};
+                double bound, full_k;
+
+                rng_seed(&r.rng, seed, k);
+                pair.max_k = full_k = rng_range(&r.rng, 12, 20);
+                pair.surge_k = rng_range(&r.rng, 0, 7);
+                for (size_t i = 0; i < 3; i++) {
+                        r.u[machine[i]].capacity_w = rng_below(&r.rng, 8) ? rng_range(&r.rng, 0, 100e3) : 0;
+                        r.status[machine[i]] = rng_below(&r.rng, 4) ? 1 : rng_below(&r.rng, 2) ? 0 : 255;
+                }
+                rig_create(&r);
+                r.confirmed[W] = 10;
+                r.confirmed[A] = r.prop[A] = 12;
+                r.snap.cooling_load_w = rng_below(&r.rng, 8) ? rng_range(&r.rng, 0, 250e3) : (double)NAN;
+                rig_point(&r);
+                bound = limits_greatest_lift(&r.env, &r.snap, &pair);
+                assert_true(bound >= full_k - pair.surge_k && bound <= full_k);
+                decide_again(&r);
+                assert_true(lift_ok(&r, 10, 10 + bound - 1e-5));
+                assert_false(lift_ok(&r, 10, 10 + bound + 1e-5));
+        }
+        rig_close(&r);
+}
+
 /* A bound just short of a value of the register: what counts as on the grid does not pass it. */
 static void test_lift_beside_a_count(void **state)
 {
@@ -157,7 +306,7 @@ static void test_lift_off_the_grid(void **state)
 static void test_lifts_that_share(void **state)
 {
         struct rig r;
-        struct safety_lift two[2] = {{A, W, 9, (double)INFINITY}, {A, B, -(double)INFINITY, 12}};
+        struct safety_lift two[2] = {{A, W, 9, (double)INFINITY, 0}, {A, B, -(double)INFINITY, 12, 0}};
         const double *act;
 
         (void)state;
@@ -191,7 +340,7 @@ static void test_lift_says_what_it_moved(void **state)
         static const struct safety_u u[2] = {
             {.lo = 12, .hi = 30, .step = 0.5, .rate = 2, .nominal = 20},
             {.safe_dir = -1, .lo = 7, .hi = 14, .step = 0.5, .rate = 2, .backup_rate = 1, .nominal = 9}};
-        static const struct safety_lift p = {0, 1, 8, 12};
+        static const struct safety_lift p = {0, 1, 8, 12, 0};
         static const double base[2] = {20, 9};
 
         (void)state;
@@ -559,8 +708,11 @@ static void test_validate(void **state)
         for (size_t i = 0; i < 3; i++) {
                 r.u[B].min_flow_m3s = bad_flow[i];
                 expect_bad(&r, "u.min_flow_m3s", B);
+                r.u[B].min_flow_m3s = 0;
+                r.u[B].max_flow_ramp_per_min = bad_flow[i];
+                expect_bad(&r, "u.max_flow_ramp_per_min", B);
+                r.u[B].max_flow_ramp_per_min = 0;
         }
-        r.u[B].min_flow_m3s = 0;
         two[0] = two[1] = pair;
         r.env.lift = two;
         r.env.nlift = 2;
@@ -592,6 +744,19 @@ static void test_validate(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].max_k = 4.9;
         expect_bad(&r, "lift.max_k", 1);
+        BAD_LIFT(surge_k, -1e-9, "lift.surge_k");
+        BAD_LIFT(surge_k, (double)NAN, "lift.surge_k");
+        BAD_LIFT(surge_k, (double)INFINITY, "lift.surge_k");
+        BAD_LIFT(surge_k, 4.1, "lift.surge_k"); /* 12 − 8 */
+        two[1].surge_k = 4;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
+        two[1].min_k = -5;
+        two[1].surge_k = 7; /* 12 − 5 */
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
+        two[1].surge_k = 7.1;
+        expect_bad(&r, "lift.surge_k", 1);
+        two[1].max_k = (double)INFINITY;
+        assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         r.u[B] = r.u[W]; /* a setpoint behind the last variable is none */
         r.env.nu = B;
         BAD_LIFT(chw, B, "lift.chw");
@@ -610,9 +775,9 @@ static void test_create_refuses_what_rooms_own(void **state)
         open_lift(&r, 8, 12, 8, 18);
         pair.chw = 0;
         assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
-        pair = (struct safety_lift){0, W, -100, 100};
+        pair = (struct safety_lift){0, W, -100, 100, 0};
         assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
-        pair = (struct safety_lift){A, W, 8, 12};
+        pair = (struct safety_lift){A, W, 8, 12, 0};
         assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), 0);
         rig_close(&r);
         rig_open(&r, rig_default(), 1);
@@ -628,6 +793,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_lift_minimum),
             cmocka_unit_test(test_lift_maximum),
+            cmocka_unit_test(test_lift_by_load),
+            cmocka_unit_test(test_lift_at_a_load_nobody_knows),
+            cmocka_unit_test(test_lift_when_the_load_falls),
+            cmocka_unit_test(test_lift_by_load_of_both_checkers),
             cmocka_unit_test(test_lift_beside_a_count),
             cmocka_unit_test(test_lift_off_the_grid),
             cmocka_unit_test(test_lifts_that_share),

@@ -52,8 +52,10 @@ static inline void hostile_lift(struct rig *r, size_t chw)
         const double min_k = rng_range(&r->rng, -4, 16);
         struct safety_lift *p = &hostile_pair[r->env.nlift++];
 
-        *p = (struct safety_lift){cw, chw, min_k, min_k + rng_range(&r->rng, 0, 8)};
+        *p = (struct safety_lift){cw, chw, min_k, min_k + rng_range(&r->rng, 0, 8), 0};
         p->max_k = fmax(p->max_k, r->u[cw].lo - r->u[chw].lo);
+        p->surge_k =
+            rng_below(&r->rng, 3) * 0.5 * rng_uniform(&r->rng) * (p->max_k - fmax(min_k, r->u[cw].lo - r->u[chw].lo));
         r->env.lift = hostile_pair;
 }
 
@@ -86,6 +88,8 @@ static inline void hostile_envelope(struct rig *r)
                 r->u[r->nu - 3].drives_d = SAFETY_DRIVES(r->a.rooms);
         for (size_t j = r->nu - 2; j < r->nu; j++)
                 r->u[j].min_flow_m3s = rng_below(&r->rng, 3) ? rng_range(&r->rng, 0.005, 0.02) : 0;
+        for (size_t j = r->nu - 2; j < r->nu; j++)
+                r->u[j].max_flow_ramp_per_min = rng_below(&r->rng, 3) ? rng_range(&r->rng, 0.05, 0.5) : 0;
         if (r->a.towers && r->u[r->nu - 3].safe_dir < 0)
                 hostile_lift(r, r->nu - 3);
         if (r->a.waters && r->u[r->nu - 5].safe_dir < 0)
@@ -144,6 +148,7 @@ static inline void hostile_plant(struct rig *r, struct hostile_world *w)
         r->snap.no_colder_water = rng_below(&r->rng, 5) == 0;
         r->snap.chw_flow_m3s = rng_below(&r->rng, 10) ? rng_range(&r->rng, 0, 0.05) : (double)NAN;
         r->snap.evap_flow_m3s = rng_below(&r->rng, 10) ? r->snap.chw_flow_m3s : (double)NAN;
+        r->snap.evap_flow_ramp_per_min = rng_below(&r->rng, 10) ? rng_range(&r->rng, 0, 0.5) : (double)NAN;
         for (size_t j = 0; j < r->nu; j++)
                 hostile_floor[j] = rng_below(&r->rng, 3) ? (double)NAN : rng_range(&r->rng, r->u[j].lo, r->u[j].hi);
         r->snap.u_floor = rng_below(&r->rng, 3) ? hostile_floor : NULL;
@@ -295,6 +300,15 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
         if (isnan(r->snap.cooling_load_w) && stops > 0 &&
             !(stops == 1 && stay > 0 && r->snap.evap_flow_m3s < running * 1.10))
                 fail_msg("%zu stops with %g of %g m3/s, %zu stay", stops, r->snap.evap_flow_m3s, running, stay);
+        for (size_t j = r->nu - 2; j < r->nu; j++) {
+                const size_t other = 2 * r->nu - 3 - j;
+
+                if (was[j] == 1 && act[j] == 0 && r->status[other] == 1 && r->u[other].max_flow_ramp_per_min > 0 &&
+                    r->snap.evap_flow_ramp_per_min > r->u[other].max_flow_ramp_per_min &&
+                    !(stay > 0 && r->snap.evap_flow_m3s < running * 1.10))
+                        fail_msg("a stop at %g of %g per minute", r->snap.evap_flow_ramp_per_min,
+                                 r->u[other].max_flow_ramp_per_min);
+        }
         if (starts && runs && r->snap.chw_flow_m3s < need * 1.15)
                 fail_msg("a start with %g of %g m3/s", r->snap.chw_flow_m3s, need);
         for (size_t i = 0; i < r->env.ncert; i++) {
@@ -313,6 +327,13 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
         for (size_t i = 0; i < r->env.nlift; i++) {
                 const size_t cw = hostile_pair[i].cw, chw = hostile_pair[i].chw;
                 double rest[2], lift = act[cw] - act[chw], slack = r->u[cw].step + r->u[chw].step + 1e-6;
+                double able_w = 0, greatest;
+
+                for (size_t j = r->nu - 2; j < r->nu; j++)
+                        able_w += r->status[j] == 1 ? r->u[j].capacity_w : 0;
+                greatest = hostile_pair[i].max_k;
+                if (r->snap.cooling_load_w < able_w)
+                        greatest -= hostile_pair[i].surge_k * (able_w - r->snap.cooling_load_w) / able_w;
 
                 for (size_t k = 0; k < 2; k++) {
                         const size_t j = k ? chw : cw;
@@ -322,9 +343,9 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
                                       : fmin(fmax(was[j], box_end(&r->u[j], false)), box_end(&r->u[j], true));
                 }
                 if (lift < fmin(hostile_pair[i].min_k, rest[0] - rest[1] - slack) - 1e-6 ||
-                    lift > fmax(hostile_pair[i].max_k, rest[0] - rest[1] + slack) + 1e-6)
+                    lift > fmax(greatest, rest[0] - rest[1] + slack) + 1e-6)
                         fail_msg("lift %g from %g, bounds %g to %g", lift, rest[0] - rest[1], hostile_pair[i].min_k,
-                                 hostile_pair[i].max_k);
+                                 greatest);
         }
 }
 

@@ -268,7 +268,7 @@ static void test_kind_of_what_is_refused(void **state)
 static void test_backup_of_what_is_refused_keeps_the_lift(void **state)
 {
         struct rig_args a = rig_default();
-        const struct safety_lift pair = {8, 9, 8, 12}; /* condenser water, chilled water */
+        const struct safety_lift pair = {8, 9, 8, 12, 0}; /* condenser water, chilled water */
         struct safety_u *own;
         struct rig r;
 

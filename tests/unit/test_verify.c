@@ -124,7 +124,7 @@ static void *in_filter(struct rig *r, const void *p)
 /* Its envelope is its own: what becomes of the caller's or of the filter's copy changes nothing. */
 static void test_envelope_of_its_own(void **state)
 {
-        struct safety_lift lift[1] = {{9, 8, 9, 12}};
+        struct safety_lift lift[1] = {{9, 8, 9, 12, 0}};
         struct bench b;
 
         (void)state;
@@ -753,7 +753,7 @@ static void test_lift_out_of_bounds(void **state)
 {
         (void)state;
         for (int high = 0; high < 2; high++) {
-                struct safety_lift lift = {9, 8, high ? -(double)INFINITY : 8, high ? 5 : (double)INFINITY};
+                struct safety_lift lift = {9, 8, high ? -(double)INFINITY : 8, high ? 5 : (double)INFINITY, 0};
                 struct bench b;
 
                 rig_open(&b.r, rig_default(), 3);

@@ -286,6 +286,59 @@ static void test_first_variable_is_a_unit(void **state)
         rig_close(&b.r);
 }
 
+/* Exactly what the load asks for is enough, and anything is enough of nothing. */
+static void test_capacity_to_the_last_bit(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        for (int small = 0; small < 2; small++) {
+                open_three(&b);
+                b.r.u[9].capacity_w = b.r.u[0].capacity_w = small ? 0.25 : 50e3;
+                b.r.env.capacity_margin = 0;
+                take_bench(&b);
+                (void)unit(&b, 1000, 1, 1, 1);
+                b.r.snap.cooling_load_w = small ? 0 : 100e3;
+                assert_true(unit(&b, 5000, 1, 1, 0));
+                b.r.snap.cooling_load_w = small ? 0.500001 : 100000.01;
+                assert_false(unit(&b, 5000, 1, 1, 0));
+                rig_close(&b.r);
+        }
+}
+
+/* No machine stops while the water of one beside it changes faster than that one takes, in whatever place; the one that
+ * stops, one that nobody hears and what is no machine are not asked. */
+static void test_changing_water_beside_a_unit(void **state)
+{
+        struct bench b;
+
+        (void)state;
+        for (size_t limited = 0; limited < 11; limited++) {
+                const bool beside = limited == 0 || limited == 9;
+
+                open_three(&b);
+                b.r.u[limited].max_flow_ramp_per_min = 0.1;
+                b.r.u[limited == 0 ? 9 : 0].max_flow_ramp_per_min += 0.3; /* another one takes more */
+                b.r.snap.cooling_load_w = 0;
+                take_bench(&b);
+                (void)unit(&b, 1000, 1, 1, 1);
+                b.r.snap.evap_flow_ramp_per_min = 0.1;
+                assert_true(unit(&b, 5000, 1, 1, 0));
+                b.r.snap.evap_flow_ramp_per_min = nextafter(0.1, 1);
+                assert_int_equal(unit(&b, 5000, 1, 1, 0), !beside);
+                b.r.snap.evap_flow_ramp_per_min = (double)NAN;
+                assert_true(unit(&b, 5000, 1, 1, 0));
+                b.r.snap.evap_flow_ramp_per_min = (double)INFINITY;
+                assert_false(unit(&b, 5000, 1, 1, 0)); /* more than that one takes, too */
+                b.r.snap.evap_flow_ramp_per_min = 0.2;
+                if (beside) {
+                        b.r.status[limited] = 255;
+                        assert_true(unit(&b, 5000, 1, 1, 0));
+                }
+                rig_close(&b.r);
+        }
+}
+
 /* Off for long before a restart, the first variable may start at once; of one never seen nobody knows. */
 static void test_first_variable_is_restored(void **state)
 {
@@ -477,6 +530,8 @@ int main(void)
             cmocka_unit_test(test_when_a_unit_may_stop),
             cmocka_unit_test(test_the_start_that_was_awaited_is_the_newest),
             cmocka_unit_test(test_first_variable_is_a_unit),
+            cmocka_unit_test(test_capacity_to_the_last_bit),
+            cmocka_unit_test(test_changing_water_beside_a_unit),
             cmocka_unit_test(test_first_variable_is_restored),
             cmocka_unit_test(test_relief_by_machines_only),
             cmocka_unit_test(test_relief_beside_a_start_given_up),
