@@ -313,13 +313,14 @@ static double toward(const struct safety_u *u, double v, double rest_at)
 /* Share of what the machines that report running can carry; 1 where it is not known. */
 static double part_load(const struct safety_envelope *e, const struct safety_snapshot *snap)
 {
-        double running_w = 0, part;
+        double running_w = 0;
         for (size_t j = 0; snap->onoff_status && j < e->nu; j++) {
                 if (e->u[j].kind == SAFETY_U_ONOFF && snap->onoff_status[j] == 1)
                         running_w += e->u[j].capacity_w;
         }
-        part = snap->cooling_load_w / running_w;
-        return part >= 0 && part < 1 ? part : 1;
+        if (!(snap->cooling_load_w >= 0 && snap->cooling_load_w < running_w))
+                return 1;
+        return snap->cooling_load_w / running_w;
 }
 
 double limits_greatest_lift(const struct safety_envelope *e, const struct safety_snapshot *snap,

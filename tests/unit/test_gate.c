@@ -248,6 +248,28 @@ static void test_drift_is_seen_and_contradiction_told(void **state)
         rig_free(r);
 }
 
+/* What the site file says of noise is held against the readings, and the event says that it was that. */
+static void test_noise_bound_too_small_is_told(void **state)
+{
+        struct rig *r = rig_site();
+        int inlet = point(r, "row1/inlet");
+        struct ipc_proposal p;
+
+        (void)state;
+        r->site->limits.noise_max_k = 0.3;
+        rig_start(r, false, 0);
+        for (int i = 0; i < 130; i++) {
+                if (i > 85) /* up and down, as no room does */
+                        r->value[inlet] = i % 2 ? 21 : 25;
+                advance(r, ROLE_NONE), proposal(r, &p), gate_step_end(r->gate, &p, false);
+                if (i == 85)
+                        assert_int_equal(logged(r, "noise_max_k"), 0);
+        }
+        assert_true(
+            logged(r, "row1/inlet: nothing that data sheets allow explains its readings within noise_max_k 0.3 K") > 0);
+        rig_free(r);
+}
+
 /* The load of a room doubles at once: more than the certificates of the last minutes counted on. Told once. */
 static void test_load_beyond_what_was_counted_on_is_told(void **state)
 {
@@ -445,6 +467,7 @@ int main(void)
             cmocka_unit_test(test_flicker_is_no_second_master),
             cmocka_unit_test(test_flicker_between_writes_is_no_second_master),
             cmocka_unit_test(test_drift_is_seen_and_contradiction_told),
+            cmocka_unit_test(test_noise_bound_too_small_is_told),
             cmocka_unit_test(test_load_beyond_what_was_counted_on_is_told),
             cmocka_unit_test(test_local_device_is_not_written),
             cmocka_unit_test(test_blind_gate_releases),
