@@ -199,6 +199,27 @@ static void put_number(struct text *t, const char *key, double v)
         text_json_number(t, v);
 }
 
+static double measured_kwh(const struct whatif_result *r)
+{
+        double wh = 0;
+
+        for (size_t p = 0; p < ENERGY_PARTS; p++)
+                if (r->metered[p])
+                        wh += r->measured_wh[p];
+        return wh / 1e3;
+}
+
+static double servers_kwh(const struct whatif_result *r)
+{
+        return isfinite(r->rise_k) ? r->servers_wh / 1e3 : (double)NAN;
+}
+
+/* The interval's lower end, less what servers may draw more. */
+static double low_with_servers(const struct whatif_result *r)
+{
+        return r->saving_ratio - r->half_width_ratio - servers_kwh(r) / measured_kwh(r);
+}
+
 static void put_json(const struct whatif_result *r, const char *why, struct text *t)
 {
         const double nan = (double)NAN;
@@ -219,6 +240,9 @@ static void put_json(const struct whatif_result *r, const char *why, struct text
         put_number(t, "outside_ratio", r->outside_ratio);
         put_number(t, "hottest_inlet_log_c", r->hottest_log_c);
         put_number(t, "hottest_inlet_c", r->hottest_ours_c);
+        put_number(t, "inlet_rise_k", r->rise_k);
+        put_number(t, "servers_kwh_at_most", told ? servers_kwh(r) : nan);
+        put_number(t, "low_with_servers_ratio", told ? low_with_servers(r) : nan);
         text_put(t, ",\"energy\":{");
         for (size_t p = 0, any = 0; p < ENERGY_PARTS; p++) {
                 if (!r->metered[p])
@@ -246,13 +270,8 @@ static void put_json(const struct whatif_result *r, const char *why, struct text
 
 static void put_saving(const struct whatif_result *r, struct text *t)
 {
-        double measured_wh = 0;
-
-        for (size_t p = 0; p < ENERGY_PARTS; p++)
-                if (r->metered[p])
-                        measured_wh += r->measured_wh[p];
         text_printf(t, "cooling, metered %.0f kWh: %+.2f %% with our settings, 95 %% interval %+.2f to %+.2f %%\n",
-                    measured_wh / 1e3, -100 * r->saving_ratio, -100 * (r->saving_ratio + r->half_width_ratio),
+                    measured_kwh(r), -100 * r->saving_ratio, -100 * (r->saving_ratio + r->half_width_ratio),
                     -100 * (r->saving_ratio - r->half_width_ratio));
         text_printf(t, "  corrected by the log's own errors where it was near (%.0f %% of the time): %+.2f %%\n",
                     100 * r->support_ratio, -100 * r->robust_ratio);
@@ -260,9 +279,15 @@ static void put_saving(const struct whatif_result *r, struct text *t)
                 if (r->metered[p])
                         text_printf(t, "  %-10s %10.0f kWh  %+.0f kWh\n", part_name[p], r->measured_wh[p] / 1e3,
                                     (r->ours_wh[p] - r->log_wh[p]) / 1e3);
-        text_put(
-            t, "Racks are taken to draw what they drew: server fans, which warmer inlets speed up, are not in it. VMs "
-               "stay.\n");
+        if (isfinite(r->rise_k))
+                text_printf(t,
+                            "Not in it: server fans, which warmer inlets speed up (inlets %+.2f K). Servers and their "
+                            "cooling may draw up to %.0f kWh more (%.1f %% a kelvin); then at least %+.2f %%.\n",
+                            r->rise_k, servers_kwh(r), 100 * WHATIF_IT_RESPONSE, -100 * low_with_servers(r));
+        else
+                text_put(
+                    t, "Not in it: server fans, which warmer inlets speed up; racks' power or inlets are not known.\n");
+        text_put(t, "VMs stay.\n");
 }
 
 static void put_text(const struct whatif_result *r, const char *why, struct text *t)

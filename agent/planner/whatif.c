@@ -580,6 +580,7 @@ static void account(struct whatif *w, size_t row)
                                      .log_u = w->log_u + row * l->nu,
                                      .u = w->u + row * l->nu,
                                      .log_y = w->log_y + row * l->ny,
+                                     .log_d = w->log_d + row * l->nd,
                                      .y = w->seen + row * l->ny};
 
         s.modelled = model_powers(w, row, &s);

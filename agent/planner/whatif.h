@@ -11,8 +11,9 @@
  * Inlets and supply air by the ARX model, free-running, inlets bent over fan speed (inlet_bend.h); valves by the
  * balance of their coils; water follows its setpoint within minutes, condenser water no nearer to the wet bulb than the
  * tower has come or 4 K; return air by the heat of the log over the new air flow. Racks draw what they drew: server
- * fans, which warmer inlets speed up, are not foreseen, nor are chillers that take time to start. What the log lacks
- * within a segment is carried. No clock, no logging; allocates at create and for the result.
+ * fans, which warmer inlets speed up, are not foreseen but bounded (WHATIF_IT_RESPONSE). Nor foreseen are chillers that
+ * take time to start. What the log lacks within a segment is carried. No clock, no logging; allocates at create and for
+ * the result.
  */
 #ifndef COOLPLANE_PLANNER_WHATIF_H
 #define COOLPLANE_PLANNER_WHATIF_H
@@ -39,6 +40,8 @@ void whatif_step(struct whatif *w, int64_t t_ms);
 void whatif_sample(struct whatif *w, struct sample *s);
 
 enum { WHATIF_KINDS = 5 }; /* enum u_kind */
+/* Share of IT power that a kelvin of inlet may cost, cooling in it; as savings_args_default's it_response_ratio_k. */
+#define WHATIF_IT_RESPONSE 0.005
 
 /* How a kind of setpoint was moved: means over its variables and the closed steps but where it says so; unit of u. */
 struct whatif_moved {
@@ -86,6 +89,8 @@ struct whatif_result {
         double outside_ratio; /* share of these farther than one data spread from all of the log */
         struct whatif_moved moved[WHATIF_KINDS];
         double hottest_log_c, hottest_ours_c; /* inlets, closed steps; NaN: none */
+        double rise_k; /* inlets, ours − the log's: mean over closed steps, zones weighed by power; NaN: not known */
+        double servers_wh; /* what servers and their cooling may draw more in zones whose inlets are warmer */
 };
 void whatif_result(const struct whatif *w, struct whatif_result *ret);
 

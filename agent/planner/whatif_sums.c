@@ -30,6 +30,7 @@ struct whatif_sums {
         double member_w[ENERGY_MEMBERS];      /* sums over steps: the log's minus ours */
         struct energy_sample shift, shift_sq; /* … of the state, ours minus the log's, and squared */
         double measured_w;
+        double it_w, rise_w;           /* sums of zones' power, and of it times their inlets' rise (K) */
         double *low_u, *high_u;        /* [nu] quantiles of the log */
         double *change_u, *distance_u; /* [nu] sums over closed steps */
         size_t *inside_u, *known_u;    /* [nu] steps between the quantiles, and of the sums */
@@ -129,6 +130,35 @@ struct whatif_sums *whatif_sums_free(struct whatif_sums *s)
 }
 
 /* --- one step ----------------------------------------------------------------------------------------------------- */
+
+/* Mean over a zone's inlets; NaN: it has none, or one is not known. */
+static double zone_rise_k(const struct layout *l, int zone, const struct whatif_sums_step *step)
+{
+        double sum = 0;
+        size_t n = 0;
+
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].kind == Y_INLET && l->y[i].zone == zone) {
+                        sum += step->y[i] - step->log_y[i];
+                        n++;
+                }
+        return n > 0 ? sum / (double)n : (double)NAN;
+}
+
+static void note_servers(struct whatif_sums *s, const struct whatif_sums_step *step)
+{
+        const struct layout *l = s->l;
+
+        for (size_t j = 0; j < l->nd; j++) {
+                const double rise_k = l->d[j].kind == D_ZONE_POWER ? zone_rise_k(l, l->d[j].zone, step) : (double)NAN;
+
+                if (!isfinite(rise_k * step->log_d[j]))
+                        continue;
+                s->it_w += step->log_d[j];
+                s->rise_w += step->log_d[j] * rise_k;
+                s->r.servers_wh += step->log_d[j] * WHATIF_IT_RESPONSE * fmax(rise_k, 0) * l->step_s / 3600;
+        }
+}
 
 static bool inside(const struct whatif_sums *s, size_t j, double v)
 {
@@ -236,6 +266,7 @@ bool whatif_sums_add(struct whatif_sums *s, const struct whatif_sums_step *step)
         }
         s->r.steps++;
         note_shift(s, &step->log, &step->ours);
+        note_servers(s, step);
         note_powers(s, step);
         note_slow(s, step);
         return true;
@@ -367,6 +398,7 @@ void whatif_sums_result(const struct whatif_sums *s, struct whatif_result *ret)
 
         *ret = s->r;
         ret->outputs = s->l->ny;
+        ret->rise_k = s->it_w > 0 ? s->rise_w / s->it_w : (double)NAN;
         for (size_t i = 0; i < s->l->ny; i++) {
                 struct arx_row_info info;
 

@@ -21,6 +21,7 @@ struct whatif_sums_step {
         bool follows;            /* the step before was the one right before */
         const double *log_u, *u; /* [nu] settings; borrowed */
         const double *log_y, *y; /* [ny]; borrowed */
+        const double *log_d;     /* [nd] disturbances of the log; borrowed */
         bool modelled;           /* false: nothing below is known */
         struct energy_sample log, ours;
         double measured_w[ENERGY_PARTS];                                                  /* of the log */

@@ -34,6 +34,7 @@ assert d["steps"] > 4000 and w["result"] == "told" and w["steps_unknown"] == 0 a
 assert w["members_low_ratio"] <= w["saving_ratio"] <= w["members_high_ratio"] and abs(w["saving_ratio"]) < 0.03, w
 assert w["low_ratio"] <= w["members_low_ratio"] and w["members_high_ratio"] <= w["high_ratio"] and w["transfer_ratio"] >= 0, w
 assert w["hottest_inlet_c"] < 27.5, w
+assert abs(w["inlet_rise_k"]) < 1 and w["servers_kwh_at_most"] >= 0 and w["low_with_servers_ratio"] <= w["low_ratio"], w
 print("own log: saving %.2f %%, interval %.2f to %.2f %%" % (100 * w["saving_ratio"], 100 * w["low_ratio"], 100 * w["high_ratio"]))
 P
 what_if 0 c0 "$work/c0.model"

@@ -33,7 +33,11 @@ def drew_w(who, since_ms):
 first = sqlite3.connect(f"{work}/b0h-{seed}.db").execute("select min(t_ms) from sample").fetchone()[0]
 closes = first + learn * 3600e3
 truth = 1 - drew_w("c0", closes) / drew_w("b0h", closes)
-print(json.dumps({"seed": seed, "season": season, "truth": truth, "result": w["result"], "said": w["saving_ratio"],
+def racks_kwh(who):
+    rows = sqlite3.connect(f"{work}/{who}-{seed}.db").execute("""select avg(value), max(t_ms) from sample join point on point.id = point_id
+        where role = 'rack_power' and t_ms >= ? group by point_id""", (closes,))
+    return sum(r[0] * (r[1] - closes) for r in rows) / 3600e6
+print(json.dumps({"it_more_kwh": racks_kwh("c0") - racks_kwh("b0h"), "it_most_kwh": w["servers_kwh_at_most"], "seed": seed, "season": season, "truth": truth, "result": w["result"], "said": w["saving_ratio"],
                   "low": w["low_ratio"], "high": w["high_ratio"], "robust": w["robust_ratio"]}))
 P
 done
@@ -44,6 +48,9 @@ told = [r for r in runs if r["result"] == "told"]
 for r in runs:
     said = f"{100 * r['said']:6.2f} % [{100 * r['low']:.2f}, {100 * r['high']:.2f}], robust {100 * r['robust']:.2f}" if r in told else r["result"]
     print(f"seed {r['seed']} {r['season']:6} truth {100 * r['truth']:6.2f} %, said {said}")
+for r in told:
+    print(f"seed {r['seed']} {r['season']:6} servers drew {r['it_more_kwh']:.1f} kWh more, said at most {r['it_most_kwh']:.1f}")
+assert all(r["it_more_kwh"] < r["it_most_kwh"] for r in told)
 held = sum(r["low"] <= r["truth"] <= r["high"] for r in told)
 near = sum(abs(r["said"] - r["truth"]) <= 0.03 for r in told)
 print(f"{len(told)} of {len(runs)} told: interval holds the truth in {held}, within 3 points {near}, "

@@ -118,6 +118,23 @@ static double true_saving(const struct bench *b)
         return 1 - has / had;
 }
 
+/* Of the truth: mean rise of the inlet by rack power, and what servers may draw more. */
+static void true_servers(const struct bench *b, double *ret_rise_k, double *ret_wh)
+{
+        double it_w = 0, rise_w = 0;
+
+        *ret_wh = 0;
+        for (size_t k = CLOSES; k < ROWS; k++) {
+                const double power_w = b->log->value[k][P_RACK],
+                             rise_k = b->truth->value[k][P_INLET] - b->log->value[k][P_INLET];
+
+                it_w += power_w;
+                rise_w += power_w * rise_k;
+                *ret_wh += 0.005 * power_w * fmax(rise_k, 0) * STEP_MS / 3600e3;
+        }
+        *ret_rise_k = rise_w / it_w;
+}
+
 static void test_the_operators_settings_give_the_log(void **state)
 {
         struct bench b;
@@ -134,6 +151,7 @@ static void test_the_operators_settings_give_the_log(void **state)
         assert_true(b.r.saving_ratio == 0 && b.r.member_ratio[0] == 0 && b.r.member_ratio[ENERGY_MEMBERS - 1] == 0);
         assert_int_equal(b.r.refusal, WHATIF_TOLD);
         assert_true(b.r.hottest_ours_c == b.r.hottest_log_c && b.r.hottest_log_c > 24);
+        assert_true(b.r.rise_k == 0 && b.r.servers_wh == 0);
         close_bench(&b);
 }
 
@@ -146,7 +164,7 @@ static void test_other_settings_give_the_plant_under_them(void **state)
         (void)state;
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
                 struct bench b;
-                double worst_k, truth;
+                double worst_k, truth, rise_k, servers_wh;
 
                 open_bench(&b, cases[c].fan_factor, cases[c].sat_shift_k);
                 walk(&b, true, &worst_k);
@@ -158,6 +176,9 @@ static void test_other_settings_give_the_plant_under_them(void **state)
                 assert_true(worst_k < cases[c].worst_k);
                 assert_true(fabs(100 * (b.r.saving_ratio - truth)) < cases[c].points);
                 assert_true(fabs(b.r.saving_ratio - truth) <= b.r.half_width_ratio && b.r.half_width_ratio < 0.03);
+                true_servers(&b, &rise_k, &servers_wh);
+                assert_true(fabs(b.r.rise_k - rise_k) < 0.005 && fabs(rise_k) > 0.15);
+                assert_true(fabs(b.r.servers_wh - servers_wh) < 0.02 * servers_wh + 1);
                 assert_true(fabs(b.r.robust_ratio - truth) < 0.01 && b.r.support_ratio > 0.5);
                 assert_int_equal(b.r.steps, ROWS - CLOSES);
                 assert_int_equal(b.r.breaks, 0);
