@@ -284,6 +284,19 @@ static void follow_backup(const struct episode *e, uint64_t at, const double *ac
         }
 }
 
+/* Which claim of the strict kind does not hold, of a plant that stays as it is; NULL: none. */
+static const char *lost(const struct episode *e, const struct branch *b)
+{
+        if (!e->a->strict || e->res->kind.plant == CERTIFY_DRIFT)
+                return NULL;
+        return !e->since_set      ? "the plant is outside the learned set"
+               : !e->since_anchor ? "the window's noise is more than counted"
+               : b->no_first      ? "the noise of the first step is more than counted"
+               : b->no_sum        ? "the noise of later steps is more than counted"
+               : b->out           ? "the certificate breaks"
+                                  : NULL;
+}
+
 static void try_certificate(struct episode *e, uint64_t k, const struct safety_decision *dec)
 {
         const struct arx_window w = certify_gate_window(&e->gate);
@@ -312,6 +325,8 @@ static void try_certificate(struct episode *e, uint64_t k, const struct safety_d
         if (b.out)
                 r->out_k = fmax(r->out_k, b.hottest_c - (limit_c - margin_k));
         r->over += b.out && b.hottest_c > limit_c + ROUNDING_K;
+        if (lost(e, &b))
+                note(e, "step %" PRIu64 ": %s", k, lost(e, &b));
         if (within)
                 note(e, "step %" PRIu64 ": the certificate says %.6f C at most, the plant reaches %.6f", k,
                      limit_c - margin_k, b.hottest_c);
@@ -435,7 +450,7 @@ static uint64_t count_resets(const struct episode *e)
                 struct arx_row_info info;
 
                 arx_row_info(e->gate.model, i, &info);
-                n += info.resets;
+                n += info.resets + info.contradictions;
         }
         return n;
 }
@@ -466,6 +481,8 @@ int certify_episode(const struct certify_args *a, struct certify_result *ret)
                 settle(e);
                 run(e);
                 res.resets = count_resets(e);
+                if (certify_failed(&res))
+                        note(e, "a row began anew");
                 *ret = res;
         }
         certify_gate_free(&e->gate);

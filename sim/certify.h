@@ -131,7 +131,7 @@ struct certify_result {
         /* certificates of which an assumption did not hold: the set, the window's noise, the noise of the first step,
          * what accumulates later (of any inlet) */
         uint64_t no_set, no_anchor, no_first, no_sum;
-        uint64_t resets; /* of rows, whose readings contradicted what was learned */
+        uint64_t resets; /* how often readings of a row contradicted what was learned of it, or W */
         uint64_t judged, cut,
             cut_robust;                 /* sensible proposals; changed; changed by the worst case or for want of one */
         uint64_t judged_late, cut_late; /* the same after the third hour */

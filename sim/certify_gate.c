@@ -21,7 +21,7 @@ static int know_noise(struct certify_gate *g, double noise_max_k)
         for (size_t i = 0; i < g->site->st.ny; i++)
                 w_max[i] = noise_max_k;
         g->member_mem = block(size);
-        return g->member_mem ? arx_member_create(g->model, g->member_mem, size, w_max) : -ENOMEM;
+        return g->member_mem ? arx_member_create(g->model, g->member_mem, size, w_max, GATE_FIT_EVERY) : -ENOMEM;
 }
 
 int certify_gate_create(struct certify_gate *g, const struct certify_site *site, double noise_max_k)

@@ -99,11 +99,11 @@ static int create_arrays(struct gate *g)
         g->u_fixed = calloc(l->nu + 1, 1);
         g->fixed = calloc(l->nu + 1, sizeof *g->fixed);
         g->advice = calloc(l->nu + 1, sizeof *g->advice);
-        g->resets_told = calloc(l->ny + 1, sizeof *g->resets_told);
+        g->told = calloc(l->ny + 1, sizeof *g->told);
         g->queue = calloc(g->queue_cap, sizeof *g->queue);
         if (!g->window_y || !g->window_u || !g->window_d || !g->age || !g->u_confirmed || !g->d_free || !g->d_hi ||
             !g->d_change2 || !g->d_steps || !g->d_own || !g->y_seen || !g->window_seen || !g->y_ok || !g->onoff ||
-            !g->ran || !g->u_floor || !g->u_fixed || !g->fixed || !g->advice || !g->resets_told || !g->queue ||
+            !g->ran || !g->u_floor || !g->u_fixed || !g->fixed || !g->advice || !g->told || !g->queue ||
             !g->window_u_seen || !g->u_seen || !g->evap_rows || !g->evap_row_s || !g->evap_now)
                 return -ENOMEM;
         if (gate_assumed_create(l->nd, g->span.horizon, &g->assumed) < 0)
@@ -261,7 +261,7 @@ int gate_create(const struct gate_args *args, struct gate **ret)
         if (r < 0)
                 goto fail;
         gate_model_seed(g);
-        /* not before: the seed's rows are means, and what is said of noise is said of readings */
+        /* not before: setpoints may change within the seed's rows, which are cut by the clock's grid */
         r = safety_model_bound_noise(g->layout, g->model, &g->member_mem);
         if (r < 0)
                 goto fail;
@@ -325,7 +325,7 @@ struct gate *gate_free(struct gate *g)
         free(g->u_fixed);
         free(g->fixed);
         free(g->advice);
-        free(g->resets_told);
+        free(g->told);
         free(g->queue);
         free(g->timers);
         layout_free(g->layout);

@@ -67,6 +67,11 @@ struct gate_upkeep {
         bool trusted, purging, failing, full, full_told, disk_low;
 };
 
+/* How often the event log was told that a row's readings contradicted what was learned of it, and its noise bound. */
+struct gate_told {
+        size_t resets, contradictions;
+};
+
 struct gate {
         struct gate_args a;
         struct layout *layout;
@@ -95,11 +100,9 @@ struct gate {
         struct gate_envelope envelope;
         struct evidence *evidence; /* of decisions on their way to the store; NULL where none is stored */
         size_t fit_countdown, fitted_told;
-        struct {
-                size_t all, member;
-        } * resets_told;      /* [ny] how often a row's readings contradicted what was learned; its noise bound */
-        char layout_id[17];   /* of the variables the model knows by number */
-        int64_t learned_t_ms; /* beginning of the last step it learned from */
+        struct gate_told *told; /* [ny] */
+        char layout_id[17];     /* of the variables the model knows by number */
+        int64_t learned_t_ms;   /* beginning of the last step it learned from */
         int64_t model_stored_mono_ms;
 
         /* the step under way */
@@ -176,8 +179,9 @@ void gate_holdout_predict(struct gate *g, const double *u);
 /* learn.c: the safety model, identified from the gate's own samples */
 int gate_model_create(struct gate *g);
 void gate_model_seed(struct gate *g); /* from what the gate stored in earlier runs, its model and samples */
-void gate_model_step(struct gate *g); /* window_seen → y_seen, refit now and then */
-void gate_model_rows(struct gate *g); /* how many rows are fitted → status; an event when that has changed */
+void gate_model_step(struct gate *g,
+                     int64_t took_ms); /* since the row before; window_seen → y_seen, refit now and then */
+void gate_model_rows(struct gate *g);  /* how many rows are fitted → status; an event when that has changed */
 void gate_model_store(struct gate *g, int64_t mono_ms);
 
 #endif

@@ -63,42 +63,36 @@ int gate_model_create(struct gate *g)
         return r < 0 ? r : name_layout(g);
 }
 
-static void tell_reset(struct gate *g, size_t i, bool member)
-{
-        const struct layout *l = g->layout;
-        const char *name = l->y[i].point >= 0 ? l->site->point[l->y[i].point].name : "?";
-        char text[192 + POINT_NAME_MAX];
-
-        if (member)
-                (void)snprintf(
-                    text, sizeof text,
-                    "%s: nothing that data sheets allow explains its readings within noise_max_k %g K: that is "
-                    "too small, or the plant has changed; forgotten, learned anew from data sheets",
-                    name, l->site->limits.noise_max_k);
-        else
-                (void)snprintf(
-                    text, sizeof text,
-                    "%s: readings contradict what was learned of it; forgotten, learned anew from data sheets", name);
-        gate_event(g, 4, "model", text);
-}
-
 static void see_drift(struct gate *g)
 {
         const struct layout *l = g->layout;
+        char text[192 + POINT_NAME_MAX];
         bool reset = false;
 
         g->status.drift_score = 0;
         for (size_t i = 0; i < l->ny; i++) {
+                const char *name = l->y[i].point >= 0 ? l->site->point[l->y[i].point].name : "?";
                 struct arx_row_info info;
 
                 arx_row_info(g->model, i, &info);
                 g->status.drift_score = fmax(g->status.drift_score, fmax(info.drift, info.drift_low));
-                if (info.resets == g->resets_told[i].all)
-                        continue;
-                tell_reset(g, i, info.resets_member > g->resets_told[i].member);
-                g->resets_told[i].all = info.resets;
-                g->resets_told[i].member = info.resets_member;
-                reset = true;
+                if (info.resets != g->told[i].resets) {
+                        (void)snprintf(
+                            text, sizeof text,
+                            "%s: readings contradict what was learned of it; forgotten, learned anew from data sheets",
+                            name);
+                        gate_event(g, 4, "model", text);
+                        reset = true;
+                }
+                if (info.contradictions != g->told[i].contradictions) {
+                        (void)snprintf(text, sizeof text,
+                                       "%s: nothing that data sheets allow explains its readings within noise_max_k %g "
+                                       "K: that is too small, or the plant has changed; begun anew",
+                                       name, l->site->limits.noise_max_k);
+                        gate_event(g, 4, "model", text);
+                }
+                g->told[i].resets = info.resets;
+                g->told[i].contradictions = info.contradictions;
         }
         if (reset) /* the decision of this step is made on what is left, and says so */
                 gate_model_rows(g);
@@ -106,10 +100,13 @@ static void see_drift(struct gate *g)
 
 /* A reading carried for a while is fine for control, but a model learns only from what was really seen: a carried value
  * says that nothing moved. */
-void gate_model_step(struct gate *g)
+void gate_model_step(struct gate *g, int64_t took_ms)
 {
+        const int64_t step_ms = g->a.site->fast_step_ms, off_ms = took_ms - step_ms;
         struct arx_window w = {.n = g->window_n, .y = g->window_seen, .u = g->window_u_seen, .d = g->window_d};
 
+        /* what is said of noise is said of rows of one step */
+        arx_member_pass(g->model, (off_ms < 0 ? -off_ms : off_ms) * 10 > step_ms);
         (void)arx_add(g->model, &w, g->y_seen);
         g->learned_t_ms = g->last_row_t_ms;
         if (g->fit_countdown > 0)

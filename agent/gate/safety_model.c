@@ -66,7 +66,7 @@ int safety_model_bound_noise(const struct layout *l, struct arx *m, void **ret_m
         if (w_max && mem) {
                 for (size_t i = 0; i < l->ny; i++) /* what the site file says is said of air temperatures */
                         w_max[i] = l->y[i].kind == Y_VALVE ? 0 : most_k;
-                r = arx_member_create(m, mem, size, w_max);
+                r = arx_member_create(m, mem, size, w_max, GATE_FIT_EVERY);
         }
         free(w_max);
         if (r < 0) {

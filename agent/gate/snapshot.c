@@ -492,7 +492,7 @@ static void next_row(struct gate *g, int64_t t_ms, double *y, double *u, double 
                 memcpy(g->window_u + last * l->nu, u, l->nu * sizeof(double));
                 memcpy(g->window_u_seen + last * l->nu, g->u_seen, l->nu * sizeof(double));
                 memcpy(g->window_d + last * l->nd, d, l->nd * sizeof(double));
-                gate_model_step(g);
+                gate_model_step(g, since_ms);
         }
         window_push(g, y, u, d);
         g->last_row_t_ms = t_ms;

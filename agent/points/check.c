@@ -535,7 +535,8 @@ static void check_told(struct builder *b)
                              s->zone[z].name);
 }
 
-/* Rounding alone moves a reading by up to a count against what a model makes of the one before. */
+#define NOISE_COUNTS 3 /* rounding alone makes one; the instrument's own noise and what rows leave out come on top */
+
 static void check_noise(struct builder *b)
 {
         const double most_k = b->s->limits.noise_max_k;
@@ -550,6 +551,11 @@ static void check_noise(struct builder *b)
         if (coarsest != NULL && point_resolution(coarsest) > most_k * (1 + 1e-9))
                 bad(b, b->limits_at, "limits: noise_max_k %g is less than one count of point '%s', %g K", most_k,
                     coarsest->name, point_resolution(coarsest));
+        else if (coarsest != NULL && point_resolution(coarsest) * NOISE_COUNTS > most_k * (1 + 1e-9))
+                warn(b, b->limits_at,
+                     "limits: noise_max_k %g is less than %d counts of point '%s': a bound that is too small misleads "
+                     "before it is found out",
+                     most_k, NOISE_COUNTS, coarsest->name);
 }
 
 void check_points(struct builder *b)

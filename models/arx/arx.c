@@ -434,11 +434,6 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
                                 add_residual(m, r, y_next[i] - num_dot(r->n, phi, m->theta + r->t0));
                 }
 
-                if (!arx_member_add(m, i, z, target)) {
-                        arx_row_reset(m, i);
-                        r->resets_member++;
-                        (void)arx_member_add(m, i, z, target);
-                }
                 double f = m->args.forget;
                 for (size_t a = 0; a < r->m; a++) {
                         const double za = z[a];
@@ -450,7 +445,9 @@ size_t arx_add(struct arx *m, const struct arx_window *w, const double *y_next)
                 r->yy = f * r->yy + target * target;
                 r->weight = f * r->weight + 1.0;
                 r->samples += 1.0;
+                arx_member_add(m, i, z, target);
         }
+        arx_member_turn(m);
         return taken;
 }
 
@@ -472,7 +469,7 @@ void arx_row_info(const struct arx *m, size_t i, struct arx_row_info *ret)
             .readings = r->readings,
             .misses = r->misses,
             .resets = r->resets,
-            .resets_member = r->resets_member,
+            .contradictions = r->contradictions,
             .width = width,
             .sum1_infeasible = r->sum1_infeasible,
         };

@@ -122,15 +122,18 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
  * those around what is left ∩ those of least squares, whose fit is held to it as to the prior. Where prior and bound
  * are true and θ stays, it holds the plant whatever the noise does (least squares need noise that averages out), and is
  * narrower where the bound is tight; from three standard deviations on least squares are narrower. Not all samples are
- * kept, and the bound of each widens by 1/forget a sample: looser, never wrong. Nothing left: the data contradict bound
- * or prior, and the row begins anew (resets_member); a bound that is a little too small loses the plant long before.
- * Costs two programs a coefficient and fit, and each time 64 samples came without one. After Milanese and Vicino,
- * "Optimal estimation theory for dynamic systems with set membership uncertainty", Automatica 1991.
+ * kept, and the bound of each widens by 1/forget a sample: looser, never wrong. Nothing left: the samples contradict
+ * bound or prior and are forgotten, least squares go on (contradictions); a bound that is a little too small loses the
+ * plant long before. Costs two linear programs a coefficient: before each fit with turns 0; else of every turns-th row
+ * with each sample, so that no step bears them all, and a fit takes what it finds. After Milanese and Vicino, "Optimal
+ * estimation theory for dynamic systems with set membership uncertainty", Automatica 1991.
  * mem: arx_member_memsize() bytes, aligned to 16, borrowed for the life of m. Not saved: after arx_load the intervals
  * are those saved, and from the next fit on those of least squares and of what came since. -EINVAL: a bound that is
  * none, or for a row whose prior is not finite. */
 size_t arx_member_memsize(const struct arx_structure *st);
-int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max);
+int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max, size_t turns);
+/* While pass is true samples are not offered to membership: what is said of noise is not said of them. */
+void arx_member_pass(struct arx *m, bool pass);
 
 /* True when m was created with args.anchor. */
 bool arx_anchored(const struct arx *m);
@@ -160,8 +163,8 @@ struct arx_row_info {
         double drift_low;        /* the same of readings below their lower bound; adds nothing, resets nothing, ends at
                                   * track_reset; begins        anew after arx_load */
         size_t readings, misses; /* one-step bounds that were compared with a reading, and how many it exceeded */
-        size_t resets;           /* how often the data contradicted the set since create … */
-        size_t resets_member;    /* … and of these: no θ of the prior explained the samples within w_max */
+        size_t resets;           /* how often the data contradicted the set since create */
+        size_t contradictions;   /* how often no θ of the prior explained the samples within w_max */
         double width;            /* Σ (hi − lo)·scale: how wide the set still is */
         bool sum1_infeasible;    /* the intervals cannot add to 1: arx_worst drops the group's constraint */
 };

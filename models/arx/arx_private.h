@@ -34,7 +34,7 @@ struct arx_row {
          * at once, lowered by a fit, so that the set changes seldom). */
         double track, w_more;
         double track_low; /* the same of the lower bound: only told, adds nothing, not stored */
-        size_t readings, misses, resets, resets_member;
+        size_t readings, misses, resets, contradictions;
 };
 
 static inline double arx_w_bar(const struct arx_row *r)
@@ -87,11 +87,15 @@ const double *arx_free_run(const struct arx *m, const struct arx_window *w, size
 size_t arx_work_of(const struct arx_structure *st, size_t n_steps);
 /* Recomputes row i's sum1_infeasible from lo/hi. */
 void arx_row_check_sum1(struct arx *m, size_t i);
-/* member.c. add: one more sample of row i, reduced; fit: the box of row i. False when nothing of the set is left.
- * forget: the box is the prior again. */
-bool arx_member_add(struct arx *m, size_t i, const double *z, double target);
-bool arx_member_fit(struct arx *m, size_t i);
+/* member.c. add: one more sample of row i, reduced; turn: the boxes of the rows whose turn it is; before_fit: that of
+ * row i, where there are no turns. Where nothing of the set is left its samples are forgotten. forget: the box is the
+ * prior again. */
+void arx_member_add(struct arx *m, size_t i, const double *z, double target);
+void arx_member_turn(struct arx *m);
+void arx_member_before_fit(struct arx *m, size_t i);
 void arx_member_forget(struct arx *m, size_t i);
+/* fit.c: θ and the set of row i anew. False: it is as it was, or was reset. */
+bool arx_fit_row(struct arx *m, size_t i);
 /* Row i as after create, but for the counts; a reset is counted. */
 void arx_row_reset(struct arx *m, size_t i);
 

@@ -292,15 +292,10 @@ static double noise_step(const struct arx *m, const struct arx_row *r)
         return fmax((w_h - power * r->w_bar) / sum, 0.0);
 }
 
-static bool fit_row(struct arx *m, size_t i)
+bool arx_fit_row(struct arx *m, size_t i)
 {
         struct arx_row *r = &m->row[i];
         struct problem p;
-        if (!arx_member_fit(m, i)) {
-                arx_row_reset(m, i);
-                r->resets_member++;
-                return false;
-        }
         build(m, r, &p);
         if (!num_all_finite(p.m * p.m, p.h) || !num_all_finite(p.m, p.g) || !isfinite(r->yy))
                 return false;
@@ -349,7 +344,9 @@ size_t arx_fit(struct arx *m, size_t min_samples)
         size_t fitted = 0;
         m->memo->known = false;
         for (size_t i = 0; i < m->st.ny; i++)
-                if (m->row[i].samples >= (double)min_samples && m->row[i].samples > 0.0)
-                        fitted += fit_row(m, i);
+                if (m->row[i].samples >= (double)min_samples && m->row[i].samples > 0.0) {
+                        arx_member_before_fit(m, i);
+                        fitted += arx_fit_row(m, i);
+                }
         return fitted;
 }

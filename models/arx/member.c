@@ -35,6 +35,8 @@ struct strips {
 
 struct arx_member {
         struct strips *row; /* [ny] */
+        size_t turns, turn; /* programs of row i when i % turns == turn; turns 0: before each fit */
+        bool pass;
         void *qp_mem;
         size_t qp_size;
         double *h, *a; /* [m²], [ROWS × m] */
@@ -74,7 +76,7 @@ size_t arx_member_memsize(const struct arx_structure *st)
                round16(sizeof(double) * ROWS * n) + round16(qp_bytes(&(struct qp_dims){n, ROWS, 0}));
 }
 
-int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max)
+int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max, size_t turns)
 {
         const struct arx_structure *st = &m->st;
         const size_t n = widest(st);
@@ -91,6 +93,7 @@ int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max
         struct arx_member *b = mem;
         memset(mem, 0, arx_member_memsize(st));
         at += round16(sizeof(*b));
+        b->turns = turns;
         b->row = (struct strips *)(void *)at;
         at += round16(sizeof(struct strips) * st->ny);
         for (size_t i = 0; i < st->ny; i++) {
@@ -241,7 +244,7 @@ static void swap(double *a, double *b)
         *b = v;
 }
 
-/* Of STRIPS the KEEP with the largest multipliers stay. */
+/* The KEEP strips with the largest multipliers stay; there are more. */
 static void thin(struct strips *s, size_t m)
 {
         for (size_t k = 0; k < KEEP; k++) {
@@ -258,14 +261,15 @@ static void thin(struct strips *s, size_t m)
         s->n = KEEP;
 }
 
-bool arx_member_fit(struct arx *m, size_t i)
+/* False when nothing of the set is left. */
+static bool find_box(struct arx *m, size_t i)
 {
         const struct arx_row *r = &m->row[i];
         struct around p;
         double e[ARX_TERMS_MAX] = {0.0};
         size_t j = 0;
 
-        if (!m->member || m->member->row[i].n == 0 || !set_up(m, i, &p))
+        if (m->member->row[i].n == 0 || !set_up(m, i, &p))
                 return true;
         memset(p.s->use, 0, sizeof(p.s->use));
         for (size_t k = 0; k < r->n; k++) {
@@ -303,25 +307,64 @@ static bool covers(const struct arx *m, const struct arx_row *r, const double *z
         return most <= target + w && least >= target - w;
 }
 
-bool arx_member_add(struct arx *m, size_t i, const double *z, double target)
+/* The box of row i; where the samples contradict bound or prior they are forgotten, and with them, at once, what they
+ * had made of the set. */
+static void box_or_nothing(struct arx *m, size_t i)
+{
+        if (find_box(m, i))
+                return;
+        m->row[i].contradictions++;
+        arx_member_forget(m, i);
+        if (m->row[i].fitted > 0.0) {
+                m->memo->known = false;
+                (void)arx_fit_row(m, i);
+        }
+}
+
+void arx_member_before_fit(struct arx *m, size_t i)
+{
+        if (m->member && m->member->turns == 0)
+                box_or_nothing(m, i);
+}
+
+void arx_member_turn(struct arx *m)
+{
+        struct arx_member *b = m->member;
+
+        if (!b || b->turns == 0)
+                return;
+        for (size_t i = b->turn; i < m->st.ny; i += b->turns) {
+                box_or_nothing(m, i);
+                if (b->row[i].n > KEEP)
+                        thin(&b->row[i], m->row[i].m);
+        }
+        b->turn = (b->turn + 1) % b->turns;
+}
+
+void arx_member_pass(struct arx *m, bool pass)
+{
+        if (m->member)
+                m->member->pass = pass;
+}
+
+void arx_member_add(struct arx *m, size_t i, const double *z, double target)
 {
         const struct arx_row *r = &m->row[i];
         struct strips *s;
 
         if (!m->member || !(m->member->row[i].w_max > 0.0))
-                return true;
+                return;
         s = &m->member->row[i];
         for (size_t q = 0; q < s->n; q++)
                 s->w[q] /= m->args.forget;
-        if (covers(m, r, z, target, s->w_max))
-                return true;
+        if (m->member->pass || covers(m, r, z, target, s->w_max))
+                return;
         if (s->n == STRIPS) {
-                if (!arx_member_fit(m, i))
-                        return false;
-                thin(s, r->m);
+                box_or_nothing(m, i);
+                if (s->n == STRIPS)
+                        thin(s, r->m);
         }
         memcpy(s->z + s->n * r->m, z, sizeof(double) * r->m);
         s->target[s->n] = target;
         s->w[s->n++] = s->w_max;
-        return true;
 }

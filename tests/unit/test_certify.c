@@ -167,6 +167,34 @@ static void test_strict_claim_holds(void **state)
         assert_true(found[2] > 0 && found[3] > 0);
 }
 
+/* Each figure alone decides; those of the strict claim only of plants that stay as they are. */
+static void test_what_fails_an_episode(void **state)
+{
+        static const struct {
+                size_t field;
+                bool strict;
+        } figure[] = {
+            {offsetof(struct certify_result, hard), false},      {offsetof(struct certify_result, within), false},
+            {offsetof(struct certify_result, unfounded), false}, {offsetof(struct certify_result, illegal.full), false},
+            {offsetof(struct certify_result, out), true},        {offsetof(struct certify_result, no_set), true},
+            {offsetof(struct certify_result, no_anchor), true},  {offsetof(struct certify_result, no_first), true},
+            {offsetof(struct certify_result, no_sum), true},     {offsetof(struct certify_result, resets), true},
+        };
+        const uint64_t one = 1;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(figure) / sizeof(figure[0]); i++)
+                for (int strict = 0; strict < 2; strict++)
+                        for (int p = 0; p < CERTIFY_PLANTS; p++) {
+                                struct certify_result r = {.strict = strict, .kind = {.plant = (enum certify_plant)p}};
+
+                                assert_false(certify_failed(&r));
+                                memcpy((char *)&r + figure[i].field, &one, sizeof(one));
+                                assert_int_equal(certify_failed(&r),
+                                                 !figure[i].strict || (strict && p != CERTIFY_DRIFT));
+                        }
+}
+
 /* A proposer that always asks for the warm end comes to rest near the limit: the filter neither swings between full
  * cooling and that, nor trembles. */
 static void test_comes_to_rest_at_the_limit(void **state)
@@ -719,6 +747,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_claim_holds),
             cmocka_unit_test(test_strict_claim_holds),
+            cmocka_unit_test(test_what_fails_an_episode),
             cmocka_unit_test(test_comes_to_rest_at_the_limit),
             cmocka_unit_test(test_hostile),
             cmocka_unit_test(test_breaks_are_found),
