@@ -370,6 +370,7 @@ static void in_turn(void **state)
         const double w_max[] = {0.1, 0};
         struct model m = model_of(&both, &a, both_lo, both_hi, w_max);
         const double y[] = {0, 22}, u[] = {1, 0}, d = 1, *theta, *lo, *hi;
+        uint64_t hash;
 
         assert_int_equal(arx_member_create(m.m, m.member, arx_member_memsize(&both), w_max, 3), 0);
         for (int k = 0; k < 5; k++) { /* the first row's turn is with the first and the fourth */
@@ -380,9 +381,11 @@ static void in_turn(void **state)
                 near_box(m.m, 0, k < 3 ? 0.4 : 0.5, 0.6);
                 assert_int_equal(contradictions(m.m, 0), 0);
         }
+        hash = arx_hash(m.m);
         for (int k = 5; k < 7; k++)
                 (void)arx_add(m.m, &(struct arx_window){1, y, u, &d}, (const double[]){0.2, 22});
         assert_int_equal(contradictions(m.m, 0), 1);
+        assert_true(arx_hash(m.m) != hash);
         arx_row(m.m, 0, &theta, &lo, &hi);
         assert_true(lo[0] == 0 && hi[0] == 1);
         for (int k = 0; k < 3000; k++) { /* thinned each time: never full */
