@@ -112,9 +112,10 @@ static bool others_carry(const struct safety_envelope *e, const struct safety_sn
         return left_w > 0 && left_w >= snap->cooling_load_w * (1 + e->capacity_margin);
 }
 
-/* The water of the others does not change faster than they take; a change that nobody knows holds no one. */
-static bool others_settled(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
-                           const double *act, size_t j)
+/* No water of a machine that reports running, j or another, changes faster than those take that stay; a change that
+ * nobody knows holds no one. */
+static bool water_settled(const struct safety_envelope *e, const struct safety_snapshot *snap, const double *base,
+                          const double *act, size_t j)
 {
         for (size_t k = 0; k < e->nu; k++) {
                 const double most = e->u[k].max_flow_ramp_per_min;
@@ -221,7 +222,7 @@ void equipment_move(const struct safety_envelope *e, const struct equipment *q, 
                         cut = DR_SLOW_STEP;
                 } else if (!on && was &&
                            !(equipment_may_stop(&q[j], u, snap->mono_s) && others_carry(e, snap, base, act, j) &&
-                             others_settled(e, snap, base, act, j))) {
+                             water_settled(e, snap, base, act, j))) {
                         on = true;
                         cut = DR_EQUIPMENT;
                 }

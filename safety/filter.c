@@ -81,7 +81,8 @@ static bool shared(const struct safety_envelope *e, size_t j)
                 if (e->lift[i].cw == j || e->lift[i].chw == j)
                         return true;
         }
-        return e->u[j].drives_d != SAFETY_NO_D || e->u[j].min_flow_m3s > 0;
+        return e->u[j].drives_d != SAFETY_NO_D ||
+               (e->u[j].kind == SAFETY_U_ONOFF && (e->u[j].min_flow_m3s > 0 || e->u[j].max_flow_ramp_per_min > 0));
 }
 
 int safety_create(void *mem, size_t size, const struct safety_envelope *e, const struct arx *model, struct safety **ret)

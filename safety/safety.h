@@ -78,8 +78,9 @@ struct safety_u {
          * them. No unit stops unless others report running and carry the load with the margin; but where those
          * that run get less than 1.10 of their min_flow_m3s, one stops in time, the last one never. With less than
          * that for all and the margin none starts beside another. Such a unit is read by no row of the model. None
-         * stops for want of load while the water of the others that report running and stay changes faster than one of
-         * these takes: what it leaves to them would come on top. A start, and a stop for want of water, never wait. */
+         * stops for want of load while evap_flow_ramp_per_min, the largest of all that report running, its own too, is
+         * more than one of those takes that report running and stay: what it leaves to them would come on top. A start,
+         * and a stop for want of water, never wait. */
         double capacity_w;                            /* cooling capacity; 0 = unknown */
         double min_on_s, min_off_s, max_starts_per_h; /* 1 … 16 starts in any sliding hour */
         double min_flow_m3s;                          /* least water through its evaporator; 0 = unknown, no rule */

@@ -230,7 +230,7 @@ static bool stop_allowed(const struct verifier *v, const struct safety_snapshot 
                                 slowest = fmin(slowest, v->env.u[k].max_flow_ramp_per_min);
                 }
         }
-        if (snap->evap_flow_ramp_per_min > slowest) /* their water has not settled yet; unknown: it may have */
+        if (snap->evap_flow_ramp_per_min > slowest) /* of any that reports running; unknown: none waits */
                 return false;
         return left_w > 0 && left_w >= snap->cooling_load_w * (1 + v->env.capacity_margin);
 }
@@ -523,8 +523,18 @@ static double spare_share(const struct verifier *v, const struct safety_snapshot
         return 1 - snap->cooling_load_w / able_w;
 }
 
-/* Lift inside its bounds, or no farther outside than when nothing moves, but for a count of the registers: with both
- * setpoints as ordered, and with one of them still where it is. */
+/* By how much what the plant has of variable j may be another value of its register: a count where it lies between two
+ * of them and goes to one; what stays gains nothing, or it would again at every step. */
+static double rounding(const struct verifier *v, size_t j)
+{
+        const struct safety_u *u = &v->env.u[j];
+        const double at = u->step > 0 ? (v->have[j] - u->origin) / u->step : 0, off = fabs(at - round(at));
+        const bool goes = off > SAFETY_SNAP && !v->stuck[j] && !outside(v, j);
+        return (goes ? 1 : fmin(off, SAFETY_SNAP)) * u->step + SAFETY_FLOAT * (1 + fabs(v->have[j]));
+}
+
+/* Lift inside its bounds, or no farther outside than when nothing moves, but for rounding: with both setpoints as
+ * ordered, and with one of them still where it is. */
 static bool lift_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act,
                          const struct safety_lift *p)
 {
@@ -532,8 +542,8 @@ static bool lift_allowed(const struct verifier *v, const struct safety_snapshot 
         const double cw = still(v, p->cw), chw = still(v, p->chw), now = cw - chw;
         const double least = fmin(cw, act[p->cw]) - fmax(chw, act[p->chw]);
         const double most = fmax(cw, act[p->cw]) - fmin(chw, act[p->chw]);
-        const double count = v->env.u[p->cw].step + v->env.u[p->chw].step + TOL;
-        return (least >= p->min_k - TOL || least >= now - count) && (most <= greatest + TOL || most <= now + count);
+        const double off = rounding(v, p->cw) + rounding(v, p->chw) + TOL;
+        return (least >= p->min_k - TOL || least >= now - off) && (most <= greatest + TOL || most <= now + off);
 }
 
 bool verify_action(const struct verifier *v, const struct safety_snapshot *snap, const double *act)

@@ -281,8 +281,8 @@ static int print_points(const struct registers *r, const char *dir)
 static void print_equipment(FILE *f, const struct plant_spec *s)
 {
         /* machines beside an economiser stand idle when towers are that cold, and its water must not be kept from it.
-         * Neither surge_lift_k nor max_flow_ramp: near its surge the plant's machines spill, no lift is forbidden them,
-         * and its pumps bound the ramp by themselves. */
+         * Neither surge_lift_k nor max_flow_ramp_per_min: near its surge the plant's machines spill, no lift is
+         * forbidden them, and its pumps bound the ramp by themselves. */
         char lift[64] = "";
 
         if (!s->economiser)

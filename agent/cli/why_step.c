@@ -24,8 +24,9 @@ static const struct {
     {"limit", "a variable was proposed outside its range (the dew point's and freezing water's, too), or lies beyond "
               "it and stays there"},
     {"rate", "a variable was proposed to move toward less cooling faster than allowed"},
-    {"equipment",
-     "minimum on or off time, starts per hour, running capacity, evaporator flow or lift stood against it"},
+    {"equipment", "minimum on or off time, starts per hour, running capacity, evaporator flow (too little, or still "
+                  "changing) or lift "
+                  "stood against it"},
     {"worst-case", "in the worst case of the model set an output would have passed its limit"},
     {"slow-step", "a slow variable was proposed off the slow step"},
     {"no-proposal", "the planner sent no proposal in time"},

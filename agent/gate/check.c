@@ -3,6 +3,7 @@
 /* Would the gate take this site? What site_load cannot know: the layout's sizes, the safety envelope. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,9 @@ static void tell_envelope(const struct layout *l, const struct safety_envelope *
                           struct site_errors *e)
 {
         const struct point *cw, *chw;
+        const struct safety_lift *lift;
+        char do_k[64], surge[48] = "";
+        double coldest_k;
 
         if (strncmp(what, "lift.", 5) != 0) {
                 site_errors_add(e, l->site, 0, 0, "safety envelope: %s of entry %zu", what, index);
@@ -42,12 +46,21 @@ static void tell_envelope(const struct layout *l, const struct safety_envelope *
         }
         cw = &l->site->point[l->u[env->lift[index].cw].point];
         chw = &l->site->point[l->u[env->lift[index].chw].point];
-        site_errors_add(
-            e, l->site, cw->file, cw->line,
-            "'%s' and '%s': with the chillers' min_lift_k %g and max_lift_k %g (surge_lift_k %g) the coldest chilled "
-            "water is out of reach, or no pair of setpoints is left",
-            cw->name, chw->name, env->lift[index].min_k, env->lift[index].max_k,
-            env->lift[index].max_k - env->lift[index].surge_k);
+        lift = &env->lift[index];
+        coldest_k = env->u[lift->cw].lo - env->u[lift->chw].lo;
+        if (strcmp(what, "lift.min_k") == 0)
+                (void)snprintf(do_k, sizeof do_k, "min_lift_k of %g or less",
+                               fmin(lift->max_k, env->u[lift->cw].hi - env->u[lift->chw].lo));
+        else if (strcmp(what, "lift.max_k") == 0)
+                (void)snprintf(do_k, sizeof do_k, "max_lift_k of %g or more", coldest_k);
+        else
+                (void)snprintf(do_k, sizeof do_k, "surge_lift_k of %g or more", fmax(lift->min_k, coldest_k));
+        if (lift->surge_k > 0)
+                (void)snprintf(surge, sizeof surge, " (surge_lift_k %g)", lift->max_k - lift->surge_k);
+        site_errors_add(e, l->site, cw->file, cw->line,
+                        "'%s' and '%s': with the chillers' min_lift_k %g and max_lift_k %g%s the coldest chilled water "
+                        "is out of reach, or no pair of setpoints is left: a %s would do",
+                        cw->name, chw->name, lift->min_k, lift->max_k, surge, do_k);
 }
 
 static void check_size(const struct layout *l, struct site_errors *e, const char *what, size_t n, size_t most)

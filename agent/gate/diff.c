@@ -318,8 +318,8 @@ static bool same_readings(struct walk *w)
 {
         const struct safety_snapshot *a = &w->side[0].snap, *b = &w->side[1].snap;
         const struct layout *l = w->side[0].made.layout;
-        /* evidence of version 1 does not know it */
-        const bool ramp_known = !isnan(a->evap_flow_ramp_per_min) && !isnan(b->evap_flow_ramp_per_min);
+        const bool ramp_known =
+            evidence_version(w->side[0].made.evidence) > 1 && evidence_version(w->side[1].made.evidence) > 1;
         const struct {
                 const char *name;
                 double a, b;

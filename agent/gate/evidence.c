@@ -40,6 +40,7 @@ struct evidence {
         uint64_t base_hash;
         int64_t base_id;
         size_t since_key;
+        int version; /* of the frame that was read */
         bool have_past, have_base, new_base;
 };
 
@@ -415,6 +416,7 @@ static int read_frame(struct evidence *e, const uint8_t *p, size_t len)
                 return -EBADMSG;
         if (p[0] == 1)
                 (void)bytes_put_f64(e->now + n, &unknown, 1);
+        e->version = p[0];
         return take_frame(e);
 }
 
@@ -426,6 +428,11 @@ int evidence_read(struct evidence *e, const void *blob, size_t len)
         if (r == 0)
                 memcpy(e->past, e->now, 8 * e->count);
         return r;
+}
+
+int evidence_version(const struct evidence *e)
+{
+        return e->version;
 }
 
 int evidence_read_set(struct evidence *e, const void *blob, size_t len)

@@ -49,6 +49,8 @@ int evidence_read_base(struct evidence *e, const void *blob, size_t len);
 /* The snapshot and the basis. -ENODATA: it follows one that was not read. After an error the next that can be read is a
  * whole one. */
 int evidence_read(struct evidence *e, const void *blob, size_t len);
+/* Of what was read last: 1 does not know the evaporator flow ramp, which is NaN then. */
+int evidence_version(const struct evidence *e);
 /* The model set of the blob that was just read, into evidence_set. Needs its base. */
 int evidence_read_set(struct evidence *e, const void *blob, size_t len);
 /* What was read last, borrowed from e: without t_ms and u_confirmed. The basis is in evidence_basis. */

@@ -145,20 +145,29 @@ static void read_flow(struct gate *g, int64_t t_ms)
 
 /* Largest change of the water of one machine since about a minute ago, by its own meter. Of each by itself: one that
  * stops leaves its share to the others, which the sum of all does not show. One that did not run then, or does not now,
- * has none to compare: what its start or stop does, the others show. NaN: of none it is known, or not for so long. */
+ * has none to compare: what its start or stop does, the others show. Nor has one whose meter reads nothing, or what it
+ * could not run with. NaN: of none it is known, or not for so long; after steps were missing it begins anew. */
 static void read_flow_ramp(struct gate *g, int64_t t_ms, double mono_s)
 {
-        const size_t nu = g->layout->nu, n = g->evap_n;
+        const size_t nu = g->layout->nu;
+        const double most_s = 2 * (double)g->evap_cap * g->layout->step_s;
+
+        if (g->evap_n > 0 && mono_s - g->evap_row_s[0] > most_s)
+                g->evap_n = 0;
+
+        const size_t n = g->evap_n;
         const double minutes = n == g->evap_cap ? (mono_s - g->evap_row_s[0]) / 60 : 0;
 
         g->evap_flow_ramp_per_min = (double)NAN;
         for (size_t j = 0; j < nu; j++) {
                 const int p =
                     g->onoff[j] == 1 ? site_point_of(g->a.site, g->layout->u[j].equipment, ROLE_CHW_FLOW) : -1;
-                const double now = p >= 0 ? reading(g, (size_t)p, t_ms) : (double)NAN, then = g->evap_rows[j];
+                const double then = g->evap_rows[j];
+                double now = p >= 0 ? reading(g, (size_t)p, t_ms) : (double)NAN;
 
+                now = now > 0 ? believed(now, g->envelope.u[j].min_flow_m3s) : (double)NAN;
                 g->evap_now[j] = now;
-                if (minutes >= 0.5 && then > 0) /* fmax: of those that are known */
+                if (minutes >= 0.5) /* fmax: of those that are known */
                         g->evap_flow_ramp_per_min = fmax(g->evap_flow_ramp_per_min, fabs(now - then) / then / minutes);
         }
         if (n > 0 && mono_s - g->evap_row_s[n - 1] < g->layout->step_s / 2)

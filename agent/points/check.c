@@ -3,6 +3,7 @@
 /* What only the whole configuration shows: references, duplicates, units against roles, who may be written. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,24 @@
 #include "agent/points/units.h"
 
 /* ---- site, zones, equipment, devices ---- */
+
+/* Rules of machines on what is none would be read and never kept. */
+static void check_chiller_keys(struct builder *b, const struct equipment *e, const struct equipment_more *more)
+{
+        const struct {
+                const char *key;
+                double value;
+        } own[] = {{"min_flow_m3s", e->min_flow_m3s},
+                   {"max_flow_ramp_per_min", e->max_flow_ramp_per_min},
+                   {"min_lift_k", e->min_lift_k},
+                   {"max_lift_k", e->max_lift_k},
+                   {"surge_lift_k", e->surge_lift_k}};
+        const bool unknown = e->cls == EQ_NONE && more->brick[0] != '\0'; /* that is said already */
+
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+                if (isfinite(own[i].value) && e->cls != EQ_CHILLER && !unknown)
+                        bad(b, more->at, "equipment '%s': only a chiller has %s", e->name, own[i].key);
+}
 
 static void check_zones_equipment(struct builder *b)
 {
@@ -24,6 +43,7 @@ static void check_zones_equipment(struct builder *b)
                 const struct equipment_more *more = &b->equipment_more[i];
                 if (e->name[0] != '\0' && find_name(e->name, equipment_name, s) != (int)i)
                         bad(b, more->at, "equipment '%s' is given twice", e->name);
+                check_chiller_keys(b, e, more);
                 if (e->min_lift_k > e->max_lift_k)
                         bad(b, more->at, "equipment '%s': min_lift_k %g is above max_lift_k %g", e->name, e->min_lift_k,
                             e->max_lift_k);
@@ -471,12 +491,56 @@ static bool has_role(const struct site *s, enum role role, int equipment, int zo
         return false;
 }
 
-/* Power of racks, and a machine that is commanded, says whether it runs and has a size. */
-static bool part_load_told(const struct site *s, size_t equipment)
+/* The greatest lift goes by the load: what carries it, and what it is. A machine of which something is not known does
+ * not count as one that carries. */
+static void check_surge_told(struct builder *b)
 {
-        const int enable = site_point_of(s, (int)equipment, ROLE_CHILLER_ENABLE);
-        return has_role(s, ROLE_RACK_POWER, -1, -1) && isfinite(s->equipment[equipment].capacity_w) &&
-               has_role(s, ROLE_CHILLER_STATUS, (int)equipment, -1) && enable >= 0 && s->point[enable].writable;
+        const struct site *s = b->s;
+        const struct equipment *asks = NULL;
+        bool load = has_role(s, ROLE_RACK_POWER, -1, -1);
+
+        for (size_t i = 0; i < s->nequipment; i++) {
+                const struct equipment *e = &s->equipment[i];
+
+                if (asks == NULL && isfinite(e->surge_lift_k))
+                        asks = e;
+                load = load || (e->cls == EQ_RACK && isfinite(e->power_w));
+        }
+        if (asks != NULL && !load)
+                warn(b, b->equipment_more[asks - s->equipment].at,
+                     "equipment '%s': surge_lift_k, but no rack has a power point or a power_w: the load is not known, "
+                     "and max_lift_k is the limit",
+                     asks->name);
+        for (size_t i = 0; i < s->nequipment && asks != NULL; i++) {
+                const struct equipment *e = &s->equipment[i];
+                const int enable = site_point_of(s, (int)i, ROLE_CHILLER_ENABLE);
+                char lacks[64];
+                const int n = snprintf(lacks, sizeof(lacks), "%s%s%s", isfinite(e->capacity_w) ? "" : ", capacity_w",
+                                       enable >= 0 && s->point[enable].writable ? "" : ", command (RW)",
+                                       has_role(s, ROLE_CHILLER_STATUS, (int)i, -1) ? "" : ", status");
+
+                if (e->cls == EQ_CHILLER && n > 0)
+                        warn(
+                            b, b->equipment_more[i].at,
+                            "equipment '%s' has no %s: what it carries is counted on the others, and surge_lift_k lets "
+                            "the lift be greater than it should, up to max_lift_k",
+                            e->name, lacks + 2);
+        }
+}
+
+/* A change that is less than a count of its meter cannot be told: the least one holds stops back. */
+static void check_ramp_resolution(struct builder *b, size_t equipment)
+{
+        const struct equipment *e = &b->s->equipment[equipment];
+        const int flow = site_point_of(b->s, (int)equipment, ROLE_CHW_FLOW);
+        const double least_m3s = e->max_flow_ramp_per_min * e->min_flow_m3s;
+
+        if (flow >= 0 && point_resolution(&b->s->point[flow]) > least_m3s)
+                warn(b, b->point_at[flow],
+                     "point '%s': one count, %g m3/s, is more than what max_flow_ramp_per_min of equipment '%s' lets "
+                     "its "
+                     "min_flow_m3s change in a minute, %g m3/s: the least change holds stops back",
+                     b->s->point[flow].name, point_resolution(&b->s->point[flow]), e->name, least_m3s);
 }
 
 /* Some machine says whether it runs and how much water it gets. */
@@ -512,14 +576,11 @@ static void check_told(struct builder *b)
                 if (isfinite(e->max_flow_ramp_per_min) &&
                     !(evaporator_flow_told(s) && has_role(s, ROLE_CHILLER_STATUS, (int)i, -1)))
                         warn(b, b->equipment_more[i].at,
-                             "equipment '%s': max_flow_ramp, but no point tells whether it runs, or the flow of any "
+                             "equipment '%s': max_flow_ramp_per_min, but no point tells whether it runs, or the flow "
+                             "of any "
                              "chiller that says so: no stop waits for it",
                              e->name);
-                if (isfinite(e->surge_lift_k) && !part_load_told(s, i))
-                        warn(b, b->equipment_more[i].at,
-                             "equipment '%s': surge_lift_k, but without its capacity_w, its command, its status and "
-                             "the power of racks its load is not known: max_lift_k is the limit",
-                             e->name);
+                check_ramp_resolution(b, i);
                 if ((isfinite(e->min_lift_k) || isfinite(e->max_lift_k)) &&
                     !(has_role(s, ROLE_CWST_SP, -1, -1) && has_role(s, ROLE_CHWST_SP, -1, -1)))
                         warn(b, b->equipment_more[i].at,
@@ -528,6 +589,7 @@ static void check_told(struct builder *b)
                              "nothing is limited",
                              e->name);
         }
+        check_surge_told(b);
         for (size_t z = 0; z < s->nzone && b->dewpoint_at.line > 0; z++)
                 if (has_role(s, ROLE_SAT_SP, -1, (int)z) && !has_role(s, ROLE_DEWPOINT, -1, (int)z))
                         warn(b, b->dewpoint_at,

@@ -404,7 +404,7 @@ static void read_equipment(struct yreader *r, const struct ynode *n)
             FIELD("min_off", F_SECONDS, struct equipment, min_off_s, 0, 86400e3),
             FIELD("max_starts_per_h", F_NUMBER, struct equipment, max_starts_per_h, 1, 16),
             FIELD("min_flow_m3s", F_NUMBER, struct equipment, min_flow_m3s, 1e-6, 1e3),
-            FIELD("max_flow_ramp", F_NUMBER, struct equipment, max_flow_ramp_per_min, 1e-3, 100),
+            FIELD("max_flow_ramp_per_min", F_NUMBER, struct equipment, max_flow_ramp_per_min, 1e-3, 1),
             FIELD("min_lift_k", F_NUMBER, struct equipment, min_lift_k, -30, 60),
             FIELD("max_lift_k", F_NUMBER, struct equipment, max_lift_k, -30, 60),
             FIELD("surge_lift_k", F_NUMBER, struct equipment, surge_lift_k, -30, 60),

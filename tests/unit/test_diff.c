@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "agent/gate/diff.h"
+#include "models/num/bytes.h"
 #include "agent/store/store_internal.h"
 #include "tests/unit/store_fixture.h"
 
@@ -247,6 +248,7 @@ struct change {
         double reading_k;                          /* … one inlet shows so much more */
         double proposed_k;                         /* … a supply air setpoint is proposed so much higher */
         enum { NONE, FIXED, FLOOR, RUNNING } free; /* … that is not the same of the first variable */
+        double ramp_per_min;                       /* … how fast evaporator flow changes; 0: as it is read */
 };
 
 static struct rig *record_hall(const struct change *c)
@@ -287,6 +289,8 @@ static struct rig *record_hall(const struct change *c)
                         r->gate->u_floor[0] = 11.5;
                 if (t >= c->at && c->free == RUNNING)
                         r->gate->onoff[0] = 1;
+                if (t >= c->at && c->ramp_per_min != 0)
+                        r->gate->snap.evap_flow_ramp_per_min = c->ramp_per_min;
                 proposal(r, &p);
                 p.u[0] += t >= c->at ? c->proposed_k : 0;
                 gate_step_end(r->gate, &p, false);
@@ -358,6 +362,168 @@ static void test_what_may_be_moved_differs(void **state)
                 assert_int_equal(d.part[DIFF_READINGS].differs, 0);
                 diff_free(&d);
         }
+}
+
+/* The evaporators' water changes otherwise, or on one side nobody knows how. */
+static void test_a_flow_ramp_differs(void **state)
+{
+        const double ramp[][2] = {{0.05, 0.07}, {(double)NAN, 0.07}, {0.05, (double)NAN}};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof ramp / sizeof ramp[0]; i++) {
+                struct diff d = compare_halls(&(struct change){.at = 66, .ramp_per_min = ramp[i][0]},
+                                              &(struct change){.at = 66, .ramp_per_min = ramp[i][1]});
+
+                assert_int_equal(d.part[DIFF_READINGS].differs, 4);
+                assert_int_equal(d.part[DIFF_READINGS].first_ms, 1752537600000 + 67 * (int64_t)STEP);
+                assert_string_equal(d.reading, "evaporator flow ramp");
+                for (int k = 0; k < 2; k++)
+                        assert_true(d.reading_v[k] == ramp[i][k] || (isnan(d.reading_v[k]) && isnan(ramp[i][k])));
+                diff_free(&d);
+        }
+}
+
+static const uint8_t *take_count(const uint8_t *p, size_t *ret)
+{
+        unsigned shift = 0;
+
+        *ret = 0;
+        do
+                *ret |= (size_t)(*p & 127) << shift;
+        while (shift += 7, *p++ > 127);
+        return p;
+}
+
+/* The first evidence of r as version 1 wrote it: without the last double of the frame, the ramp. */
+static void make_version_1(struct rig *r)
+{
+        enum { HEAD = 10, CAP = 1 << 20 };
+        uint8_t *diff = calloc(1, CAP), *frame = calloc(1, CAP), *out = calloc(1, CAP), *to = out + HEAD;
+        char *sql = malloc(2 * CAP);
+        size_t packed, n = 0, doubles, len, at;
+        const uint8_t *blob, *p;
+        sqlite3_stmt *get;
+
+        assert_int_equal(
+            sqlite3_prepare_v2(r->store->db, "SELECT blob FROM evidence WHERE decision_id = 1", -1, &get, NULL),
+            SQLITE_OK);
+        assert_int_equal(sqlite3_step(get), SQLITE_ROW);
+        blob = sqlite3_column_blob(get, 0);
+        len = (size_t)sqlite3_column_bytes(get, 0);
+        assert_true(blob[0] == 2 && blob[1] == 1); /* whole */
+        packed = (size_t)bytes_get(blob + 6, 4);
+        for (p = blob + HEAD; p < blob + HEAD + packed;) {
+                size_t zeros, literals;
+
+                p = take_count(p, &zeros);
+                p = take_count(p, &literals);
+                memcpy(diff + n + zeros, p, literals);
+                p += literals;
+                n += zeros + literals;
+        }
+        doubles = n / 8 - 1;
+        *to++ = 0; /* no zeros, and so many literals: */
+        for (at = 8 * doubles; at >= 128; at >>= 7)
+                *to++ = (uint8_t)(at | 128);
+        *to++ = (uint8_t)at;
+        for (size_t plane = 0; plane < 8; plane++)
+                for (size_t k = 0; k < doubles; k++)
+                        *to++ = frame[8 * k + 7 - plane] = diff[plane * (doubles + 1) + k];
+        out[0] = out[1] = 1;
+        (void)bytes_put(out + 2, bytes_crc32(frame, 8 * doubles), 4);
+        (void)bytes_put(out + 6, (uint64_t)(to - out - HEAD), 4);
+        memcpy(to, p, len - (size_t)(p - blob)); /* the set, as it was */
+        to += len - (size_t)(p - blob);
+        (void)sqlite3_finalize(get);
+        at = (size_t)sprintf(sql, "UPDATE evidence SET blob = x'");
+        for (p = out; p < to; p++)
+                at += (size_t)sprintf(sql + at, "%02x", *p);
+        (void)sprintf(sql + at, "' WHERE decision_id = 1");
+        assert_int_equal(store_exec(r->store, sql), 0);
+        free(sql);
+        free(out);
+        free(frame);
+        free(diff);
+}
+
+/* Evidence of version 1 does not know the ramp: no difference, on whichever side. */
+static void test_a_flow_ramp_that_version_1_does_not_know(void **state)
+{
+        (void)state;
+        for (int k = 0; k < 2; k++) {
+                struct rig *r[2] = {record_hall(&(struct change){.ramp_per_min = 0.05}),
+                                    record_hall(&(struct change){.ramp_per_min = 0.05})};
+                struct diff d;
+
+                make_version_1(r[k]);
+                d = compare_stores(r[0]->store, r[1]->store, INT64_MIN, INT64_MAX);
+                assert_true(d.both == 70 && d.part[DIFF_READINGS].differs == 0);
+                assert_int_equal(d.part[DIFF_READINGS].unknown, 59); /* that follow it; it is known itself */
+                diff_free(&d);
+                rig_free(r[0]);
+                rig_free(r[1]);
+        }
+}
+
+/* Limits of chillers, each told as itself: from one site to another with all of them otherwise. */
+static void test_limits_of_chillers(void **state)
+{
+        static const struct {
+                const char *what, *unit;
+                double a, b;
+        } expect[] = {{"least evaporator flow", "m3/s", 0.007, 0.008},
+                      {"largest evaporator flow ramp", "1/min", 0.1, 0.2},
+                      {"least lift", "K", 4, 5},
+                      {"greatest lift", "K", 26, 25},
+                      {"greatest lift at no load", "K", 19, 21}};
+        static const char *const keys[] = {
+            "min_flow_m3s: 0.007, max_flow_ramp_per_min: 0.1, min_lift_k: 4, max_lift_k: 26, surge_lift_k: 19 }",
+            "min_flow_m3s: 0.008, max_flow_ramp_per_min: 0.2, min_lift_k: 5, max_lift_k: 25, surge_lift_k: 21 }"};
+        struct rig *r = record_hall(&(struct change){0});
+        struct site_text *text = NULL, other[64];
+        struct site *site[2] = {NULL, NULL};
+        struct site_errors *errors = NULL;
+        struct diff_config c;
+        char hash[65];
+        size_t n = 0;
+
+        (void)state;
+        (void)hash_hex(r->site->hash, 32, hash);
+        assert_int_equal(store_get_config(r->store, hash, &text, &n), 0);
+        assert_true(n <= 64);
+        for (int k = 0; k < 2; k++) {
+                char *plain = strndup(text[0].text, text[0].len), *changed = calloc(1, text[0].len + 1024),
+                     *to = changed;
+                const char *from = plain, *key;
+
+                while ((key = strstr(from, "min_flow_m3s: ")) != NULL) {
+                        memcpy(to, from, (size_t)(key - from));
+                        to += key - from;
+                        to += sprintf(to, "%s", keys[k]);
+                        from = strchr(key, '}') + 1;
+                }
+                (void)sprintf(to, "%s", from);
+                memcpy(other, text, n * sizeof *text);
+                other[0].text = changed;
+                other[0].len = strlen(changed);
+                assert_int_equal(site_load_texts(other, n, &site[k], &errors), 0);
+                site_errors_free(errors);
+                free(changed);
+                free(plain);
+        }
+        diff_sites((const struct site *const[]){site[0], site[1]}, (const struct site_text *const[]){text, text},
+                   (const size_t[]){n, n}, &c);
+        assert_int_equal(c.nlimit, sizeof expect / sizeof expect[0]);
+        for (size_t i = 0; i < c.nlimit; i++) {
+                assert_string_equal(c.limit[i].what, expect[i].what);
+                assert_string_equal(c.limit[i].unit, expect[i].unit);
+                assert_true(fabs(c.limit[i].v[0] - expect[i].a) < 1e-9 && fabs(c.limit[i].v[1] - expect[i].b) < 1e-9);
+                assert_int_equal(c.limit[i].n, i < 2 ? 3 : 1);
+        }
+        site_free(site[0]);
+        site_free(site[1]);
+        free(text);
+        rig_free(r);
 }
 
 /* The configuration that the database keeps is the site that was loaded; two of them are told apart limit by limit. */
@@ -444,6 +610,9 @@ int main(void)
             cmocka_unit_test(test_a_reading_differs),
             cmocka_unit_test(test_a_proposal_differs),
             cmocka_unit_test(test_what_may_be_moved_differs),
+            cmocka_unit_test(test_a_flow_ramp_differs),
+            cmocka_unit_test(test_a_flow_ramp_that_version_1_does_not_know),
+            cmocka_unit_test(test_limits_of_chillers),
             cmocka_unit_test(test_configurations),
             cmocka_unit_test(test_damaged_evidence),
         };

@@ -603,11 +603,15 @@ static void test_lift_of_the_machines(void **state)
         put_chillers(", min_lift_k: 26", "", "");
         check_lift(1, 26, (double)INFINITY); /* 32 over 6 */
         put_chillers(", min_lift_k: 26.5", "", "");
-        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k 26.5 and max_lift_k inf");
+        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k 26.5 and max_lift_k inf the coldest");
+        refused("no pair of setpoints is left: a min_lift_k of 26 or less would do");
         put_chillers(", max_lift_k: 8", "", ""); /* 14 over 6 */
         check_lift(1, -(double)INFINITY, 8);
         put_chillers(", max_lift_k: 7.5", "", "");
-        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 7.5");
+        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 7.5 the coldest");
+        refused("is left: a max_lift_k of 8 or more would do");
+        put_chillers(", min_lift_k: 9", ", max_lift_k: 8.5", "");
+        refused("is left: a min_lift_k of 8.5 or less would do");
         put_chillers(", max_lift_k: 22, surge_lift_k: 15", "", "");
         check_lift(1, -(double)INFINITY, 22);
         check_surge(15);
@@ -627,10 +631,13 @@ static void test_lift_of_the_machines(void **state)
         refused("site.yaml:6:5: equipment 'c1': min_lift_k 9 is above surge_lift_k 8.5");
         put_chillers(", min_lift_k: 9", ", max_lift_k: 22, surge_lift_k: 8.5", ""); /* of two machines */
         refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k 9 and max_lift_k 22 (surge_lift_k 8.5)");
+        refused("is left: a surge_lift_k of 9 or more would do");
         put_chillers(", max_lift_k: 22, surge_lift_k: 8", "", ""); /* 14 over 6 */
         check_surge(8);
         put_chillers(", max_lift_k: 22, surge_lift_k: 7.5", "", "");
-        refused("points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 22");
+        refused(
+            "points.csv:4: 's/t' and 's/w': with the chillers' min_lift_k -inf and max_lift_k 22 (surge_lift_k 7.5)");
+        refused("is left: a surge_lift_k of 8 or more would do");
         put("points.csv", WATER_HEAD);
         put_chillers(", max_lift_k: 22", "", "");
         check_lift(0, 0, 0);
@@ -661,11 +668,107 @@ static void test_lift_of_the_machines(void **state)
         check_lift(1, 5, (double)INFINITY);
 }
 
+/* Both ends of what may be written, and who may write it. */
+static void test_keys_of_chillers(void **state)
+{
+        static const struct {
+                const char *good, *bad, *message;
+        } end[] = {
+            {"max_flow_ramp_per_min: 0.001", "max_flow_ramp_per_min: 0.0009",
+             "max_flow_ramp_per_min: 0.0009 is not from "
+             "0.001 to 1"},
+            {"max_flow_ramp_per_min: 1", "max_flow_ramp_per_min: 10",
+             "max_flow_ramp_per_min: 10 is not from 0.001 to 1"},
+            {"max_flow_ramp_per_min: 1", "max_flow_ramp_per_min: 1.001", "max_flow_ramp_per_min: 1.001 is not from"},
+            {"max_lift_k: 60, surge_lift_k: -30", "max_lift_k: 60, surge_lift_k: -30.5",
+             "surge_lift_k: -30.5 is not from "
+             "-30 to 60"},
+            {"max_lift_k: 60, surge_lift_k: 60", "max_lift_k: 60, surge_lift_k: 60.5",
+             "surge_lift_k: 60.5 is not from"},
+        };
+        static const char *const key[] = {"min_flow_m3s: 0.01", "max_flow_ramp_per_min: 0.1", "min_lift_k: 4",
+                                          "max_lift_k: 20", "surge_lift_k: 15"};
+        char text[1024], message[128];
+
+        (void)state;
+        put("points.csv", WATER_HEAD); /* no condenser water: no pair whose bounds would not do */
+        for (size_t i = 0; i < sizeof end / sizeof end[0]; i++) {
+                (void)snprintf(text, sizeof text, ", %s", end[i].good);
+                put_chillers(text, "", "");
+                site_free(accepted());
+                (void)snprintf(text, sizeof text, ", %s", end[i].bad);
+                put_chillers(text, "", "");
+                refused(end[i].message);
+        }
+        for (size_t i = 0; i < sizeof key / sizeof key[0]; i++) {
+                (void)snprintf(text, sizeof text,
+                               "site: { name: s }\nzones: [ { name: z } ]\nequipment:\n"
+                               "  - { name: p1, brick: Chilled_Water_System, %s%s }\n"
+                               "  - { name: c1, brick: Chiller }\n  - { name: c2, brick: Chiller }\n"
+                               "  - { name: r1, brick: ICT_Rack, zone: z }\n"
+                               "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\npoints: [ points.csv ]\n",
+                               key[i], i == 4 ? ", max_lift_k: 20" : "");
+                put("site.yaml", text);
+                (void)snprintf(message, sizeof message, "site.yaml:4:5: equipment 'p1': only a chiller has %.*s\n",
+                               (int)strcspn(key[i], ":"), key[i]);
+                refused(message);
+                strstr(text, "System")[1] = 'i'; /* that says enough */
+                put("site.yaml", text);
+                refused("brick: unknown equipment class 'Chilled_Water_Sistem'");
+                assert_null(strstr(found, "only a chiller"));
+        }
+}
+
 static void told(const char *text, bool yes)
 {
         site_free(accepted());
         if ((strstr(found, text) != NULL) != yes)
                 fail_msg("'%s' is %sin:\n%s", text, yes ? "not " : "", found);
+}
+
+#define ENABLE(n, access) "s/e" n ",d,c" n ",holding,8" n ",uint16,1,0,," access ",0,1,,+,Enable_Command\n"
+#define STATUS(n) "s/r" n ",d,c" n ",discrete,6" n ",bit,1,0,,R,,,,,On_Off_Status\n"
+#define POWER "s/p,d,r1,input,9,uint16,1,0,W,R,,,,,Electric_Power_Sensor\n"
+
+/* What the greatest lift goes by: each machine by name, whichever of them asks, and the load. */
+static void test_surge_that_no_point_tells_about(void **state)
+{
+        static const char one[] = ", capacity_w: 100000, max_lift_k: 22, surge_lift_k: 15",
+                          other[] = ", capacity_w: 1e5",
+                          no_load[] = "equipment 'c1': surge_lift_k, but no rack has a power point or a power_w";
+
+        (void)state;
+        put_chillers(one, other, "");
+        put("points.csv", HEAD INLET ENABLE("1", "RW") STATUS("1") ENABLE("2", "RW") STATUS("2") POWER);
+        told(" has no ", false);
+        told(no_load, false);
+        put("points.csv", HEAD INLET ENABLE("1", "RW") STATUS("1") ENABLE("2", "RW") STATUS("2"));
+        told(" has no ", false);
+        told(no_load, true);
+        put_chillers(", max_lift_k: 22, surge_lift_k: 15", other, "");
+        put("points.csv", HEAD INLET ENABLE("1", "RW") STATUS("1") ENABLE("2", "RW") STATUS("2") POWER);
+        told("site.yaml:6:5: warning: equipment 'c1' has no capacity_w: what it carries is counted on the others, and "
+             "surge_lift_k lets the lift be greater than it should, up to max_lift_k",
+             true);
+        told("'c2' has no", false);
+        put_chillers(one, "", "");
+        put("points.csv", HEAD INLET ENABLE("1", "R") STATUS("1") ENABLE("2", "RW") POWER);
+        told("site.yaml:6:5: warning: equipment 'c1' has no command (RW): ", true);
+        told("site.yaml:7:5: warning: equipment 'c2' has no capacity_w, status: ",
+             true); /* a neighbour that asks not */
+        put("points.csv", HEAD INLET POWER);
+        told("'c1' has no command (RW), status: ", true);
+        told("'c2' has no capacity_w, command (RW), status: ", true);
+        told("'p1' has no", false);
+        put_chillers(", max_lift_k: 22", "", ""); /* none asks */
+        put("points.csv", HEAD INLET);
+        told(" has no ", false);
+        told("surge_lift_k", false);
+        put("site.yaml", "site: { name: s }\nzones: [ { name: z } ]\nequipment:\n"
+                         "  - { name: r1, brick: ICT_Rack, zone: z, power_w: 8000 }\n"
+                         "  - { name: c1, brick: Chiller, max_lift_k: 22, surge_lift_k: 15 }\n"
+                         "devices: [ { name: d, protocol: modbus-tcp, host: h } ]\npoints: [ points.csv ]\n");
+        told("no rack has", false); /* by rating */
 }
 
 /* What is asked for and cannot be known limits nothing, and check-config says so. */
@@ -677,12 +780,8 @@ static void test_limits_that_no_point_tells_about(void **state)
             "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells its flow";
         static const char no_status[] =
             "site.yaml:6:5: warning: equipment 'c1': min_flow_m3s, but no point tells whether it runs";
-#define ENABLE(access) "s/e,d,c1,holding,8,uint16,1,0,," access ",0,1,,+,Enable_Command\n"
-#define POWER "s/p,d,r1,input,9,uint16,1,0,W,R,,,,,Electric_Power_Sensor\n"
         static const char no_ramp[] =
-            "site.yaml:6:5: warning: equipment 'c1': max_flow_ramp, but no point tells whether it runs";
-        static const char no_load[] =
-            "site.yaml:6:5: warning: equipment 'c1': surge_lift_k, but without its capacity_w";
+            "site.yaml:6:5: warning: equipment 'c1': max_flow_ramp_per_min, but no point tells whether it runs";
         static const char no_dew[] = "dewpoint_margin_k: no point tells the dew point of zone 'z'";
         static const char sat[] = HEAD INLET "s/sat,d,a1,holding,3,int16,0.1,0,degC,RW,14,27,,-,"
                                              "Supply_Air_Temperature_Setpoint\n";
@@ -704,7 +803,7 @@ static void test_limits_that_no_point_tells_about(void **state)
         told(no_flow, false);
         put("points.csv", HEAD INLET FLOW("p1"));
         told(no_flow, false);
-        put_chillers(", max_flow_ramp: 0.1", "", "");
+        put_chillers(", max_flow_ramp_per_min: 0.1", "", "");
         put("points.csv", HEAD INLET RUNS("c1"));
         told(no_ramp, true);
         put("points.csv", HEAD INLET FLOW("c1"));
@@ -718,25 +817,24 @@ static void test_limits_that_no_point_tells_about(void **state)
         put("points.csv", HEAD INLET RUNS("c1") FLOW("c2") "s/r2,d,c2,discrete,7,bit,1,0,,R,,,,,On_Off_Status\n");
         told(no_ramp, false);
 
-        put_chillers(", capacity_w: 100000, max_lift_k: 22, surge_lift_k: 15", "", "");
-        put("points.csv", HEAD INLET RUNS("c1") ENABLE("RW") POWER);
-        told(no_load, false);
-        put("points.csv", HEAD INLET ENABLE("RW") POWER);
-        told(no_load, true);
-        put("points.csv", HEAD INLET RUNS("c1") POWER);
-        told(no_load, true);
-        put("points.csv", HEAD INLET RUNS("c1") ENABLE("R") POWER);
-        told(no_load, true);
-        put("points.csv", HEAD INLET RUNS("c1") ENABLE("RW"));
-        told(no_load, true);
-        put_chillers(", max_lift_k: 22, surge_lift_k: 15", "", "");
-        put("points.csv", HEAD INLET RUNS("c1") ENABLE("RW") POWER);
-        told(no_load, true);
-
+        put_chillers(", max_flow_ramp_per_min: 0.1, min_flow_m3s: 0.0101", "", ""); /* a count is 0.001 m3/s */
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("c1"));
+        told("one count", false);
+        put_chillers(", max_flow_ramp_per_min: 0.1, min_flow_m3s: 0.0099", "", "");
+        told("points.csv:4: warning: point 's/f': one count, 0.001 m3/s, is more than what max_flow_ramp_per_min of "
+             "equipment 'c1' lets its min_flow_m3s change in a minute, 0.00099 m3/s",
+             true);
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("c2")); /* another one's */
+        told("one count", false);
+        put("points.csv", HEAD INLET RUNS("c1") FLOW("c1"));
+        put_chillers(", max_flow_ramp_per_min: 0.1", "", "");
+        told("one count", false);
+        put_chillers(", min_flow_m3s: 0.0099", "", "");
+        told("one count", false);
         put_chillers("", "", "");
         put("points.csv", HEAD INLET);
         told("min_flow_m3s", false);
-        told("max_flow_ramp", false);
+        told("max_flow_ramp_per_min", false);
         told("surge_lift_k", false);
 
         put("points.csv", sat);
@@ -885,7 +983,9 @@ int main(void)
             cmocka_unit_test(test_air_handlers_of_others),
             cmocka_unit_test(test_water_of_what_is_only_logged),
             cmocka_unit_test(test_lift_of_the_machines),
+            cmocka_unit_test(test_keys_of_chillers),
             cmocka_unit_test(test_limits_that_no_point_tells_about),
+            cmocka_unit_test(test_surge_that_no_point_tells_about),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

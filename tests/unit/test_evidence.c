@@ -119,6 +119,7 @@ static void test_every_field_comes_back(void **state)
                 same(&got.chw_flow_m3s, &s->chw_flow_m3s, 1);
                 same(&got.evap_flow_m3s, &s->evap_flow_m3s, 1);
                 same(&got.evap_flow_ramp_per_min, &s->evap_flow_ramp_per_min, 1);
+                assert_int_equal(evidence_version(p.from), 2);
                 assert_true(got.slow_step == s->slow_step && got.interlock == s->interlock);
                 assert_true(got.no_warmer_water == s->no_warmer_water && got.no_colder_water == s->no_colder_water);
                 same(got.window.y, s->window.y, s->window.n * r->ny);
@@ -310,6 +311,7 @@ static void test_version_1_is_read(void **state)
                 assert_true(s.cooling_load_w == 5e4 && s.evap_flow_m3s == 0.01 && s.slow_step && !s.interlock);
                 assert_true(s.onoff_status[0] == 255 && s.y_ok[0] == 1 && evidence_basis(e)[0] == 77);
                 assert_true(isnan(s.evap_flow_ramp_per_min)); /* it did not know it */
+                assert_int_equal(evidence_version(e), 1);
         }
         for (int version = 0; version < 4; version++) {
                 const size_t len = put_version_1(blob, false);

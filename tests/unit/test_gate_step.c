@@ -492,17 +492,22 @@ static void show_flows(struct rig *r, double flow_m3s)
                 show(r, machine[i], ROLE_CHW_FLOW, flow_m3s);
 }
 
-static bool ramp_is(struct rig *r, double per_min)
+static bool ramp_after(struct rig *r, int64_t ms, double per_min)
 {
         double v;
 
-        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + 30000 - STEP_MS); /* the hall's own step */
+        clk_advance_to(&r->clk, clk_t_ms(&r->clk) + ms - STEP_MS);
         (void)flow_after(r, ROLE_NONE);
         v = r->gate->snap.evap_flow_ramp_per_min;
         if (isnan(per_min) ? isnan(v) : fabs(v - per_min) < 1e-9)
                 return true;
         print_message("ramp %.9g, not %.9g\n", v, per_min);
         return false;
+}
+
+static bool ramp_is(struct rig *r, double per_min)
+{
+        return ramp_after(r, 30000, per_min); /* the hall's own step */
 }
 
 /* How fast the water of a machine changes: of each by its own meter, over the last minute (two steps). */
@@ -536,11 +541,73 @@ static void test_how_fast_evaporator_flow_changes(void **state)
         (void)flow_after(r, ROLE_NONE); /* ten seconds after another step it is against 40 s; that one is not kept */
         assert_true(fabs(r->gate->snap.evap_flow_ramp_per_min - 0.2 * 60 / 40) < 1e-9);
         assert_true(ramp_is(r, 0.2 * 60 / 70) && ramp_is(r, 0.2 * 60 / 70) && ramp_is(r, 0));
-        show(r, machine[0], ROLE_CHW_FLOW, 0); /* a meter that dies is a change, for a minute */
-        assert_true(ramp_is(r, 1) && ramp_is(r, 1) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0); /* a meter that dies is no change, nor is one that comes back */
+        assert_true(ramp_is(r, 0) && ramp_is(r, 0) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0.012);
+        assert_true(ramp_is(r, 0) && ramp_is(r, 0) && ramp_is(r, 0));
         for (int i = 0; i < 12; i++)
                 (void)flow_after(r, ROLE_CHW_FLOW);
         assert_true(isnan(r->gate->snap.evap_flow_ramp_per_min)); /* no meter can be read */
+        rig_free(r);
+}
+
+/* What a machine could not run with is a dead meter's, before and now; without its least water known only nothing is.
+ */
+static void test_flow_ramp_of_a_dead_meter(void **state)
+{
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        show_flows(r, 0.010);
+        show(r, machine[0], ROLE_CHW_FLOW, 1e-6);
+        assert_true(ramp_is(r, (double)NAN) && ramp_is(r, (double)NAN) && ramp_is(r, 0));
+        for (int i = 0; i < 6; i++) { /* it flickers */
+                show(r, machine[0], ROLE_CHW_FLOW, i % 2 ? 1e-6 : 3e-6);
+                assert_true(ramp_is(r, 0));
+        }
+        show(r, machine[0], ROLE_CHW_FLOW, 0.69 * LEAST_M3S);
+        assert_true(ramp_is(r, 0) && ramp_is(r, 0) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0.71 * LEAST_M3S); /* little, and believed from here on */
+        assert_true(ramp_is(r, 0) && ramp_is(r, 0) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 1.42 * LEAST_M3S);
+        assert_true(ramp_is(r, 1) && ramp_is(r, 1) && ramp_is(r, 0));
+        for (size_t j = 0; j < r->gate->layout->nu; j++)
+                r->gate->envelope.u[j].min_flow_m3s = 0;
+        show(r, machine[0], ROLE_CHW_FLOW, 0.00142 * LEAST_M3S);
+        assert_true(ramp_is(r, 0.999) && ramp_is(r, 0.999) && ramp_is(r, 0));
+        show(r, machine[0], ROLE_CHW_FLOW, 0.00284 * LEAST_M3S);
+        assert_true(ramp_is(r, 1) && ramp_is(r, 1) && ramp_is(r, 0));
+        for (int k = 0; k < 2; k++) {
+                show(r, machine[0], ROLE_CHW_FLOW, k ? -0.002 : 0);
+                assert_true(ramp_is(r, 0) && ramp_is(r, 0) && ramp_is(r, 0));
+                show(r, machine[0], ROLE_CHW_FLOW, 0.002);
+                assert_true(ramp_is(r, 0) && ramp_is(r, 0) && ramp_is(r, 0));
+        }
+        rig_free(r);
+}
+
+/* Over less than half a minute, or after steps were missing, no change is known. */
+static void test_flow_ramp_of_other_times(void **state)
+{
+        struct rig *r = rig_hall(true);
+
+        (void)state;
+        show_flows(r, 0.010);
+        assert_true(ramp_is(r, (double)NAN) && ramp_is(r, (double)NAN) && ramp_is(r, 0));
+        show_flows(r, 0.020);
+        assert_true(ramp_after(r, 20 * 60000, (double)NAN) && ramp_is(r, (double)NAN) && ramp_is(r, 0));
+        show_flows(r, 0.010);
+        assert_true(ramp_after(r, 90000, 0.25) && ramp_is(r, 0.25)); /* against what is two minutes old */
+        assert_true(ramp_after(r, 90001, (double)NAN));              /* and older */
+        assert_true(ramp_after(r, 15000, (double)NAN));
+        show_flows(r, 0.011);
+        assert_true(ramp_after(r, 14999, (double)NAN)); /* the oldest is half a minute old but for a millisecond */
+        rig_free(r);
+        r = rig_hall(true);
+        show_flows(r, 0.010);
+        assert_true(ramp_is(r, (double)NAN) && ramp_after(r, 15000, (double)NAN));
+        show_flows(r, 0.011);
+        assert_true(ramp_after(r, 15000, 0.2));
         rig_free(r);
 }
 
@@ -774,6 +841,8 @@ int main(void)
             cmocka_unit_test(test_a_start_takes_the_stored_model),
             cmocka_unit_test(test_exploration_counts_time_in_control),
             cmocka_unit_test(test_how_fast_evaporator_flow_changes),
+            cmocka_unit_test(test_flow_ramp_of_a_dead_meter),
+            cmocka_unit_test(test_flow_ramp_of_other_times),
             cmocka_unit_test(test_water_that_evaporators_can_share),
             cmocka_unit_test(test_one_bad_scan_of_the_water),
             cmocka_unit_test(test_water_of_a_machine_that_is_silent),

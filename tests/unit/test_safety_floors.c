@@ -124,9 +124,9 @@ static void test_lift_by_load(void **state)
         assert_int_equal(decision_reason(&r.s->decision), DR_EQUIPMENT);
         assert_int_equal(decision_certificate(&r.s->decision)->binding_u, A);
         lift_of(&r, 8.9, 17, 9, 17);
-        assert_true(lift_ok(&r, 9, 17) && lift_ok(&r, 9, 17.5)); /* a count of each is rounding, from there */
-        assert_false(lift_ok(&r, 9, 18) || lift_ok(&r, 8.3, 17));
-        r.snap.cooling_load_w = 50e3; /* 10 K */
+        assert_true(lift_ok(&r, 9, 17));
+        assert_false(lift_ok(&r, 9, 17.5) || lift_ok(&r, 8.9, 17)); /* not a count of either */
+        r.snap.cooling_load_w = 50e3;                               /* 10 K */
         lift_of(&r, 9, 19, 9, 19);
         lift_of(&r, 8.5, 19, 8.5, 18.5); /* condenser water first */
         lift_of(&r, 7, 17, 7, 17);
@@ -300,6 +300,78 @@ static void test_lift_off_the_grid(void **state)
         open_lift(&r, 8, (double)INFINITY, 9, 16.5); /* 7.55, less than may be: it stays */
         r.confirmed[W] = 8.95;
         lift_of(&r, 8.95, 16.5, 8.9, 16.5);
+        rig_close(&r);
+}
+
+/* A count of a register is rounding only where the plant has something between two of them, and goes to one. */
+static void test_lift_creeps_by_no_count(void **state)
+{
+        uint8_t fixed[16] = {0};
+        struct rig r;
+
+        (void)state;
+        for (int high = 0; high < 2; high++) {
+                const double way = high ? 1 : -1, lo = high ? -(double)INFINITY : 8, hi = high ? 8 : (double)INFINITY;
+
+                open_lift(&r, lo, hi, 9, 17);
+                r.snap.u_fixed = fixed;
+                lift_of(&r, 9, 17, 9, 17); /* at its bound */
+                assert_true(lift_ok(&r, 9, 17));
+                assert_false(lift_ok(&r, 9, 17 + 0.5 * way) || lift_ok(&r, 9 - 0.1 * way, 17));
+                r.confirmed[A] = r.prop[A] = 17 + 3 * way; /* beyond it, */
+                rig_point(&r);
+                lift_of(&r, 9, 17 + 3 * way, 9, 17 + 3 * way);
+                assert_true(lift_ok(&r, 9, 17 + 3 * way));
+                assert_false(lift_ok(&r, 9, 17 + 3.5 * way) || lift_ok(&r, 9 - 0.1 * way, 17 + 3 * way));
+                r.confirmed[A] += 0.2; /* between two counts: to either, and no farther */
+                rig_point(&r);
+                decide_again(&r);
+                assert_true(lift_ok(&r, 9, 17 + 3 * way) && lift_ok(&r, 9, 17.5 + 3 * way));
+                assert_false(lift_ok(&r, 9, high ? 21 : 13.5) || lift_ok(&r, high ? 8.4 : 9.6, 17 + 3 * way));
+                r.confirmed[A] -= 0.2 - 0.0004; /* read-back noise is none */
+                rig_point(&r);
+                decide_again(&r);
+                assert_true(lift_ok(&r, 9, 17 + 3 * way));
+                assert_false(lift_ok(&r, 9, 17 + 3.5 * way) || lift_ok(&r, 9 - 0.1 * way, 17 + 3 * way));
+                r.confirmed[A] += 0.2 - 0.0004; /* it cannot be moved and stays there, for ever */
+                fixed[A] = 1;
+                rig_point(&r);
+                decide_again(&r);
+                assert_true(lift_ok(&r, 9, r.confirmed[A]));
+                assert_false(lift_ok(&r, 9 - 0.1 * way, r.confirmed[A]));
+                fixed[A] = 0;
+                r.confirmed[A] = high ? 30.2 : 11.8; /* nor does it beyond its box */
+                r.confirmed[W] = r.prop[W] = high ? 9 : 10;
+                rig_point(&r);
+                decide_again(&r);
+                assert_true(lift_ok(&r, r.confirmed[W], r.confirmed[A]));
+                assert_false(lift_ok(&r, r.confirmed[W] - 0.1 * way, r.confirmed[A]));
+                rig_close(&r);
+        }
+}
+
+/* Counts from an origin between whole steps; and of continuous setpoints, what a single-precision register makes of a
+ * bound. */
+static void test_lift_of_other_registers(void **state)
+{
+        struct rig r;
+
+        (void)state;
+        open_lift(&r, 8, (double)INFINITY, 9, 16.7);
+        r.u[A].origin = 12.2;
+        rig_create(&r);
+        lift_of(&r, 9, 16.7, 9, 16.7); /* 7.7 K, on its grid */
+        assert_true(lift_ok(&r, 9, 16.7));
+        assert_false(lift_ok(&r, 9, 16.2) || lift_ok(&r, 9.1, 16.7));
+        rig_close(&r);
+        open_lift(&r, 22, (double)INFINITY, 9, 29);
+        r.u[W].step = r.u[A].step = 0;
+        rig_create(&r);
+        r.confirmed[A] = 30 + 3e-6;
+        rig_point(&r);
+        lift_of(&r, 9, 30, 9, 30); /* 21 K and as much as is no change */
+        assert_true(lift_ok(&r, 9, 30));
+        assert_false(lift_ok(&r, 9 + 1e-5, 30) || lift_ok(&r, 9, 30 - 1e-5));
         rig_close(&r);
 }
 
@@ -783,7 +855,11 @@ static void test_create_refuses_what_rooms_own(void **state)
         rig_open(&r, rig_default(), 1);
         r.u[1] = r.u[B];
         rig_create(&r);
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), 0);
         r.u[1].min_flow_m3s = 0.01;
+        assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
+        r.u[1].min_flow_m3s = 0;
+        r.u[1].max_flow_ramp_per_min = 0.1;
         assert_int_equal(safety_create(r.mem, r.mem_size, &r.env, r.model, &r.s), -22);
         rig_close(&r);
 }
@@ -799,6 +875,8 @@ int main(void)
             cmocka_unit_test(test_lift_by_load_of_both_checkers),
             cmocka_unit_test(test_lift_beside_a_count),
             cmocka_unit_test(test_lift_off_the_grid),
+            cmocka_unit_test(test_lift_creeps_by_no_count),
+            cmocka_unit_test(test_lift_of_other_registers),
             cmocka_unit_test(test_lifts_that_share),
             cmocka_unit_test(test_lift_says_what_it_moved),
             cmocka_unit_test(test_lift_taken_over),

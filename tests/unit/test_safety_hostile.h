@@ -326,7 +326,7 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
         }
         for (size_t i = 0; i < r->env.nlift; i++) {
                 const size_t cw = hostile_pair[i].cw, chw = hostile_pair[i].chw;
-                double rest[2], lift = act[cw] - act[chw], slack = r->u[cw].step + r->u[chw].step + 1e-6;
+                double rest[2], lift = act[cw] - act[chw], slack = 1e-5;
                 double able_w = 0, greatest;
 
                 for (size_t j = r->nu - 2; j < r->nu; j++)
@@ -338,9 +338,13 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
                 for (size_t k = 0; k < 2; k++) {
                         const size_t j = k ? chw : cw;
 
-                        rest[k] = fixed[j] || beyond_box(&r->u[j], was[j])
-                                      ? was[j]
-                                      : fmin(fmax(was[j], box_end(&r->u[j], false)), box_end(&r->u[j], true));
+                        const bool stays = fixed[j] || beyond_box(&r->u[j], was[j]);
+                        const double at = r->u[j].step > 0 ? (was[j] - r->u[j].origin) / r->u[j].step : 0;
+
+                        rest[k] =
+                            stays ? was[j] : fmin(fmax(was[j], box_end(&r->u[j], false)), box_end(&r->u[j], true));
+                        /* a count, where it lies between two */
+                        slack += r->u[j].step * (!stays && fabs(at - round(at)) > 1e-3 ? 1 : 1e-3);
                 }
                 if (lift < fmin(hostile_pair[i].min_k, rest[0] - rest[1] - slack) - 1e-6 ||
                     lift > fmax(greatest, rest[0] - rest[1] + slack) + 1e-6)

@@ -748,7 +748,8 @@ static void test_what_is_not_finite_bounds_nothing(void **state)
         rig_close(&b.r);
 }
 
-/* A lift that is out of its bounds may get worse by what rounding to both registers makes, 0.5 and 0.1 K, no more. */
+/* A lift that is out of its bounds may get worse by what rounding makes of values between two counts, 0.5 and 0.1 K, no
+ * more; and of others by nothing. */
 static void test_lift_out_of_bounds(void **state)
 {
         (void)state;
@@ -765,8 +766,12 @@ static void test_lift_out_of_bounds(void **state)
                 b.r.confirmed[9] = 15;
                 take_bench(&b);
                 assert_true(judge(&b, 8, 9) && judge(&b, 9, high ? 14 : 16));
-                assert_true(judge(&b, 8, high ? 8.4 : 9.6));
-                assert_false(judge(&b, 8, high ? 8.3 : 9.7));
+                assert_false(judge(&b, 8, high ? 8.9 : 9.1));
+                b.r.confirmed[8] = 9.02;
+                b.r.confirmed[9] = 15.2;
+                b.act[9] = 15;
+                assert_true(judge(&b, 8, high ? 8.5 : 9.4)); /* 0.52, or 0.38 and the 0.2 of the other */
+                assert_false(judge(&b, 8, high ? 8.4 : 9.5));
                 rig_close(&b.r);
         }
 }
