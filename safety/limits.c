@@ -129,8 +129,8 @@ static const char *check_lift(const struct safety_envelope *e, const struct safe
         if (!(p->max_k >= cw->lo - chw->lo))
                 return "lift.max_k";
         least_k = fmax(p->min_k, cw->lo - chw->lo) - SAFETY_LIFT_TOL_K;
-        if (!(isfinite(p->surge_k) && p->surge_k >= 0 && p->max_k - p->surge_k >= least_k))
-                return "lift.surge_k";
+        if (!(isfinite(p->surge_less_k) && p->surge_less_k >= 0 && p->max_k - p->surge_less_k >= least_k))
+                return "lift.surge_less_k";
         return NULL;
 }
 
@@ -326,7 +326,7 @@ static double part_load(const struct safety_envelope *e, const struct safety_sna
 double limits_greatest_lift(const struct safety_envelope *e, const struct safety_snapshot *snap,
                             const struct safety_lift *p)
 {
-        return p->max_k - p->surge_k * (1 - part_load(e, snap));
+        return p->max_k - p->surge_less_k * (1 - part_load(e, snap));
 }
 
 bool limits_lift(const struct safety_lift *p, const struct safety_u *u, const double *base, double *act,

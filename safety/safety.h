@@ -90,13 +90,13 @@ struct safety_u {
 /* What a machine can lift: condenser-water setpoint − chilled-water setpoint. Too little and oil does not return, too
  * much and it surges, the sooner the less it carries. Kept whichever of the two setpoints comes into force first. Two
  * continuous variables that no row of the model reads, chw with safe_dir −1.
- * The greatest is max_k at full load and surge_k less at none, linear between. Part load: cooling_load_w, which is all
- * machines', of the capacity of all that report running. Full load where it is not known (no load, or one below 0; none
- * that is known to run): the lower bound would hold colder water back for want of a meter. */
+ * The greatest is max_k at full load and surge_less_k less at none, linear between. Part load: cooling_load_w, which is
+ * all machines', of the capacity of all that report running. Full load where it is not known (no load, or one below 0;
+ * none that is known to run): the lower bound would hold colder water back for want of a meter. */
 struct safety_lift {
         size_t cw, chw;      /* variables */
-        double min_k, max_k; /* min_k ≤ max_k − surge_k; ∓INFINITY = no such bound */
-        double surge_k;      /* ≥ 0, 0 = max_k whatever the load */
+        double min_k, max_k; /* min_k ≤ max_k − surge_less_k; ∓INFINITY = no such bound */
+        double surge_less_k; /* ≥ 0, 0 = max_k whatever the load */
 };
 
 /* One certified output: arx row → limit. Upper limits only. */

@@ -538,7 +538,7 @@ static double rounding(const struct verifier *v, size_t j)
 static bool lift_allowed(const struct verifier *v, const struct safety_snapshot *snap, const double *act,
                          const struct safety_lift *p)
 {
-        const double greatest = p->max_k - p->surge_k * spare_share(v, snap);
+        const double greatest = p->max_k - p->surge_less_k * spare_share(v, snap);
         const double cw = still(v, p->cw), chw = still(v, p->chw), now = cw - chw;
         const double least = fmin(cw, act[p->cw]) - fmax(chw, act[p->chw]);
         const double most = fmax(cw, act[p->cw]) - fmin(chw, act[p->chw]);

@@ -76,7 +76,7 @@ static void surge(struct rng *r, struct safety_lift *p, double least)
 {
         const double most = isfinite(p->max_k) ? p->max_k - least : 8;
 
-        p->surge_k = rng_below(r, 3) ? most * (rng_below(r, 4) ? rng_uniform(r) : 1) : 0;
+        p->surge_less_k = rng_below(r, 3) ? most * (rng_below(r, 4) ? rng_uniform(r) : 1) : 0;
 }
 
 /* Pairs share a setpoint, or one's condenser side is the other's chilled water. */

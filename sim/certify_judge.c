@@ -173,7 +173,7 @@ static double greatest(const struct certify_move *m, const struct safety_lift *p
                         carry_w += m->env->u[k].capacity_w;
         if (!(load_w >= 0) || !(load_w < carry_w))
                 return p->max_k;
-        return p->max_k - p->surge_k + load_w / carry_w * p->surge_k;
+        return p->max_k - p->surge_less_k + load_w / carry_w * p->surge_less_k;
 }
 
 static bool in_pair(const struct safety_lift *p, size_t j)
@@ -291,7 +291,7 @@ static bool relieves(const struct certify_move *m, size_t j)
         return runs(m, j) && stay > 0 && go == 1 && m->snap->evap_flow_m3s < need * RELIEF * (1 + ROUNDING);
 }
 
-/* The water of the others, which go on, changes faster already than one of them takes. */
+/* The water of those that run changes faster already than one of those that stay takes. */
 static bool disturbs(const struct certify_move *m, size_t j)
 {
         for (size_t k = 0; k < m->env->nu; k++)

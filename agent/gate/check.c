@@ -55,8 +55,8 @@ static void tell_envelope(const struct layout *l, const struct safety_envelope *
                 (void)snprintf(do_k, sizeof do_k, "max_lift_k of %g or more", coldest_k);
         else
                 (void)snprintf(do_k, sizeof do_k, "surge_lift_k of %g or more", fmax(lift->min_k, coldest_k));
-        if (lift->surge_k > 0)
-                (void)snprintf(surge, sizeof surge, " (surge_lift_k %g)", lift->max_k - lift->surge_k);
+        if (lift->surge_less_k > 0)
+                (void)snprintf(surge, sizeof surge, " (surge_lift_k %g)", lift->max_k - lift->surge_less_k);
         site_errors_add(e, l->site, cw->file, cw->line,
                         "'%s' and '%s': with the chillers' min_lift_k %g and max_lift_k %g%s the coldest chilled water "
                         "is out of reach, or no pair of setpoints is left: a %s would do",

@@ -119,8 +119,8 @@ static void compare_limits(struct diff_config *c, const struct made *a, const st
                                 continue;
                         tell_limit(c, "least lift", u_name(a, la->cw), "K", la->min_k, lb->min_k);
                         tell_limit(c, "greatest lift", u_name(a, la->cw), "K", la->max_k, lb->max_k);
-                        tell_limit(c, "greatest lift at no load", u_name(a, la->cw), "K", la->max_k - la->surge_k,
-                                   lb->max_k - lb->surge_k);
+                        tell_limit(c, "greatest lift at no load", u_name(a, la->cw), "K", la->max_k - la->surge_less_k,
+                                   lb->max_k - lb->surge_less_k);
                 }
 }
 

@@ -263,7 +263,7 @@ static bool envelope_lift(const struct layout *l, size_t cw, size_t chw, struct 
                 idle_k = fmin(idle_k, fallback(q->surge_lift_k, q->max_lift_k));
         }
         if (isfinite(p.max_k))
-                p.surge_k = p.max_k - idle_k;
+                p.surge_less_k = p.max_k - idle_k;
         *ret = p;
         return isfinite(p.min_k) || isfinite(p.max_k);
 }

@@ -84,7 +84,7 @@ int __wrap_safety_create(void *mem, size_t size, const struct safety_envelope *e
         assert_true(e->nlift <= sizeof(lift) / sizeof(lift[0]));
         for (size_t i = 0; i < e->nlift; i++) {
                 lift[i] = e->lift[i];
-                lift[i].surge_k = blind == NO_SURGE ? 0 : lift[i].surge_k;
+                lift[i].surge_less_k = blind == NO_SURGE ? 0 : lift[i].surge_less_k;
         }
         known.lift = lift;
         if (blind == NO_LIFT)
@@ -711,7 +711,7 @@ static void test_judges_lifts_by_load(void **state)
 
         (void)state;
         open_bench(&b);
-        b.lift.surge_k = 4;
+        b.lift.surge_less_k = 4;
         b.snap.cooling_load_w = 0;
         assert_true(lift_ok(&b, 21, 10));
         assert_false(lift_ok(&b, 21.5, 10));

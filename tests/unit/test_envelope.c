@@ -579,7 +579,7 @@ static void check_surge(double idle_k)
         assert_int_equal(layout_create(s, &l), 0);
         assert_int_equal(gate_envelope_build(l, &e), 0);
         assert_int_equal(e.safety.nlift, 1);
-        assert_true(fabs(e.lift[0].max_k - e.lift[0].surge_k - idle_k) < 1e-9);
+        assert_true(fabs(e.lift[0].max_k - e.lift[0].surge_less_k - idle_k) < 1e-9);
         gate_envelope_free(&e);
         layout_free(l);
         site_free(s);

@@ -107,7 +107,7 @@ static void test_lift_maximum(void **state)
 static void open_surge(struct rig *r, double load_w)
 {
         open_lift(r, -(double)INFINITY, 12, 9, 17); /* 8 K */
-        pair.surge_k = 4;
+        pair.surge_less_k = 4;
         rig_create(r);
         r->snap.cooling_load_w = load_w;
 }
@@ -232,7 +232,7 @@ static void test_lift_by_load_of_both_checkers(void **state)
 
                 rng_seed(&r.rng, seed, k);
                 pair.max_k = full_k = rng_range(&r.rng, 12, 20);
-                pair.surge_k = rng_range(&r.rng, 0, 7);
+                pair.surge_less_k = rng_range(&r.rng, 0, 7);
                 for (size_t i = 0; i < 3; i++) {
                         r.u[machine[i]].capacity_w = rng_below(&r.rng, 8) ? rng_range(&r.rng, 0, 100e3) : 0;
                         r.status[machine[i]] = rng_below(&r.rng, 4) ? 1 : rng_below(&r.rng, 2) ? 0 : 255;
@@ -243,7 +243,7 @@ static void test_lift_by_load_of_both_checkers(void **state)
                 r.snap.cooling_load_w = rng_below(&r.rng, 8) ? rng_range(&r.rng, 0, 250e3) : (double)NAN;
                 rig_point(&r);
                 bound = limits_greatest_lift(&r.env, &r.snap, &pair);
-                assert_true(bound >= full_k - pair.surge_k && bound <= full_k);
+                assert_true(bound >= full_k - pair.surge_less_k && bound <= full_k);
                 decide_again(&r);
                 assert_true(lift_ok(&r, 10, 10 + bound - 1e-5));
                 assert_false(lift_ok(&r, 10, 10 + bound + 1e-5));
@@ -816,17 +816,17 @@ static void test_validate(void **state)
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].max_k = 4.9;
         expect_bad(&r, "lift.max_k", 1);
-        BAD_LIFT(surge_k, -1e-9, "lift.surge_k");
-        BAD_LIFT(surge_k, (double)NAN, "lift.surge_k");
-        BAD_LIFT(surge_k, (double)INFINITY, "lift.surge_k");
-        BAD_LIFT(surge_k, 4.1, "lift.surge_k"); /* 12 − 8 */
-        two[1].surge_k = 4;
+        BAD_LIFT(surge_less_k, -1e-9, "lift.surge_less_k");
+        BAD_LIFT(surge_less_k, (double)NAN, "lift.surge_less_k");
+        BAD_LIFT(surge_less_k, (double)INFINITY, "lift.surge_less_k");
+        BAD_LIFT(surge_less_k, 4.1, "lift.surge_less_k"); /* 12 − 8 */
+        two[1].surge_less_k = 4;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         two[1].min_k = -5;
-        two[1].surge_k = 7; /* 12 − 5 */
+        two[1].surge_less_k = 7; /* 12 − 5 */
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
-        two[1].surge_k = 7.1;
-        expect_bad(&r, "lift.surge_k", 1);
+        two[1].surge_less_k = 7.1;
+        expect_bad(&r, "lift.surge_less_k", 1);
         two[1].max_k = (double)INFINITY;
         assert_int_equal(safety_envelope_validate(&r.env, &what, &index), 0);
         r.u[B] = r.u[W]; /* a setpoint behind the last variable is none */

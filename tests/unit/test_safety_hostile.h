@@ -54,7 +54,7 @@ static inline void hostile_lift(struct rig *r, size_t chw)
 
         *p = (struct safety_lift){cw, chw, min_k, min_k + rng_range(&r->rng, 0, 8), 0};
         p->max_k = fmax(p->max_k, r->u[cw].lo - r->u[chw].lo);
-        p->surge_k =
+        p->surge_less_k =
             rng_below(&r->rng, 3) * 0.5 * rng_uniform(&r->rng) * (p->max_k - fmax(min_k, r->u[cw].lo - r->u[chw].lo));
         r->env.lift = hostile_pair;
 }
@@ -333,7 +333,7 @@ static inline void hostile_ties_check(const struct rig *r, const double *act, co
                         able_w += r->status[j] == 1 ? r->u[j].capacity_w : 0;
                 greatest = hostile_pair[i].max_k;
                 if (r->snap.cooling_load_w < able_w)
-                        greatest -= hostile_pair[i].surge_k * (able_w - r->snap.cooling_load_w) / able_w;
+                        greatest -= hostile_pair[i].surge_less_k * (able_w - r->snap.cooling_load_w) / able_w;
 
                 for (size_t k = 0; k < 2; k++) {
                         const size_t j = k ? chw : cw;
