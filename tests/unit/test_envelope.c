@@ -537,7 +537,7 @@ static int teardown(void **state)
 
 static void put_chillers(const char *first, const char *second, const char *more)
 {
-        char text[1024];
+        char text[2048];
 
         (void)snprintf(text, sizeof text,
                        "site: { name: s }\nzones: [ { name: z } ]\nequipment:\n"
