@@ -351,8 +351,7 @@ static int run(struct savrep_work *w)
         if (r == -ENODATA) {
                 savrep_no_samples(w);
         } else if (r < 0) {
-                fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
-                return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
+                return db_failed("savings", w->o->db, w->store, r);
         }
         tell_overlap(w->o);
         if (w->o->json)

@@ -170,11 +170,13 @@ struct store_counts {
 /* Cheap (kept in a counters table; no COUNT over samples). */
 int store_counts(struct store *s, struct store_counts *ret);
 
-/* Rows of a wrong clock: more than a year from all others, at either end of the log, and no more there than 1 % of all
- * (of fewer than 200 one, of fewer than three none). */
+/* Rows of a wrong clock: far from all others, at either end of the log, and no more there than 1 % of all (of fewer
+ * than 200 one, of fewer than three none). Far: more than 366 days, or more than 30 times the log's own length (without
+ * 1 % at either end), but no less than 30 days; of fewer than 200 rows only the former. */
 enum store_rows { STORE_SAMPLES, STORE_DECISIONS, STORE_ROWS };
 struct store_stray {
         int64_t rows, first_ms, last_ms; /* times: only with rows > 0 */
+        int64_t apart_ms;                /* how near one comes to the others; a year and more is not told apart */
         int64_t points;                  /* of samples: how many points, and of the first sample: */
         char point[POINT_NAME_MAX];
 };
