@@ -54,7 +54,8 @@ int store_bind_site(struct store *s, const struct site *site);
 
 /* One transaction. Two samples with the same (t_ms, point): the second replaces nothing; it is counted as duplicate. */
 int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates);
-/* The same, saying which: ret_duplicate [n] 0, 1, or 2 = what is stored has another value or quality. */
+/* The same, saying which: ret_duplicate [n] 0, 1, or 2 = what is stored has another value or quality, or 3: a good one
+ * that took the place of one that could not be read as a number (bad, QR_PARSE), which held none. */
 int store_append_samples_marked(struct store *s, const struct sample *v, size_t n, uint8_t *ret_duplicate);
 
 /* What is put between the two is one transaction. r: what the calls between returned, the first error or 0. 0 = all of
