@@ -404,7 +404,7 @@ static void test_lines(void **state)
         assert_int_equal(lines_of("", "").nfile, 0);
         for (int i = 0; i < 30; i++)
                 for (int k = 0; k < 2; k++)
-                        (void)snprintf(text[k] + strlen(text[k]), 16, "%d: %d\n", i, k && i != 4 ? i + 1 : i);
+                        (void)snprintf(text[k] + strlen(text[k]), 32, "%d: %d\n", i, k && i != 4 ? i + 1 : i);
         c = lines_of(text[0], text[1]); /* 29 of 30 */
         assert_int_equal(c.nfile, DIFF_LINES);
         assert_line(&c.file[0], 1, "0: 0", "0: 1", 0);
