@@ -93,6 +93,13 @@ int db_exit(int r)
         }
 }
 
+int db_failed(const char *verb, const char *db, const struct store *s, int r)
+{
+        fprintf(stderr, "coolplane %s: %s: %s\n", verb, db,
+                r == -ENOMEM || store_errmsg(s)[0] == '\0' ? strerror(-r) : store_errmsg(s));
+        return r == -ENOMEM ? EXIT_GENERIC : db_exit(r);
+}
+
 bool db_args_open(struct db_args *a, int *ret_exit)
 {
         char err[256];

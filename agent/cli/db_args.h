@@ -39,6 +39,8 @@ void db_args_free(struct db_args *a);
 
 /* Exit code for an error of the store. */
 int db_exit(int r);
+/* The same of an open one, which is named with the error on stderr. */
+int db_failed(const char *verb, const char *db, const struct store *s, int r);
 
 /* A document from parts: array text "[{…}]" as its only object, or null. Writes to stdout. */
 void print_json_object(const char *array);

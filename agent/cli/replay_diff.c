@@ -75,9 +75,12 @@ static void print_config(const struct diff_config *c)
         }
         if (c->nlimit == 0 && c->read[0] && c->read[1])
                 (void)printf("  no limit of the safety layer differs\n");
-        for (size_t i = 0; i < c->nfile; i++)
+        for (size_t i = 0; i < c->nfile; i++) {
                 (void)printf("  %s:%zu: A \"%s\", B \"%s\"\n", c->file[i].name, c->file[i].line, c->file[i].text[0],
                              c->file[i].text[1]);
+                if (c->file[i].more > 0)
+                        (void)printf("  %s: and %zu more\n", c->file[i].name, c->file[i].more);
+        }
         for (int k = 0; k < 2; k++)
                 if (!c->read[k])
                         (void)printf(
@@ -340,7 +343,7 @@ static void put_config(const struct diff_config *c)
                 put_text("a", c->file[i].text[0]);
                 (void)printf(",");
                 put_text("b", c->file[i].text[1]);
-                (void)printf("}");
+                (void)printf(",\"more\":%zu}", c->file[i].more);
         }
         (void)printf("]}");
 }

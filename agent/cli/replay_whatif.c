@@ -11,6 +11,7 @@
 #include "agent/base/exitcode.h"
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/db_args.h"
 #include "agent/cli/log_print.h"
 
 #define HOLD_STEPS 10
@@ -51,10 +52,8 @@ static int check_model(const struct replay_whatif_args *a, const struct train_fi
         if (model->to_ms <= a->from_ms || model->from_ms >= a->to_ms)
                 return refuse(a, "was trained on another time than this log's", "");
         r = log_print_is(a->log, a->site, &of, differs);
-        if (r < 0) {
-                (void)fprintf(stderr, "coolplane replay: %s: %s\n", a->log_path, store_errmsg(a->log));
-                return EXIT_IO;
-        }
+        if (r < 0)
+                return db_failed("replay", a->log_path, a->log, r);
         return r > 0 ? EXIT_OK : refuse(a, "was trained on another log than this one", differs);
 }
 
@@ -99,13 +98,13 @@ int replay_whatif_open(const struct replay_whatif_args *a, struct replay_whatif 
         begin_ms = ret->model->from_ms < a->from_ms ? ret->model->from_ms : a->from_ms;
         end_ms = ret->model->to_ms > a->to_ms ? ret->model->to_ms : a->to_ms;
         r = dataset_load(a->log, a->layout, begin_ms, end_ms, HOLD_STEPS, &ret->log);
-        if (r == 0 && (code = check_span(a, ret->model, ret->log)) != EXIT_OK)
+        if (r < 0)
+                return db_failed("replay", a->log_path, a->log, r);
+        if ((code = check_span(a, ret->model, ret->log)) != EXIT_OK)
                 return code;
-        if (r == 0)
-                r = whatif_create(
-                    &(struct whatif_args){
-                        .layout = a->layout, .model = ret->model, .log = ret->log, .closes_ms = a->closes_ms},
-                    &ret->plant);
+        r = whatif_create(
+            &(struct whatif_args){.layout = a->layout, .model = ret->model, .log = ret->log, .closes_ms = a->closes_ms},
+            &ret->plant);
         if (r == -EINVAL && !ret->model->energy) {
                 (void)fprintf(stderr, "coolplane replay: %s holds no energy model: nothing was metered\n", a->model);
                 return EXIT_CANNOT_EVALUATE;
@@ -142,6 +141,7 @@ static const char *refusal_str(enum whatif_refusal r)
             [WHATIF_NOT_METERED] = "not-metered",
             [WHATIF_NOT_FITTED] = "not-fitted",
             [WHATIF_NO_EXCITATION] = "no-excitation",
+            [WHATIF_NO_RANGE] = "not-known",
             [WHATIF_NOT_JUDGED] = "not-judged",
             [WHATIF_OUTSIDE] = "outside-support",
         };
@@ -180,6 +180,12 @@ static void explain(const struct whatif_result *r, char why[512])
                     kinds[r->kind].name, k->distance * kinds[r->kind].scale, kinds[r->kind].unit_of_change,
                     100 * (1 - k->inside_ratio), k->log_low * kinds[r->kind].scale, k->log_high * kinds[r->kind].scale,
                     kinds[r->kind].unit);
+                break;
+        case WHATIF_NO_RANGE:
+                (void)snprintf(why, 512,
+                               "the end of this log, as long as the energy model remembers, does not know where %s "
+                               "was: is it recorded there?",
+                               kinds[r->kind].name);
                 break;
         case WHATIF_NOT_JUDGED:
                 (void)snprintf(
@@ -296,7 +302,7 @@ static void put_text(const struct whatif_result *r, const char *why, struct text
                     "what if        %zu step%s with our settings, %zu not known, %zu gap%s after which it began anew\n",
                     r->steps, PLURAL_S(r->steps), r->unknown, r->breaks, PLURAL_S(r->breaks));
         for (size_t k = 0; k < WHATIF_KINDS; k++)
-                if (r->moved[k].n > 0)
+                if (r->moved[k].n > 0 && isfinite(r->moved[k].log_low + r->moved[k].log_high))
                         text_printf(t,
                                     "  %-15s on average %+.2f %s, distance %.2f; for %.0f %% of the time where the log "
                                     "had them, %.2f to %.2f %s\n",

@@ -11,20 +11,29 @@
 
 const char *stray_words(const struct store_stray *s, enum store_rows rows, char buf[STRAY_WORDS])
 {
-        char of[POINT_NAME_MAX + 48] = "", first[32], last[32];
+        char of[POINT_NAME_MAX + 48] = "", apart[48] = "more than a year", first[32], last[32];
+        const int64_t days = s->apart_ms / 86400000;
 
         if (s->points > 0)
                 (void)snprintf(of, sizeof of, " of %s", s->point);
         if (s->points > 1)
                 (void)snprintf(of, sizeof of, " of %s and %" PRId64 " more point%s", s->point, s->points - 1,
                                PLURAL_S(s->points - 1));
-        (void)snprintf(buf, STRAY_WORDS,
-                       "left out: %" PRId64 " %s%s%s, %s%s%s, more than a year from all others: a "
-                       "wrong clock?",
+        if (days > 0 && days < 366)
+                (void)snprintf(apart, sizeof apart, "%" PRId64 " days", days);
+        (void)snprintf(buf, STRAY_WORDS, "left out: %" PRId64 " %s%s%s, %s%s%s, %s from all others: a wrong clock?",
                        s->rows, rows == STORE_SAMPLES ? "sample" : "decision", PLURAL_S(s->rows), of,
                        clk_format(s->first_ms, first), s->rows > 1 ? " to " : "",
-                       s->rows > 1 ? clk_format(s->last_ms, last) : "");
+                       s->rows > 1 ? clk_format(s->last_ms, last) : "", apart);
         return buf;
+}
+
+void stray_tell(const char *verb, const char *db, const struct store_stray *s)
+{
+        char words[STRAY_WORDS];
+
+        if (s->rows > 0)
+                (void)fprintf(stderr, "coolplane %s: %s: %s\n", verb, db, stray_words(s, STORE_SAMPLES, words));
 }
 
 void stray_print_json(const struct store_stray s[STORE_ROWS])

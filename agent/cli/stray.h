@@ -10,6 +10,8 @@
 
 /* With .rows > 0: how many of what from when, and why they are left out. */
 const char *stray_words(const struct store_stray *s, enum store_rows rows, char buf[STRAY_WORDS]);
+/* The same of samples on stderr; nothing where there are none. */
+void stray_tell(const char *verb, const char *db, const struct store_stray *s);
 /* An object on stdout, each of both null where there are none. */
 void stray_print_json(const struct store_stray s[STORE_ROWS]);
 

@@ -35,7 +35,7 @@ static const char help[] =
     "  proposals; our actions beside what was in force; predicted and measured power; what the record lacks; and\n"
     "  whether shadow wrote anything.\n"
     "A shadow action starts from what the operator runs at each step: what it would have led to was never tried.\n"
-    "A few decisions more than a year from all others (a wrong clock) are left out and told, if no end is given.\n"
+    "A few decisions far from all others (a wrong clock) are left out and told, if no end is given.\n"
     "A what-if (replay --what-if) is refused: what it calls readings are a model's.\n"
     "\n"
     "  --config FILE   site file, default " CLI_CONFIG_DEFAULT "\n"

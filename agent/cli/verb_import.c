@@ -23,7 +23,7 @@ static const char help[] =
     "example:\n"
     "  coolplane import ahu.csv --map deploy/examples/ahu-mzvav/import.yaml --db ahu.db\n"
     "\n"
-    "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--whole] [--json]\n"
+    "usage: coolplane import FILE… --map MAP.yaml --db DB [--tz ZONE] [--whole] [--add-points] [--json]\n"
     "\n"
     "Reads what buildings export: wide CSV (one column a point), long CSV (one row a reading), per-point histories\n"
     "(Niagara) and BACnet trend logs; UTF-8, UTF-16 or Latin-1. MAP.yaml says which and names the site and its points\n"
@@ -36,8 +36,13 @@ static const char help[] =
     "A last row without a line end is held back: a file that is being written may end in the middle of a number. It "
     "is\n"
     "imported when the file has grown, or with --whole.\n"
-    "exit: 0 imported, 2 usage, 65 a file without a usable header, any good row or any number, 69 database busy,\n"
-    "74 I/O, also a file that is not there, 78 map or site wrong\n";
+    "A good reading takes the place of a stored one that was not a number: after a wrong decimal mark, mend the map "
+    "and\n"
+    "import again. A database that holds points, but none of the map's site, is another site's: refused, or with\n"
+    "--add-points both are kept in it.\n"
+    "exit: 0 imported, 2 usage, 65 a file without a usable header, any good row or any number, or with a column most\n"
+    "of whose cells are no number; or a database of another site, damaged, or none; 69 database busy,\n"
+    "74 I/O, also a file that is not there, 78 map or site wrong. A new database into which nothing came is removed.\n";
 
 struct import {
         const char *map_path, *db, *tz;
@@ -53,6 +58,9 @@ struct import {
                 struct text shown, json; /* the first five; all */
                 size_t n;
         } names[IMPORT_NAME_COUNT_];
+        struct text unreadable; /* JSON */
+        size_t nunreadable;
+        bool add_points, made; /* made: by this import */
 };
 
 static void clear_progress(struct import *im)
@@ -129,6 +137,21 @@ static void put_names(FILE *f, const struct names *t)
                 fprintf(f, " and %zu more", t->n - NAMES_TOLD);
 }
 
+/* In JSON they are listed at the end of the file. */
+static void on_unreadable(void *ctx, const char *path, const struct import_unreadable *u)
+{
+        struct import *im = ctx;
+        clear_progress(im);
+        if (im->nunreadable++ < NAMES_TOLD)
+                fprintf(stderr, "%s:%lld: %lld of %lld cells of %s are no number, this one the first\n", path,
+                        (long long)u->line, (long long)u->unreadable, (long long)u->cells, u->point);
+        text_put(&im->unreadable, im->unreadable.n ? "," : "");
+        text_put(&im->unreadable, "{\"point\":");
+        text_json_string(&im->unreadable, u->point);
+        text_printf(&im->unreadable, ",\"cells\":%lld,\"unreadable\":%lld,\"first_line\":%lld}", (long long)u->cells,
+                    (long long)u->unreadable, (long long)u->line);
+}
+
 static void warn_not_there(const struct import *im, const char *path, const struct import_report *r)
 {
         const struct names *t = &im->names[IMPORT_NAME_NOT_THERE];
@@ -195,6 +218,47 @@ static void json_names(const char *name, const struct names *t)
         printf("\"%s\":[%s],", name, t->json.v ? t->json.v : "");
 }
 
+/* " (first: line 5, 'Supply' of hall/a/supply: 'n/a')"; of those without a text of their own only what is known */
+static void print_bad_samples(const struct import *im, const struct import_report *r)
+{
+        for (int i = 0; i < IMPORT_REASONS; i++) {
+                struct import_cell c = r->first.cell[i];
+                if (r->samples_by_reason[i] == 0)
+                        continue;
+                printf("    %-17s %lld (first: line %lld, ", quality_reason_str((enum quality_reason)i),
+                       (long long)r->samples_by_reason[i], (long long)r->first.reason[i]);
+                if (c.column[0])
+                        printf("'%s' of ", text_printable(c.column));
+                printf("%s", im->site->point[c.point].name);
+                if (c.column[0])
+                        printf(": '%s'", text_printable(c.text));
+                printf(")\n");
+        }
+}
+
+static void json_bad_samples(const struct import *im, const struct import_report *r)
+{
+        bool comma = false;
+        printf("\"bad_samples_first\":{");
+        for (int i = 0; i < IMPORT_REASONS; i++) {
+                const struct import_cell *c = &r->first.cell[i];
+                if (r->samples_by_reason[i] == 0)
+                        continue;
+                printf("%s\"%s\":{\"line\":%lld,\"point\":", comma ? "," : "",
+                       quality_reason_str((enum quality_reason)i), (long long)r->first.reason[i]);
+                cli_json_string(stdout, im->site->point[c->point].name);
+                if (c->column[0]) {
+                        printf(",\"column\":");
+                        cli_json_string(stdout, c->column);
+                        printf(",\"text\":");
+                        cli_json_string(stdout, c->text);
+                }
+                printf("}");
+                comma = true;
+        }
+        printf("},\"columns_unreadable\":[%s],", im->unreadable.v ? im->unreadable.v : "");
+}
+
 /* Of the parts of something only those that there are. */
 static void print_part(const char *label, int64_t n, int64_t line)
 {
@@ -247,8 +311,8 @@ static void print_text(const struct import *im, const char *path, const struct i
         printf("  median interval   %g s\n", (double)r->median_interval_ms / 1000);
         printf("  samples           %lld new, %lld of them good\n", (long long)r->samples, (long long)r->samples_good);
         print_part("contradicting", r->samples_conflict, r->first.conflict);
-        for (int i = 0; i < IMPORT_REASONS; i++)
-                print_part(quality_reason_str((enum quality_reason)i), r->samples_by_reason[i], r->first.reason[i]);
+        print_part("replaced", r->samples_replaced, r->first.replaced);
+        print_bad_samples(im, r);
         print_part("unknown status", r->unknown_quality, r->first.unknown_quality);
         printf("  columns           %zu; %zu point%s used; %zu log point%s of the site without data\n", r->columns,
                r->columns_used, PLURAL_S(r->columns_used), r->points_without_column,
@@ -314,6 +378,7 @@ static void json_counts(const struct import_report *r)
                      {"several_time_patterns", r->several_patterns, r->first.several_patterns},
                      {"unknown_status", r->unknown_quality, r->first.unknown_quality},
                      {"samples_contradicting", r->samples_conflict, r->first.conflict},
+                     {"samples_replaced", r->samples_replaced, r->first.replaced},
                      {"sequence_gaps", r->sequence_gaps, r->first.sequence}};
         bool comma = false;
         for (size_t i = 0; i < sizeof count / sizeof count[0]; i++)
@@ -348,6 +413,7 @@ static void print_json(const struct import *im, const char *path, const struct i
                (long long)r->samples_good, (long long)r->samples_duplicate);
         json_reasons("bad_samples_by_reason", r->samples_by_reason, r->first.reason, IMPORT_REASONS, false,
                      reason_name);
+        json_bad_samples(im, r);
         printf("\"sequence_lost\":%lld,\"resumed_rows\":%lld,\"columns\":%zu,\"columns_used\":%zu,"
                "\"points_without_column\":%zu,\"units\":[%s],\"blank_lines\":%lld,\"preamble_lines\":%lld,",
                (long long)r->sequence_lost, (long long)r->resumed_rows, r->columns, r->columns_used,
@@ -373,6 +439,57 @@ static int usage(const char *what)
         return EXIT_USAGE_;
 }
 
+struct others {
+        const struct site *site;
+        size_t n, hits;
+        char first[POINT_NAME_MAX];
+};
+
+static int look(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        struct others *o = ctx;
+        (void)n;
+        (void)name;
+        if (o->n++ == 0)
+                (void)snprintf(o->first, sizeof o->first, "%s", text[0] ? text[0] : "");
+        o->hits += text[0] && site_find_point(o->site, text[0]) >= 0;
+        return 0;
+}
+
+/* A mistaken --db would mix two sites in one log for good. */
+static int check_site(const struct import *im)
+{
+        struct others o = {.site = im->site};
+        int r = store_query_rows(im->store, "SELECT name FROM point ORDER BY id", NULL, 0, look, &o);
+        if (r < 0)
+                return db_failed("import", im->db, im->store, r);
+        if (o.n == 0 || o.hits > 0)
+                return EXIT_OK;
+        fprintf(
+            stderr,
+            "coolplane import: %s is of another site: it holds %zu point%s (%s …) and none of the %zu of %s (%s …) in "
+            "%s; nothing was imported (--add-points: all the same)\n",
+            im->db, o.n, PLURAL_S(o.n), o.first, im->site->npoint, im->site->name,
+            im->site->npoint > 0 ? im->site->point[0].name : "", im->map->site_path);
+        return EXIT_DATA;
+}
+
+/* A database that this import made and nothing came into. The lock goes last: until then nobody else makes one. */
+static void remove_made(const struct import *im)
+{
+        static const char *const end[] = {"", "-wal", "-shm", ".lock"};
+        struct store_counts n;
+        if (!im->made || !im->store || store_counts(im->store, &n) < 0 || n.samples > 0)
+                return;
+        for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
+                struct text path = {0};
+                text_printf(&path, "%s%s", im->db, end[i]);
+                if (path.v)
+                        (void)unlink(path.v);
+                text_free(&path);
+        }
+}
+
 /* Map, zone, site and database; 0 or the exit code. */
 static int prepare(struct import *im, struct logtime_zone *ret_zone)
 {
@@ -392,17 +509,16 @@ static int prepare(struct import *im, struct logtime_zone *ret_zone)
         int code = cli_load_site(im->map->site_path, &im->site);
         if (code != EXIT_OK)
                 return code;
+        im->made = access(im->db, F_OK) < 0;
         int r = store_open(im->db, STORE_WRITE, &im->store, err);
         if (r < 0) {
                 fprintf(stderr, "%s\n", err);
                 return r == -ENOENT ? EXIT_IO : db_exit(r); /* no folder to make it in */
         }
+        if (!im->add_points && (code = check_site(im)) != EXIT_OK)
+                return code;
         r = store_bind_site(im->store, im->site);
-        if (r < 0) {
-                fprintf(stderr, "%s: %s\n", im->db, store_errmsg(im->store));
-                return db_exit(r);
-        }
-        return 0;
+        return r < 0 ? db_failed("import", im->db, im->store, r) : 0;
 }
 
 /* One file; 0 or the exit code. */
@@ -423,14 +539,25 @@ static int import_one(struct import *im, const struct import_args *a, const char
                 (void)snprintf(shown, sizeof shown, "%s", err);
                 fprintf(stderr, "%s\n", text_printable(shown));
                 code = e == -EBADMSG ? EXIT_DATA : EXIT_IO;
-        } else if ((rep.rows > 0 || rep.held_back_line > 0) && rep.ok + rep.duplicates == 0) {
+        } else if (rep.ok + rep.duplicates == 0 || rep.columns_unreadable > 0) {
                 code = EXIT_DATA;
         }
+        if (e == 0 && rep.rows == 0 && rep.held_back_line == 0)
+                fprintf(stderr, "%s:%lld: no row after the header\n", path, (long long)rep.header_line);
         if (e == 0 && rep.held_back_line > 0)
                 fprintf(stderr,
                         "%s:%lld: warning: this last row has no line end and may be cut: not imported until the file "
                         "has grown, or with --whole\n",
                         path, (long long)rep.held_back_line);
+        if (im->nunreadable > NAMES_TOLD)
+                fprintf(stderr, "%s: … and of %zu more column%s\n", path, im->nunreadable - NAMES_TOLD,
+                        PLURAL_S(im->nunreadable - NAMES_TOLD));
+        if (im->nunreadable > 0)
+                fprintf(
+                    stderr,
+                    "%s: decimal or missing of the map? What is no number is stored as bad; the same file read with "
+                    "another map replaces it\n",
+                    path);
         warn_not_there(im, path, &rep);
         warn_patterns(im, path, &rep);
         if (im->told > BAD_ROWS_TOLD)
@@ -444,6 +571,9 @@ static int import_one(struct import *im, const struct import_args *a, const char
         else if (e == 0 || rep.rows > 0)
                 print_text(im, path, &rep);
         free(units);
+        text_free(&im->unreadable);
+        im->unreadable = (struct text){0};
+        im->nunreadable = 0;
         for (int i = 0; i < IMPORT_NAME_COUNT_; i++) {
                 text_free(&im->names[i].shown);
                 text_free(&im->names[i].json);
@@ -462,6 +592,7 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
                                 .on_bad = on_bad,
                                 .on_unit = on_unit,
                                 .on_name = on_name,
+                                .on_unreadable = on_unreadable,
                                 .on_progress = on_progress,
                                 .ctx = im};
         struct clk clk;
@@ -488,13 +619,11 @@ static int import_all(struct import *im, const struct logtime_zone *zone, char *
 
 int verb_import(int argc, char **argv)
 {
-        static const struct option options[] = {{"map", required_argument, NULL, 'm'},
-                                                {"db", required_argument, NULL, 'd'},
-                                                {"tz", required_argument, NULL, 't'},
-                                                {"json", no_argument, NULL, 'j'},
-                                                {"whole", no_argument, NULL, 'w'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {NULL, 0, NULL, 0}};
+        static const struct option options[] = {
+            {"map", required_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
+            {"tz", required_argument, NULL, 't'},  {"json", no_argument, NULL, 'j'},
+            {"whole", no_argument, NULL, 'w'},     {"add-points", no_argument, NULL, 'a'},
+            {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
         struct import im = {.percent = -1};
         struct logtime_zone zone;
         int o;
@@ -516,6 +645,9 @@ int verb_import(int argc, char **argv)
                 case 'w':
                         im.whole = true;
                         break;
+                case 'a':
+                        im.add_points = true;
+                        break;
                 case 'h':
                         fputs(help, stdout);
                         return EXIT_OK;
@@ -531,6 +663,8 @@ int verb_import(int argc, char **argv)
         int code = prepare(&im, &zone);
         if (code == 0)
                 code = import_all(&im, &zone, argv + optind, argc - optind);
+        if (code != 0)
+                remove_made(&im);
         store_close(im.store);
         site_free(im.site);
         import_map_free(im.map);

@@ -22,6 +22,7 @@
 #include "agent/cli/replay_diff.h"
 #include "agent/cli/replay_origin.h"
 #include "agent/cli/replay_whatif.h"
+#include "agent/cli/stray.h"
 #include "agent/gate/envelope.h"
 #include "agent/gate/gate.h"
 #include "agent/planner/brain.h"
@@ -50,8 +51,9 @@ static const char help[] =
     "  --config FILE   site file\n"
     "  --log DB        database of an import or of an earlier run (read only)\n"
     "  --out DB        new database for the decisions\n"
-    "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log. Models learn from T on, so that a\n"
-    "                  later start decides by less; the same start decides the same\n"
+    "  --from, --to T  RFC 3339 with offset, or epoch ms; default: the whole log, without a few samples far\n"
+    "                  from all others (a wrong clock), which are told. Models learn from T on, so that a later start\n"
+    "                  decides by less; the same start decides the same\n"
     "  --no-planner    decisions without proposals: what the fallback alone would have done\n"
     "  --what-if MODEL model file; `coolplane evaluate` refuses such decisions: their readings are the model's\n"
     "  --learn HOURS   with --what-if: so long the operator's settings stay while gate and planner learn (default 24)\n"
@@ -79,6 +81,8 @@ struct replay {
         struct ipc_proposal proposal;
         bool progress;
         int64_t span_ms, shown_ms;
+        struct store_stray stray[STORE_ROWS];
+        uint64_t samples, good; /* of the log */
 };
 
 static void on_write_done(void *ctx, const struct write_outcome *o)
@@ -127,7 +131,9 @@ static int on_samples(void *ctx, const struct sample *v, size_t n)
                         whatif_sample(r->whatif.plant, &s);
                 gate_samples(r->gate, &s, 1);
                 r->last_ms = v[i].t_ms;
+                r->good += v[i].quality == QUALITY_GOOD;
         }
+        r->samples += n;
         show_progress(r);
         return 0;
 }
@@ -143,6 +149,11 @@ static int print_result(const struct replay *r, double wall_s, bool json)
         gate_decision_sha256(r->gate, sha);
         if (s.watching)
                 (void)fprintf(stderr, "nothing to command here: watched only, no decisions\n");
+        if (2 * r->good < r->samples)
+                (void)fprintf(stderr,
+                              "coolplane replay: only %" PRIu64 " of %" PRIu64 " samples are good (%.2g %%): the "
+                              "decisions are made on little\n",
+                              r->good, r->samples, 100 * (double)r->good / (double)r->samples);
         speedup = (double)s.step * (double)r->site->fast_step_ms / 1000.0 / (wall_s > 0 ? wall_s : 1e-9);
         if (json)
                 (void)printf("{\"steps\":%" PRIu64 ",\"accept\":%" PRIu64 ",\"project\":%" PRIu64 ",\"hold\":%" PRIu64
@@ -158,7 +169,12 @@ static int print_result(const struct replay *r, double wall_s, bool json)
                 (void)fputs(json ? ",\"what_if\":" : "", stdout);
                 code = replay_whatif_print(&r->whatif, json);
         }
-        (void)fputs(json ? "}\n" : "", stdout);
+        if (json) {
+                (void)printf(",\"samples\":%" PRIu64 ",\"samples_good\":%" PRIu64 ",\"left_out\":", r->samples,
+                             r->good);
+                stray_print_json(r->stray);
+                (void)fputs("}\n", stdout);
+        }
         return code;
 }
 
@@ -182,10 +198,8 @@ static int open_log(const struct options *o, const struct site *site, struct sto
         r = store_bind_site(*ret, site);
         if (r == 0)
                 r = store_counts(*ret, ret_counts);
-        if (r < 0) {
-                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(*ret));
-                return db_exit(r);
-        }
+        if (r < 0)
+                return db_failed("replay", o->log, *ret, r);
         if (ret_counts->samples == 0) {
                 (void)fprintf(stderr, "coolplane replay: %s holds no samples\n", o->log);
                 return EXIT_CANNOT_EVALUATE;
@@ -228,14 +242,14 @@ static void count(struct matched *m, const struct layout_var *v, size_t n)
 static int check_log(const struct options *o, const struct site *site, const struct layout *l, struct store *log)
 {
         struct matched m = {.site = site, .logged = calloc(site->npoint + 1, sizeof(bool))};
-        int code = EXIT_OK;
+        int code = EXIT_OK, r;
 
         if (!m.logged)
                 return EXIT_GENERIC;
-        if (store_query_rows(log, "SELECT name FROM point WHERE id IN (SELECT point_id FROM latest)", NULL, 0, mark,
-                             &m) < 0) {
-                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
-                code = EXIT_IO;
+        r = store_query_rows(log, "SELECT name FROM point WHERE id IN (SELECT point_id FROM latest)", NULL, 0, mark,
+                             &m);
+        if (r < 0) {
+                code = db_failed("replay", o->log, log, r);
                 goto out;
         }
         count(&m, l->u, l->nu);
@@ -300,8 +314,8 @@ static int run(const struct options *o, const struct site *site)
         struct store_counts counts = {0};
         struct actuator act;
         char why[256], begin[32], end[32];
-        int64_t from, to, started;
-        int code = open_log(o, site, &log, &counts);
+        int64_t from = o->in.from_ms, to = o->in.to_ms, started;
+        int failed, code = open_log(o, site, &log, &counts);
 
         if (code != EXIT_OK)
                 goto out;
@@ -313,8 +327,14 @@ static int run(const struct options *o, const struct site *site)
         code = check_log(o, site, layout, log);
         if (code != EXIT_OK)
                 goto out;
-        from = o->in.from_ms > counts.first_t_ms ? o->in.from_ms : counts.first_t_ms;
-        to = o->in.to_ms < counts.last_t_ms + 1 ? o->in.to_ms : counts.last_t_ms + 1;
+        code = store_true_span(log, STORE_SAMPLES, &from, &to, &r.stray[STORE_SAMPLES]);
+        if (code < 0) {
+                code = db_failed("replay", o->log, log, code);
+                goto out;
+        }
+        stray_tell("replay", o->log, &r.stray[STORE_SAMPLES]);
+        from = from > counts.first_t_ms ? from : counts.first_t_ms;
+        to = to < counts.last_t_ms + 1 ? to : counts.last_t_ms + 1;
         if (from >= to) {
                 (void)fprintf(stderr, "coolplane replay: %s holds no samples in this span: it is from %s to %s\n",
                               o->log, clk_format(counts.first_t_ms, begin), clk_format(counts.last_t_ms, end));
@@ -364,9 +384,9 @@ static int run(const struct options *o, const struct site *site)
                 (void)fprintf(stderr, "coolplane replay: set-up failed: %s\n", store_errmsg(out));
                 goto out;
         }
-        if (log_print_make(log, site, from, to, &origin.log) < 0) {
-                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
-                code = EXIT_IO;
+        failed = log_print_make(log, site, from, to, &origin.log);
+        if (failed < 0) {
+                code = db_failed("replay", o->log, log, failed);
                 goto out;
         }
         if (replay_origin_put(out, &origin) < 0 || store_settle(out) < 0) { /* known from the start, if it ends early */
@@ -375,9 +395,9 @@ static int run(const struct options *o, const struct site *site)
                 goto out;
         }
         started = clk_real_mono_ms();
-        if (store_read_samples(log, from, to, on_samples, &r) < 0) {
-                (void)fprintf(stderr, "coolplane replay: %s: %s\n", o->log, store_errmsg(log));
-                code = EXIT_IO;
+        failed = store_read_samples(log, from, to, on_samples, &r);
+        if (failed < 0) {
+                code = db_failed("replay", o->log, log, failed);
                 goto out;
         }
         if (r.next_step_ms <= to)

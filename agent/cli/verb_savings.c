@@ -50,7 +50,7 @@ static const char help[] =
     "  --it-response PCT   share of IT power that a kelvin of inlet may cost, when IT is given (0.5)\n"
     "  --config FILE       site file; default: the one the database's last run used\n"
     "  --json              one JSON document\n"
-    "A few samples or decisions more than a year from all others (a wrong clock) are left out and told.\n"
+    "A few samples or decisions far from all others (a wrong clock) are left out and told.\n"
     "exit: 0 told, 2 usage, 4 cannot be told, 65 no such point, more than 20 years of\n"
     "samples, not a database, or one of another site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 
@@ -351,8 +351,7 @@ static int run(struct savrep_work *w)
         if (r == -ENODATA) {
                 savrep_no_samples(w);
         } else if (r < 0) {
-                fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
-                return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
+                return db_failed("savings", w->o->db, w->store, r);
         }
         tell_overlap(w->o);
         if (w->o->json)

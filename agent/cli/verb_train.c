@@ -17,6 +17,7 @@
 #include "agent/cli/db_args.h"
 #include "agent/cli/log_print.h"
 #include "agent/cli/log_site.h"
+#include "agent/cli/stray.h"
 #include "agent/planner/plant.h"
 #include "agent/planner/train.h"
 #include "agent/points/site.h"
@@ -33,18 +34,20 @@ static const char help[] =
     "  --out MODEL       model file to write; only a model file is written over\n"
     "  --config FILE     site file; default: the one the database's last run used\n"
     "  --split R         share of the usable steps to fit, 0 < R < 1 (0.7)\n"
-    "  --lags N          lags of outputs and inputs (5)\n"
-    "  --from, --to T    RFC 3339 with offset, or epoch ms; default: everything\n"
+    "  --lags N          lags of outputs and inputs, 1 to 20 (5)\n"
+    "  --from, --to T    RFC 3339 with offset, or epoch ms; default: everything, without a few samples far from all\n"
+    "                    others (a wrong clock), which are told\n"
     "  --refit           after judging, learn the rest too; the errors stay those of the first part\n"
     "  --json            one JSON document\n"
     "exit: 0 trained, 1 set-up failed, 2 usage, 4 too little in the log for this site, 65 not a database, or one of "
     "another\n"
-    "site, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
+    "site or damaged, 69 no such database, or busy, 74 I/O, 78 site wrong\n";
 
 struct options {
         const char *db, *out, *config;
         int64_t from_ms, to_ms;
         struct train_args args;
+        struct store_stray stray[STORE_ROWS];
         bool json;
 };
 
@@ -69,6 +72,7 @@ static int parse_options(int argc, char **argv, struct options *o)
         int64_t lags = 5;
         optind = 1;
         while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+                const char *takes = "";
                 int r = 0;
                 switch (c) {
                 case 'd':
@@ -81,17 +85,21 @@ static int parse_options(int argc, char **argv, struct options *o)
                         o->config = optarg;
                         break;
                 case 's':
+                        takes = "--split takes a share, 0 < R < 1";
                         r = parse_double(optarg, &o->args.split);
                         if (!(o->args.split > 0.0 && o->args.split < 1.0))
                                 r = -ERANGE;
                         break;
                 case 'l':
+                        takes = "--lags takes a whole number from 1 to 20";
                         r = parse_int64(optarg, 1, 20, &lags);
                         break;
                 case 'f':
+                        takes = "--from takes RFC 3339 with offset, or epoch ms";
                         r = clk_parse_time(optarg, &o->from_ms);
                         break;
                 case 't':
+                        takes = "--to takes RFC 3339 with offset, or epoch ms";
                         r = clk_parse_time(optarg, &o->to_ms);
                         break;
                 case 'r':
@@ -107,7 +115,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                         return EXIT_USAGE_;
                 }
                 if (r < 0) {
-                        fprintf(stderr, "coolplane train: %s is not acceptable for this option; see --help\n", optarg);
+                        fprintf(stderr, "coolplane train: %s, not '%s'; see --help\n", takes, optarg);
                         return EXIT_USAGE_;
                 }
         }
@@ -189,7 +197,9 @@ static void print_json(const struct options *o, const struct train_file *f)
 {
         printf("%.*s,\"model\":", (int)strlen(f->report_json) - 1, f->report_json);
         cli_json_string(stdout, o->out);
-        printf(",\"hash\":\"%016llx\"}\n", (unsigned long long)arx_hash(f->model->arx));
+        printf(",\"hash\":\"%016llx\",\"left_out\":", (unsigned long long)arx_hash(f->model->arx));
+        stray_print_json(o->stray);
+        printf("}\n");
 }
 
 /* Energy model of the same stretch; NULL when nothing is metered. 0 or -Exxx. */
@@ -239,6 +249,10 @@ static int train(struct store *s, const struct site *site, struct options *o)
         struct train_report report;
         struct log_print print;
         int shown = -1, exit_code = EXIT_GENERIC, r = f ? layout_create(site, &l) : -ENOMEM;
+        if (r == 0)
+                r = store_true_span(s, STORE_SAMPLES, &o->from_ms, &o->to_ms, &o->stray[STORE_SAMPLES]);
+        if (r == 0)
+                stray_tell("train", o->db, &o->stray[STORE_SAMPLES]);
         if (r == 0)
                 r = dataset_load(s, l, o->from_ms, o->to_ms, HOLD_STEPS, &ds);
         if (r == 0) {
@@ -292,7 +306,7 @@ static int train(struct store *s, const struct site *site, struct options *o)
         exit_code = EXIT_OK;
         goto out_quiet;
 out:
-        fprintf(stderr, "coolplane train: %s: %s (%s)\n", o->db, strerror(-r), store_errmsg(s));
+        exit_code = db_failed("train", o->db, s, r);
 out_quiet:
         free(running);
         train_file_free(f);
@@ -341,10 +355,8 @@ int verb_train(int argc, char **argv)
         code = log_site_load("train", o.db, s, o.config, &site);
         if (code == EXIT_OK)
                 code = log_site_check("train", o.db, s, site, true);
-        if (code == EXIT_OK && store_bind_site(s, site) < 0) {
-                fprintf(stderr, "coolplane train: %s\n", store_errmsg(s));
-                code = EXIT_IO;
-        }
+        if (code == EXIT_OK && (r = store_bind_site(s, site)) < 0)
+                code = db_failed("train", o.db, s, r);
         if (code == EXIT_OK)
                 code = check_out(&o, site);
         if (code == EXIT_OK)

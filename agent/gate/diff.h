@@ -48,14 +48,16 @@ struct diff_limit {
         size_t n; /* points in which it differs */
 };
 
-/* A file of the configuration that is not the same: the first line that differs. */
+/* A line of a file of the configuration that is not the same; what was inserted or deleted is a line of one only. */
 struct diff_file {
         char name[SITE_PATH_MAX]; /* without folder */
-        size_t line;
-        char text[2][96]; /* cut; "" = no such line or file */
+        size_t line;              /* A's number, of a line that only B has B's */
+        char text[2][96];         /* cut; "" = no such line or file */
+        size_t more;              /* lines that differ behind this one and are none of diff_config.file */
 };
 
-enum { DIFF_LIMITS = 32, DIFF_FILES = 16, DIFF_REASONS = 32 };
+/* FILES: lines of all files together, LINES: of one */
+enum { DIFF_LIMITS = 32, DIFF_FILES = 64, DIFF_LINES = 8, DIFF_REASONS = 32 };
 
 /* Of two runs' configurations. */
 struct diff_config {

@@ -11,6 +11,8 @@
 #include "agent/gate/envelope.h"
 #include "agent/points/units.h"
 
+#define AHEAD 64 /* so far lines that both texts have are looked for */
+
 struct made {
         const struct site *site;
         struct layout *layout;
@@ -131,19 +133,33 @@ static const char *name_of(const struct site_text *t)
         return slash ? slash + 1 : t->path;
 }
 
-/* The line at *at, without blanks around it; moves behind it. "" past the end. */
-static void take_line(const struct site_text *t, size_t *at, char *ret, size_t cap)
-{
-        const char *end = t && *at < t->len ? memchr(t->text + *at, '\n', t->len - *at) : NULL;
-        size_t from = *at, to = !t ? 0 : end ? (size_t)(end - t->text) : t->len;
+struct line {
+        const char *v;
+        size_t len;
+};
 
-        ret[0] = '\0';
-        if (!t || *at >= t->len)
-                return;
-        *at = to + 1;
-        while (from < to && (t->text[from] == ' ' || t->text[from] == '\t'))
+/* Up to n lines from *at on, without their ends; how many. */
+static size_t lines(const struct site_text *t, size_t at, struct line *ret, size_t n)
+{
+        size_t k = 0;
+
+        for (; t && k < n && at < t->len; k++) {
+                const char *end = memchr(t->text + at, '\n', t->len - at);
+
+                ret[k] = (struct line){t->text + at, end ? (size_t)(end - t->text) - at : t->len - at};
+                at += ret[k].len + 1;
+        }
+        return k;
+}
+
+/* Without blanks around it; NULL: "". */
+static void put_line(char *ret, size_t cap, const struct line *l)
+{
+        size_t from = 0;
+
+        while (l && from < l->len && (l->v[from] == ' ' || l->v[from] == '\t'))
                 from++;
-        (void)snprintf(ret, cap, "%.*s", (int)(to - from), t->text + from);
+        (void)snprintf(ret, cap, "%.*s", l ? (int)(l->len - from) : 0, l ? l->v + from : "");
         (void)text_printable(ret);
 }
 
@@ -152,28 +168,78 @@ static bool same_text(const struct site_text *a, const struct site_text *b)
         return a && b && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-/* Where two texts part, as lines. */
-static void compare_file(struct diff_config *c, const struct site_text *a, const struct site_text *b)
+static void tell_line(struct diff_config *c, const char *name, size_t nth, size_t number, const struct line *a,
+                      const struct line *b)
 {
         struct diff_file *f = &c->file[c->nfile];
-        size_t same = 0, line = 0, number = 1;
 
-        if (same_text(a, b) || c->nfile == DIFF_FILES)
+        if (c->nfile == DIFF_FILES || nth >= DIFF_LINES) {
+                c->file[c->nfile - 1].more++;
                 return;
-        while (a && b && same < a->len && same < b->len && a->text[same] == b->text[same]) {
-                if (a->text[same++] == '\n') {
-                        line = same;
-                        number++;
-                }
         }
         *f = (struct diff_file){.line = number};
-        (void)snprintf(f->name, sizeof f->name, "%s", name_of(a ? a : b));
-        for (int k = 0; k < 2; k++) {
-                size_t at = line;
-
-                take_line(k ? b : a, &at, f->text[k], sizeof f->text[k]);
-        }
+        (void)snprintf(f->name, sizeof f->name, "%s", name);
+        put_line(f->text[0], sizeof f->text[0], a);
+        put_line(f->text[1], sizeof f->text[1], b);
         c->nfile++;
+}
+
+static bool same_line(const struct line *a, const struct line *b)
+{
+        return a->len == b->len && memcmp(a->v, b->v, a->len) == 0;
+}
+
+/* How many lines of each stand before the next that both have: the fewest. None within sight: one of each. */
+static void find_same(const struct line *a, size_t na, const struct line *b, size_t nb, size_t *ret_a, size_t *ret_b)
+{
+        *ret_a = na > 0;
+        *ret_b = nb > 0;
+        for (size_t sum = 1; sum < na + nb; sum++)
+                for (size_t i = 0; i <= sum && i < na; i++)
+                        if (sum - i < nb && a[i].len > 0 && same_line(&a[i], &b[sum - i])) {
+                                *ret_a = i;
+                                *ret_b = sum - i;
+                                return;
+                        }
+}
+
+static void compare_file(struct diff_config *c, const struct site_text *a, const struct site_text *b)
+{
+        const char *name = name_of(a ? a : b);
+        struct line la[AHEAD], lb[AHEAD];
+        size_t at[2] = {0}, number[2] = {1, 1}, n[2], told = 0;
+
+        if (same_text(a, b))
+                return;
+        if (!a || !b) { /* of a file that only one has the first line */
+                n[0] = lines(a ? a : b, 0, la, 1);
+                tell_line(c, name, told, 1, a && n[0] ? la : NULL, b && n[0] ? la : NULL);
+                return;
+        }
+        for (;;) {
+                size_t skip[2] = {1, 1};
+
+                n[0] = lines(a, at[0], la, 1);
+                n[1] = lines(b, at[1], lb, 1);
+                if (n[0] + n[1] == 0)
+                        break;
+                if (!(n[0] && n[1] && same_line(la, lb))) {
+                        n[0] = lines(a, at[0], la, AHEAD);
+                        n[1] = lines(b, at[1], lb, AHEAD);
+                        find_same(la, n[0], lb, n[1], &skip[0], &skip[1]);
+                        for (size_t k = 0; k < skip[0] || k < skip[1]; k++)
+                                tell_line(c, name, told++, k < skip[0] ? number[0] + k : number[1] + k,
+                                          k < skip[0] ? &la[k] : NULL, k < skip[1] ? &lb[k] : NULL);
+                }
+                for (size_t k = 0; k < skip[0]; k++)
+                        at[0] += la[k].len + 1;
+                for (size_t k = 0; k < skip[1]; k++)
+                        at[1] += lb[k].len + 1;
+                number[0] += skip[0];
+                number[1] += skip[1];
+        }
+        if (told == 0) /* the end of the last line */
+                tell_line(c, name, told, number[0], NULL, NULL);
 }
 
 static const struct site_text *find_text(const struct site_text *v, size_t n, const char *name, size_t nth)

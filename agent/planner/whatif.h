@@ -47,7 +47,7 @@ enum { WHATIF_KINDS = 5 }; /* enum u_kind */
 struct whatif_moved {
         size_t n;                 /* variables */
         double log_low, log_high; /* where the log kept them nine tenths of the time that the energy model remembers
-                                     (ENERGY_SAMPLES) */
+                                     (ENERGY_SAMPLES); NaN: not known */
         double distance;          /* |ours − the log's| */
         double mean_change;       /* ours − the log's */
         double inside_ratio; /* share of the steps with ours between log_low and log_high: of the variable where it is
@@ -62,6 +62,7 @@ enum whatif_refusal {
         WHATIF_NOT_FITTED,    /* a tenth of the outputs have no model, or more */
         WHATIF_NO_EXCITATION, /* a setpoint would spend a fifth of the time where the log hardly had it (beyond its 5 %
                                * and 95 % quantiles): what that does is physics by the book, not this plant */
+        WHATIF_NO_RANGE,      /* where a setpoint was in the time that the energy model remembers is not known at all */
         WHATIF_NOT_JUDGED,    /* too little, or nothing, of the log lies our way to judge the energy model's error by */
         WHATIF_OUTSIDE, /* one slow step in five is farther than a data spread from all that the energy model remembers
                          */
@@ -69,7 +70,7 @@ enum whatif_refusal {
 
 struct whatif_result {
         enum whatif_refusal refusal;
-        enum u_kind kind;                 /* of WHATIF_NO_EXCITATION */
+        enum u_kind kind;                 /* of WHATIF_NO_EXCITATION and _NO_RANGE */
         size_t steps;                     /* closed, in which everything was known */
         size_t unknown;                   /* closed, in which powers or temperatures were not */
         size_t breaks;                    /* gaps of the log after which it begins anew from the operator's settings */

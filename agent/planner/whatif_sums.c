@@ -274,6 +274,14 @@ bool whatif_sums_add(struct whatif_sums *s, const struct whatif_sums_step *step)
 
 /* --- what comes of it --------------------------------------------------------------------------------------------- */
 
+static int unknown_kind(const struct whatif_result *r)
+{
+        for (size_t k = 0; k < WHATIF_KINDS; k++)
+                if (r->moved[k].n > 0 && !isfinite(r->moved[k].log_low + r->moved[k].log_high))
+                        return (int)k;
+        return -1;
+}
+
 static int worst_kind(const struct whatif_result *r)
 {
         for (size_t k = 0; k < WHATIF_KINDS; k++) {
@@ -295,6 +303,8 @@ static enum whatif_refusal refusal(const struct whatif_sums *s, const struct wha
                 return WHATIF_SHORT;
         if ((double)r->fitted < FITTED_LEAST * (double)r->outputs)
                 return WHATIF_NOT_FITTED;
+        if (unknown_kind(r) >= 0)
+                return WHATIF_NO_RANGE;
         if (worst_kind(r) >= 0)
                 return WHATIF_NO_EXCITATION;
         if (r->slow_steps == 0 || !isfinite(r->half_width_ratio))
@@ -416,7 +426,9 @@ void whatif_sums_result(const struct whatif_sums *s, struct whatif_result *ret)
         ret->half_width_ratio = half_width(ret);
         ret->outside_ratio = s->r.slow_steps > 0 ? (double)s->outside / (double)s->r.slow_steps : (double)NAN;
         sum_settings(s, ret->moved);
-        kind = worst_kind(ret);
+        kind = unknown_kind(ret);
+        if (kind < 0)
+                kind = worst_kind(ret);
         ret->kind = kind >= 0 ? (enum u_kind)kind : U_SAT;
         ret->refusal = refusal(s, ret);
 }

@@ -64,8 +64,20 @@ int import_count_event(struct import_work *w, int64_t line, enum import_event e)
 
 /* --- storing ----------------------------------------------------------------------------------------------------- */
 
-void import_push(struct import_work *w, const struct sample *s)
+static size_t reason_of(const struct sample *s)
 {
+        return s->reason < IMPORT_REASONS ? s->reason : 0;
+}
+
+void import_push(struct import_work *w, const struct sample *s, const char *column, const char *text)
+{
+        struct import_odd *odd = &w->odd[reason_of(s)];
+        if (s->quality != QUALITY_GOOD && odd->at == 0 && w->rep.first.reason[reason_of(s)] == 0) {
+                odd->at = w->nbatch + 1;
+                odd->cell.point = s->point;
+                (void)snprintf(odd->cell.column, sizeof odd->cell.column, "%s", column);
+                (void)snprintf(odd->cell.text, sizeof odd->cell.text, "%s", text);
+        }
         w->batch[w->nbatch++] = *s;
 }
 
@@ -77,6 +89,12 @@ static void account(const struct import_work *w, struct import_report *rep)
                 size_t fresh = 0;
                 for (; at < row->end; at++) {
                         const struct sample *s = &w->batch[at];
+                        if (w->duplicate[at] == 3) {
+                                fresh++;
+                                rep->samples_replaced++;
+                                first(&rep->first.replaced, row->line);
+                                continue;
+                        }
                         if (w->duplicate[at]) {
                                 rep->samples_duplicate++;
                                 rep->samples_conflict += w->duplicate[at] > 1;
@@ -88,8 +106,12 @@ static void account(const struct import_work *w, struct import_report *rep)
                         rep->samples++;
                         rep->samples_good += s->quality == QUALITY_GOOD;
                         if (s->quality != QUALITY_GOOD) {
-                                size_t why = s->reason < IMPORT_REASONS ? s->reason : 0;
+                                size_t why = reason_of(s);
                                 rep->samples_by_reason[why]++;
+                                if (rep->first.reason[why] == 0 && w->odd[why].at == at + 1)
+                                        rep->first.cell[why] = w->odd[why].cell;
+                                else if (rep->first.reason[why] == 0)
+                                        rep->first.cell[why].point = s->point;
                                 first(&rep->first.reason[why], row->line);
                         }
                 }
@@ -103,7 +125,7 @@ static void account(const struct import_work *w, struct import_report *rep)
         }
 }
 
-/* Nothing of it is stored: what would be there as bad could not be replaced by the same times read rightly. */
+/* Nothing of it is stored. */
 static int no_number(struct import_work *w)
 {
         const struct import_map *m = w->a->map;
@@ -143,6 +165,7 @@ static int flush(struct import_work *w, bool finished)
         }
         w->rep = rep;
         w->nbatch = w->nrow = 0;
+        memset(w->odd, 0, sizeof w->odd);
         return 0;
 }
 
@@ -348,6 +371,21 @@ static int work_create(const struct import_args *a, const char *path, const stru
         return r;
 }
 
+/* Told with the file: what was stored of them as bad, the right map replaces. */
+static void tell_unreadable(struct import_work *w)
+{
+        for (size_t i = 0; i < w->a->site->npoint; i++) {
+                const struct import_stream *c = &w->stream[i];
+                const struct import_unreadable u = {w->a->site->point[i].name, c->read + c->unreadable, c->unreadable,
+                                                    c->unreadable_line};
+                if (c->unreadable <= c->read)
+                        continue;
+                w->rep.columns_unreadable++;
+                if (w->a->on_unreadable)
+                        w->a->on_unreadable(w->a->ctx, w->path, &u);
+        }
+}
+
 static void finish(struct import_work *w, const struct pipeline *p)
 {
         import_finish_clock(w);
@@ -398,6 +436,8 @@ static int import_open(const struct import_args *a, const char *path, int fd, bo
                 w->rep.rows = w->rep.ok + w->rep.bad + w->rep.duplicates + w->rep.events;
         if (r != -ESTALE) {
                 import_tell_names(w);
+                if (r == 0)
+                        tell_unreadable(w);
                 *ret = w->rep;
         }
 out:

@@ -9,7 +9,8 @@
  * duplicates: every sample of the row was in the database already (also: the file imported twice). events: what a trend
  * log says of itself. ok: stored; out_of_order of them came with a time before the newest of their column or tag.
  * A cell that is missing, not a number or flagged by its source is stored as a bad-quality sample and counted by
- * reason; it does not make its row bad. Nothing is repaired.
+ * reason; it does not make its row bad. Nothing is repaired; but a good reading takes the place of a stored one that
+ * was not a number (QR_PARSE: it held none), so that a file which was read with the wrong map can be read again.
  *
  * A regular file whose import was interrupted is gone on with: what was done is kept in the database beside each batch
  * (as state, under the file's path) until the file is finished, and used when the lines until there are the same.
@@ -48,11 +49,24 @@ enum import_name {
 
 #define IMPORT_REASONS 16 /* > last enum quality_reason */
 
+/* A cell that was stored as bad. */
+struct import_cell {
+        uint32_t point;            /* site index */
+        char column[48], text[32]; /* maybe their beginnings; column "": not known any more */
+};
+
+/* A column most of whose cells are no number. */
+struct import_unreadable {
+        const char *point;
+        int64_t cells, unreadable, line; /* cells: that are not missing; line of the first unreadable one */
+};
+
 /* Lines; 0 = it never happened. */
 struct import_first {
         int64_t bad[IMPORT_BAD_COUNT_], event[IMPORT_EVENT_COUNT_], reason[IMPORT_REASONS];
         int64_t duplicate, conflict, out_of_order, gap, step_back, ambiguous, unknown_quality, sequence, unreadable,
-            several_patterns, pattern[IMPORT_FORMATS_MAX];
+            several_patterns, replaced, pattern[IMPORT_FORMATS_MAX];
+        struct import_cell cell[IMPORT_REASONS]; /* of reason[] */
 };
 
 struct import_report {
@@ -67,9 +81,11 @@ struct import_report {
         int64_t median_interval_ms;    /* between rows in order; 0 when fewer than two */
         int64_t samples, samples_good, samples_duplicate;
         int64_t samples_conflict; /* of samples_duplicate: not what is stored, which stays */
+        int64_t samples_replaced; /* of none of these: good, and what was stored was not a number */
         int64_t samples_by_reason[IMPORT_REASONS];
         int64_t cells_read, cells_unreadable; /* numbers, in or out of range; what is neither that nor `missing` */
         char unreadable_text[32];             /* the first of those, maybe its beginning */
+        size_t columns_unreadable;            /* see on_unreadable */
         int64_t unknown_quality;              /* rows whose status has a word nobody knows: bad samples */
         int64_t sequence_gaps, sequence_lost; /* sequence numbers that rise by more than one, and what is missing */
         int64_t resumed_rows;                 /* of rows: accounted for when the import was interrupted */
@@ -97,6 +113,8 @@ struct import_args {
         void (*on_unit)(void *ctx, const char *path, const char *column, const char *unit, const struct point *point);
         /* Each such name, at the end of the file, also of one that is refused for want of a column. NULL = silent. */
         void (*on_name)(void *ctx, enum import_name what, const char *name);
+        /* At the end of the file, each such column. NULL = silent. */
+        void (*on_unreadable)(void *ctx, const char *path, const struct import_unreadable *u);
         /* Now and then; total 0 = unknown. NULL = none. */
         void (*on_progress)(void *ctx, const char *path, int64_t bytes, int64_t total);
         void *ctx;

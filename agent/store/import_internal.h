@@ -34,8 +34,9 @@ struct import_field {
 
 /* The clock of one column of times: the file's (wide, history), or a tag's (long). */
 struct import_stream {
-        int64_t newest_ms, prev_ms, step_ms; /* step: the last one forward, 0 = none yet */
-        bool any, second;                    /* second: the row before was of a repeated hour, its second time */
+        int64_t newest_ms, prev_ms, step_ms;       /* step: the last one forward, 0 = none yet */
+        bool any, second;                          /* second: the row before was of a repeated hour, its second time */
+        int64_t read, unreadable, unreadable_line; /* cells of the point with this index, not of the clock */
 };
 
 struct import_interval {
@@ -76,6 +77,10 @@ struct import_work {
         size_t batch_max;
         uint8_t *duplicate;
         size_t nbatch;
+        struct import_odd {
+                size_t at; /* in the batch, + 1; 0 = none in it */
+                struct import_cell cell;
+        } odd[IMPORT_REASONS]; /* the batch's first bad sample of each reason that was not met before */
         struct import_row {
                 size_t end; /* in the batch */
                 int64_t line;
@@ -101,8 +106,8 @@ struct import_work {
 int import_wrong(struct import_work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int import_reject(struct import_work *w, int64_t line, enum import_bad why, const char *text);
 int import_count_event(struct import_work *w, int64_t line, enum import_event e);
-/* Opens the row that the samples of import_push belong to; import.c closes it. */
-void import_push(struct import_work *w, const struct sample *s);
+/* A sample of the row that import_rows.c has opened and import.c closes; column and text: where it was read. */
+void import_push(struct import_work *w, const struct sample *s, const char *column, const char *text);
 
 /* --- import_rows.c */
 /* The columns of the header. 0, -EBADMSG with w->err, -ENOMEM. */

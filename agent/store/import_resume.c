@@ -25,8 +25,8 @@ struct import_saved {
         int64_t number[]; /* npoint streams, then ninterval intervals */
 };
 
-#define SAVED_VERSION UINT64_C(0x696d706f72740003)
-#define STREAM_NUMBERS 5
+#define SAVED_VERSION UINT64_C(0x696d706f72740004)
+#define STREAM_NUMBERS 8
 #define INTERVAL_NUMBERS 3
 
 static size_t saved_size(size_t npoint, size_t ninterval)
@@ -89,8 +89,14 @@ void import_resume_take(struct import_work *w)
         w->rep.resumed_rows = s->rep.rows;
         w->sequence = s->sequence;
         for (size_t i = 0; i < s->npoint; i++, v += STREAM_NUMBERS)
-                w->stream[i] = (struct import_stream){
-                    .newest_ms = v[0], .prev_ms = v[1], .any = v[2] != 0, .step_ms = v[3], .second = v[4] != 0};
+                w->stream[i] = (struct import_stream){.newest_ms = v[0],
+                                                      .prev_ms = v[1],
+                                                      .any = v[2] != 0,
+                                                      .step_ms = v[3],
+                                                      .second = v[4] != 0,
+                                                      .read = v[5],
+                                                      .unreadable = v[6],
+                                                      .unreadable_line = v[7]};
         for (size_t i = 0; i < s->ninterval; i++, v += INTERVAL_NUMBERS)
                 import_restore_interval(w, &(struct import_interval){.ms = v[0], .n = v[1], .line = v[2]});
 }
@@ -120,6 +126,9 @@ static struct import_saved *save(const struct import_work *w, const struct impor
                 v[2] = w->stream[i].any;
                 v[3] = w->stream[i].step_ms;
                 v[4] = w->stream[i].second;
+                v[5] = w->stream[i].read;
+                v[6] = w->stream[i].unreadable;
+                v[7] = w->stream[i].unreadable_line;
         }
         for (size_t i = 0; i < IMPORT_INTERVAL_SLOTS; i++) {
                 if (w->interval[i].n == 0)

@@ -224,8 +224,10 @@ static int number_and_unit(const struct import_work *w, const struct import_fiel
         return import_number(w->a->map, number, ret);
 }
 
-static void note_unreadable(struct import_work *w, int64_t line, const char *text)
+static void note_unreadable(struct import_work *w, uint32_t point, int64_t line, const char *text)
 {
+        if (w->stream[point].unreadable++ == 0)
+                w->stream[point].unreadable_line = line;
         if (w->rep.cells_unreadable++ > 0)
                 return;
         w->rep.first.unreadable = line;
@@ -242,9 +244,10 @@ static struct sample cell_sample(struct import_work *w, const struct import_fiel
                 s.reason = QR_SOURCE;
         } else if (import_number(w->a->map, text, &v) < 0 && number_and_unit(w, f, text, &v) < 0) {
                 s.reason = QR_PARSE;
-                note_unreadable(w, line, text);
+                note_unreadable(w, f->point, line, text);
         } else {
                 w->rep.cells_read++;
+                w->stream[f->point].read++;
                 codec_accept(f->as, v, t_ms, &s);
                 if (f->zero_is_missing && fabs(v) <= 0) {
                         s.quality = QUALITY_BAD;
@@ -282,7 +285,7 @@ static int wide_row(struct import_work *w, int64_t line, char *const *cell)
                 if (!w->field[i].as)
                         continue;
                 struct sample s = cell_sample(w, &w->field[i], line, cell[i], t_ms);
-                import_push(w, &s);
+                import_push(w, &s, w->header[i], cell[i]);
         }
         return 0;
 }
@@ -388,7 +391,7 @@ static int reading_row(struct import_work *w, int64_t line, char *const *cell)
                 w->rep.points_without_column -= w->a->site->point[f->point].table == POINT_TABLE_LOG;
         }
         open_row(w, &w->stream[stream], line, t_ms);
-        import_push(w, &s);
+        import_push(w, &s, tag ? tag : w->header[w->part_at[PART_VALUE]], part(w, cell, PART_VALUE));
         return 0;
 }
 

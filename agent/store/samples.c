@@ -232,6 +232,24 @@ static int compare(struct store *s, const struct sample *v, uint8_t *ret)
         return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : store_fail(s, rc, "sample");
 }
 
+_Static_assert(QUALITY_BAD == 2 && QR_PARSE == 11, "numbers of STMT_SAMPLE_READ and STMT_LATEST_UPSERT");
+
+/* Where what is stored could not be read and v could: it is put there, *ret 3. */
+static int replace(struct store *s, const struct sample *v, uint8_t *ret)
+{
+        sqlite3_stmt *st = v->quality == QUALITY_GOOD ? store_prepared(s, STMT_SAMPLE_READ) : NULL;
+        int r;
+        if (!st)
+                return v->quality == QUALITY_GOOD ? -EIO : 0;
+        sqlite3_bind_int64(st, 1, v->t_ms);
+        sqlite3_bind_int64(st, 2, s->point_id[v->point]);
+        bind_reading(st, v);
+        r = store_run_stmt(s, st, "sample");
+        if (r == 0 && sqlite3_changes(s->db) > 0)
+                *ret = 3;
+        return r;
+}
+
 static int insert_samples(struct store *s, const struct sample *v, size_t n, uint8_t *duplicate, size_t *ret_new,
                           size_t *ret_good)
 {
@@ -252,11 +270,13 @@ static int insert_samples(struct store *s, const struct sample *v, size_t n, uin
                         duplicate[i] = 0;
                 if (known && duplicate)
                         r = compare(s, &v[i], &duplicate[i]);
+                if (r == 0 && known && duplicate && duplicate[i] == 2)
+                        r = replace(s, &v[i], &duplicate[i]);
                 if (r < 0)
                         return r;
-                if (known)
+                if (known && !(duplicate && duplicate[i] == 3))
                         continue;
-                fresh++;
+                fresh += !known;
                 good += v[i].quality == QUALITY_GOOD;
                 if (s->seen_batch[p] != s->batch || v[i].t_ms > v[s->seen_at[p]].t_ms) {
                         s->seen_batch[p] = s->batch;

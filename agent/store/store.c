@@ -24,10 +24,14 @@ static const char *const stmt_sql[STMT_COUNT_] = {
     [STMT_SAMPLE_INSERT] = "INSERT INTO sample (t_ms, point_id, value, raw, quality, reason)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (t_ms, point_id) DO NOTHING",
     [STMT_SAMPLE_SAME] = "SELECT value IS ?3 AND quality = ?4 FROM sample WHERE t_ms = ?1 AND point_id = ?2",
+    [STMT_SAMPLE_READ] =
+        "UPDATE sample SET value = ?3, raw = ?4, quality = ?5, reason = ?6"
+        " WHERE t_ms = ?1 AND point_id = ?2 AND quality = 2 AND reason = 11", /* QUALITY_BAD, QR_PARSE */
     [STMT_LATEST_UPSERT] = "INSERT INTO latest (point_id, t_ms, value, raw, quality, reason)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (point_id) DO UPDATE SET"
                            " t_ms = excluded.t_ms, value = excluded.value, raw = excluded.raw,"
-                           " quality = excluded.quality, reason = excluded.reason WHERE excluded.t_ms > t_ms",
+                           " quality = excluded.quality, reason = excluded.reason WHERE excluded.t_ms > t_ms"
+                           " OR (excluded.t_ms = t_ms AND quality = 2 AND reason = 11)",
     [STMT_COUNTER_ADD] = "UPDATE counter SET value = value + ?2 WHERE name = ?1",
     [STMT_DECISION_INSERT] =
         "INSERT INTO decision (run_id, step, t_ms, mode, kind, reason, binding, model_hash, delta, horizon,"
@@ -223,6 +227,21 @@ static int quick_check(struct store *s)
         return r;
 }
 
+/* Of a file that is no database nothing is made: no lock, no -wal. An empty one will be one. */
+static int check_magic(struct store *s)
+{
+        static const char magic[16] = "SQLite format 3";
+        char is[sizeof magic] = {0};
+        int fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        ssize_t n = fd < 0 ? 0 : read(fd, is, sizeof is);
+        if (fd >= 0)
+                (void)close(fd);
+        if (n <= 0 || memcmp(is, magic, sizeof magic) == 0) /* what cannot be read SQLite tells */
+                return 0;
+        snprintf(s->err, sizeof s->err, "%.200s: file is not a database", s->path);
+        return -EUCLEAN;
+}
+
 static int pragmas(struct store *s)
 {
         if (s->access == STORE_READ) {
@@ -357,6 +376,9 @@ int store_open(const char *path, enum store_access access, struct store **ret, c
                 snprintf(s->err, sizeof s->err, "%s: %s", path, strerror(errno));
                 goto out;
         }
+        r = scratch ? 0 : check_magic(s);
+        if (r < 0)
+                goto out;
         if (access == STORE_WRITE && !scratch) {
                 r = store_lock(path, &s->lock_fd, s->err);
                 if (r < 0)

@@ -54,7 +54,8 @@ int store_bind_site(struct store *s, const struct site *site);
 
 /* One transaction. Two samples with the same (t_ms, point): the second replaces nothing; it is counted as duplicate. */
 int store_append_samples(struct store *s, const struct sample *v, size_t n, size_t *ret_duplicates);
-/* The same, saying which: ret_duplicate [n] 0, 1, or 2 = what is stored has another value or quality. */
+/* The same, saying which: ret_duplicate [n] 0, 1, or 2 = what is stored has another value or quality, or 3: a good one
+ * that took the place of one that could not be read as a number (bad, QR_PARSE), which held none. */
 int store_append_samples_marked(struct store *s, const struct sample *v, size_t n, uint8_t *ret_duplicate);
 
 /* What is put between the two is one transaction. r: what the calls between returned, the first error or 0. 0 = all of
@@ -170,11 +171,13 @@ struct store_counts {
 /* Cheap (kept in a counters table; no COUNT over samples). */
 int store_counts(struct store *s, struct store_counts *ret);
 
-/* Rows of a wrong clock: more than a year from all others, at either end of the log, and no more there than 1 % of all
- * (of fewer than 200 one, of fewer than three none). */
+/* Rows of a wrong clock: far from all others, at either end of the log, and no more there than 1 % of all (of fewer
+ * than 200 one, of fewer than three none). Far: more than 366 days, or more than 30 times the log's own length (without
+ * 1 % at either end), but no less than 30 days; of fewer than 200 rows only the former. */
 enum store_rows { STORE_SAMPLES, STORE_DECISIONS, STORE_ROWS };
 struct store_stray {
         int64_t rows, first_ms, last_ms; /* times: only with rows > 0 */
+        int64_t apart_ms;                /* how near one comes to the others; a year and more is not told apart */
         int64_t points;                  /* of samples: how many points, and of the first sample: */
         char point[POINT_NAME_MAX];
 };

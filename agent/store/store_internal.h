@@ -24,6 +24,7 @@ enum store_stmt {
         STMT_ROLLBACK,
         STMT_SAMPLE_INSERT,
         STMT_SAMPLE_SAME,
+        STMT_SAMPLE_READ,
         STMT_LATEST_UPSERT,
         STMT_COUNTER_ADD,
         STMT_DECISION_INSERT,

@@ -3,6 +3,7 @@
 # A real log (LBNL, 15 days of an air handler): every row accounted for, replay twice gives the same decisions, and the
 # model trained on the first 70 % beats persistence on the rest.
 . "$(dirname "$0")/lib.sh"
+need sqlite3
 example=$SRC/deploy/examples/ahu-mzvav
 # each way of ending that needs no data has the code that the help names
 replay_ends() { # CODE 'WORDS IN THE HELP' LOG
@@ -17,7 +18,12 @@ rows = [r for r in csv.reader(l for l in open(sys.argv[1]) if not l.startswith("
 key = rows[0].index("key")
 csv.writer(open(sys.argv[2], "w")).writerow(["Datetime"] + [r[key] for r in rows[1:]])
 PY
-"$BIN/coolplane" import "$work/head.csv" --map "$example/import.yaml" --db "$work/empty.db" >"$work/import.log" 2>&1 || fail "import of a header: $(cat "$work/import.log")"
+"$BIN/coolplane" import "$work/head.csv" --map "$example/import.yaml" --db "$work/empty.db" >"$work/import.log" 2>&1
+[ $? = 65 ] && grep -q 'head.csv:1: no row after the header$' "$work/import.log" || fail "import of a header: $(cat "$work/import.log")"
+[ -z "$(ls "$work"/empty.db* 2>/dev/null)" ] || fail "a refused import leaves $(ls "$work"/empty.db*)"
+{ cat "$work/head.csv"; head -n 1 "$work/head.csv" | sed 's/[^,]//g; s|^|8/28/2007 0:00|'; } >"$work/row.csv" # nothing but missing
+"$BIN/coolplane" import "$work/row.csv" --map "$example/import.yaml" --db "$work/empty.db" >"$work/import.log" 2>&1 || fail "import of a row: $(cat "$work/import.log")"
+sqlite3 "$work/empty.db" "DELETE FROM sample; UPDATE counter SET value = 0 WHERE name IN ('samples', 'good')" || fail "cannot empty it"
 replay_ends 4 'no samples in the log' "$work/empty.db"
 replay_ends 69 'no such log' "$work/none.db"
 "$BIN/coolplane" replay --help | tr '\n' ' ' | grep -q '0 replayed, 1 set-up failed, 2 usage,.* 65 .* 78 site wrong' || fail "replay --help lacks an exit code"

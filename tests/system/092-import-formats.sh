@@ -129,6 +129,22 @@ printf 'DateTime;SAT\n2026-03-01 00:00:00;17,50\n' >comma.csv
 { cat wide.yaml; echo 'delimiter: ";"'; } >comma.yaml
 import comma comma.yaml comma.db comma.csv
 [ $? = 65 ] && grep -q "comma.csv:2: no value is a number: '17,50' is none with decimal '.', but with ','" "$work/comma.log" || fail "comma: $(cat "$work/comma.log")"
+# … with one number among them: the column is named, exit 65, and the file read again with the right map puts it right
+printf 'DateTime;SAT\n2026-03-01 00:00:00;17\n2026-03-01 00:01:00;17,25\n2026-03-01 00:02:00;17,5\n' >commas.csv
+import commas comma.yaml commas.db commas.csv
+[ $? = 65 ] && grep -q '^commas.csv:3: 2 of 3 cells of t/room/crah/supply are no number, this one the first$' "$work/commas.log" && grep -q '^commas.csv: decimal or missing of the map?' "$work/commas.log" || fail "commas: $(cat "$work/commas.log")"
+holds commas commas.db 'd["bad_samples_first"]["parse"] == {"line": 3, "point": "t/room/crah/supply", "column": "SAT", "text": "17,25"} and d["columns_unreadable"][0]["unreadable"] == 2'
+{ cat comma.yaml; echo 'decimal: ","'; } >commas.yaml
+import commas commas.yaml commas.db commas.csv || fail "commas, the right map"
+holds commas commas.db 'd["samples_replaced"] == 2 and d["ok"] == 2 and d["duplicates"] == 1 and q("SELECT sum(value) FROM sample") == 51.75 and d["columns_unreadable"] == []'
+"$BIN/coolplane" db verify --db commas.db >"$work/verify.log" 2>&1 || fail "counters after that: $(cat "$work/verify.log")"
+# another site's file in this site's database
+sed 's|t/room|u/room|' points.csv >other.csv && sed 's/name: t,/name: u,/; s/points.csv/other.csv/' site.yaml >other-site.yaml && sed 's/site.yaml/other-site.yaml/' wide.yaml >other.yaml
+printf 'DateTime,SAT\n2026-03-01 00:00:00,17\n' >one.csv
+import other other.yaml long.db one.csv
+[ $? = 65 ] && grep -q 'long.db is of another site: it holds 3 points (t/room/crah/supply …) and none of the 3 of u (u/room/crah/supply …)' "$work/other.log" || fail "another site: $(cat "$work/other.log")"
+[ "$(sqlite3 -readonly long.db "SELECT count(*) FROM point WHERE name LIKE 'u/%'")" = 0 ] || fail "another site: points"
+import other other.yaml long.db --add-points one.csv || fail "--add-points: $(cat "$work/other.log")"
 # one row of a wrong clock
 printf 'DateTime,SAT\n2026-03-01 00:00:00,17\n2099-01-01 00:00:00,17\n1970-01-01 00:00:00,17\n' >clock.csv
 import clock wide.yaml clock.db clock.csv || fail "clock"

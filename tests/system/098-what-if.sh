@@ -10,6 +10,8 @@ config=$work/site/site.yaml
 for who in b0 c0; do
   "$BIN/coolplane" train --db "$work/$who-1.db" --config "$config" --out "$work/$who.model" --refit >"$work/train.log" 2>&1 || fail "train $who: $(cat "$work/train.log")"
 done
+"$BIN/coolplane" train --db "$work/c0-1.db" --config "$config" --out "$work/none.model" --lags 0 2>"$work/train.log"
+[ $? = 2 ] && grep -q "^coolplane train: --lags takes a whole number from 1 to 20, not '0'" "$work/train.log" || fail "--lags 0: $(cat "$work/train.log")"
 what_if() { # CODE WHO MODEL [options]
   rm -f "$work/out.db"*
   "$BIN/coolplane" replay --config "$config" --log "$work/$2-1.db" --out "$work/out.db" --what-if "$3" --learn 8 "${@:4}" >"$work/out.txt" 2>"$work/out.log"
@@ -37,6 +39,42 @@ assert w["hottest_inlet_c"] < 27.5, w
 assert abs(w["inlet_rise_k"]) < 1 and w["servers_kwh_at_most"] >= 0 and w["low_with_servers_ratio"] <= w["low_ratio"], w
 print("own log: saving %.2f %%, interval %.2f to %.2f %%" % (100 * w["saving_ratio"], 100 * w["low_ratio"], 100 * w["high_ratio"]))
 P
+# one sample each of a wrong clock, long before, ahead, and a little ahead: left out and told, and nothing else is another
+mv "$work/out.txt" "$work/plain.json"
+cp "$work/c0-1.db" "$work/clock-1.db"
+sqlite3 "$work/clock-1.db" "INSERT INTO sample (t_ms, point_id, value, raw, quality, reason) SELECT t, (SELECT min(point_id) FROM sample), 20, 20, 0, 0 FROM
+  (SELECT 915148800000 AS t UNION SELECT 4070908800000 UNION SELECT max(t_ms) + 182 * 86400000 FROM sample)" || fail "cannot spoil the clock"
+"$BIN/coolplane" train --db "$work/clock-1.db" --config "$config" --out "$work/clock.model" --refit --json >"$work/train.txt" 2>"$work/train.log" || fail "train clock: $(cat "$work/train.log")"
+what_if 0 clock "$work/clock.model" --json
+for log in "$work/train.log" "$work/out.log"; do
+  grep -q ': .*clock-1.db: left out: 3 samples of .*, 1999-01-01T00:00:00.000Z to 2099-01-01T00:00:00.000Z, .* from all others: a wrong clock?$' "$log" || fail "what is left out is not told: $(cat "$log")"
+done
+python3 - "$work/plain.json" "$work/out.txt" "$work/train.txt" <<'P' || fail "a wrong clock: $(cat "$work/plain.json" "$work/out.txt")"
+import json, sys
+plain, clock, train = (json.load(open(f)) for f in sys.argv[1:])
+assert plain["left_out"] == {"samples": None, "decisions": None} and plain["samples"] >= plain["samples_good"] > 0, plain["left_out"]
+assert clock["left_out"]["samples"]["rows"] == train["left_out"]["samples"]["rows"] == 3, clock["left_out"]
+for d in plain, clock:
+    del d["left_out"], d["speedup"]
+assert plain == clock
+P
+# one log that hardly holds a good sample says so; one of damaged pages is data, whoever reads it
+cp "$work/b0-1.db" "$work/bad-1.db"
+sqlite3 "$work/bad-1.db" "UPDATE sample SET quality = 2 WHERE t_ms > (SELECT min(t_ms) + 3600000 FROM sample)" || fail "cannot spoil the samples"
+"$BIN/coolplane" replay --config "$config" --log "$work/bad-1.db" --out "$work/bad-out.db" >"$work/bad.txt" 2>"$work/bad.log" || fail "a log of bad samples: $(cat "$work/bad.log")"
+grep -q '^coolplane replay: only [0-9]* of [0-9]* samples are good (2.* %)' "$work/bad.log" || fail "nothing is said of bad samples: $(cat "$work/bad.log")"
+python3 - "$work/bad-1.db" <<'P'
+import sys
+f = open(sys.argv[1], "r+b")
+n = f.seek(0, 2) // 4096
+for k in range(n // 4, n, n // 40):
+    f.seek(4096 * k)
+    f.write(b"\xa5" * 4096)
+P
+for verb in "replay --log $work/bad-1.db --out $work/none.db" "train --db $work/bad-1.db --out $work/none.model" "savings --db $work/bad-1.db --baseline shadow" "evaluate --db $work/bad-1.db"; do
+  "$BIN/coolplane" $verb --config "$config" >"$work/bad.txt" 2>"$work/bad.log"
+  [ $? = 65 ] && grep -q 'malformed' "$work/bad.log" && ! grep -q 'Structure' "$work/bad.log" || fail "$verb of a damaged log: $(cat "$work/bad.log")"
+done
 what_if 0 c0 "$work/c0.model"
 grep -q '^cooling, metered ' "$work/out.txt" && grep -q '^  corrected by the log' "$work/out.txt" || fail "no saving in words: $(cat "$work/out.txt")"
 # its readings are a model's: no figures of the plant are made of them

@@ -25,6 +25,7 @@ struct ctx {
         int64_t now_ms;
         int converted;    /* columns that are */
         char named[1024]; /* kind:name; of what there is nothing of */
+        char unread[256]; /* point:unreadable/cells@line; */
 };
 
 static inline void write_file(struct ctx *c, const char *name, const char *text, size_t len, char *ret_path)
@@ -117,6 +118,15 @@ static inline void on_name(void *ctx, enum import_name what, const char *name)
         snprintf(c->named + at, sizeof c->named - at, "%d:%s;", (int)what, name);
 }
 
+static inline void on_unreadable(void *ctx, const char *path, const struct import_unreadable *u)
+{
+        struct ctx *c = ctx;
+        size_t at = strlen(c->unread);
+        (void)path;
+        snprintf(c->unread + at, sizeof c->unread - at, "%s:%lld/%lld@%lld;", u->point, (long long)u->unreadable,
+                 (long long)u->cells, (long long)u->line);
+}
+
 static inline int run(struct ctx *c, const char *text, size_t len, struct import_report *ret)
 {
         char path[128];
@@ -130,9 +140,10 @@ static inline int run(struct ctx *c, const char *text, size_t len, struct import
                                 .on_bad = on_bad,
                                 .on_unit = on_converted,
                                 .on_name = on_name,
+                                .on_unreadable = on_unreadable,
                                 .ctx = c};
         c->converted = 0;
-        c->told[0] = c->named[0] = '\0';
+        c->told[0] = c->named[0] = c->unread[0] = '\0';
         int r = import_file(&a, path, ret, c->f->err);
         assert_int_equal(ret->rows, ret->ok + ret->bad + ret->duplicates + ret->events);
         int64_t bad = 0;

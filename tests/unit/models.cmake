@@ -10,7 +10,7 @@ coolplane_unit_test(test_train_lbnl LINK coolplane_train)
 target_compile_definitions(test_train_lbnl PRIVATE COOLPLANE_SOURCE="${CMAKE_SOURCE_DIR}")
 coolplane_unit_test(test_cli_train
   SOURCES ${CMAKE_SOURCE_DIR}/agent/cli/cli.c ${CMAKE_SOURCE_DIR}/agent/cli/db_args.c ${CMAKE_SOURCE_DIR}/agent/cli/log_print.c
-    ${CMAKE_SOURCE_DIR}/agent/cli/log_site.c ${CMAKE_SOURCE_DIR}/agent/cli/verb_train.c
+    ${CMAKE_SOURCE_DIR}/agent/cli/log_site.c ${CMAKE_SOURCE_DIR}/agent/cli/stray.c ${CMAKE_SOURCE_DIR}/agent/cli/verb_train.c
     ${CMAKE_SOURCE_DIR}/agent/cli/verb_model.c
   LINK coolplane_train)
 target_compile_definitions(test_cli_train PRIVATE COOLPLANE_SOURCE="${CMAKE_SOURCE_DIR}")

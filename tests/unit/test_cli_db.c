@@ -594,6 +594,8 @@ static void test_import(void **state)
         assert_has(c->out, "4 = 3 ok + 1 bad + 0 duplicates");
         assert_has(c->out, "2007-08-28T05:00:00.000Z to 2007-08-28T05:02:00.000Z");
         assert_has(c->err, "log.csv:4: unreadable_time: 'never'");
+        assert_has(c->out, "    parse             1 (first: line 3, 'Supply' of t/room/ahu/supply: 'x')\n");
+        assert_has(c->out, "    source            1 (first: line 5, 'Supply' of t/room/ahu/supply: '')\n");
         assert_int_equal(
             verb(c, verb_import, "import", "--json", c->csv, "--map", c->map, "--db", db, "--tz", "-05:00", NULL),
             EXIT_OK);
@@ -613,6 +615,23 @@ static void test_import(void **state)
             verb(c, verb_import, "import", "--whole", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
             EXIT_OK);
         assert_null(strstr(c->err, "warning"));
+        write_text(c->csv, "Time,Supply\n8/30/2007 0:00,\n8/30/2007 0:01,nan?\n8/30/2007 0:02,1,5\n8/30/2007 0:03,1;5\n"
+                           "8/30/2007 0:04,55\n");
+        assert_int_equal(
+            verb(c, verb_import, "import", "--json", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+            EXIT_DATA);
+        assert_has(c->err, "log.csv:3: 2 of 3 cells of t/room/ahu/supply are no number, this one the first");
+        assert_json(c);
+        assert_has(c->out,
+                   "\"parse\":{\"line\":3,\"point\":\"t/room/ahu/supply\",\"column\":\"Supply\",\"text\":\"nan?\"}");
+        assert_has(c->out, "\"columns_unreadable\":[{\"point\":\"t/room/ahu/supply\",\"cells\":3,\"unreadable\":2,"
+                           "\"first_line\":3}]");
+        write_text(c->csv, "Time,Supply\n8/30/2007 0:01,55\n");
+        assert_int_equal(
+            verb(c, verb_import, "import", "--json", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+            EXIT_OK);
+        assert_has(c->out, "\"samples_replaced\":1");
+        assert_has(c->out, "\"ok\":1,");
         write_text(c->csv, "Time,Supply\nnever,55\n");
         assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
                          EXIT_DATA);
@@ -628,6 +647,58 @@ static void test_import(void **state)
         assert_int_equal(verb(c, verb_import, "import", "--map", c->map, "--db", db, NULL), EXIT_USAGE_);
 }
 
+/* What a refused import leaves, and into whose database it goes. */
+static void test_import_into(void **state)
+{
+        struct ctx *c = *state;
+        char db[128], path[160];
+        struct store *s = NULL;
+        struct store_counts n;
+        static const char *const end[] = {"", "-wal", "-shm", ".lock"};
+        snprintf(db, sizeof db, "%s/log.db", c->f->dir);
+        static const char *const bad[] = {"Time,Supply\n", "Time,Other\n8/28/2007 0:00,55\n",
+                                          "Time,Supply\n8/28/2007 0:00,x\n", ""};
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+                write_text(c->csv, bad[i]);
+                assert_int_equal(
+                    verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+                    EXIT_DATA);
+                assert_has(c->err, "log.csv");
+                for (size_t k = 0; k < 4; k++) {
+                        snprintf(path, sizeof path, "%s%s", db, end[k]);
+                        assert_int_equal(access(path, F_OK), -1);
+                }
+        }
+        /* the database of fill() is of another site: t/room/rack-1 .. */
+        write_text(c->csv, "Time,Supply\n8/28/2007 0:00,55\n");
+        assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", c->f->db, "--tz", "UTC", NULL),
+                         EXIT_DATA);
+        assert_has(c->err, "is of another site: it holds 8 points (t/room/rack-1/inlet …) and none of the 1 of t "
+                           "(t/room/ahu/supply …)");
+        assert_has(c->err, "--add-points");
+        assert_int_equal(store_open(c->f->db, STORE_READ, &s, c->f->err), 0);
+        assert_int_equal(store_counts(s, &n), 0);
+        assert_int_equal(n.samples, 20);
+        store_close(s);
+        assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", c->f->db, "--tz", "UTC",
+                              "--add-points", NULL),
+                         EXIT_OK);
+        assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", c->f->db, "--tz", "UTC", NULL),
+                         EXIT_OK);
+        /* what is no database stays as it is */
+        write_text(db, "note\n");
+        assert_int_equal(verb(c, verb_import, "import", c->csv, "--map", c->map, "--db", db, "--tz", "UTC", NULL),
+                         EXIT_DATA);
+        assert_has(c->err, "log.db: file is not a database\n");
+        assert_null(strstr(c->err, "PRAGMA"));
+        for (size_t k = 1; k < 4; k++) {
+                snprintf(path, sizeof path, "%s%s", db, end[k]);
+                assert_int_equal(access(path, F_OK), -1);
+        }
+        slurp(db, c->out, sizeof c->out);
+        assert_string_equal(c->out, "note\n");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -640,6 +711,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_status_from_daemon, setup, teardown),
             cmocka_unit_test_setup_teardown(test_db, setup, teardown),
             cmocka_unit_test_setup_teardown(test_import, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_import_into, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

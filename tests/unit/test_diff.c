@@ -526,6 +526,57 @@ static void test_limits_of_chillers(void **state)
         rig_free(r);
 }
 
+static struct diff_config lines_of(const char *a, const char *b)
+{
+        char name[2][16] = {"x/a.yaml", "y/b.yaml"}, copy[2][512];
+        struct site_text text[2];
+        struct diff_config c;
+
+        for (int k = 0; k < 2; k++) {
+                (void)snprintf(copy[k], sizeof copy[k], "%s", k ? b : a);
+                text[k] = (struct site_text){.path = name[k], .text = copy[k], .len = strlen(copy[k])};
+        }
+        diff_sites((const struct site *const[]){NULL, NULL}, (const struct site_text *const[]){&text[0], &text[1]},
+                   (const size_t[]){1, 1}, &c);
+        return c;
+}
+
+static void assert_line(const struct diff_file *f, size_t line, const char *a, const char *b, size_t more)
+{
+        assert_string_equal(f->name, "a.yaml");
+        assert_int_equal(f->line, line);
+        assert_string_equal(f->text[0], a);
+        assert_string_equal(f->text[1], b);
+        assert_int_equal(f->more, more);
+}
+
+/* Each line that differs, and what was inserted makes no line behind it differ. */
+static void test_lines(void **state)
+{
+        struct diff_config c = lines_of("a\nb: 1\nc\nd: 4\ne\nf", "a\nb: 2\nc\nnew\nd: 5\ne\n");
+        char text[2][400] = {"", ""};
+
+        (void)state;
+        assert_int_equal(c.nfile, 4);
+        assert_line(&c.file[0], 2, "b: 1", "b: 2", 0);
+        assert_line(&c.file[1], 4, "d: 4", "new", 0);
+        assert_line(&c.file[2], 5, "", "d: 5", 0);
+        assert_line(&c.file[3], 6, "f", "", 0);
+        c = lines_of("a\nb\nc\n", "b\nc\n");
+        assert_int_equal(c.nfile, 1);
+        assert_line(&c.file[0], 1, "a", "", 0);
+        c = lines_of("a\nb\n", "a\nb");
+        assert_int_equal(c.nfile, 1);
+        assert_int_equal(lines_of("", "").nfile, 0);
+        for (int i = 0; i < 30; i++)
+                for (int k = 0; k < 2; k++)
+                        (void)snprintf(text[k] + strlen(text[k]), 32, "%d: %d\n", i, k && i != 4 ? i + 1 : i);
+        c = lines_of(text[0], text[1]); /* 29 of 30 */
+        assert_int_equal(c.nfile, DIFF_LINES);
+        assert_line(&c.file[0], 1, "0: 0", "0: 1", 0);
+        assert_line(&c.file[DIFF_LINES - 1], 9, "8: 8", "8: 9", 29 - DIFF_LINES);
+}
+
 /* The configuration that the database keeps is the site that was loaded; two of them are told apart limit by limit. */
 static void test_configurations(void **state)
 {
@@ -613,6 +664,7 @@ int main(void)
             cmocka_unit_test(test_a_flow_ramp_differs),
             cmocka_unit_test(test_a_flow_ramp_that_version_1_does_not_know),
             cmocka_unit_test(test_limits_of_chillers),
+            cmocka_unit_test(test_lines),
             cmocka_unit_test(test_configurations),
             cmocka_unit_test(test_damaged_evidence),
         };

@@ -117,6 +117,48 @@ static void test_no_number(void **state)
         assert_int_equal(r.first.unreadable, 3);
 }
 
+/* Decimal commas read with points, with one number among them: told, and the right map puts it right. */
+static void test_read_again(void **state)
+{
+        struct ctx *c = *state;
+        static const char text[] = "t;inlet;power\n2026-01-01 00:00:00;21;5\n2026-01-01 00:01:00;21,5;5,5\n"
+                                   "2026-01-01 00:02:00;21,75;5\n2026-01-01 00:03:00;Err;5\n";
+        struct import_report r;
+        map(c, "site: s\ndelimiter: \";\"\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n");
+        r = ok(c, text);
+        assert_int_equal(r.samples_by_reason[QR_PARSE], 4);
+        assert_int_equal(r.columns_unreadable, 1);
+        assert_string_equal(c->unread, "t/room/rack-1/inlet:3/4@3;");
+        assert_int_equal(r.first.reason[QR_PARSE], 3);
+        assert_int_equal(r.first.cell[QR_PARSE].point, 0);
+        assert_string_equal(r.first.cell[QR_PARSE].column, "inlet");
+        assert_string_equal(r.first.cell[QR_PARSE].text, "21,5");
+        r = ok(c, text); /* the same again replaces nothing */
+        assert_true(r.duplicates == 4 && r.samples_replaced == 0 && r.samples_conflict == 0);
+        map(c, "site: s\ndelimiter: \";\"\ndecimal: \",\"\n"
+               "time: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n");
+        r = ok(c, text);
+        assert_int_equal(r.samples_replaced, 3);
+        assert_int_equal(r.first.replaced, 3);
+        assert_true(r.ok == 2 && r.duplicates == 2 && r.samples == 0 && r.samples_conflict == 0);
+        assert_string_equal(c->unread, "");
+        assert_query(c->s, "SELECT value, quality FROM v_samples WHERE point LIKE '%inlet'",
+                     "[{\"value\":21,\"quality\":\"GOOD\"},\n{\"value\":21.5,\"quality\":\"GOOD\"},\n"
+                     "{\"value\":21.75,\"quality\":\"GOOD\"},\n{\"value\":null,\"quality\":\"BAD\"}]");
+        /* a number that is stored stays, good or not, and so does what the source flagged */
+        r = ok(c, "t;inlet;power\n2026-01-02 00:00:00;99;\n");
+        r = ok(c, "t;inlet;power\n2026-01-02 00:00:00;20;6\n2026-01-01 00:00:00;25;\n");
+        assert_true(r.samples_replaced == 0 && r.samples_conflict == 4);
+        struct store_counts n;
+        assert_int_equal(store_counts(c->s, &n), 0);
+        assert_int_equal(n.samples, 10);
+        assert_int_equal(n.good, 7);
+        r = ok(c, "t;inlet\n2026-01-03 00:00:00;x\n2026-01-03 00:00:30;20\n2026-01-03 00:01:00;x\n");
+        r = ok(c, "t;inlet\n2026-01-03 00:01:00;20,5\n"); /* the newest, too */
+        assert_query(c->s, "SELECT value FROM latest WHERE point_id = (SELECT id FROM point WHERE name LIKE '%inlet')",
+                     "[{\"value\":20.5}]");
+}
+
 /* One row of a wrong clock would make a log decades long. */
 static void test_clock(void **state)
 {
@@ -204,6 +246,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_names_of_long, setup, teardown),
             cmocka_unit_test_setup_teardown(test_last_row, setup, teardown),
             cmocka_unit_test_setup_teardown(test_no_number, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_read_again, setup, teardown),
             cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
             cmocka_unit_test_setup_teardown(test_patterns, setup, teardown),
             cmocka_unit_test_setup_teardown(test_repeated_hour, setup, teardown),

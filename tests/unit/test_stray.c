@@ -97,8 +97,6 @@ static void what_is_none(void **state)
         struct log *l = make(300);
 
         (void)state;
-        put(l, 0, T0 + 366 * DAY, 2); /* less than a year after the last */
-        assert_int_equal(ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX), 0);
         put(l, 0, Y2099, 4); /* more than 1 % */
         assert_int_equal(ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX), 0);
         put(l, 0, Y2099 + 400 * DAY, 1); /* … but this one is alone */
@@ -115,6 +113,50 @@ static void what_is_none(void **state)
         l = make(0);
         assert_int_equal(ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX), 0);
         assert_int_equal(ask(l, STORE_DECISIONS, INT64_MIN, INT64_MAX), 0);
+        end(l);
+}
+
+/* Far from a log of minutes is a month, of days 30 times as long, of more of them a year, as of few rows. */
+static void as_far_as_the_log_is_long(void **state)
+{
+        static const struct {
+                int n; /* samples over .. */
+                int64_t length_ms, near_ms, far_ms;
+        } of[] = {{300, 300 * MINUTE, 30 * DAY, 30 * DAY + 1},
+                  {201, 3 * DAY, 88 * DAY, 90 * DAY},
+                  {201, 13 * DAY, 366 * DAY, 366 * DAY + 1},
+                  {198, 198 * MINUTE, 366 * DAY, 366 * DAY + 1}};
+
+        (void)state;
+        for (size_t i = 0; i < 2 * sizeof of / sizeof *of; i++) {
+                struct log *l = make(0);
+                const bool far = i % 2 != 0;
+                const int64_t last_ms = T0 + of[i / 2].length_ms;
+
+                for (int k = 0; k < of[i / 2].n; k++)
+                        put(l, 0, T0 + of[i / 2].length_ms * k / (of[i / 2].n - 1), 1);
+                put(l, 1, last_ms + (far ? of[i / 2].far_ms : of[i / 2].near_ms), 1);
+                if (ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX) != far)
+                        fail_msg("%zu: %s", i / 2, far ? "not found" : "found");
+                assert_true(l->to_ms == (far ? last_ms + 1 : INT64_MAX));
+                assert_true(l->stray.apart_ms == (far ? of[i / 2].far_ms : 0));
+                end(l);
+        }
+}
+
+/* Real logs: days of equal size, 5 to 354 days apart. */
+static void separate_days(void **state)
+{
+        struct log *l = make(1440);
+
+        (void)state;
+        put(l, 0, T0 + 354 * DAY, 1440);
+        put(l, 0, T0 + 359 * DAY, 1440);
+        assert_int_equal(ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX), 0);
+        put(l, 1, T0 + 700 * DAY, 1); /* less than a year after a log of a year */
+        assert_int_equal(ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX), 0);
+        put(l, 1, T0 - 367 * DAY, 1);
+        assert_int_equal(ask(l, STORE_SAMPLES, INT64_MIN, INT64_MAX), 1);
         end(l);
 }
 
@@ -171,8 +213,9 @@ static void days_without_them(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(one_at_either_end), cmocka_unit_test(what_is_none),
-            cmocka_unit_test(many_that_are_few), cmocka_unit_test(decisions_too),
+            cmocka_unit_test(one_at_either_end),         cmocka_unit_test(what_is_none),
+            cmocka_unit_test(as_far_as_the_log_is_long), cmocka_unit_test(separate_days),
+            cmocka_unit_test(many_that_are_few),         cmocka_unit_test(decisions_too),
             cmocka_unit_test(days_without_them),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

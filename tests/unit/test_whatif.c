@@ -317,6 +317,17 @@ static void silent_meter(struct bench *b)
                 b->log->value[k][P_CHILLER_POWER] = (double)NAN;
 }
 
+/* The energy model remembers less than a year: of that there is one row, and it knows no setting. */
+static void lone_row(struct bench *b)
+{
+        const struct layout *l = b->log->l;
+
+        b->log->ds.t_ms[ROWS - 1] += INT64_C(400) * 86400000;
+        b->log->ds.segment_start[ROWS - 1] = 1;
+        for (size_t j = 0; j < l->nu; j++)
+                b->log->ds.u[(ROWS - 1) * l->nu + j] = (double)NAN;
+}
+
 static void test_refusals(void **state)
 {
         (void)state;
@@ -324,6 +335,7 @@ static void test_refusals(void **state)
         refuses(0.9, 1, steady_operator, WHATIF_NO_EXCITATION);
         refuses(0.9, 0.2, steady_operator, WHATIF_NO_EXCITATION); /* the truth's own walk is 2 K off a steady 20 °C */
         refuses(0.9, 1, steady_and_unknown, WHATIF_NO_EXCITATION);
+        refuses(0.9, 1, lone_row, WHATIF_NO_RANGE);
         refuses(0.9, 1, no_load, WHATIF_SHORT); /* what the chillers would draw is not known: no step counts */
         refuses(0.9, 1, short_log, WHATIF_SHORT);
         refuses(0.9, 1, no_meter, WHATIF_NOT_METERED);
