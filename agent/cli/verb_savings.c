@@ -348,9 +348,9 @@ static int run(struct savrep_work *w)
                 return code;
         if (r == 0)
                 r = savrep_tell(w);
-        if (r == -ENODATA) {
-                savrep_no_samples(w);
-        } else if (r < 0) {
+        if (r == -ENODATA)
+                r = savrep_no_samples(w);
+        if (r < 0) {
                 fprintf(stderr, "coolplane savings: %s: %s (%s)\n", w->o->db, strerror(-r), store_errmsg(w->store));
                 return r == -ENOMEM ? EXIT_GENERIC : EXIT_IO;
         }
