@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/base/text.h"
 #include "agent/cli/evaluate_rank.h"
@@ -15,7 +16,7 @@
 
 const char *golive_str(enum golive_state s)
 {
-        static const char *const name[] = {"met", "not met", "not known"};
+        static const char *const name[] = {"met", "not met", "not known", "does not apply"};
 
         return (unsigned)s < GOLIVE_STATES ? name[s] : "";
 }
@@ -28,6 +29,15 @@ static void not_known(struct golive_item *i, const char *why)
 {
         i->state = GOLIVE_NOT_KNOWN;
         (void)snprintf(i->figure, sizeof i->figure, "%s", why);
+}
+
+static bool none_in_force(const struct evaluation *e, struct golive_item *i)
+{
+        if (!evrank_in_force(e))
+                return false;
+        i->state = GOLIVE_NONE;
+        (void)snprintf(i->figure, sizeof i->figure, "coolplane was in force, not in shadow");
+        return true;
 }
 
 /* A share of steps or samples; NaN: of nothing. */
@@ -150,26 +160,25 @@ static void bounds(const struct evaluation *e, struct golive_item *i)
 static void skill(const struct evaluation *e, struct golive_item *i)
 {
         static const char *const name[GROUP_COUNT] = {"inlets", "supply air"};
-        const size_t d = evrank_distance(e);
-        double least = (double)NAN;
-        char text[128] = "";
+        bool above = true;
+        char text[256] = "";
         size_t n = 0;
 
         for (int g = 0; g < GROUP_COUNT; g++) {
-                const struct hindsight_score *s = &e->all.forecast[g];
-                const double v = score_skill(&s->error[d]);
+                struct evrank_skill s;
 
-                if (!isfinite(v))
+                evrank_skill(e, (enum evaluate_group)g, &s);
+                if (!isfinite(s.all))
                         continue;
-                least = fmin(least, v);
-                n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %.2f (anchored %.2f)", n > 0 ? ", " : "",
-                                      name[g], v, score_skill(&s->anchored[d]));
+                above &= s.above;
+                n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %.2f (anchored %.2f), " EVRANK_SKILL,
+                                      n > 0 ? "; " : "", name[g], s.all, s.anchored, EVRANK_SKILL_OF(&s));
         }
         i->what = "Forecasts beat \"stays as it is\", 5 min ahead";
-        i->limit = "skill above 0, inlets and supply air each";
+        i->limit = "skill above 0, inlets and supply air each: over all, on most whole days and for most outputs";
         i->why = "with loads, weather and setpoints as they came; 1 is perfect";
         if (n > 0)
-                judge(i, least > 0, "%s", text);
+                judge(i, above, "%s", text);
         else
                 not_known(i, "no forecast could be judged");
 }
@@ -189,6 +198,8 @@ static void moved(const struct evaluation *e, struct golive_item *i)
         i->what = "Every setpoint moved during the record";
         i->limit = "each by its dead band or step; not chiller starts";
         i->why = "what never moved is known from its prior alone; live explores it first";
+        if (none_in_force(e, i))
+                return;
         if (e->shadow > 0 && all > 0 && e->all.compared == 0)
                 not_known(i, "no setpoint in force could be read");
         else if (e->shadow > 0 && all > 0)
@@ -210,9 +221,13 @@ static void proposals(const struct evaluation *e, struct golive_item *i)
 static void certified(const struct evaluation *e, struct golive_item *i)
 {
         i->what = "Decisions carry a certificate";
-        i->limit = "at least 99 % (accepted, or projected onto what is safe)";
-        i->why = "the others are holds, fallbacks, or more cooling because nothing could be certified";
-        judge_share(i, evrank_certified(e), 1 - EVRANK_FEW, "of the steps");
+        i->limit = "at least 99 % (accepted, projected onto what is safe, or a hold that could be certified)";
+        i->why = "the others are fallbacks, holds or more cooling of which nothing could be certified";
+        judge_share(i, score_share(evrank_certified(e), e->all.steps), 1 - EVRANK_FEW, "of the steps");
+        if (e->all.steps > 0)
+                (void)snprintf(i->figure + strlen(i->figure), sizeof i->figure - strlen(i->figure),
+                               ": %zu of %zu, %zu of them holds", evrank_certified(e), e->all.steps,
+                               e->certified[DECISION_HOLD]);
 }
 
 /* Steps above the hard limit; no step known: not known. */
@@ -235,6 +250,8 @@ static void no_warmer(const struct evaluation *e, struct golive_item *i)
         i->what = "Our actions are foreseen no warmer than what was in force";
         i->limit = "no more steps above the soft limit";
         i->why = "five minutes ahead, setpoints held";
+        if (none_in_force(e, i))
+                return;
         if (ours->n > 0 && theirs->n > 0)
                 judge(i, ours->soft <= theirs->soft, "%zu steps under ours, %zu under theirs (above %.1f °C)",
                       ours->soft, theirs->soft, e->soft_c);
@@ -247,6 +264,8 @@ static void wrote_nothing(const struct evaluation *e, struct golive_item *i)
         i->what = "Shadow wrote nothing";
         i->limit = "no write left";
         i->why = "a gate that may only watch must only watch";
+        if (e->writes.left == 0 && none_in_force(e, i))
+                return;
         judge(i, e->writes.left == 0, "%zu of %zu recorded actions left", e->writes.left, e->writes.recorded);
 }
 

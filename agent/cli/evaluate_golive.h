@@ -14,12 +14,13 @@
 #define GOLIVE_GAPS 0.01 /* share of the span */
 #define GOLIVE_GOOD 0.95 /* of the samples; what a day must have to count as a day (daily.h) */
 
-enum golive_state { GOLIVE_MET, GOLIVE_NOT_MET, GOLIVE_NOT_KNOWN, GOLIVE_STATES };
+/* GOLIVE_NONE: does not apply to a record of coolplane in force */
+enum golive_state { GOLIVE_MET, GOLIVE_NOT_MET, GOLIVE_NOT_KNOWN, GOLIVE_NONE, GOLIVE_STATES };
 
 struct golive_item {
         const char *what, *limit, *why; /* static; why: what the limit is for */
         enum golive_state state;
-        char figure[160];
+        char figure[256];
 };
 enum { GOLIVE_ITEMS = 17 };
 
@@ -29,6 +30,6 @@ struct golive {
 };
 
 void golive_judge(const struct evaluation *e, struct golive *ret);
-const char *golive_str(enum golive_state s); /* "met", "not met", "not known" */
+const char *golive_str(enum golive_state s); /* "met", "not met", "not known", "does not apply" */
 
 #endif

@@ -34,7 +34,7 @@ static const char style[] =
     "td{border-bottom:1px solid #e2e6ea;padding:4px 10px 4px 0;vertical-align:top;overflow-wrap:anywhere}"
     "th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}td.n,td.w{white-space:nowrap}"
     "td.n+td:not(.n),th.n+th:not(.n){padding-left:12px}td small{display:block;color:#57606a;font-size:12px}"
-    ".state{font-weight:600;white-space:nowrap}.s0{color:#00704f}.s1{color:#b34700}.s2{color:#57606a}"
+    ".state{font-weight:600;white-space:nowrap}.s0{color:#00704f}.s1{color:#b34700}.s2,.s3{color:#57606a}"
     "code{font:12px ui-monospace,'Liberation Mono',Menlo,monospace;overflow-wrap:anywhere}"
     "figure{margin:12px 0;break-inside:avoid}figcaption{font-size:13px;margin-bottom:2px;overflow-wrap:anywhere}"
     ".two{display:grid;grid-template-columns:1fr 1fr;gap:4px 22px}.two figure{min-width:0}"
@@ -136,6 +136,8 @@ static void decisions(const struct evaluation *e, struct text *t)
 
         text_printf(t, "<dt>Decisions</dt><dd>%zu; %zu in shadow, %zu with readings and model set", e->decisions,
                     e->shadow, e->evidence);
+        if (e->scored > e->shadow)
+                text_printf(t, "; %zu were in force", e->scored - e->shadow);
         if (e->unended)
                 text_put(t, "; the replay did not end: what it would have gone on with is not here");
         for (size_t k = 0; k < e->nskip; k++)
@@ -155,7 +157,8 @@ static void head(const struct evaluate_page *p, struct text *t)
         const struct evaluation *e = p->e;
         char hash[2 * HASH_LEN + 1];
 
-        text_put(t, "<header><p class=what>coolplane evaluate: may it act?</p><h1>");
+        text_put(t, evrank_in_force(e) ? "<header><p class=what>coolplane evaluate: how did it do in force?</p><h1>"
+                                       : "<header><p class=what>coolplane evaluate: may it act?</p><h1>");
         text_html(t, e->site->name);
         text_put(t, "</h1><dl class=head><dt>Record</dt><dd>");
         page_time(t, e->first_ms);
@@ -189,8 +192,11 @@ static void named(const struct golive *g, enum golive_state state, const char *t
 
 static void verdict(const struct golive *g, struct text *t)
 {
-        text_printf(t, "<p class='verdict%s'>%zu of %d conditions to go live are met",
-                    g->n[GOLIVE_MET] == GOLIVE_ITEMS ? " all" : "", g->n[GOLIVE_MET], GOLIVE_ITEMS);
+        const size_t asked = GOLIVE_ITEMS - g->n[GOLIVE_NONE];
+
+        text_printf(t, "<p class='verdict%s'>%s%zu of %zu conditions to go live%s are met",
+                    g->n[GOLIVE_MET] == asked ? " all" : "", asked < GOLIVE_ITEMS ? "coolplane was in force. " : "",
+                    g->n[GOLIVE_MET], asked, asked < GOLIVE_ITEMS ? " that apply to it" : "");
         if (g->n[GOLIVE_NOT_MET] > 0)
                 text_printf(t, ", %zu %s not", g->n[GOLIVE_NOT_MET], g->n[GOLIVE_NOT_MET] == 1 ? "is" : "are");
         if (g->n[GOLIVE_NOT_KNOWN] > 0)
@@ -218,20 +224,20 @@ static double hottest(const struct evaluation *e, enum evaluate_heat h)
 
 static void tiles(const struct evaluation *e, struct text *t)
 {
-        const double n = (double)e->all.power.n;
-
         text_put(t, "<div class=tiles>");
-        tile(t, floor(1000 * evrank_certified(e)) / 10, 1, " %", "of the decisions carry a certificate");
+        tile(t, floor(1000 * score_share(evrank_certified(e), e->scored)) / 10, 1, " %",
+             "of the decisions carry a certificate");
         tile(t, hottest(e, HEAT_MEASURED), 1, " °C", "hottest inlet measured");
         tile(t, hottest(e, HEAT_ACTION), 1, " °C", "hottest foreseen under our actions");
-        tile(t, n > 0 ? e->all.power.measured_w / n / 1000 : (double)NAN, 1, " kW", "mean cooling power, measured");
+        tile(t, series_mean(&e->all.metered) / 1000, 1, " kW", "mean cooling power, measured");
         text_put(t, "</div>\n");
 }
 
 static void checklist(const struct golive *g, struct text *t)
 {
-        static const char *const sign[GOLIVE_STATES] = {"✓", "✗", "?"};
-        static const enum golive_state order[GOLIVE_STATES] = {GOLIVE_NOT_MET, GOLIVE_NOT_KNOWN, GOLIVE_MET};
+        static const char *const sign[GOLIVE_STATES] = {"✓", "✗", "?", "–"};
+        static const enum golive_state order[GOLIVE_STATES] = {GOLIVE_NOT_MET, GOLIVE_NOT_KNOWN, GOLIVE_MET,
+                                                               GOLIVE_NONE};
 
         text_put(t, "<section id=golive><h2>What would be needed to go live</h2>"
                     "<table><thead><tr><th></th><th>Condition</th><th>In this record</th><th>Needed</th></tr></thead>"
@@ -312,18 +318,25 @@ static void savings_claim(const struct savrep_story *s, struct text *t)
                                 : "; whether inlets were warmer is not known.</p>\n");
 }
 
-static void savings_refusal(const struct savrep_story *s, struct text *t)
+static void savings_refusal(const struct evaluate_page *p, struct text *t)
 {
+        const struct savrep_story *s = p->savings;
         const bool never = strcmp(s->refusal, "never-in-force") == 0;
 
-        text_printf(t, "<p class=claim>%s</p><p>",
-                    never ? "Nothing was changed, so nothing was saved yet." : "No saving can be told.");
-        text_put(t, never ? "coolplane only watched: " : "");
+        text_put(t, never
+                        ? "<p class=claim>Nothing was changed, so nothing was saved yet.</p><p>coolplane only watched: "
+                        : "<p class=claim>No saving can be told.</p><p>The reason: ");
         text_html(t, s->why);
         text_put(t, ".</p>\n");
+        if (strcmp(s->refusal, "no-samples") == 0 && !p->log)
+                text_put(t, "<p>A replay stores no samples: <code>--log</code> names the database whose readings they "
+                            "are.</p>\n");
         if (never)
                 text_put(t, "<p>Once coolplane has been in force for seven whole days, <code>coolplane savings "
-                            "--baseline shadow</code> compares them with these days, at equal load and weather.</p>\n");
+                            "--baseline shadow</code> compares them with the days on which it watched, of which ten "
+                            "whole ones are needed, at equal load and weather. What this log can tell before is "
+                            "<code>coolplane replay --what-if</code>: what it would have saved, by a model of this "
+                            "plant.</p>\n");
 }
 
 static void savings_days(const struct savrep_story *s, struct text *t)
@@ -352,7 +365,7 @@ static void energy(const struct evaluate_page *p, struct text *t)
                     "<p>Boundary: cooling (chillers, pumps, towers, fans of air handlers), server fans, other IT, and "
                     "their total. Only a total counts as saved.</p>\n");
         if (s && s->refusal[0])
-                savings_refusal(s, t);
+                savings_refusal(p, t);
         else if (s)
                 savings_claim(s, t);
         else
@@ -365,7 +378,7 @@ static void energy(const struct evaluate_page *p, struct text *t)
                          "<p class=note>After IPMVP option B/C; not a compliant M&amp;V report. The baseline is what "
                          "ran on its days; whether it was a good one is not judged.</p>\n");
         }
-        if (s)
+        if (s && s->period[0].n + s->period[1].n > 0)
                 savings_days(s, t);
         page_power(p, t);
         text_put(t, "</section>\n");
@@ -375,12 +388,16 @@ static void energy(const struct evaluate_page *p, struct text *t)
 
 static void cannot_tell(const struct evaluate_page *p, struct text *t)
 {
+        text_put(t, "<section id=untold><h2>What this page cannot tell</h2><ul>");
         text_put(
             t,
-            "<section id=untold><h2>What this page cannot tell</h2><ul>"
-            "<li>Where coolplane would have led the plant. Each shadow action starts from what the operator runs at "
-            "that step: toward less cooling it is one step's rate away from it at most, toward more it may be any "
-            "distance, and it was never tried.</li>"
+            evrank_in_force(p->e)
+                ? "<li>What the operator would have run instead.</li>"
+                : "<li>Where coolplane would have led the plant. Each shadow action starts from what the operator runs "
+                  "at that step: toward less cooling it is one step's rate away from it at most, toward more it may be "
+                  "any distance, and it was never tried.</li>");
+        text_put(
+            t,
             "<li>Skill is hindcast skill: the loads, weather and setpoints that came are given, which no forecast "
             "had.</li>"
             "<li>What is foreseen is the word of the gate's own model, anchored at what was read, five minutes ahead, "
@@ -410,6 +427,7 @@ void evaluate_html(const struct evaluate_page *p, struct text *t)
         energy(p, t);
         page_limits(p, t);
         page_hours(p, t);
+        page_proposals(p, t);
         page_disagreements(p, t);
         page_forecast(p, t);
         page_quality(p, t);

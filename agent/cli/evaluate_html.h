@@ -34,16 +34,13 @@ void page_time(struct text *t, int64_t t_ms);   /* 2026-07-15 13:32, UTC */
 void page_duration(struct text *t, double s);   /* 90 s, 12 min, 3.5 h, 4.0 days */
 void page_shell(struct text *t, const char *s); /* a word of a command, quoted where a shell needs it */
 
-/* A difference of variable u as people read it: of ratios in %. */
-double page_delta(const struct evaluation *e, size_t u, double si);
-const char *page_unit(const struct evaluation *e, size_t u);
-
 /* Sections of the record. */
 void page_limits(const struct evaluate_page *p, struct text *t);
 void page_hours(const struct evaluate_page *p, struct text *t);
 void page_power(const struct evaluate_page *p, struct text *t);
 void page_variable(const struct evaluate_page *p, size_t u, struct text *t); /* one plot */
 void page_hours_of_day(const struct evaluate_page *p, struct text *t);       /* one plot */
+void page_proposals(const struct evaluate_page *p, struct text *t);
 void page_disagreements(const struct evaluate_page *p, struct text *t);
 void page_forecast(const struct evaluate_page *p, struct text *t);
 void page_quality(const struct evaluate_page *p, struct text *t);

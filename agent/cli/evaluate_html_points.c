@@ -3,12 +3,12 @@
 /* The page of coolplane evaluate: variables, outputs and points, in each table the worst first. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/plot.h"
 #include "agent/cli/evaluate_html.h"
 #include "agent/cli/evaluate_rank.h"
 #include "agent/cli/evaluate_report.h"
-#include "agent/points/units.h"
 
 #define NONE ((double)NAN)
 #define DAY_MS INT64_C(86400000)
@@ -16,20 +16,6 @@
 enum { ROWS = 20, PLOTS = 4 };
 
 static const char *const group_name[GROUP_COUNT] = {"inlets", "supply air"};
-
-double page_delta(const struct evaluation *e, size_t u, double si)
-{
-        const bool ratio = e->site->point[e->layout->u[u].point].unit == UNIT_RATIO;
-
-        return ratio ? 100 * si : evaluate_delta(e, u, si);
-}
-
-const char *page_unit(const struct evaluation *e, size_t u)
-{
-        const bool ratio = e->site->point[e->layout->u[u].point].unit == UNIT_RATIO;
-
-        return ratio ? "%" : evaluate_unit(e, u);
-}
 
 typedef void row_fn(const struct evaluation *e, size_t i, struct text *t);
 
@@ -53,6 +39,77 @@ static void table(const struct evaluation *e, size_t n, evrank_fn *badness, cons
         free(worst);
 }
 
+/* --- proposals --------------------------------------------------------------------------------------------------- */
+
+static void projection_row(const struct evaluation *e, size_t u, struct text *t)
+{
+        const struct score_variable *v = &e->u[u];
+
+        page_cell_text(t, evrank_u_name(e, u));
+        page_cell(t, evaluate_read_delta(e, u, score_dist_mean(&v->cost)), 2);
+        page_cell(t, evaluate_read_delta(e, u, score_dist_abs_quantile(&v->cost, 0.95)), 2);
+        page_cell_text(t, evaluate_read_unit(e, u));
+        page_cell_percent(t, score_share(v->projected, v->cost.n));
+        text_printf(t, "<td class=n>%zu</td>", v->cost.n);
+}
+
+static void kinds(const struct evaluation *e, struct text *t)
+{
+        static const char *const words[EVALUATE_KINDS] = {[DECISION_ACCEPT] = "accepted",
+                                                          [DECISION_PROJECT] = "changed",
+                                                          [DECISION_HOLD] = "held: what ran was kept",
+                                                          [DECISION_FALLBACK] = "fallback: decided without the model"};
+
+        text_put(t, "<table><thead><tr><th>Decision</th><th>because of</th><th class=n>steps</th><th class=n>share</th>"
+                    "</tr></thead><tbody>\n");
+        for (int k = 0; k < EVALUATE_KINDS; k++)
+                for (int r = 0; r < EVALUATE_REASONS; r++) {
+                        if (e->reason[k][r] == 0)
+                                continue;
+                        text_put(t, "<tr>");
+                        page_cell_text(t, words[k]);
+                        page_cell_text(t, k == DECISION_ACCEPT ? "" : decision_reason_str((enum decision_reason)r));
+                        text_printf(t, "<td class=n>%zu</td>", e->reason[k][r]);
+                        page_cell_percent(t, score_share(e->reason[k][r], e->scored));
+                        text_put(t, "</tr>\n");
+                }
+        text_put(t, "</tbody></table>\n");
+}
+
+void page_proposals(const struct evaluate_page *p, struct text *t)
+{
+        const struct evaluation *e = p->e;
+        struct text lines = {0};
+        size_t one;
+
+        text_put(t,
+                 "<section id=proposals><h2>What stands out, and what the safety layer did with the proposals</h2>\n");
+        evaluate_stand_out(e, &lines);
+        t->failed |= lines.failed;
+        if (lines.v)
+                text_put(t, "<ul>");
+        for (char *line = lines.v, *end; line && *line; line = end + 1) {
+                end = strchr(line, '\n');
+                *end = '\0';
+                text_put(t, "<li>");
+                text_html(t, line);
+                text_put(t, "</li>");
+        }
+        text_put(t, lines.v ? "</ul>\n" : "<p>Nothing stands out.</p>\n");
+        text_free(&lines);
+        kinds(e, t);
+        text_printf(t,
+                    "<p>%zu of %zu decisions carry a certificate, %zu of these are holds. <code>coolplane audit verify"
+                    "</code> computes each of them again.</p>\n",
+                    evrank_certified(e), e->scored, e->certified[DECISION_HOLD]);
+        if (evrank_worst(e, e->layout->nu, evrank_projection, &one, 1) > 0)
+                table(e, e->layout->nu, evrank_projection,
+                      "<th>From proposal to action</th><th class=n>mean</th><th class=n>95 % within ±</th><th>unit</th>"
+                      "<th class=n>changed</th><th class=n>of steps</th>",
+                      projection_row, t);
+        text_put(t, "</section>\n");
+}
+
 /* --- disagreements ----------------------------------------------------------------------------------------------- */
 
 static void variable_row(const struct evaluation *e, size_t u, struct text *t)
@@ -62,9 +119,9 @@ static void variable_row(const struct evaluation *e, size_t u, struct text *t)
         const size_t beyond = v->above + v->below;
 
         page_cell_text(t, evrank_u_name(e, u));
-        page_cell(t, page_delta(e, u, score_dist_mean(&v->change)), 2);
-        page_cell(t, page_delta(e, u, score_dist_abs_quantile(&v->change, 0.9)), 2);
-        page_cell_text(t, page_unit(e, u));
+        page_cell(t, evaluate_read_delta(e, u, score_dist_mean(&v->change)), 2);
+        page_cell(t, evaluate_read_delta(e, u, score_dist_abs_quantile(&v->change, 0.9)), 2);
+        page_cell_text(t, evaluate_read_unit(e, u));
         page_cell_percent(t, score_share(beyond, v->steps));
         text_put(t, "<td>");
         if (beyond > 0 && dir != 0) {
@@ -102,7 +159,8 @@ void page_disagreements(const struct evaluate_page *p, struct text *t)
         if (e->all.compared == 0 || n == 0) {
                 text_put(t, e->all.compared == 0 && e->shadow > 0
                                 ? "<p>Nothing to compare: no setpoint in force could be read.</p></section>\n"
-                            : e->all.compared == 0 ? "<p>Nothing to compare: no decision in shadow.</p></section>\n"
+                            : e->all.compared == 0 ? "<p>Nothing to compare: no decision in shadow; our actions were "
+                                                     "what was in force.</p></section>\n"
                                                    : "<p>Nowhere: every action was what was in force.</p></section>\n");
                 return;
         }

@@ -9,6 +9,7 @@
 #include "agent/base/plot.h"
 #include "agent/cli/evaluate_html.h"
 #include "agent/cli/evaluate_rank.h"
+#include "agent/cli/evaluate_report.h"
 #include "agent/points/units.h"
 
 #define HOUR_MS 3600e3
@@ -19,7 +20,7 @@
 
 /* One stretch of the series; of a stretch without decisions one row of NaN, so that lines break. */
 struct row {
-        double t_h, heat_c[SERIES_HEATS], predicted_kw, measured_kw, action, in_force;
+        double t_h, heat_c[SERIES_HEATS], predicted_kw, measured_kw, metered_kw, action, in_force;
 };
 
 static double hours(const struct evaluation *e)
@@ -33,6 +34,7 @@ static struct row row_of(const struct evaluation *e, size_t k, size_t u)
         const struct series_bucket *b = &s->bucket[k];
         struct row r = {.predicted_kw = series_mean(&b->predicted_w) / 1000,
                         .measured_kw = series_mean(&b->measured_w) / 1000,
+                        .metered_kw = series_mean(&b->metered_w) / 1000,
                         .action = NONE,
                         .in_force = NONE};
         const double mid_h = ((double)(b->t_ms - e->first_ms) + 0.5 * (double)s->width_ms) / HOUR_MS;
@@ -62,7 +64,7 @@ static struct plot_rows rows(const struct evaluation *e, size_t u)
                         r[n] = r[n - 1];
                         for (size_t h = 0; h < SERIES_HEATS; h++)
                                 r[n].heat_c[h] = NONE;
-                        r[n].predicted_kw = r[n].measured_kw = r[n].action = r[n].in_force = NONE;
+                        r[n].predicted_kw = r[n].measured_kw = r[n].metered_kw = r[n].action = r[n].in_force = NONE;
                         n++;
                 }
                 r[n++] = row_of(e, k, u);
@@ -146,7 +148,8 @@ void page_limits(const struct evaluate_page *p, struct text *t)
                 figure(e, &plot, &of, t);
         text_put(t, "</figure><p class=note>Each point is the hottest of ");
         page_duration(t, (double)e->series.width_ms / 1000);
-        text_put(t, ". The worst case is what certificates count on; before the model is fitted it is very high");
+        text_put(t, ". The worst case is that of decisions with a certificate, ");
+        text_printf(t, "%zu of %zu", evrank_certified(e), e->scored);
         if (cut)
                 text_printf(t, "; above %.0f °C it is drawn there", top_c);
         text_put(t, ".</p>\n");
@@ -173,8 +176,10 @@ static void power_words(const struct evaluation *e, struct text *t)
                 page_percent(t, share, 1);
                 text_put(t, ")");
         }
-        text_put(t, ". The difference is no saving: the proposals were never tried, and the energy model's error is in "
-                    "it.");
+        text_put(t, evrank_in_force(e) ? ". The difference is no saving: the safety layer may have changed the "
+                                         "proposals, and the energy model's error is in it."
+                                       : ". The difference is no saving: the proposals were never tried, and the "
+                                         "energy model's error is in it.");
         for (size_t k = 0; k < EVALUATE_PARTS; k++)
                 if (!e->metered[k])
                         text_printf(t, " There is no meter of %s: they are in the estimate only.", part[k]);
@@ -186,32 +191,40 @@ void page_power(const struct evaluate_page *p, struct text *t)
         static const struct plot_series series[] = {
             PLOT_SERIES("measured", PLOT_BLUE, struct row, measured_kw, 1),
             {"planner's estimate for its proposals", PLOT_ORANGE, offsetof(struct row, predicted_kw), 1, true}};
-        static const struct plot plot = {.title = "Cooling power",
-                                         .unit = "kW",
-                                         .height = 150,
-                                         .lo = 0,
-                                         .hi = NONE,
-                                         .limit = {NONE, NONE},
-                                         .series = series,
-                                         .nseries = 2,
-                                         .dates = true,
-                                         .x_offset = offsetof(struct row, t_h)};
+        static const struct plot_series alone[] = {PLOT_SERIES("measured", PLOT_BLUE, struct row, metered_kw, 1)};
+        const struct evaluation *e = p->e;
+        const bool both = e->all.power.n > 0;
+        const struct plot plot = {.title = "Cooling power",
+                                  .unit = "kW",
+                                  .height = 150,
+                                  .lo = 0,
+                                  .hi = NONE,
+                                  .limit = {NONE, NONE},
+                                  .series = both ? series : alone,
+                                  .nseries = both ? 2 : 1,
+                                  .dates = true,
+                                  .x_offset = offsetof(struct row, t_h)};
         struct plot_rows of = {0};
 
         text_put(t, "<h3>Cooling power, foreseen and measured</h3>\n");
-        if (p->e->all.power.n == 0) {
-                text_printf(t, "<p>Nothing to compare: no meters in this database, or no energy model yet%s.</p>\n",
-                            p->e->samples == 0 ? " (a replay stores no samples: <code>--log</code> names the database "
-                                                 "it was made from)"
-                                               : "");
-                return;
+        if (both) {
+                power_words(e, t);
+        } else {
+                text_printf(t, "<p>Nothing to compare: %s.", evaluate_power_why(e));
+                if (e->all.metered.n > 0) {
+                        text_printf(t, " Mean of the meters over %zu steps: ", e->all.metered.n);
+                        page_number(t, series_mean(&e->all.metered) / 1000, 1);
+                        text_put(t, " kW.");
+                }
+                text_put(t, "</p>\n");
         }
-        of = rows(p->e, SIZE_MAX);
+        if (e->all.metered.n == 0)
+                return;
+        of = rows(e, SIZE_MAX);
         t->failed |= !of.row;
-        power_words(p->e, t);
         text_put(t, "<figure>");
         if (of.row)
-                figure(p->e, &plot, &of, t);
+                figure(e, &plot, &of, t);
         text_put(t, "</figure>\n");
         free((void *)(uintptr_t)of.row);
 }

@@ -8,6 +8,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/evaluate_rank.h"
 #include "agent/cli/evaluate_report.h"
 #include "agent/cli/stray.h"
 #include "agent/points/units.h"
@@ -106,6 +107,8 @@ static void print_power(const struct evaluate_sum *s)
         number("measured_mean_w", n > 0 ? s->power.measured_w / n : (double)NAN);
         number("predicted_over_measured_ratio",
                n > 0 && s->power.measured_w > 0 ? s->power.predicted_w / s->power.measured_w : (double)NAN);
+        count("metered_steps", s->metered.n);
+        number("metered_mean_w", series_mean(&s->metered));
 }
 
 static void print_kinds(const struct evaluate_sum *s)
@@ -227,9 +230,9 @@ static void print_quality(const struct evaluation *e)
                 (void)printf("{\"point\":");
                 cli_json_string(stdout, e->site->point[i].name);
                 count("samples", all);
-                number("good", score_share(q[QUALITY_GOOD], all));
-                number("uncertain", score_share(q[QUALITY_UNCERTAIN], all));
-                number("bad", score_share(q[QUALITY_BAD], all));
+                number("good_share", score_share(q[QUALITY_GOOD], all));
+                number("uncertain_share", score_share(q[QUALITY_UNCERTAIN], all));
+                number("bad_share", score_share(q[QUALITY_BAD], all));
                 (void)printf("}");
         }
         (void)printf("]");
@@ -294,6 +297,8 @@ void evaluate_print_json(const struct evaluation *e)
         count("decisions", e->decisions);
         count("scored", e->scored);
         count("shadow", e->shadow);
+        count("certified", evrank_certified(e));
+        count("certified_holds", e->certified[DECISION_HOLD]);
         count("with_evidence", e->evidence);
         count("changed", e->changed);
         (void)printf(",\"replay_unended\":%s", yes(e->unended));

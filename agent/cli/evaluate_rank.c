@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "agent/cli/evaluate_report.h"
+#include "agent/store/daily.h"
+
+#define DAY_S 86400.0
 
 struct ranked {
         size_t index;
@@ -109,13 +112,51 @@ bool evrank_judged(const struct evaluation *e, enum evaluate_group g)
         return e->all.forecast[g].upper.n > 0;
 }
 
-double evrank_certified(const struct evaluation *e)
+size_t evrank_certified(const struct evaluation *e)
 {
-        const size_t *project = e->reason[DECISION_PROJECT];
+        size_t n = 0;
 
-        return score_share(e->all.by_kind[DECISION_ACCEPT] + e->all.by_kind[DECISION_PROJECT] -
-                               project[DR_NOT_CERTIFIABLE] - project[DR_SENSOR],
-                           e->all.steps);
+        for (size_t k = 0; k < EVALUATE_KINDS; k++)
+                n += e->certified[k];
+        return n;
+}
+
+/* Cut, not rounded: what is told as 0.00 is not above 0. */
+static double cut(double skill)
+{
+        return floor(100 * skill) / 100;
+}
+
+void evrank_skill(const struct evaluation *e, enum evaluate_group g, struct evrank_skill *ret)
+{
+        const size_t d = evrank_distance(e);
+        struct evrank_skill s = {.all = cut(score_skill(&e->all.forecast[g].error[d])),
+                                 .anchored = score_skill(&e->all.forecast[g].anchored[d])};
+
+        for (size_t k = 0; k < e->nday; k++) {
+                const double v = score_skill(&e->day[k].sum.forecast[g].error[d]),
+                             day_s = (double)e->day[k].sum.steps * e->layout->step_s;
+
+                if (isfinite(v) && day_s >= DAILY_COVER_MIN * DAY_S) {
+                        s.days++;
+                        s.days_not_above += !(v > 0);
+                }
+        }
+        for (size_t i = 0; i < e->layout->ny; i++) {
+                const double v = score_skill(&e->y[i].forecast.error[d]);
+
+                if (e->layout->y[i].kind != Y_VALVE && evaluate_group(e, i) == g && isfinite(v)) {
+                        s.outputs++;
+                        s.outputs_not_above += !(v > 0);
+                }
+        }
+        s.above = s.all > 0 && (s.days == 0 || 2 * s.days_not_above < s.days) && 2 * s.outputs_not_above < s.outputs;
+        *ret = s;
+}
+
+bool evrank_in_force(const struct evaluation *e)
+{
+        return e->scored > 0 && e->shadow == 0;
 }
 
 void evrank_answers(const struct evaluation *e, size_t ret[ADVICE_ANSWERS])

@@ -29,8 +29,24 @@ const char *evrank_y_name(const struct evaluation *e, size_t y);
 const char *evrank_u_name(const struct evaluation *e, size_t u);
 /* Outputs of this group were judged. */
 bool evrank_judged(const struct evaluation *e, enum evaluate_group g);
-/* Share of steps whose decision carries a certificate: ACCEPT, and PROJECT but for reasons that stand for none. */
-double evrank_certified(const struct evaluation *e);
+/* Scored decisions that carry a certificate (evaluate_certified). */
+size_t evrank_certified(const struct evaluation *e);
+/* Of no scored decision coolplane only watched. */
+bool evrank_in_force(const struct evaluation *e);
+
+/* How the forecasts of a group do at evrank_distance beside "stays as it is". above: over all, on most whole days
+ * (where there is one) and for most outputs; no one stretch and no one output carries it. */
+struct evrank_skill {
+        double all, anchored; /* all cut to two decimals; NaN: none was judged */
+        size_t days, days_not_above, outputs, outputs_not_above;
+        bool above;
+};
+void evrank_skill(const struct evaluation *e, enum evaluate_group g, struct evrank_skill *ret);
+/* Both in words, for a text. */
+#define EVRANK_SKILL "%zu of %zu whole day%s and %zu of %zu output%s not above 0"
+#define EVRANK_SKILL_OF(s)                                                                                             \
+        (s)->days_not_above, (s)->days, PLURAL_S((s)->days), (s)->outputs_not_above, (s)->outputs,                     \
+            PLURAL_S((s)->outputs)
 
 /* The operator's answers to advice, over all variables. */
 void evrank_answers(const struct evaluation *e, size_t ret[ADVICE_ANSWERS]);

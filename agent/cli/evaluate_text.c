@@ -47,6 +47,21 @@ const char *evaluate_unit(const struct evaluation *e, size_t j)
         return u == UNIT_DEGF ? unit_str(UNIT_DELTA_F) : u == UNIT_NONE ? "" : unit_str(u);
 }
 
+static bool is_ratio(const struct evaluation *e, size_t j)
+{
+        return unit_of(e, j) == UNIT_RATIO;
+}
+
+double evaluate_read_delta(const struct evaluation *e, size_t j, double si)
+{
+        return is_ratio(e, j) ? 100 * si : evaluate_delta(e, j, si);
+}
+
+const char *evaluate_read_unit(const struct evaluation *e, size_t j)
+{
+        return is_ratio(e, j) ? "%" : evaluate_unit(e, j);
+}
+
 /* --- words ------------------------------------------------------------------------------------------------------- */
 
 /* A number with two decimals, "-" when there is none. */
@@ -81,95 +96,6 @@ static const char *span(double s, char buf[32])
 
 static const char *const group_name[GROUP_COUNT] = {"inlets", "supply air"};
 
-/* --- what stands out --------------------------------------------------------------------------------------------- */
-
-static size_t stand_out_heat(const struct evaluation *e)
-{
-        const struct score_heat *m = &e->all.heat[HEAT_MEASURED], *f = &e->all.heat[HEAT_IN_FORCE],
-                                *a = &e->all.heat[HEAT_ACTION];
-        size_t n = 0;
-
-        if (m->hard > 0 && ++n)
-                (void)printf("  measured above the hard limit (%.1f C) in %zu step%s\n", e->hard_c, m->hard,
-                             PLURAL_S(m->hard));
-        if (a->hard > 0 && ++n)
-                (void)printf("  the model foresees our own action above the hard limit in %zu step%s\n", a->hard,
-                             PLURAL_S(a->hard));
-        if (a->soft > f->soft && ++n)
-                (void)printf(
-                    "  more steps above %.1f C foreseen under our action (%zu) than under what was in force (%zu)\n",
-                    e->soft_c, a->soft, f->soft);
-        return n;
-}
-
-static size_t stand_out_model(const struct evaluation *e)
-{
-        char a[32];
-        size_t n = 0;
-
-        for (int g = 0; g < GROUP_COUNT; g++) {
-                const struct hindsight_score *s = &e->all.forecast[g];
-                const double skill = score_skill(&s->error[evrank_distance(e)]),
-                             below = score_share(s->upper.inside, s->upper.n);
-
-                if (skill < 0 && ++n)
-                        (void)printf(
-                            "  nominal forecasts of %s are worse than \"stays as it is\" (skill %.2f, anchored "
-                            "%.2f)\n",
-                            group_name[g], skill, score_skill(&s->anchored[evrank_distance(e)]));
-                if (below < EVALUATE_COVERAGE && ++n)
-                        (void)printf(
-                            "  only %s of the readings of %s are below their one-step bound (nominal %.0f %%)\n",
-                            percent(below, a), group_name[g], 100 * EVALUATE_COVERAGE);
-        }
-        return n;
-}
-
-static size_t stand_out_proposals(const struct evaluation *e)
-{
-        const size_t asked = e->all.steps - e->all.no_proposal;
-        const double changed = score_share(e->all.by_kind[DECISION_PROJECT], asked),
-                     refused = score_share(e->reason[DECISION_PROJECT][DR_NOT_CERTIFIABLE], asked);
-        size_t dark = 0, n = 0;
-        char a[32], b[32];
-
-        if (changed > 0.1 && ++n)
-                (void)printf("  the safety layer changed %s of the proposals; in %s nothing could be certified\n",
-                             percent(changed, a), percent(refused, b));
-        for (size_t i = 0; i < e->layout->ny; i++)
-                dark += evrank_unusable(e, i) > EVRANK_DARK;
-        if (dark > 0 && ++n)
-                (void)printf("  %zu of %zu outputs could not be read in more than 5 %% of the steps\n", dark,
-                             e->layout->ny);
-        return n;
-}
-
-static void print_stand_out(const struct evaluation *e)
-{
-        const size_t weak = e->all.by_kind[DECISION_HOLD] + e->all.by_kind[DECISION_FALLBACK];
-        char a[32];
-        size_t n = 0;
-
-        (void)printf("WHAT STANDS OUT\n");
-        if (e->writes.left > 0 && ++n)
-                (void)printf("  %zu write%s left a gate that may write nothing\n", e->writes.left,
-                             PLURAL_S(e->writes.left));
-        if (e->changed > 0 && ++n)
-                (void)printf("  %zu record%s changed after being written, in no figure here: coolplane audit verify\n",
-                             e->changed, e->changed == 1 ? " was" : "s were");
-        if (e->unended && ++n)
-                (void)printf("  the replay did not end: what it would have gone on with is not here\n");
-        n += stand_out_heat(e);
-        n += stand_out_model(e);
-        n += stand_out_proposals(e);
-        if (score_share(weak, e->all.steps) > EVRANK_FEW && ++n)
-                (void)printf("  holds and fallbacks in %s of the steps\n", percent(score_share(weak, e->all.steps), a));
-        if (e->gaps > 0 && ++n)
-                (void)printf("  %zu gap%s in the record\n", e->gaps, PLURAL_S(e->gaps));
-        if (n == 0)
-                (void)printf("  nothing\n");
-}
-
 /* --- sections ---------------------------------------------------------------------------------------------------- */
 
 static void print_head(const struct evaluation *e)
@@ -186,6 +112,19 @@ static void print_head(const struct evaluation *e)
                         (void)printf("  %s\n", stray_words(&e->stray[k], (enum store_rows)k, words));
         if (e->stride > 1)
                 (void)printf("  the model sets are large: forecasts begin at every %zuth decision\n", e->stride);
+}
+
+static void print_stand_out(const struct evaluation *e)
+{
+        struct text lines = {0};
+
+        (void)printf("WHAT STANDS OUT\n");
+        evaluate_stand_out(e, &lines);
+        for (const char *line = lines.v; line && *line; line = strchr(line, '\n') + 1)
+                (void)printf("  %.*s\n", (int)strcspn(line, "\n"), line);
+        if (!lines.v)
+                (void)printf("  %s\n", lines.failed ? "not known: no memory" : "nothing");
+        text_free(&lines);
 }
 
 static void print_heat(const struct evaluation *e)
@@ -280,6 +219,8 @@ static void print_proposals(const struct evaluation *e)
                                              decision_reason_str((enum decision_reason)r), e->reason[k][r],
                                              PLURAL_S(e->reason[k][r]),
                                              percent(score_share(e->reason[k][r], e->scored), a));
+        (void)printf("  certificate: %zu of %zu decision%s carry one, %zu of these are holds\n", evrank_certified(e),
+                     e->scored, PLURAL_S(e->scored), e->certified[DECISION_HOLD]);
         n = evrank_worst(e, e->layout->nu, evrank_projection, worst, WORST);
         for (size_t k = 0; k < n; k++) {
                 const struct score_variable *v = &e->u[worst[k]];
@@ -287,9 +228,9 @@ static void print_proposals(const struct evaluation *e)
                 (void)printf(
                     "  %s from proposal to action: mean %s, 95 %% within %s %s, changed in %zu of %zu step%s%s: "
                     "%s\n",
-                    k == 0 ? "most," : "     ", num(evaluate_delta(e, worst[k], score_dist_mean(&v->cost)), 2, a),
-                    num(evaluate_delta(e, worst[k], score_dist_abs_quantile(&v->cost, 0.95)), 2, b),
-                    evaluate_unit(e, worst[k]), v->projected, v->cost.n, PLURAL_S(v->cost.n),
+                    k == 0 ? "most," : "     ", num(evaluate_read_delta(e, worst[k], score_dist_mean(&v->cost)), 2, a),
+                    num(evaluate_read_delta(e, worst[k], score_dist_abs_quantile(&v->cost, 0.95)), 2, b),
+                    evaluate_read_unit(e, worst[k]), v->projected, v->cost.n, PLURAL_S(v->cost.n),
                     v->not_finite > 0 ? ", not a number in others" : "", evrank_u_name(e, worst[k]));
         }
 }
@@ -343,9 +284,9 @@ static void print_difference(const struct evaluation *e)
                 const int dir = e->site->point[e->layout->u[j].point].safe_dir;
 
                 (void)printf("  %s\n    action mean %s, 95 %% within %s %s; proposal mean %s; beyond the dead band %s",
-                             evrank_u_name(e, j), num(evaluate_delta(e, j, score_dist_mean(&v->change)), 2, a),
-                             num(evaluate_delta(e, j, score_dist_abs_quantile(&v->change, 0.95)), 2, b),
-                             evaluate_unit(e, j), num(evaluate_delta(e, j, score_dist_mean(&v->ask)), 2, c),
+                             evrank_u_name(e, j), num(evaluate_read_delta(e, j, score_dist_mean(&v->change)), 2, a),
+                             num(evaluate_read_delta(e, j, score_dist_abs_quantile(&v->change, 0.95)), 2, b),
+                             evaluate_read_unit(e, j), num(evaluate_read_delta(e, j, score_dist_mean(&v->ask)), 2, c),
                              percent(score_share(v->above + v->below, v->steps), d));
                 if (dir != 0)
                         (void)printf(", of it less cooling %s",
@@ -363,6 +304,23 @@ static void print_difference(const struct evaluation *e)
         print_hours(e);
 }
 
+const char *evaluate_power_why(const struct evaluation *e)
+{
+        bool any = false;
+
+        for (size_t k = 0; k < EVALUATE_PARTS; k++)
+                any |= e->metered[k];
+        if (!any)
+                return "the site file names no meter of cooling";
+        if (e->samples == 0)
+                return "no samples are stored here (a replay stores none: --log names the database it was made from)";
+        if (e->all.metered.n == 0)
+                return "in no step had every part of cooling a meter that could be read";
+        if (e->all.no_proposal == e->all.steps)
+                return "there were no proposals, so nothing was foreseen";
+        return "no proposal came with an estimate while meters could be read: the planner had no energy model yet";
+}
+
 static void print_power(const struct evaluation *e)
 {
         static const char *const part[EVALUATE_PARTS] = {"fans", "chillers", "pumps", "towers"};
@@ -372,9 +330,10 @@ static void print_power(const struct evaluation *e)
 
         (void)printf("\nPOWER of cooling: fans of air handlers, chillers, pumps, towers\n");
         if (p->n == 0) {
-                (void)printf("  nothing to compare: no meters in this database, or no energy model yet%s\n",
-                             e->samples == 0 ? " (a replay stores no samples: --log the database it was made from)"
-                                             : "");
+                (void)printf("  nothing to compare: %s\n", evaluate_power_why(e));
+                if (e->all.metered.n > 0)
+                        (void)printf("  meters under what was in force %.1f kW, mean of %zu steps\n",
+                                     series_mean(&e->all.metered) / 1000, e->all.metered.n);
                 return;
         }
         (void)printf(
@@ -385,8 +344,11 @@ static void print_power(const struct evaluation *e)
                 if (!e->metered[k])
                         (void)printf("  no meter of %s: they are in the estimate only\n", part[k]);
         (void)printf(
-            "  An estimate of what was never tried, with the energy model's error in it: no saving. That is what\n"
-            "  coolplane savings is for.\n");
+            evrank_in_force(e)
+                ? "  An estimate of what the safety layer may have changed, with the energy model's error in it: "
+                  "no saving. That is\n  what coolplane savings is for.\n"
+                : "  An estimate of what was never tried, with the energy model's error in it: no saving. That is "
+                  "what\n  coolplane savings is for.\n");
 }
 
 static void print_availability(const struct evaluation *e)

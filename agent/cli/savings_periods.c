@@ -11,10 +11,15 @@
 #include "agent/points/layout.h"
 
 #define DAY_MS INT64_C(86400000)
-#define IN_FORCE_MIN 0.9 /* of a day's control steps */
+#define IN_FORCE_MIN 0.9 /* of a day's decisions */
 #define IN_FORCE_NO 0.05
+#define RECORDED_MIN 0.9   /* of a day's control steps */
 #define OVER_KNOWN_MIN 0.8 /* of a period's days */
 #define LOOK_RHO 0.3       /* see check_it */
+#define MOVED                                                                                                          \
+        "IT energy is not what calendar and weather made expect, which is the load of what is told here. If the "      \
+        "measure moved it, --load calendar tells the total; if work did, --load it tells what setpoints saved; a "     \
+        "demand (--load POINT) or days in turn (--ab) tell both"
 
 /* ---- days ---- */
 
@@ -25,17 +30,42 @@ static bool inside(const struct savrep_options *o, const struct savrep_span *p, 
         return begins >= p->from_ms && begins + DAY_MS <= p->to_ms;
 }
 
+/* Share of a day's control steps of which there is a decision, in force or in shadow. */
+static double recorded(const struct daily_day *d)
+{
+        return d->ours + d->shadow;
+}
+
+/* Of what is recorded of a day, the share in which coolplane was in force. */
+static double share_in_force(const struct daily_day *d)
+{
+        return recorded(d) > 0.0 ? d->ours / recorded(d) : 0.0;
+}
+
+/* Decisions tell the days apart, and this one's stop short: what ran in the rest of it is not known. A day without any
+ * is one on which coolplane did not run. */
+static bool cut_short(const struct savrep_work *w, size_t k)
+{
+        const double share = recorded(&w->days->day[k]);
+
+        return (w->o->by_shadow || (w->o->ab != NULL && w->schedule == NULL)) && share > 0.0 && share < RECORDED_MIN;
+}
+
 /* Which arm day k of --db is in. With a baseline database none of them is A. */
 static enum arm arm_of(const struct savrep_work *w, size_t k)
 {
         const struct savrep_options *o = w->o;
         const struct daily_day *d = &w->days->day[k];
-        const enum arm by_mode = d->ours >= IN_FORCE_MIN ? ARM_B : d->ours <= IN_FORCE_NO ? ARM_A : ARM_NONE;
+        const double in_force = share_in_force(d);
+        const enum arm by_mode = cut_short(w, k)            ? ARM_NONE
+                                 : in_force >= IN_FORCE_MIN ? ARM_B
+                                 : in_force <= IN_FORCE_NO  ? ARM_A
+                                                            : ARM_NONE;
 
         if (o->ab != NULL)
                 return w->schedule != NULL ? (enum arm)w->schedule[k] : by_mode;
         if (o->by_shadow)
-                return by_mode == ARM_A && d->shadow < 0.5 ? ARM_NONE : by_mode;
+                return by_mode == ARM_A && recorded(d) == 0.0 ? ARM_NONE : by_mode;
         if (o->by_time && inside(o, &o->before, d->day))
                 return ARM_A;
         if (o->has_after)
@@ -46,10 +76,10 @@ static enum arm arm_of(const struct savrep_work *w, size_t k)
 /* Days are told apart by what was in force, and this one had both. */
 static bool in_force_partly(const struct savrep_work *w, size_t k)
 {
-        const double ours = w->days->day[k].ours;
+        const double ours = share_in_force(&w->days->day[k]);
 
-        return (w->o->by_shadow || (w->o->ab != NULL && w->schedule == NULL)) && ours > IN_FORCE_NO &&
-               ours < IN_FORCE_MIN;
+        return (w->o->by_shadow || (w->o->ab != NULL && w->schedule == NULL)) && !cut_short(w, k) &&
+               ours > IN_FORCE_NO && ours < IN_FORCE_MIN;
 }
 
 static void add_day(struct savrep_work *w, const struct daily *from, size_t k, enum arm arm)
@@ -141,6 +171,7 @@ int savrep_make_periods(struct savrep_work *w)
                 if (arm != ARM_NONE)
                         add_day(w, w->days, k, arm);
                 w->s.partly += in_force_partly(w, k);
+                w->s.cut += cut_short(w, k);
         }
         for (int arm = 0; arm < 2; arm++)
                 finish_period(&w->s.period[arm], w->s.fans_metered);
@@ -221,7 +252,7 @@ static double in_force(const struct savrep_work *w, enum arm arm)
 
         for (size_t k = 0; k < w->days->n; k++)
                 if (arm_of(w, k) == arm) {
-                        sum += w->days->day[k].ours;
+                        sum += share_in_force(&w->days->day[k]);
                         n++;
                 }
         return n > 0.0 ? sum / n : 0.0;
@@ -368,9 +399,10 @@ static int check_it(struct savrep_work *w)
                 w->s.load = "calendar";
                 savrep_refuse(
                     w, "load-moved",
-                    "IT energy is not what calendar and weather made expect. If the measure moved it, --load "
-                    "calendar tells the total; if work did, --load it tells what setpoints saved; a demand (--load "
-                    "POINT) or days in turn (--ab) tell both");
+                    w->o->args.it_response_ratio_k > 0.0 ? MOVED
+                                                         : MOVED
+                        ". With --it-response 0 any move that can be seen counts, as none may be an answer to "
+                        "warmer air");
         }
         return 0;
 }

@@ -160,8 +160,10 @@ static void print_notes(const struct savrep_story *s)
         print_over(a->over_k_min);
         printf(" and ");
         print_over(b->over_k_min);
-        printf(" degree-minutes a day%s.\n",
-               savrep_exposure_rose(s) > 0 ? "; some of it was paid for with warmer inlets" : "");
+        printf(" degree-minutes a day%s.\n", savrep_exposure_rose(s) <= 0 ? ""
+                                             : r->inlet_change_k <= 0
+                                                 ? "; that is more, though inlets were no warmer on average"
+                                                 : "; some of it was paid for with warmer inlets");
 }
 
 static void print_strays(const struct savrep_story *s)
@@ -194,6 +196,8 @@ void savrep_print(const struct savrep_story *s)
         printf("boundary   chillers, pumps, towers, air handler fans; IT; load: %s\n", s->load);
         if (s->partly)
                 printf("%zu day%s with control in force for part only, left out\n", s->partly, PLURAL_S(s->partly));
+        if (s->cut)
+                printf("%zu day%s with decisions recorded for part only, left out\n", s->cut, PLURAL_S(s->cut));
         print_strays(s);
         if (s->measure)
                 printf("measure    %s\n", s->measure);
@@ -299,7 +303,7 @@ void savrep_print_json(const struct savrep_story *s)
         json_period("reporting", &s->period[1]);
         printf(",\"n\":%zu,\"p\":%zu,\"m\":%zu,\"m_outside\":%zu,\"unpaired\":%zu", r->n, r->p, r->m, r->m_outside,
                r->unpaired);
-        printf(",\"partly_in_force\":%zu,\"left_out\":", s->partly);
+        printf(",\"partly_in_force\":%zu,\"partly_recorded\":%zu,\"left_out\":", s->partly, s->cut);
         stray_print_json(s->stray[0]);
         printf(",\"left_out_of_baseline\":");
         stray_print_json(s->stray[1]);

@@ -27,7 +27,8 @@ struct savrep_story {
         const char *weather;                     /* "wet bulb" or "dry bulb" */
         bool ab, fans_metered, it_checked;
         struct savrep_period period[2];          /* baseline, reporting; of an A/B its two arms */
-        size_t partly;                           /* days left out: control was in force for part of them only */
+        size_t partly;                           /* days left out: control was in force for part of them only, … */
+        size_t cut;                              /* … or decisions were recorded for part of them only */
         struct store_stray stray[2][STORE_ROWS]; /* of --db and of another baseline */
         struct savings_report r;                 /* r.reason is what the models say … */
         struct savings_report it;                /* it_checked: IT as an outcome of calendar and weather */
@@ -75,8 +76,8 @@ int savrep_estimate(struct savrep_work *w);
 
 /* All of these from days and before: w->s is a figure or a refusal. 0 or -Exxx. */
 int savrep_tell(struct savrep_work *w);
-/* The refusal where savrep_load_days found none. */
-void savrep_no_samples(struct savrep_work *w);
+/* The refusal where savrep_load_days found none: in which database, and where it has some. 0 or -errno. */
+int savrep_no_samples(struct savrep_work *w);
 /* --baseline shadow of one database (o->by_shadow, o->load NULL): begins *w and fills w->s. o, site and s are borrowed
  * as long as w. 0 or -Exxx; savrep_free in any case. */
 int savrep_shadow(struct savrep_work *w, const struct savrep_options *o, const struct site *site, struct store *s);

@@ -2,9 +2,12 @@
  * SPDX-FileCopyrightText: coolplane contributors */
 /* coolplane savings: from days to what is told of them, or why it cannot be; also for others than the verb. */
 #include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/cli/savings_report.h"
 
 int savrep_load_days(const struct savrep_work *w, struct store *s, const struct savrep_span *within, struct daily **ret)
@@ -49,10 +52,50 @@ int savrep_tell(struct savrep_work *w)
         return r;
 }
 
-void savrep_no_samples(struct savrep_work *w)
+/* Of what was asked for, not the day around it. */
+static struct savrep_span asked(const struct savrep_options *o)
 {
-        savrep_refuse(w, "no-samples", "a database holds no samples");
+        struct savrep_span s = o->by_time ? o->before : o->has_after ? o->after : o->within;
+
+        if (o->by_time && o->has_after) {
+                s.from_ms = o->after.from_ms < s.from_ms ? o->after.from_ms : s.from_ms;
+                s.to_ms = o->after.to_ms > s.to_ms ? o->after.to_ms : s.to_ms;
+        } else if (o->by_time) {
+                s.to_ms = INT64_MAX;
+        }
+        return s;
+}
+
+int savrep_no_samples(struct savrep_work *w)
+{
+        const bool other = w->days != NULL && w->other != NULL; /* its days are all there are */
+        const char *db = other ? w->o->baseline : w->o->db;
+        struct savrep_span s = asked(w->o);
+        struct store_counts c;
+        char from[32] = "", to[32] = "", first[32], last[32];
+        int r = store_counts(other ? w->other : w->store, &c);
+
+        if (r < 0)
+                return r;
+        for (int arm = 0; arm < 2; arm++)
+                w->s.period[arm].ppue = w->s.period[arm].over_k_min = (double)NAN;
+        savrep_refuse(w, "no-samples", "");
         w->s.load = w->s.load ? w->s.load : "it";
+        if (c.samples == 0 || other || (s.from_ms == INT64_MIN && s.to_ms == INT64_MAX)) {
+                (void)snprintf(w->s.why, sizeof w->s.why, "%s holds no samples", db);
+                return 0;
+        }
+        if (s.from_ms != INT64_MIN)
+                (void)clk_format(s.from_ms, from);
+        if (s.to_ms != INT64_MAX)
+                (void)clk_format(s.to_ms, to);
+        (void)snprintf(w->s.why, sizeof w->s.why, "%s holds no samples %s %s%s%s: its log is from %s to %s", db,
+                       from[0] && to[0] ? "between"
+                       : from[0]        ? "from"
+                                        : "before",
+                       from, from[0] && to[0] ? " and " : "", from[0] && !to[0] ? "on" : to,
+                       clk_format(c.first_t_ms, first), clk_format(c.last_t_ms, last));
+        return 0;
 }
 
 int savrep_shadow(struct savrep_work *w, const struct savrep_options *o, const struct site *site, struct store *s)
@@ -65,10 +108,8 @@ int savrep_shadow(struct savrep_work *w, const struct savrep_options *o, const s
         w->before = w->days;
         if (r == 0)
                 r = savrep_tell(w);
-        if (r == -ENODATA) {
-                savrep_no_samples(w);
-                r = 0;
-        }
+        if (r == -ENODATA)
+                r = savrep_no_samples(w);
         return r;
 }
 

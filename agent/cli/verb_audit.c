@@ -14,6 +14,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/db_args.h"
+#include "agent/cli/other_config.h"
 #include "agent/gate/audit.h"
 
 static const char help[] =
@@ -228,6 +229,9 @@ static int report(const struct db_args *a, bool each)
                 (void)fprintf(stderr, "coolplane audit: %s\n", strerror(ENOMEM));
         } else {
                 (r.json ? end_json : end_text)(&r, &c);
+                (void)fflush(stdout);
+                if (c.decisions > 0 && c.verdict[AUDIT_PARTLY] == c.decisions)
+                        other_config_tell("audit", a->db, a->store, a->site);
                 code = c.verdict[AUDIT_DIFFERS] > 0                           ? EXIT_VIOLATIONS
                        : c.verdict[AUDIT_HOLDS] + c.verdict[AUDIT_RULES] == 0 ? EXIT_CANNOT_EVALUATE
                                                                               : EXIT_OK;

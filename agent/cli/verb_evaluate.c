@@ -16,6 +16,7 @@
 #include "agent/cli/db_args.h"
 #include "agent/cli/evaluate_html.h"
 #include "agent/cli/evaluate_report.h"
+#include "agent/cli/other_config.h"
 #include "agent/cli/replay_origin.h"
 
 static const char help[] =
@@ -44,9 +45,11 @@ static const char help[] =
     "                  another log is refused\n"
     "  --from, --to T  RFC 3339 with offset, or epoch ms; default: all decisions\n"
     "  --json          one JSON document, with each point, variable and day\n"
-    "  --html FILE     beside it a page: what would be needed to go live, energy, limits, worst hours, differences,\n"
-    "                  forecasts and data quality; needs nothing else and can be printed; only such a page is\n"
-    "                  written over\n"
+    "  --html FILE     beside it a page: what would be needed to go live, energy, limits, worst hours, what the "
+    "safety\n"
+    "                  layer did, differences, forecasts and data quality; needs nothing else and can be printed; "
+    "only\n"
+    "                  such a page is written over\n"
     "exit: 0 scored, 2 usage, 3 something was written in shadow (whether or not it can be scored), 4 nothing can be\n"
     "scored (and why), 65 database damaged or another log than the replayed one, 69 no database, 74 I/O, 78 site "
     "wrong\n";
@@ -167,11 +170,14 @@ static int report(const struct options *o, struct store *log)
                 code = e == -ENOMEM ? EXIT_GENERIC : e == -EUCLEAN ? EXIT_DATA : EXIT_IO;
         } else if (e == -ENODEV || evaluate_refusal(&v)) {
                 say_why_not(&v, e == -ENODEV);
+                if (e == 0 && v.decisions > v.changed)
+                        other_config_tell("evaluate", o->in.db, store, o->in.site);
                 if (v.writes.left > 0) /* a breach whatever can be scored */
                         (o->in.json ? evaluate_print_writes_json : evaluate_print_writes_text)(&v);
                 code = v.writes.left > 0 ? EXIT_VIOLATIONS : EXIT_CANNOT_EVALUATE;
         } else {
                 (o->in.json ? evaluate_print_json : evaluate_print_text)(&v);
+                (void)fflush(stdout); /* before what is told beside it: both may go into one file */
                 code = o->html ? write_page(o, &v, log ? log : store) : EXIT_OK;
                 if (code == EXIT_OK && v.writes.left > 0)
                         code = EXIT_VIOLATIONS;

@@ -348,11 +348,10 @@ static int run(struct savrep_work *w)
                 return code;
         if (r == 0)
                 r = savrep_tell(w);
-        if (r == -ENODATA) {
-                savrep_no_samples(w);
-        } else if (r < 0) {
+        if (r == -ENODATA)
+                r = savrep_no_samples(w);
+        if (r < 0)
                 return db_failed("savings", w->o->db, w->store, r);
-        }
         tell_overlap(w->o);
         if (w->o->json)
                 savrep_print_json(&w->s);

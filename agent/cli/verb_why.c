@@ -12,6 +12,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/log_site.h"
+#include "agent/cli/replay_origin.h"
 #include "agent/cli/why.h"
 
 static const char help[] =
@@ -57,13 +58,19 @@ static const char help[] =
 
 static int point_text(const struct db_args *a, const struct store_param *p)
 {
+        struct replay_origin origin = {.replay = false};
         int r = why_section(a, "point", NULL,
                             "SELECT format('%s  (%s%s%s%s)', name, unit, iif(role = '', '', ', ' || role),"
                             " iif(device = '', '', ', device ' || device), iif(writable, ', writable', ''))"
                             " FROM point WHERE id = ?1",
                             p, 1);
         if (r == 0)
-                r = why_section(a, "last samples", "none stored",
+                r = why_failed(a, replay_origin_get(a->store, &origin));
+        if (r == 0)
+                r = why_section(a, "last samples",
+                                origin.replay
+                                    ? "none stored: a replay stores none, they are in the log it was made from"
+                                    : "none stored",
                                 "SELECT s.time, format('%12s %s', coalesce(round(s.value, 4), 'no number'), s.unit),"
                                 " s.quality || iif(s.reason = 'none', '', ', ' || s.reason),"
                                 " 'raw ' || coalesce(round(s.raw, 4), '-')" SAMPLES_WHERE,
@@ -223,6 +230,36 @@ static void half_counts(struct text *t, const struct site *site)
         text_put(t, "}");
 }
 
+static int take_span(void *ctx, size_t n, const char *const *name, const char *const *text)
+{
+        int64_t *t = ctx;
+        (void)n;
+        (void)name;
+        for (int k = 0; k < 2; k++)
+                if (!text[k] || parse_int64(text[k], INT64_MIN, INT64_MAX, &t[k]) < 0)
+                        t[k] = INT64_MIN;
+        return 0;
+}
+
+static void tell_no_decision(const struct db_args *a, const char *what)
+{
+        int64_t t[2] = {INT64_MIN, INT64_MIN};
+        char from[32], to[32];
+        if (store_query_rows(a->store, "SELECT min(t_ms), max(t_ms) FROM decision", NULL, 0, take_span, t) < 0 ||
+            t[0] == INT64_MIN || t[1] == INT64_MIN)
+                fprintf(stderr, "%s: no decision '%s' is stored, nor any other\n", a->db, what);
+        else
+                fprintf(stderr, "%s: no decision '%s' is stored; there are some from %s to %s\n", a->db, what,
+                        clk_format(t[0], from), clk_format(t[1], to));
+}
+
+/* What is meant for a time, but is none: it begins as a date or a clock does. */
+static bool looks_like_time(const char *s)
+{
+        const size_t digits = strspn(s, "0123456789");
+        return (digits == 4 && s[4] == '-') || (digits == 2 && s[2] == ':' && strlen(s) <= 8);
+}
+
 static int answer(const struct db_args *a, const char *what, const char *half)
 {
         struct store_param p[2] = {{0}, {.is_text = true, .text = half}};
@@ -230,11 +267,18 @@ static int answer(const struct db_args *a, const char *what, const char *half)
         if (r == 0)
                 return db_exit(a->json ? why_step_json(a, p) : why_step_text(a, p));
         if (r == -ENOENT) {
-                fprintf(stderr, "%s: no decision '%s' is stored\n", a->db, what);
+                tell_no_decision(a, what);
                 return EXIT_CANNOT_EVALUATE;
         }
         if (r != -EINVAL)
                 return db_exit(r);
+        if (looks_like_time(what)) {
+                fprintf(stderr,
+                        "coolplane why: '%s' is no time: a time is as 2026-07-15T14:30:00Z or "
+                        "2026-07-15T16:30:00+02:00, or epoch ms\n",
+                        what);
+                return EXIT_USAGE_;
+        }
         r = find_point(a, what, &p[0].i);
         if (r == -ENOENT)
                 return EXIT_CANNOT_EVALUATE;

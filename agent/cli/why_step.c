@@ -270,8 +270,9 @@ static int print_checks(const struct db_args *a, const struct store_param *p)
                         " 'not invariant') FROM decision WHERE id = ?1"
                         " UNION ALL SELECT format('action lies %s of the way to the proposal (0: what the plant "
                         "has, or the backup)',"
-                        " round(fraction, 3)) FROM decision WHERE id = ?1 AND fraction IS NOT NULL AND has_proposal",
-                        p, 1);
+                        " round(fraction, 3)) FROM decision d WHERE id = ?1 AND fraction IS NOT NULL AND has_proposal"
+                        " AND EXISTS (SELECT 1 FROM v_setpoints v WHERE v.decision_id = d.id AND " CHANGED ")",
+                        p, 2);
         if (r == 0)
                 r = why_section(
                     a, "approved by", NULL,

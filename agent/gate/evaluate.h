@@ -32,6 +32,7 @@ struct evaluate_sum {
         struct score_heat heat[HEAT_COUNT];
         struct hindsight_score forecast[GROUP_COUNT];
         struct score_power power;   /* of cooling: the planner's for its proposal, the meters' */
+        struct series_mean metered; /* W, of cooling: of all steps whose meters tell it */
         size_t compared, differing; /* variables × shadow steps; beyond the dead band */
 };
 
@@ -75,6 +76,7 @@ struct evaluation {
         struct evaluate_skip skip[EVALUATE_WHYS];
         size_t nskip;
         size_t reason[EVALUATE_KINDS][EVALUATE_REASONS];
+        size_t certified[EVALUATE_KINDS]; /* of the scored: evaluate_certified */
         struct evaluate_sum all;
         struct evaluate_day *day;
         size_t nday;
@@ -111,5 +113,7 @@ void evaluate_free(struct evaluation *e);
 /* Static text: why there is nothing to be said but of writes, NULL when there is something. */
 const char *evaluate_refusal(const struct evaluation *e);
 enum evaluate_group evaluate_group(const struct evaluation *e, size_t y);
+/* The decision carries a certificate: those that the audit computes again, and whose worst case is told. A HOLD may. */
+bool evaluate_certified(const struct store_decision *d);
 
 #endif

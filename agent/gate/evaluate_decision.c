@@ -10,7 +10,9 @@
 #include "agent/points/total.h"
 
 #define HOUR_MS ((int64_t)3600000)
-#define SAME_K 0.01 /* what is stored of a temperature in two places */
+#define SAME_K 0.01      /* what is stored of a temperature in two places */
+#define NEAR_K 0.5       /* … and what a window, which holds means of a step, makes of it */
+#define MARGIN_K (-1e-9) /* of a certificate: no less, but for rounding */
 
 /* --- samples ----------------------------------------------------------------------------------------------------- */
 
@@ -173,14 +175,26 @@ static int hottest_row(const struct evaluator *v)
         return row;
 }
 
-/* Which inlet was the hottest is not stored with the decision: the row that was read so, if it was read as that. */
+/* The inlet whose newest sample is the stored hottest; −1: none. */
+static int sampled_row(const struct evaluator *v, double worst_inlet_c)
+{
+        const struct layout *l = v->e->layout;
+
+        for (size_t i = 0; i < l->ny; i++)
+                if (l->y[i].kind == Y_INLET && fabs(v->value[l->y[i].point] - worst_inlet_c) < SAME_K)
+                        return (int)i;
+        return -1;
+}
+
+/* Which inlet was the hottest is not stored with the decision: the one that was sampled as that, else the row that was
+ * read the hottest. */
 static void find_measured(struct evaluator *v, const struct store_decision *d)
 {
         const int row = hottest_row(v);
 
         if (!isfinite(d->worst_inlet_c)) /* rooms without inlet sensors */
                 add_heat(v, HEAT_MEASURED, row >= 0 ? v->reading[row] : (double)NAN, row, d->t_ms);
-        else if (row >= 0 && fabs(v->reading[row] - d->worst_inlet_c) < SAME_K)
+        else if (v->moment.row[HEAT_MEASURED] < 0 && row >= 0 && fabs(v->reading[row] - d->worst_inlet_c) < NEAR_K)
                 v->moment.row[HEAT_MEASURED] = row;
 }
 
@@ -261,6 +275,14 @@ static void score_variables(struct evaluator *v, const struct store_decision *d,
         }
 }
 
+bool evaluate_certified(const struct store_decision *d)
+{
+        const struct safety_certificate *c = d->cert;
+
+        return c->verified && c->margin >= MARGIN_K && d->kind != DECISION_FALLBACK &&
+               d->reason != DR_NOT_CERTIFIABLE && d->reason != DR_SENSOR;
+}
+
 static void count_step(struct evaluate_sum *s, const struct store_decision *d)
 {
         s->steps++;
@@ -296,15 +318,20 @@ int evaluate_decision(struct evaluator *v, const struct store_record *rec, bool 
         e->scored++;
         e->shadow += shadow;
         e->reason[(unsigned)d->kind % EVALUATE_KINDS][(unsigned)d->reason % EVALUATE_REASONS]++;
+        e->certified[(unsigned)d->kind % EVALUATE_KINDS] += evaluate_certified(d);
         count_step(&e->all, d);
         count_step(&v->today->sum, d);
         add_heat(v, HEAT_MEASURED, d->worst_inlet_c, -1, d->t_ms);
-        add_heat(v, HEAT_WORST_CASE, e->hard_c - d->cert->margin, d->cert->binding_y, d->t_ms);
+        if (evaluate_certified(d)) /* what else is computed of a worst case is nobody's word */
+                add_heat(v, HEAT_WORST_CASE, e->hard_c - d->cert->margin, d->cert->binding_y, d->t_ms);
         score_variables(v, d, shadow);
         r = read_samples(v, d->t_ms);
         if (r < 0)
                 return r;
+        v->moment.row[HEAT_MEASURED] = sampled_row(v, d->worst_inlet_c);
         v->moment.measured_w = measured_w(v, d->t_ms);
+        series_mean_add(&e->all.metered, v->moment.measured_w);
+        series_mean_add(&v->today->sum.metered, v->moment.measured_w);
         score_power_add(&e->all.power, d->predicted_w, v->moment.measured_w);
         score_power_add(&v->today->sum.power, d->predicted_w, v->moment.measured_w);
         if (readable == 0) {

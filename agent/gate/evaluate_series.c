@@ -51,6 +51,12 @@ static void mean_merge(struct series_mean *to, const struct series_mean *from)
         to->n += from->n;
 }
 
+void series_mean_add(struct series_mean *m, double v)
+{
+        if (isfinite(v))
+                mean_merge(m, &(struct series_mean){v, 1});
+}
+
 static void pair_add(struct series_mean *a, struct series_mean *b, double va, double vb)
 {
         if (!isfinite(va) || !isfinite(vb))
@@ -68,6 +74,7 @@ static void bucket_merge(struct series *s, size_t to, size_t from)
                 a->heat_c[h] = fmax(a->heat_c[h], b->heat_c[h]); /* fmax: the one that is known */
         mean_merge(&a->predicted_w, &b->predicted_w);
         mean_merge(&a->measured_w, &b->measured_w);
+        mean_merge(&a->metered_w, &b->metered_w);
         for (size_t j = 0; j < s->nu; j++) {
                 mean_merge(&s->u[to * s->nu + j].action, &s->u[from * s->nu + j].action);
                 mean_merge(&s->u[to * s->nu + j].in_force, &s->u[from * s->nu + j].in_force);
@@ -167,6 +174,7 @@ void series_add(struct series *s, const struct series_moment *m)
                 hour_add(s, h, m);
         }
         pair_add(&b->predicted_w, &b->measured_w, m->predicted_w, m->measured_w);
+        series_mean_add(&b->metered_w, m->measured_w);
         for (size_t j = 0; m->in_force && j < s->nu; j++) {
                 struct series_pair *p = &s->u[k * s->nu + j];
 

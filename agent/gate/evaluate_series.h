@@ -34,12 +34,14 @@ struct series_mean {
         double sum;
         size_t n;
 };
-double series_mean(const struct series_mean *m); /* NaN: of nothing */
+double series_mean(const struct series_mean *m);       /* NaN: of nothing */
+void series_mean_add(struct series_mean *m, double v); /* not finite: says nothing */
 
 struct series_bucket {
         int64_t t_ms;                               /* begins, UTC */
         double heat_c[SERIES_HEATS];                /* hottest; NaN: none */
         struct series_mean predicted_w, measured_w; /* of steps that know both */
+        struct series_mean metered_w;               /* of steps that know the second */
 };
 
 /* Of steps that know both. */

@@ -14,6 +14,7 @@
  * underestimated (14 days of r = 0.7: 79 % of them held the truth, with it 98 %). */
 #define RHO_UNSEEN_DAYS 10.0
 #define RHO_UNSEEN_MAX 0.5
+#define SLOPE_MAX 2.0  /* of cooling by load, beside its mean a joule of IT */
 #define INSIDE_MIN 0.5 /* of the reporting days */
 #define INLET_MIN 0.8  /* of a period's days */
 /* Guideline 14-2014's limits for hourly calibration, the wider ones of its two: daily has none. */
@@ -152,7 +153,7 @@ static void estimate_part(struct estimate *e, enum savings_part part, struct sav
 static void give_it(const struct estimate *e, const struct savings_args *args, struct savings_report *rep)
 {
         struct savings_figure *it = &rep->part[SAVINGS_IT], *total = &rep->part[SAVINGS_TOTAL];
-        double answer = 1.0;
+        double cooling_j = 0.0, it_j = 0.0, slope;
 
         *it = (struct savings_figure){.known = true, .given = true, .fsu = (double)NAN};
         for (size_t i = 0; i < e->m; i++)
@@ -162,10 +163,17 @@ static void give_it(const struct estimate *e, const struct savings_args *args, s
         total->measured_j += it->measured_j;
         if (!isfinite(rep->inlet_change_k))
                 return;
-        /* what servers drew more is load that the baseline's cooling answers too: the load is the first term */
+        /* what servers drew more is load that the baseline's cooling answers too: by its slope (the load is the first
+         * term), which a small range of load tells badly: at most twice its mean a joule of IT; without a slope, that
+         * mean */
+        for (size_t i = 0; i < e->n; i++) {
+                cooling_j += e->a[i].y[SAVINGS_TOTAL];
+                it_j += e->a[i].y[SAVINGS_IT];
+        }
+        slope = cooling_j / it_j;
         if (rep->by_load)
-                answer += fmax(e->fit.coef[SAVINGS_TOTAL][1] / e->scale.size[SV_LOAD], 0.0);
-        rep->it_unseen_j = answer * args->it_response_ratio_k * rep->inlet_change_k * it->measured_j;
+                slope = fmin(fmax(e->fit.coef[SAVINGS_TOTAL][1] / e->scale.size[SV_LOAD], 0.0), SLOPE_MAX * slope);
+        rep->it_unseen_j = (1.0 + slope) * args->it_response_ratio_k * rep->inlet_change_k * it->measured_j;
         total->low_j -= fmax(rep->it_unseen_j, 0.0);
         total->high_j -= fmin(rep->it_unseen_j, 0.0);
 }

@@ -56,7 +56,8 @@ for day in range(days):
         it = 1000 * (100 + cores) * (0.85 if on and twist == "packed" else 1)
         fan = 0.05 * it * (fans if on else 1)
         c = (0.2 * it + 2500 * max(wet - 8, 0) + 10000) * (cooling if on else 1) * (1 + 0.01 * ar)
-        inlet = "" if on and twist == "blind" else "%.6g" % (25.5 if on else 23.5)
+        if on and twist == "colder": inlet = "30" if h == 12 else "22"
+        else: inlet = "" if on and twist == "blind" else "%.6g" % (25.5 if on else 23.5)
         cells = [it + fan, fan, inlet, 0.2 * c, 20 if on and twist != "same" else 18, 0.6 * c, 0.15 * c, 0.05 * c, wet, cores]
         f.write("%d,%s\n" % (1772409600 + 3600 * (24 * day + h), ",".join(v if v == inlet else "%.6g" % v for v in cells)))
 PY
@@ -127,6 +128,17 @@ if command -v sqlite3 >/dev/null; then
   holds partly 'd["partly_in_force"] == 1 and d["baseline"]["days"] == 28 and d["reporting"]["days"] == 27'
   "$BIN/coolplane" savings --config "$site" --db "$work/shift.db" --baseline shadow | grep -q '^1 day with control in force for part only, left out' || fail "partly: the text"
 fi
+# days of which less than a whole one was decided are neither; the share in force is of what was recorded
+if command -v sqlite3 >/dev/null; then
+  cp "$work/turn.db" "$work/cut.db" && sqlite3 "$work/cut.db" "DELETE FROM decision WHERE step BETWEEN 5 * 2880 + 1 AND 6 * 2880 - 1" || fail "cannot cut a day"
+  told 0 cut --db "$work/cut.db" --ab mode --skip 2h
+  holds cut 'd["partly_recorded"] == 1 and d["partly_in_force"] == 0 and d["reporting"]["days"] == json.load(open(sys.argv[1].replace("cut", "modes")))["reporting"]["days"] - 1'
+  holds cut 'd["baseline"]["days"] == json.load(open(sys.argv[1].replace("cut", "modes")))["baseline"]["days"]'
+  "$BIN/coolplane" savings --config "$site" --db "$work/cut.db" --ab mode --skip 2h | grep -q '^1 day with decisions recorded for part only, left out' || fail "cut: the text"
+fi
+# beyond the log: whose, and where it is
+told 4 beyond --db "$work/plain.db" --baseline "$work/before.db" --reporting 2020-01-01T00:00:00Z/2020-02-01T00:00:00Z
+holds beyond '"plain.db holds no samples between 2020-01-01T00:00:00.000Z and 2020-02-01T00:00:00.000Z: its log is from 2026-03-02T00:00:00.000Z to 2026-04-26T23" in d["why"]'
 # one reading of a wrong clock, and a decision: left out and told, and the answer is that of the log without them
 stray() { # DB FROM_MS N: N readings of the pumps and one decision, from then on
   sqlite3 "$work/$1.db" "WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < $3 - 1)
@@ -216,6 +228,8 @@ holds unseen 'd["verdict"] == "never-in-force" and "never moved" not in d["why"]
 made packed 56 28 0.9 1 packed
 told 4 packed --db "$work/packed.db" --baseline "$split"
 holds packed 'd["verdict"] == "load-moved" and d["it_by_calendar"]["low_pct"] > 10'
+told 4 packed0 --db "$work/packed.db" --baseline "$split" --it-response 0
+holds packed0 'd["load"] == "calendar" and "which is the load of what is told here" in d["why"] and "With --it-response 0" in d["why"]'
 told 0 calendar --db "$work/packed.db" --baseline "$split" --load calendar
 holds calendar '12 < p["it"]["saving_pct"] < 18'
 made blind 56 28 0.7 1 blind
@@ -224,6 +238,9 @@ holds blind 'd["verdict"] == "inlet-not-known" and d["headline"] is None and d["
 told 0 blind0 --db "$work/blind.db" --baseline "$split" --it-response 0
 holds blind0 'd["headline"]["exposure_rose"] is None and d["reporting"]["over_recommended_k_min_per_day"] is None'
 "$BIN/coolplane" savings --config "$site" --db "$work/blind.db" --baseline "$split" --it-response 0 | grep -q 'inlets are not known' || fail "blind: the text"
+made colder 56 28 0.7 1 colder
+"$BIN/coolplane" savings --config "$site" --db "$work/colder.db" --baseline "$split" >"$work/colder.txt" || fail "colder: $(cat "$work/colder.txt")"
+grep -q 'degree-minutes a day; that is more, though inlets were no warmer on average' "$work/colder.txt" && ! grep -q 'paid for with warmer' "$work/colder.txt" || fail "colder inlets: $(cat "$work/colder.txt")"
 made gaps 56 28 0.7 1 gaps
 told 4 gaps --db "$work/gaps.db" --baseline 2026-03-02T00:00:00Z/2026-03-16T00:00:00Z
 holds gaps 'd["verdict"] == "few-baseline-days" and d["baseline"]["without"]["cooling"] == 7'

@@ -56,6 +56,10 @@ sqlite3 "$work/gone.db" "PRAGMA foreign_keys = OFF; DELETE FROM decision_var WHE
 "$BIN/coolplane" audit verify --config "$config" --db "$work/gone.db" >"$work/gone.txt" || fail "what is gone differs: $(cat "$work/gone.txt")"
 grep -q '1 step of run [12] not stored' "$work/gone.txt" && grep -q 'its model set is no longer stored' "$work/gone.txt" || fail "what is gone is not named: $(cat "$work/gone.txt")"
 # codes and words of the help
+cp -r "$(dirname "$config")" "$work/edited" && sed -i 's/inlet_recommended: 27/inlet_recommended: 26/' "$work/edited/site.yaml" || fail "cannot edit a copy of the site"
+"$BIN/coolplane" audit verify --config "$work/edited/site.yaml" --db "$db" >"$work/edited.txt" 2>&1
+[ $? = 4 ] && tail -n 1 "$work/edited.txt" | grep -q "first difference: site.yaml line [0-9]*: there '.*inlet_recommended: 27" && grep -q "$db was made with configuration" "$work/edited.txt" ||
+  fail "an edited site file is not named: $(tail -n 3 "$work/edited.txt")"
 "$BIN/coolplane" audit verify --config "$config" --from 2020-01-01T00:00:00Z --to 2020-01-02T00:00:00Z >/dev/null
 [ $? = 4 ] || fail "a span without decisions can be judged"
 "$BIN/coolplane" audit verify --config "$config" --db "$work/none.db" >/dev/null 2>&1

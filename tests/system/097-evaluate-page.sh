@@ -17,6 +17,8 @@ sum=$(cat "$work/out.db" "$work/log/b2-1.db" | sha256sum)
 [ "$(cat "$work/out.db" "$work/log/b2-1.db" | sha256sum)" = "$sum" ] || fail "the page writes to a database"
 cmp -s "$work/plain.json" "$work/page.json" || fail "--html changes what is printed"
 grep -q "wrote $page" "$work/page.log" || fail "the page is not named: $(cat "$work/page.log")"
+"$BIN/coolplane" evaluate "${of[@]}" --html "$page" >"$work/both.txt" 2>&1 || fail "evaluate --html into one file"
+tail -n 1 "$work/both.txt" | grep -q "^coolplane evaluate: wrote $page" || fail "the note stands within the text: $(tail -n 3 "$work/both.txt")"
 [ ! -e "$page.new" ] || fail "something is left beside the page"
 python3 - "$page" "$work/page.json" <<'PY' || fail "the page"
 import html.parser, json, re, sys
@@ -41,7 +43,7 @@ p = Page()
 p.feed(text)
 p.close()
 assert not p.open and not p.bad, (p.open, p.bad)
-assert p.sections == "golive energy limits hours disagreements forecast quality untold".split(), p.sections
+assert p.sections == "golive energy limits hours proposals disagreements forecast quality untold".split(), p.sections
 for tag in ("script", "link", "img", "iframe", "object", "base"):
     assert tag not in p.tags, tag
 assert not re.search(r"https?:|url\(|@import|//", text), "something may be loaded"
@@ -129,7 +131,7 @@ sed 's#</body>#<script>const r = document.documentElement, w = r.clientWidth; r.
 for width in 1280 800; do
   browse "$work/measured.html" --window-size=$width,1000 --dump-dom >"$work/dom.html" || fail "no document at $width"
   grep -q 'data-wide="0"' "$work/dom.html" && grep -q 'data-out="0"' "$work/dom.html" || fail "something sticks out at $width: $(head -c 200 "$work/dom.html")"
-  for id in golive energy limits hours disagreements forecast quality untold; do
+  for id in golive energy limits hours proposals disagreements forecast quality untold; do
     grep -q "<section id=\"$id\"" "$work/dom.html" || fail "no $id in the document"
   done
 done

@@ -20,7 +20,7 @@ coolplane_unit_test(test_cli_db
     ${cli}/verb_why.c ${cli}/why_step.c ${cli}/verb_db.c
   LINK coolplane_store coolplane_num)
 coolplane_unit_test(test_evaluate_html
-  SOURCES ${cli}/evaluate_html.c ${cli}/evaluate_html_points.c ${cli}/evaluate_html_time.c ${cli}/evaluate_golive.c ${cli}/evaluate_rank.c
+  SOURCES ${cli}/evaluate_html.c ${cli}/evaluate_html_points.c ${cli}/evaluate_html_time.c ${cli}/evaluate_golive.c ${cli}/evaluate_rank.c ${cli}/evaluate_standout.c
     ${cli}/evaluate_text.c ${cli}/savings_tell.c ${cli}/savings_periods.c ${cli}/savings_print.c ${cli}/stray.c ${cli}/cli.c
   LINK coolplane_gate coolplane_drivers coolplane_savings)
 target_compile_definitions(test_evaluate_html PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")

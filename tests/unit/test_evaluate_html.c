@@ -102,7 +102,7 @@ static void render(const struct savrep_story *savings)
 
 static void test_all_sections_in_order(void **state)
 {
-        static const char *const id[] = {"golive",        "energy",   "limits",  "hours",
+        static const char *const id[] = {"golive",        "energy",   "limits",  "hours", "proposals",
                                          "disagreements", "forecast", "quality", "untold"};
         const char *at;
 
@@ -288,6 +288,171 @@ static void test_nothing_good(void **state)
         evaluate(INT64_MIN, INT64_MAX);
 }
 
+/* A judged forecast of this skill. */
+static struct score_error skilled(double skill)
+{
+        return (struct score_error){.n = 100, .sq = 100 * (1 - skill) * (1 - skill), .still_sq = 100};
+}
+
+static bool skill_met(struct golive *g)
+{
+        golive_judge(e, g);
+        return state_of(g, "Forecasts beat") == GOLIVE_MET;
+}
+
+/* Neither one stretch nor a few outputs carry the forecasts, and what reads 0.00 is not above 0. */
+static void test_skill_is_of_days_and_outputs(void **state)
+{
+        struct evaluate_day *day = calloc(8, sizeof *day);
+        const size_t whole = (size_t)ceil(86400 / recorded->gate->layout->step_s);
+        size_t d, first = SIZE_MAX, outputs = 0;
+        struct golive g;
+
+        (void)state;
+        assert_non_null(day);
+        evaluate(INT64_MIN, INT64_MAX);
+        d = e->nahead > 1 ? 1 : 0;
+        for (int k = 0; k < 4; k++) {
+                day[k] = e->day[0];
+                day[k].t_ms += k * INT64_C(86400000);
+                day[k].sum.steps = k == 0 ? whole / 4 : whole;
+                for (int group = 0; group < GROUP_COUNT; group++)
+                        day[k].sum.forecast[group].error[d] = skilled(0.3);
+        }
+        free(e->day);
+        e->day = day;
+        e->nday = 4;
+        for (int group = 0; group < GROUP_COUNT; group++)
+                e->all.forecast[group].error[d] = skilled(0.06);
+        for (size_t i = 0; i < e->layout->ny; i++) {
+                e->y[i].forecast.error[d] = skilled(0.2);
+                if (e->layout->y[i].kind == Y_INLET) {
+                        first = outputs++ == 0 ? i : first;
+                }
+        }
+        assert_true(skill_met(&g));
+        for (int k = 2; k < 4; k++) /* two of three whole days; the short one is none */
+                day[k].sum.forecast[GROUP_INLET].error[d] = skilled(-0.1);
+        assert_false(skill_met(&g));
+        render(NULL);
+        assert_true(count("inlets 0.06 (anchored ") == 1 && count("2 of 3 whole days and 0 of ") == 2);
+        assert_int_equal(count("<li>nominal forecasts of inlets do not beat"), 1);
+        assert_int_equal(count("<li>nominal forecasts of supply air"), 0);
+        day[3].sum.forecast[GROUP_INLET].error[d] = skilled(0.1);
+        assert_true(skill_met(&g));
+        for (size_t i = first, bad = 0; i < e->layout->ny && 2 * bad < outputs; i++)
+                if (e->layout->y[i].kind == Y_INLET) {
+                        e->y[i].forecast.error[d] = skilled(-0.2);
+                        bad++;
+                }
+        assert_false(skill_met(&g));
+        for (size_t i = 0; i < e->layout->ny; i++)
+                e->y[i].forecast.error[d] = skilled(0.2);
+        e->all.forecast[GROUP_INLET].error[d] = skilled(0.004);
+        assert_false(skill_met(&g));
+}
+
+/* One count of certificates: the tile, the plot's row and the words. A worst case that passes a limit is none. */
+static void test_certificates_are_counted_once(void **state)
+{
+        const size_t before = evaluate(INT64_MIN, INT64_MAX)->all.heat[HEAT_WORST_CASE].n;
+        size_t n = 0;
+        char words[64];
+
+        (void)state;
+        sql("DELETE FROM evidence; UPDATE decision SET margin = 2, verified = 1;"
+            "UPDATE decision SET margin = -1 WHERE id % 10 = 3");
+        evaluate(INT64_MIN, INT64_MAX);
+        for (int k = 0; k < EVALUATE_KINDS; k++)
+                n += e->certified[k];
+        assert_true(n > 0 && n < e->scored);
+        assert_int_equal(e->all.heat[HEAT_WORST_CASE].n, n);
+        assert_int_equal(e->all.heat[HEAT_WORST_CASE].hard, 0);
+        assert_int_equal(e->certified[DECISION_FALLBACK], 0);
+        assert_true(e->certified[DECISION_HOLD] > 0 && before <= e->scored);
+        render(NULL);
+        (void)snprintf(words, sizeof words, "%zu of %zu", n, e->scored);
+        assert_int_equal(count(words), 3); /* the condition, the plot's note and the safety layer's section */
+        (void)snprintf(words, sizeof words, "%zu of these are holds", e->certified[DECISION_HOLD]);
+        assert_int_equal(count(words), 1);
+}
+
+/* Meters speak where nobody proposed. */
+static void test_measured_without_proposals(void **state)
+{
+        (void)state;
+        sql("DELETE FROM evidence; UPDATE decision SET has_proposal = 0, predicted_w = NULL;"
+            "UPDATE decision_var SET proposal = NULL");
+        evaluate(INT64_MIN, INT64_MAX);
+        assert_true(e->all.power.n == 0 && e->all.metered.n > 0);
+        render(NULL);
+        assert_int_equal(
+            count("Nothing to compare: there were no proposals, so nothing was foreseen. Mean of the meters"), 1);
+        assert_int_equal(count("no meters in this database"), 0);
+        assert_int_equal(count("<b>–</b><span>mean cooling power"), 0);
+        assert_int_equal(count("Cooling power</title>"), 1);
+}
+
+/* A record of coolplane in force is no question whether it may act. */
+static void test_in_force(void **state)
+{
+        struct golive g;
+
+        (void)state;
+        sql("DELETE FROM evidence; UPDATE decision SET mode = 'ACTIVE'; UPDATE run SET mode = 'live'");
+        evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(e->shadow, 0);
+        render(NULL);
+        golive_judge(e, &g);
+        assert_int_equal(g.n[GOLIVE_NONE], 3);
+        assert_int_equal(state_of(&g, "wrote nothing"), GOLIVE_NONE);
+        assert_int_equal(count("may it act?"), 0);
+        assert_int_equal(count("how did it do in force?"), 1);
+        assert_int_equal(count("were never tried"), 0);
+        assert_int_equal(count("of 14 conditions to go live that apply to it are met"), 1);
+        assert_int_equal(count("– does not apply"), 3);
+}
+
+/* The hottest inlet is named where a sample says which it was, also where the windows hold other values. */
+static void test_the_hottest_inlet_is_named(void **state)
+{
+        (void)state;
+        evaluate(INT64_MIN, INT64_MAX);
+        assert_true(e->series.nworst[HEAT_MEASURED] > 0);
+        for (size_t k = 0; k < e->series.nworst[HEAT_MEASURED]; k++)
+                assert_true(e->series.worst[HEAT_MEASURED][k].row >= 0);
+        sql("DELETE FROM evidence");
+        evaluate(INT64_MIN, INT64_MAX);
+        for (size_t k = 0; k < e->series.nworst[HEAT_MEASURED]; k++)
+                assert_true(e->series.worst[HEAT_MEASURED][k].row >= 0);
+}
+
+/* A replay without its log: no figure of nothing, and what to do. */
+static void test_savings_of_no_samples(void **state)
+{
+        const struct savrep_options o = {
+            .db = "x.db", .baseline = "shadow", .by_shadow = true, .within = {INT64_MIN, INT64_MAX}};
+        struct savrep_options then = o;
+        struct savrep_work w;
+
+        (void)state;
+        then.within = (struct savrep_span){0, 86400000};
+        assert_int_equal(savrep_shadow(&w, &then, recorded->site, recorded->store), 0);
+        assert_non_null(strstr(w.s.why, "x.db holds no samples between 1970-01-01T00:00:00.000Z and "
+                                        "1970-01-02T00:00:00.000Z: its log is from 2025-07-15T"));
+        savrep_free(&w);
+        sql("DELETE FROM sample; UPDATE counter SET value = 0 WHERE name IN ('samples', 'good')");
+        evaluate(INT64_MIN, INT64_MAX);
+        assert_int_equal(savrep_shadow(&w, &o, recorded->site, recorded->store), 0);
+        assert_string_equal(w.s.refusal, "no-samples");
+        assert_string_equal(w.s.why, "x.db holds no samples");
+        assert_true(isnan(w.s.period[0].ppue) && isnan(w.s.period[1].ppue));
+        render(&w.s);
+        assert_int_equal(count("partial PUE"), 0);
+        assert_int_equal(count("<code>--log</code> names the database whose readings they are"), 1);
+        savrep_free(&w);
+}
+
 static void test_savings(void **state)
 {
         const struct savrep_options o = {
@@ -310,6 +475,8 @@ static void test_savings(void **state)
         render(&told);
         assert_int_equal(count("Nothing was changed, so nothing was saved yet."), 1);
         assert_int_equal(count("<b>on no day"), 0);
+        assert_int_equal(count("of which ten whole ones are needed"), 1);
+        assert_int_equal(count("<code>coolplane replay --what-if</code>"), 1);
         told.refusal[0] = '\0';
         for (int k = 0; k < SAVINGS_PARTS; k++)
                 told.r.part[k] = (struct savings_figure){.known = k != SAVINGS_IT_FANS,
@@ -359,7 +526,14 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_nothing_stored, begin, take_back),
             cmocka_unit_test(test_conditions),
             cmocka_unit_test_setup_teardown(test_nothing_good, begin, take_back),
+            cmocka_unit_test(test_skill_is_of_days_and_outputs),
+            cmocka_unit_test_setup_teardown(test_certificates_are_counted_once, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_measured_without_proposals, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_in_force, begin, take_back),
+            cmocka_unit_test_setup_teardown(test_the_hottest_inlet_is_named, begin, take_back),
             cmocka_unit_test(test_savings),
+            cmocka_unit_test(
+                test_savings_of_no_samples), /* it binds the site, a transaction of its own; the last of the record */
             cmocka_unit_test(numbers_for_readers),
         };
         return cmocka_run_group_tests(tests, record_run, forget_page);

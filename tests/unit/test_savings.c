@@ -356,6 +356,39 @@ static void it_given_bounds_what_servers_answer(void **state)
         assert_near(even.part[SAVINGS_TOTAL].low_j, cold.part[SAVINGS_TOTAL].low_j, 1.0);
 }
 
+/* What cooling may add to the servers' answer: its slope by load at most twice what it takes for each joule of IT. */
+static void it_given_bounds_the_slope(void **state)
+{
+        static const double steep[] = {1.4, 0.5, 0};
+        const struct savings_args args = args_of(SAVINGS_LOAD_IT);
+
+        (void)state;
+        for (int way = 0; way < 3; way++) {
+                struct savings_day d[56];
+                struct savings_report r;
+                double mean = 0;
+
+                for (int i = 0; i < 56; i++) { /* load within 4 % */
+                        const double it = 1000.0 + (i % 7 == 3 ? 20.0 : 0.0) - (i % 5 == 1 ? 20.0 : 0.0),
+                                     e = (i * 7) % 11 - 5.0;
+
+                        d[i] = (struct savings_day){
+                            .day = i,
+                            .weather_c = 10.0,
+                            .inlet_c = i < 28 ? 22.0 : 24.0,
+                            .energy_j = {300.0 + steep[way] * (it - 1000.0) + 0.02 * e, (double)NAN, it}};
+                        mean += i < 28 ? d[i].energy_j[SAVINGS_COOLING] / 28000.0 : 0.0;
+                }
+                assert_int_equal(savings_baseline(d, 28, d + 28, 28, &args, work, NULL, &r), 0);
+                assert_int_equal(r.by_load, steep[way] > 0);
+                assert_near(r.it_unseen_j / r.part[SAVINGS_IT].measured_j,
+                            0.01 * (1.0 + (way == 0   ? 2.0 * mean
+                                           : way == 1 ? steep[way]
+                                                      : mean)),
+                            2e-5);
+        }
+}
+
 /* Sensors that are lost narrow nothing: the days that know speak for a few that do not, and no more. */
 static void it_given_needs_the_inlets(void **state)
 {
@@ -556,6 +589,7 @@ int main(void)
             cmocka_unit_test(sixty_days_in_turn_find_ten_per_cent),
             cmocka_unit_test(r31_what_moves_apart_is_named),
             cmocka_unit_test(it_given_bounds_what_servers_answer),
+            cmocka_unit_test(it_given_bounds_the_slope),
             cmocka_unit_test(it_given_needs_the_inlets),
             cmocka_unit_test(ratios_do_not_know_the_unit),
             cmocka_unit_test(what_cannot_be_told_is_refused),
