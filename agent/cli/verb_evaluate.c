@@ -165,9 +165,7 @@ static int report(const struct options *o, struct store *log)
         if (shows && p.shown_ms > 0)
                 (void)fprintf(stderr, "\r                \r");
         if (e < 0 && e != -ENODEV) {
-                (void)fprintf(stderr, "coolplane evaluate: %s\n",
-                              e == -ENOMEM ? strerror(ENOMEM) : store_errmsg(store));
-                code = e == -ENOMEM ? EXIT_GENERIC : e == -EUCLEAN ? EXIT_DATA : EXIT_IO;
+                code = db_failed("evaluate", o->in.db, store, e);
         } else if (e == -ENODEV || evaluate_refusal(&v)) {
                 say_why_not(&v, e == -ENODEV);
                 if (e == 0 && v.decisions > v.changed)
@@ -221,10 +219,8 @@ static int check_origin(struct options *o, struct store *log)
         char differs[160];
         int r = replay_origin_get(o->in.store, &origin);
 
-        if (r < 0) {
-                (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", db, store_errmsg(o->in.store));
-                return EXIT_IO;
-        }
+        if (r < 0)
+                return db_failed("evaluate", db, o->in.store, r);
         if (origin.what_if) {
                 (void)fprintf(stderr,
                               "coolplane evaluate: %s is a what-if: its readings are a model's, not the plant's, and "
