@@ -49,14 +49,17 @@ static int read_file(const char *path, struct site_text *ret)
 static void tell(const struct diff_config *c)
 {
         const struct diff_file *f = &c->file[0];
+        size_t more = c->nfile - 1;
 
         if (c->nfile == 0) /* what the environment put in */
                 (void)fprintf(stderr, "  the files are the same: what the environment puts in differs\n");
         else
                 (void)fprintf(stderr, "  first difference: %s line %zu: there '%s', now '%s'\n", f->name, f->line,
                               f->text[0], f->text[1]);
-        if (c->nfile > 1)
-                (void)fprintf(stderr, "  and %zu more file%s\n", c->nfile - 1, PLURAL_S(c->nfile - 1));
+        for (size_t i = 0; i < c->nfile; i++)
+                more += c->file[i].more;
+        if (c->nfile > 0 && more > 0)
+                (void)fprintf(stderr, "  and %zu more line%s\n", more, PLURAL_S(more));
 }
 
 void other_config_tell(const char *verb, const char *db, struct store *s, const struct site *site)

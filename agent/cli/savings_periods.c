@@ -30,23 +30,17 @@ static bool inside(const struct savrep_options *o, const struct savrep_span *p, 
         return begins >= p->from_ms && begins + DAY_MS <= p->to_ms;
 }
 
-/* Share of a day's control steps of which there is a decision, in force or in shadow. */
-static double recorded(const struct daily_day *d)
-{
-        return d->ours + d->shadow;
-}
-
 /* Of what is recorded of a day, the share in which coolplane was in force. */
 static double share_in_force(const struct daily_day *d)
 {
-        return recorded(d) > 0.0 ? d->ours / recorded(d) : 0.0;
+        return d->decided > 0.0 ? d->ours / d->decided : 0.0;
 }
 
 /* Decisions tell the days apart, and this one's stop short: what ran in the rest of it is not known. A day without any
  * is one on which coolplane did not run. */
 static bool cut_short(const struct savrep_work *w, size_t k)
 {
-        const double share = recorded(&w->days->day[k]);
+        const double share = w->days->day[k].decided;
 
         return (w->o->by_shadow || (w->o->ab != NULL && w->schedule == NULL)) && share > 0.0 && share < RECORDED_MIN;
 }
@@ -65,7 +59,7 @@ static enum arm arm_of(const struct savrep_work *w, size_t k)
         if (o->ab != NULL)
                 return w->schedule != NULL ? (enum arm)w->schedule[k] : by_mode;
         if (o->by_shadow)
-                return by_mode == ARM_A && recorded(d) == 0.0 ? ARM_NONE : by_mode;
+                return by_mode == ARM_A && d->decided == 0.0 ? ARM_NONE : by_mode;
         if (o->by_time && inside(o, &o->before, d->day))
                 return ARM_A;
         if (o->has_after)
@@ -246,13 +240,14 @@ static enum setpoints setpoints_differ(const struct savrep_work *w, const struct
         return told;
 }
 
+/* Of the whole time of an arm's days: what is not recorded of them was not ours, as far as anyone knows. */
 static double in_force(const struct savrep_work *w, enum arm arm)
 {
         double sum = 0.0, n = 0.0;
 
         for (size_t k = 0; k < w->days->n; k++)
                 if (arm_of(w, k) == arm) {
-                        sum += share_in_force(&w->days->day[k]);
+                        sum += w->days->day[k].ours;
                         n++;
                 }
         return n > 0.0 ? sum / n : 0.0;

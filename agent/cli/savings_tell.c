@@ -93,7 +93,7 @@ int savrep_no_samples(struct savrep_work *w)
                        from[0] && to[0] ? "between"
                        : from[0]        ? "from"
                                         : "before",
-                       from, from[0] && to[0] ? " and " : "", from[0] && !to[0] ? "on" : to,
+                       from, from[0] && to[0] ? " and " : "", from[0] && !to[0] ? " on" : to,
                        clk_format(c.first_t_ms, first), clk_format(c.last_t_ms, last));
         return 0;
 }

@@ -78,10 +78,9 @@ static void on_progress(void *ctx, int64_t t_ms)
 
 static int bind(struct store *s, const char *path, const struct site *site)
 {
-        if (store_bind_site(s, site) == 0)
-                return EXIT_OK;
-        (void)fprintf(stderr, "coolplane evaluate: %s: %s\n", path, store_errmsg(s));
-        return EXIT_IO;
+        const int r = store_bind_site(s, site);
+
+        return r < 0 ? db_failed("evaluate", path, s, r) : EXIT_OK;
 }
 
 static int open_log(const char *path, const struct site *site, struct store **ret)

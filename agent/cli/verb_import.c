@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -479,7 +480,9 @@ static void remove_made(const struct import *im)
 {
         static const char *const end[] = {"", "-wal", "-shm", ".lock"};
         struct store_counts n;
-        if (!im->made || !im->store || store_counts(im->store, &n) < 0 || n.samples > 0)
+        struct stat st;
+        if (!im->made || !im->store || lstat(im->db, &st) < 0 || !S_ISREG(st.st_mode) ||
+            store_counts(im->store, &n) < 0 || n.samples > 0)
                 return;
         for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
                 struct text path = {0};
@@ -558,6 +561,9 @@ static int import_one(struct import *im, const struct import_args *a, const char
                     "%s: decimal or missing of the map? What is no number is stored as bad; the same file read with "
                     "another map replaces it\n",
                     path);
+        if (rep.samples_replaced > 0 && rep.samples_conflict > 0)
+                fprintf(stderr, "%s: warning: %lld readings differ from numbers that are stored already, which stay\n",
+                        path, (long long)rep.samples_conflict);
         warn_not_there(im, path, &rep);
         warn_patterns(im, path, &rep);
         if (im->told > BAD_ROWS_TOLD)

@@ -307,6 +307,7 @@ static int train(struct store *s, const struct site *site, struct options *o)
         goto out_quiet;
 out:
         exit_code = db_failed("train", o->db, s, r);
+        exit_code = r == -EINVAL ? EXIT_GENERIC : exit_code; /* of the layout or the fit, not of the file */
 out_quiet:
         free(running);
         train_file_free(f);

@@ -257,7 +257,8 @@ static void tell_no_decision(const struct db_args *a, const char *what)
 static bool looks_like_time(const char *s)
 {
         const size_t digits = strspn(s, "0123456789");
-        return (digits == 4 && s[4] == '-') || (digits == 2 && s[2] == ':' && strlen(s) <= 8);
+        return (digits == 4 && s[4] == '-' && strspn(s + 5, "0123456789") == 2) ||
+               (digits == 2 && s[2] == ':' && strlen(s) <= 8);
 }
 
 static int answer(const struct db_args *a, const char *what, const char *half)

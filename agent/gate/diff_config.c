@@ -203,8 +203,27 @@ static void find_same(const struct line *a, size_t na, const struct line *b, siz
                         }
 }
 
+/* Whole lines that both end with are no difference, however many stand before them. */
+static void cut_common_end(struct site_text *a, struct site_text *b)
+{
+        size_t end = 0;
+
+        while (end < a->len && end < b->len && a->text[a->len - 1 - end] == b->text[b->len - 1 - end])
+                end++;
+        while (end > 0 && ((a->len > end && a->text[a->len - 1 - end] != '\n') ||
+                           (b->len > end && b->text[b->len - 1 - end] != '\n')))
+                end--;
+        if (end == 0)
+                return;
+        a->len -= end;
+        b->len -= end;
+        a->len -= a->len > 1; /* the line end before it */
+        b->len -= b->len > 1;
+}
+
 static void compare_file(struct diff_config *c, const struct site_text *a, const struct site_text *b)
 {
+        struct site_text begin[2];
         const char *name = name_of(a ? a : b);
         struct line la[AHEAD], lb[AHEAD];
         size_t at[2] = {0}, number[2] = {1, 1}, n[2], told = 0;
@@ -216,6 +235,11 @@ static void compare_file(struct diff_config *c, const struct site_text *a, const
                 tell_line(c, name, told, 1, a && n[0] ? la : NULL, b && n[0] ? la : NULL);
                 return;
         }
+        begin[0] = *a;
+        begin[1] = *b;
+        cut_common_end(&begin[0], &begin[1]);
+        a = &begin[0];
+        b = &begin[1];
         for (;;) {
                 size_t skip[2] = {1, 1};
 

@@ -164,18 +164,19 @@ static void finish(struct loading *l)
 static int on_steps(void *ctx, size_t n, const char *const *name, const char *const *text)
 {
         struct loading *l = ctx;
-        int64_t day, in_force, shadow;
+        int64_t day, in_force, shadow, all;
         const double steps = (double)DAY_MS / (double)l->a->site->fast_step_ms;
 
         (void)n;
         (void)name;
         if (parse_int64(text[0], INT64_MIN, INT64_MAX, &day) < 0 || parse_int64(text[1], 0, INT64_MAX, &in_force) < 0 ||
-            parse_int64(text[2], 0, INT64_MAX, &shadow) < 0)
+            parse_int64(text[2], 0, INT64_MAX, &shadow) < 0 || parse_int64(text[3], 0, INT64_MAX, &all) < 0)
                 return -EUCLEAN;
         day -= l->d->day[0].day;
         if (day >= 0 && day < (int64_t)l->d->n) {
                 l->d->day[day].ours = (double)in_force / steps;
                 l->d->day[day].shadow = (double)shadow / steps;
+                l->d->day[day].decided = (double)all / steps;
         }
         return 0;
 }
@@ -185,10 +186,11 @@ static int count_steps(struct store *s, struct loading *l, int64_t from_ms, int6
 {
         const struct store_param p[] = {{.i = from_ms}, {.i = to_ms}, {.i = l->a->offset_ms}};
 
-        return store_query_rows(s,
-                                "SELECT (t_ms + ?3) / 86400000, sum(mode IN ('ACTIVE', 'HOLD', 'FALLBACK')), "
-                                "sum(mode = 'SHADOW') FROM decision WHERE t_ms >= ?1 AND t_ms < ?2 GROUP BY 1",
-                                p, 3, on_steps, l);
+        return store_query_rows(
+            s,
+            "SELECT (t_ms + ?3) / 86400000, sum(mode IN ('ACTIVE', 'HOLD', 'FALLBACK')), "
+            "sum(mode = 'SHADOW'), count(*) FROM decision WHERE t_ms >= ?1 AND t_ms < ?2 GROUP BY 1",
+            p, 3, on_steps, l);
 }
 
 int daily_load(struct store *s, const struct daily_args *a, struct daily **ret)

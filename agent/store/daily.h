@@ -37,6 +37,7 @@ struct daily_day {
         double over_recommended_k_min; /* degree-minutes above the recommended inlet, summed over the inlets, readings
                                           that lack as those there are; NaN: less than 95 % of them */
         double ours, shadow;           /* share of the day's control steps decided in force, in shadow */
+        double decided;                /* … of which there is a decision, of whatever mode */
 };
 struct daily {
         size_t n, npoint;

@@ -371,6 +371,8 @@ static int work_create(const struct import_args *a, const char *path, const stru
         return r;
 }
 
+#define UNREADABLE_MIN 2 /* one cell says nothing of a column */
+
 /* Told with the file: what was stored of them as bad, the right map replaces. */
 static void tell_unreadable(struct import_work *w)
 {
@@ -378,7 +380,7 @@ static void tell_unreadable(struct import_work *w)
                 const struct import_stream *c = &w->stream[i];
                 const struct import_unreadable u = {w->a->site->point[i].name, c->read + c->unreadable, c->unreadable,
                                                     c->unreadable_line};
-                if (c->unreadable <= c->read)
+                if (c->unreadable <= c->read || c->unreadable < UNREADABLE_MIN)
                         continue;
                 w->rep.columns_unreadable++;
                 if (w->a->on_unreadable)

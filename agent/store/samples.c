@@ -278,7 +278,9 @@ static int insert_samples(struct store *s, const struct sample *v, size_t n, uin
                         continue;
                 fresh += !known;
                 good += v[i].quality == QUALITY_GOOD;
-                if (s->seen_batch[p] != s->batch || v[i].t_ms > v[s->seen_at[p]].t_ms) {
+                /* one that was replaced may stand in the same batch */
+                if (s->seen_batch[p] != s->batch || v[i].t_ms > v[s->seen_at[p]].t_ms ||
+                    (known && v[i].t_ms == v[s->seen_at[p]].t_ms)) {
                         s->seen_batch[p] = s->batch;
                         s->seen_at[p] = (uint32_t)i;
                 }

@@ -171,6 +171,7 @@ static void decisions_say_who_was_in_force(void **state)
         for (size_t k = 0; k < 2; k++) {
                 near(d->day[k].ours, 0.5);
                 near(d->day[k].shadow, 0.25);
+                near(d->day[k].decided, 1.0);
         }
         daily_free(d);
         store_close(s);

@@ -562,6 +562,13 @@ static void test_lines(void **state)
         assert_line(&c.file[1], 4, "d: 4", "new", 0);
         assert_line(&c.file[2], 5, "", "d: 5", 0);
         assert_line(&c.file[3], 6, "f", "", 0);
+        for (int i = 0; i < 70; i++) /* more than is looked ahead */
+                (void)strcat(text[1], "#\n");
+        c = lines_of("a\nb\n", strcat(text[1], "a\nb\n"));
+        assert_int_equal(c.nfile, DIFF_LINES);
+        assert_line(&c.file[DIFF_LINES - 1], DIFF_LINES, "", "#", 70 - DIFF_LINES);
+        text[1][0] = '\0';
+        assert_int_equal(lines_of("\na\n", "a\n").nfile, 1);
         c = lines_of("a\nb\nc\n", "b\nc\n");
         assert_int_equal(c.nfile, 1);
         assert_line(&c.file[0], 1, "a", "", 0);

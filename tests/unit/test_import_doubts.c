@@ -157,6 +157,22 @@ static void test_read_again(void **state)
         r = ok(c, "t;inlet\n2026-01-03 00:01:00;20,5\n"); /* the newest, too */
         assert_query(c->s, "SELECT value FROM latest WHERE point_id = (SELECT id FROM point WHERE name LIKE '%inlet')",
                      "[{\"value\":20.5}]");
+        r = ok(c, "t;inlet\n2026-01-04 00:00:00;x\n2026-01-04 00:00:00;20,7\n"); /* of one batch, too */
+        assert_int_equal(r.samples_replaced, 1);
+        assert_query(c->s, "SELECT value FROM latest WHERE point_id = (SELECT id FROM point WHERE name LIKE '%inlet')",
+                     "[{\"value\":20.7}]");
+}
+
+/* One cell says nothing of a column. */
+static void test_one_cell(void **state)
+{
+        struct ctx *c = *state;
+        struct import_report r;
+        map(c, "site: s\ntime: { column: t, format: \"%Y-%m-%d %H:%M:%S\", zone: UTC }\n");
+        r = ok(c, "t,inlet,power\n2026-01-01 00:00:00,x,5\n2026-01-01 00:01:00,,5\n");
+        assert_int_equal(r.columns_unreadable, 0);
+        r = ok(c, "t,inlet,power\n2026-01-02 00:00:00,x,5\n2026-01-02 00:01:00,x,5\n");
+        assert_int_equal(r.columns_unreadable, 1);
 }
 
 /* One row of a wrong clock would make a log decades long. */
@@ -247,6 +263,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_last_row, setup, teardown),
             cmocka_unit_test_setup_teardown(test_no_number, setup, teardown),
             cmocka_unit_test_setup_teardown(test_read_again, setup, teardown),
+            cmocka_unit_test_setup_teardown(test_one_cell, setup, teardown),
             cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
             cmocka_unit_test_setup_teardown(test_patterns, setup, teardown),
             cmocka_unit_test_setup_teardown(test_repeated_hour, setup, teardown),
