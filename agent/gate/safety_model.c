@@ -61,7 +61,7 @@ int safety_model_bound_noise(const struct layout *l, struct arx *m, void **ret_m
         *ret_mem = NULL;
         if (isnan(most_k))
                 return 0;
-        w_max = calloc(l->ny, sizeof *w_max);
+        w_max = calloc(l->ny + 1, sizeof *w_max);
         mem = aligned_alloc(ALIGN, size);
         if (w_max && mem) {
                 for (size_t i = 0; i < l->ny; i++) /* what the site file says is said of air temperatures */

@@ -125,11 +125,11 @@ int arx_create(void *mem, size_t size, const struct arx_structure *st, const str
  * kept, and the bound of each widens by 1/forget a sample: looser, never wrong. Nothing left: the samples contradict
  * bound or prior and are forgotten, least squares go on (contradictions); a bound that is a little too small loses the
  * plant long before. Costs two linear programs a coefficient: before each fit with turns 0; else of every turns-th row
- * with each sample, so that no step bears them all, and a fit takes what it finds. After Milanese and Vicino, "Optimal
- * estimation theory for dynamic systems with set membership uncertainty", Automatica 1991.
- * mem: arx_member_memsize() bytes, aligned to 16, borrowed for the life of m. Not saved: after arx_load the intervals
- * are those saved, and from the next fit on those of least squares and of what came since. -EINVAL: a bound that is
- * none, or for a row whose prior is not finite. */
+ * with each sample, so that no step bears them all, and a fit takes what it finds; and once more when 64 samples came
+ * without any. After Milanese and Vicino, "Optimal estimation theory for dynamic systems with set membership
+ * uncertainty", Automatica 1991. mem: arx_member_memsize() bytes, aligned to 16, borrowed for the life of m. Not saved:
+ * after arx_load the intervals are those saved, and from the next fit on those of least squares and of what came since.
+ * -EINVAL: a bound that is none, or for a row whose prior is not finite. */
 size_t arx_member_memsize(const struct arx_structure *st);
 int arx_member_create(struct arx *m, void *mem, size_t size, const double *w_max, size_t turns);
 /* While pass is true samples are not offered to membership: what is said of noise is not said of them. */
